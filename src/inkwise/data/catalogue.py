@@ -1,0 +1,116 @@
+"""The catalogue: which data sets there are, and the way to each by its name."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+from inkwise.data.dataset import Dataset
+from inkwise.data.fetch import ProgressBar
+from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, load_mnist
+from inkwise.data.optdigits import load_optdigits
+from inkwise.errors import ArgumentError, DownloadError
+
+DATASET_NAMES = ("auto", "mnist", "optdigits")
+
+
+@dataclasses.dataclass(frozen=True)
+class Availability:
+    """What a data set is and where it would come from now.
+
+    Parameters
+    ----------
+    name, title : str
+    source : str
+        A folder, an address or a library.
+    at_hand : bool
+        Whether loading it needs no download.
+    """
+
+    name: str
+    title: str
+    source: str
+    at_hand: bool
+
+
+def load_dataset(
+    name: str = "auto",
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Callable[[str], ProgressBar] | None = None,
+) -> Dataset:
+    """Load a data set by its name.
+
+    Parameters
+    ----------
+    name : {"auto", "mnist", "optdigits"}
+        ``auto`` is MNIST where it can be had and optdigits otherwise; the data set's notice then
+        says so.
+    data_dir : path-like, optional
+        A folder with MNIST's four files; see `inkwise.data.mnist.load_mnist`.
+    progress : callable, optional
+        Given a file's name, returns what draws its download.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ArgumentError
+        There is no data set of this name.
+    DataError
+        Files are missing or damaged. Damaged files are never passed over for a stand-in.
+    DownloadError
+        ``mnist`` was asked for, is not at hand and cannot be downloaded.
+    """
+    if name not in DATASET_NAMES:
+        raise ArgumentError(f"unknown data set {name!r}: use {', '.join(DATASET_NAMES)}")
+    if name == "optdigits":
+        return load_optdigits()
+    try:
+        return load_mnist(data_dir, progress)
+    except DownloadError as error:
+        if name == "mnist":
+            raise
+        return dataclasses.replace(
+            load_optdigits(),
+            notice=f"This is not MNIST: scikit-learn's optdigits stands in for it. {error}.",
+        )
+
+
+def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Availability]:
+    """List every data set, and where it would come from, without loading or fetching any.
+
+    Parameters
+    ----------
+    data_dir : path-like, optional
+        A folder with MNIST's four files, as for `load_dataset`.
+
+    Returns
+    -------
+    list of Availability
+
+    Raises
+    ------
+    DataError
+        `data_dir` was given and has none of MNIST's files.
+    """
+    folder = find_mnist(data_dir)
+    mnist = Availability(
+        "mnist",
+        "70,000 handwritten digits, 28×28; 60,000 to train on, 10,000 to test on",
+        str(folder) if folder else f"{MIRRORS[0]} → {cache_folder()}",
+        at_hand=folder is not None,
+    )
+    optdigits = Availability(
+        "optdigits",
+        "1,797 handwritten digits, 8×8 brought to 28×28; 1,438 to train on, 359 to test on",
+        "bundled with scikit-learn",
+        at_hand=True,
+    )
+    auto = Availability(
+        "auto",
+        "mnist where it can be had, else optdigits",
+        f"{'mnist' if mnist.at_hand else 'mnist by download, else optdigits'}",
+        at_hand=True,
+    )
+    return [mnist, optdigits, auto]

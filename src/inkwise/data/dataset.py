@@ -1,0 +1,126 @@
+"""What a data set is: images, labels, class names, a training and a test part."""
+
+import dataclasses
+import functools
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W)
+        Grey levels, 0 (ground) to 255 (full ink).
+    labels : ndarray of int64, shape (N,)
+        Class indices, from 0.
+
+    Raises
+    ------
+    DataError
+        The arrays do not have these shapes and types, or not the same length.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 3 or self.images.dtype != np.uint8:
+            raise DataError(
+                f"images must be uint8 of shape (N, H, W), not {self.images.dtype} of shape "
+                f"{self.images.shape}"
+            )
+        if self.labels.ndim != 1 or self.labels.dtype != np.int64:
+            raise DataError(
+                f"labels must be int64 of shape (N,), not {self.labels.dtype} of shape "
+                f"{self.labels.shape}"
+            )
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                f"{len(self.images):,} images do not go with {len(self.labels):,} labels"
+            )
+        if self.images.size == 0:
+            raise DataError(f"there are no pixels in images of shape {self.images.shape}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.intp]) -> "Split":
+        """Return the split with these indices (shape (M,)), in this order."""
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of named classes, with a training and a test part.
+
+    Parameters
+    ----------
+    name : str
+        Short name, as the catalogue knows it.
+    title : str
+        What people read: the name and what it holds.
+    class_names : tuple of str
+        One name a class; label `k` is ``class_names[k]``.
+    train, test : Split
+        Images of one size. The test part is for the last evaluation and chooses nothing.
+    source : str
+        Where the images came from: a folder, an address, a library.
+    notice : str or None
+        What a user must be told in plain sight, for instance that this stands in for another set.
+
+    Raises
+    ------
+    DataError
+        The parts have images of different sizes, or a label is not the index of a class.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    source: str
+    notice: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.class_names)) != len(self.class_names):
+            raise DataError(f"{self.name} has two classes of one name: {self.class_names}")
+        if self.train.images.shape[1:] != self.test.images.shape[1:]:
+            raise DataError(
+                f"{self.name} has images of {self.train.images.shape[1:]} for training and of "
+                f"{self.test.images.shape[1:]} for testing: bring them to one size"
+            )
+        for part, split in (("training", self.train), ("test", self.test)):
+            low, high = split.labels.min(), split.labels.max()
+            if low < 0 or high >= len(self.class_names):
+                raise DataError(
+                    f"the {part} labels of {self.name} ({self.source}) go from {low} to {high}, "
+                    f"but its {len(self.class_names)} classes are numbered from 0 to "
+                    f"{len(self.class_names) - 1}"
+                )
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of every image, in pixels."""
+        height, width = self.train.images.shape[1:]
+        return height, width
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 over class names, image size, counts, and all images and labels of both parts.
+
+        It does not depend on where the data came from: two runs with one hash saw the same data.
+        """
+        counts = len(self.train), len(self.test)
+        digest = hashlib.sha256(repr((self.class_names, self.image_size, counts)).encode())
+        for split in (self.train, self.test):
+            digest.update(np.ascontiguousarray(split.images).data)
+            digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
+        return digest.hexdigest()

@@ -1,0 +1,130 @@
+"""Setting validation images apart from the training images."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset, Split
+from inkwise.errors import ArgumentError, DataError
+
+SPLIT_NAMES = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Holdout:
+    """How validation images are set apart.
+
+    Parameters
+    ----------
+    method : {"last", "stratified"}
+        ``last`` takes the end of the training data as it stands, as Keras' ``validation_split``
+        does; ``stratified`` draws at random, with every class at its share of the training data.
+    share : float
+        Part of the training data to set apart, between 0 and 1, both excluded.
+
+    Raises
+    ------
+    ArgumentError
+        The method is unknown or the share out of range.
+    """
+
+    method: Literal["last", "stratified"] = "stratified"
+    share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.method not in ("last", "stratified"):
+            raise ArgumentError(f"unknown holdout method {self.method!r}: use last or stratified")
+        if not 0 < self.share < 1:
+            raise ArgumentError(f"the validation share must lie between 0 and 1, not {self.share}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """The three parts of a data set that one training uses."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+    def __getitem__(self, name: str) -> Split:
+        if name not in SPLIT_NAMES:
+            raise ArgumentError(f"unknown split {name!r}: use {', '.join(SPLIT_NAMES)}")
+        split: Split = getattr(self, name)
+        return split
+
+
+def split_dataset(dataset: Dataset, holdout: Holdout, seed: int) -> Splits:
+    """Set validation images apart from the training part of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its test part is passed on untouched.
+    holdout : Holdout
+        Which images, and how many.
+    seed : int
+        Decides the draw of a stratified split; a split of the last images does not use it.
+
+    Returns
+    -------
+    Splits
+        Every training image is in exactly one of ``train`` and ``validation``, in the original
+        order.
+
+    Raises
+    ------
+    DataError
+        There are too few training images for both parts to hold one.
+    """
+    count = len(dataset.train)
+    # Rounded up for training, as Keras does: int(n * (1 - share)).
+    held_out = count - int(count * (1 - holdout.share))
+    if not 0 < held_out < count:
+        raise DataError(
+            f"{dataset.name} has {count:,} training images, too few to set {holdout.share:.0%} "
+            "of them apart for validation"
+        )
+    order = np.arange(count)
+    if holdout.method == "last":
+        kept, apart = order[: count - held_out], order[count - held_out :]
+    else:
+        kept, apart = stratified_draw(dataset.train.labels, held_out, seed)
+    return Splits(dataset.train.take(kept), dataset.train.take(apart), dataset.test)
+
+
+def stratified_draw(
+    labels: NDArray[np.int64], size: int, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw indices at random so that every class keeps its share.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+    size : int
+        How many to draw, at least one a class.
+    seed : int
+        The same seed draws the same indices.
+
+    Returns
+    -------
+    rest, drawn : ndarray of intp, shapes (N - size,) and (size,)
+        Both in ascending order.
+
+    Raises
+    ------
+    DataError
+        A class has a single image, or there are fewer images to draw than classes.
+    """
+    from sklearn.model_selection import train_test_split
+
+    try:
+        rest, drawn = train_test_split(
+            np.arange(len(labels)), test_size=size, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise DataError(
+            f"cannot draw {size:,} of {len(labels):,} images by class: {error}"
+        ) from error
+    return np.sort(rest), np.sort(drawn)

@@ -1,0 +1,33 @@
+"""The project's exceptions: one small hierarchy.
+
+Every message says what is wrong, where, and what to do about it, in one line, because the command
+line shows it as it stands.
+"""
+
+
+class InkwiseError(Exception):
+    """Anything that inkwise refuses or fails to do."""
+
+
+class ArgumentError(InkwiseError, ValueError):
+    """A value that the caller passed makes no sense: a name, a number, a shape, a folder."""
+
+
+class DataError(InkwiseError):
+    """Images or labels that are missing, damaged or do not fit together."""
+
+
+class DownloadError(DataError):
+    """A data set could not be fetched from any mirror."""
+
+
+class ModelError(InkwiseError):
+    """A saved model that is missing, damaged, foreign, or does not fit the data."""
+
+
+class RunError(InkwiseError):
+    """A run directory that is missing, in use, or lacks what was asked of it."""
+
+
+class StorageError(InkwiseError):
+    """The operating system refused to read or write a file."""

@@ -1,0 +1,95 @@
+"""Files written whole or not at all, and the operating system's refusals in one line."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from inkwise.errors import StorageError
+
+
+@contextlib.contextmanager
+def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
+    """Turn an `OSError` raised inside the block into a `StorageError` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"cannot {verb} {path}: {reason}") from error
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file so that a reader sees all of it or none.
+
+    The bytes go to a temporary name in the same folder, are flushed to the disk, and only then
+    take the final name. Missing parent folders are created. A pipe or a device is never replaced:
+    it gets the bytes themselves.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file shall stand; an existing file is replaced.
+    content : bytes
+        The whole content.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    StorageError
+        The operating system refused: no permission, disk full, a file where a folder should be.
+    """
+    path = Path(path)
+    with storage(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout
+            path.write_bytes(content)
+            return path
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write UTF-8 text as `write_bytes` does."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], document: Any) -> Path:
+    """Write a JSON document, indented, without NaN, as `write_bytes` does."""
+    return write_text(
+        path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+
+
+def write_csv(
+    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Path:
+    """Write a CSV table with a header line as `write_bytes` does."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return write_text(path, buffer.getvalue())
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Read a whole file; raises `StorageError` where the operating system refuses."""
+    with storage(path, "read"):
+        return Path(path).read_bytes()
