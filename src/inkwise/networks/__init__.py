@@ -1,0 +1,1 @@
+"""What is trained: networks as descriptions, and as PyTorch modules."""

@@ -1,0 +1,38 @@
+"""The networks that recipes name."""
+
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+
+
+def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:
+    """Return the network of the classic MNIST case study.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Height and width in pixels, each at least 18.
+    classes : int
+    dropout : float
+        Rate of a dropout layer before the last dense one, from 0 (none) to below 1.
+
+    References
+    ----------
+    F. Chollet, "Deep Learning with Python", Manning, 2018, section 5.1.
+    """
+    return Network(
+        image_size,
+        (
+            Conv(32, 3),
+            MaxPool(2),
+            Conv(64, 3),
+            MaxPool(2),
+            Conv(64, 3),
+            Flatten(),
+            Dense(64),
+            *([Dropout(dropout)] if dropout else []),
+            Dense(classes, relu=False),
+        ),
+    )
+
+
+NETWORKS = {"case-study": case_study}
+"""Networks by name: functions of image size, class count and dropout rate."""

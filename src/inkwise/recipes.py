@@ -1,0 +1,264 @@
+"""Recipes: one frozen, readable description of a whole training each."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from inkwise.augment import Augmentation
+from inkwise.data.splits import Holdout
+from inkwise.errors import ArgumentError, RunError
+from inkwise.networks.layers import Network
+from inkwise.networks.named import NETWORKS
+
+T = TypeVar("T")
+
+
+def _look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
+    return known[name]
+
+
+def _check(what: str, value: Any, kind: Any, fits: Callable[[Any], bool], wanted: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool) or not fits(value):
+        raise ArgumentError(f"the {what} must {wanted}, not {value!r}")
+
+
+def _check_share(what: str, value: Any) -> None:
+    _check(what, value, int | float, lambda share: 0 <= share < 1, "lie in [0, 1)")
+
+
+def _check_above_0(what: str, value: Any) -> None:
+    _check(what, value, int | float, lambda number: 0 < number < math.inf, "be above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Adam.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("beta1 of Adam", self.beta1)
+        _check_share("beta2 of Adam", self.beta2)
+        _check_above_0("epsilon of Adam", self.epsilon)
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum."""
+
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("momentum", self.momentum)
+
+
+OPTIMISERS: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
+"""Optimisers by name, each with its usual values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training, given its data.
+
+    Parameters
+    ----------
+    name : str
+        The recipe's name; a changed recipe keeps the name it started from.
+    network : str
+        A name in `inkwise.networks.named.NETWORKS`.
+    dropout : float
+        Rate of dropout before the last layer, in [0, 1); 0 is none.
+    augmentation : Augmentation or None
+    optimiser : Adam or SGD
+        The loss is the categorical cross-entropy.
+    epochs : int
+        How often every training image is seen, in a new order each time.
+    batch_size : int
+    holdout : Holdout
+        How validation images are set apart.
+    seed : int
+        Decides weights, order, dropout, augmentation and a stratified holdout; 0 to 2³² − 1.
+
+    Raises
+    ------
+    ArgumentError
+        A value is out of range or unknown.
+    """
+
+    name: str
+    network: str
+    dropout: float = 0.0
+    augmentation: Augmentation | None = None
+    optimiser: Adam | SGD = dataclasses.field(default_factory=Adam)
+    epochs: int = 5
+    batch_size: int = 64
+    holdout: Holdout = dataclasses.field(default_factory=Holdout)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _look_up("network", self.network, NETWORKS)
+        _check_share("dropout rate", self.dropout)
+        for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
+            _check(what, value, int, lambda count: count >= 1, "be a whole number, at least 1")
+        _check(
+            "seed",
+            self.seed,
+            int,
+            lambda seed: 0 <= seed < 2**32,
+            "be a whole number from 0 to 2³² − 1",
+        )
+        for what, part, kinds in (
+            ("augmentation", self.augmentation, Augmentation | None),
+            ("optimiser", self.optimiser, Adam | SGD),
+            ("holdout", self.holdout, Holdout),
+        ):
+            if not isinstance(part, kinds):
+                raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
+
+    def describe_network(self, image_size: tuple[int, int], classes: int) -> Network:
+        """Return the network for images of this height and width and this many classes.
+
+        Raises
+        ------
+        ArgumentError
+            The images are too small for it.
+        """
+        return NETWORKS[self.network](image_size, classes, self.dropout)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON values; `from_dict` is the way back."""
+        document = dataclasses.asdict(self)
+        kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
+        return document
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Recipe":
+        """Make a recipe of what `to_dict` returned.
+
+        Raises
+        ------
+        RunError
+            The document is not a recipe.
+        """
+        try:
+            values = dict(document)
+            optimiser = dict(values.pop("optimiser"))
+            augmentation = values.pop("augmentation")
+            return cls(
+                optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
+                augmentation=Augmentation(**augmentation) if augmentation else None,
+                holdout=Holdout(**values.pop("holdout")),
+                **values,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="case-study",
+            network="case-study",
+            optimiser=Adam(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-7),
+            epochs=5,
+            batch_size=64,
+            holdout=Holdout("last", 0.2),
+        ),
+    )
+}
+"""Recipes by name."""
+
+SMALL = 10_000
+"""A training part with fewer images than this gets more epochs by default."""
+
+SMALL_FACTOR = 8
+"""How many times the epochs.
+
+Chosen on optdigits' validation images, means over eight seeds of the case study: 94.2% after 20
+epochs, 95.1% after 30, 95.3% after 40, 95.4% after 60.
+"""
+
+
+def get_recipe(
+    recipe: str | Recipe,
+    *,
+    augment: bool = False,
+    optimiser: str | Adam | SGD | None = None,
+    learning_rate: float | None = None,
+    **changes: Any,
+) -> Recipe:
+    """Look a recipe up, with some of its values changed.
+
+    Parameters
+    ----------
+    recipe : str or Recipe
+        A name in `RECIPES`, or a recipe to start from.
+    augment : bool
+        Augment the training images with the usual limits of `Augmentation`.
+    optimiser : str, Adam or SGD, optional
+        A name in `OPTIMISERS` stands for the optimiser with its usual values.
+    learning_rate : float, optional
+        Of the optimiser.
+    **changes
+        Fields of `Recipe` and their new values.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    ArgumentError
+        There is no such recipe, optimiser or field, or a value is out of range.
+    """
+    if isinstance(recipe, str):
+        recipe = _look_up("recipe", recipe, RECIPES)
+    if augment:
+        changes["augmentation"] = Augmentation()
+    if isinstance(optimiser, str):
+        optimiser = _look_up("optimiser", optimiser, OPTIMISERS)()
+    optimiser = optimiser or recipe.optimiser
+    if learning_rate is not None:
+        optimiser = dataclasses.replace(optimiser, learning_rate=learning_rate)
+    try:
+        return dataclasses.replace(recipe, optimiser=optimiser, **changes)
+    except TypeError as error:
+        fields = ", ".join(field.name for field in dataclasses.fields(Recipe))
+        raise ArgumentError(f"{error}: a recipe has {fields}") from error
+
+
+def scale_epochs(recipe: Recipe, training_images: int) -> tuple[Recipe, str | None]:
+    """Give a recipe more epochs where there are few images.
+
+    The recipes' epochs are meant for MNIST. A data set of fewer than `SMALL` training images gets
+    `SMALL_FACTOR` times as many, so that the network takes enough steps to learn.
+
+    Returns
+    -------
+    recipe : Recipe
+    notice : str or None
+        What to tell the user where the epochs were changed.
+    """
+    if training_images >= SMALL:
+        return recipe, None
+    epochs = SMALL_FACTOR * recipe.epochs
+    return dataclasses.replace(recipe, epochs=epochs), (
+        f"{epochs} epochs rather than {recipe.epochs}, because there are only "
+        f"{training_images:,} training images"
+    )

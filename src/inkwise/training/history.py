@@ -1,0 +1,72 @@
+"""What a training wrote down after every epoch."""
+
+import csv
+import dataclasses
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from inkwise.errors import RunError
+from inkwise.files import read_bytes, write_csv
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One line of a training's history.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    train_loss, train_accuracy : float
+        Means over the epoch's batches while the weights changed, with dropout and augmentation,
+        as Keras reports them.
+    validation_loss, validation_accuracy : float
+        Of the weights at the end of the epoch, on images that they were not trained on.
+    seconds : float
+        Training time of the epoch, without validation.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch}: "
+            f"loss {self.train_loss:.4f}, accuracy {self.train_accuracy:.2%}; "
+            f"validation loss {self.validation_loss:.4f}, "
+            f"accuracy {self.validation_accuracy:.2%}; {self.seconds:.1f} s"
+        )
+
+
+_HEADER = [field.name for field in dataclasses.fields(Epoch)]
+
+
+def write_history(path: str | os.PathLike[str], history: Iterable[Epoch]) -> Path:
+    """Write a history as CSV, one line an epoch, the fields of `Epoch` as its columns."""
+    return write_csv(path, _HEADER, (dataclasses.astuple(epoch) for epoch in history))
+
+
+def read_history(path: str | os.PathLike[str]) -> list[Epoch]:
+    """Read what `write_history` wrote.
+
+    Raises
+    ------
+    RunError
+        The file is not a history.
+    StorageError
+        The file cannot be read.
+    """
+    try:
+        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8")))
+        history = [Epoch(int(epoch), *map(float, figures)) for epoch, *figures in rows]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise RunError(f"{path} is not a training history: {error}") from error
+    if header != _HEADER:
+        raise RunError(f"{path} is not a training history: its columns are {header}")
+    return history

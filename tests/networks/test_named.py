@@ -1,0 +1,86 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from inkwise.errors import ArgumentError
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
+from inkwise.networks.module import build
+from inkwise.networks.named import NETWORKS, case_study
+
+
+def test_the_case_study_is_the_textbook_network() -> None:
+    assert case_study((28, 28), 10).layers == (
+        Conv(32, 3, relu=True),
+        MaxPool(2),
+        Conv(64, 3, relu=True),
+        MaxPool(2),
+        Conv(64, 3, relu=True),
+        Flatten(),
+        Dense(64, relu=True),
+        Dense(10, relu=False),
+    )
+
+
+def test_the_case_study_has_the_textbook_shapes() -> None:
+    shapes = [line.output_shape for line in case_study((28, 28), 10).summary()]
+    assert shapes == [
+        (26, 26, 32),
+        (13, 13, 32),
+        (11, 11, 64),
+        (5, 5, 64),
+        (3, 3, 64),
+        (576,),
+        (64,),
+        (10,),
+    ]
+
+
+def test_the_case_study_has_the_textbook_number_of_parameters() -> None:
+    network = case_study((28, 28), 10)
+    counts = [line.parameter_count for line in network.summary() if line.parameters]
+    assert counts == [320, 18_496, 36_928, 36_928, 650]
+    assert network.parameter_count == 93_322
+    assert sum(parameter.numel() for parameter in build(network).parameters()) == 93_322
+
+
+def test_the_case_study_costs_as_many_operations_as_pytorch_counts() -> None:
+    network = case_study((28, 28), 10)
+    with FlopCounterMode(display=False) as counter:
+        build(network)(torch.zeros(1, 1, 28, 28))
+    # PyTorch counts the multiply-adds; one addition of a bias goes with every output.
+    biases = 26 * 26 * 32 + 11 * 11 * 64 + 3 * 3 * 64 + 64 + 10
+    assert network.flops == counter.get_total_flops() + biases
+
+
+def test_dropout_stands_before_the_last_layer_and_costs_nothing() -> None:
+    with_dropout, plain = case_study((28, 28), 10, 0.25), case_study((28, 28), 10)
+    assert with_dropout.layers == (*plain.layers[:-1], Dropout(0.25), plain.layers[-1])
+    assert with_dropout.parameter_count == plain.parameter_count
+    assert with_dropout.flops == plain.flops
+
+
+@pytest.mark.parametrize("image_size", [(17, 28), (28, 17), (17, 17), (1, 1)])
+def test_images_too_small_for_the_case_study_are_refused(image_size: tuple[int, int]) -> None:
+    with pytest.raises(ArgumentError, match=r"needs at least|less than"):
+        case_study(image_size, 10)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "classes"), [((18, 18), 10), ((18, 40), 2), ((32, 24), 26), ((64, 64), 1)]
+)
+def test_the_case_study_takes_other_images_and_classes(
+    image_size: tuple[int, int], classes: int
+) -> None:
+    network = case_study(image_size, classes)
+    assert (network.image_size, network.classes) == (image_size, classes)
+    assert build(network)(torch.zeros(3, 1, *image_size)).shape == (3, classes)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_an_impossible_dropout_is_refused(dropout: float) -> None:
+    with pytest.raises(ArgumentError, match="dropout rate"):
+        case_study((28, 28), 10, dropout)
+
+
+def test_recipes_find_the_case_study_by_its_name() -> None:
+    assert NETWORKS["case-study"]((28, 28), 10, 0.5) == case_study((28, 28), 10, 0.5)

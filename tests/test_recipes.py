@@ -1,0 +1,221 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inkwise.augment import Augmentation
+from inkwise.data.splits import Holdout
+from inkwise.errors import ArgumentError, RunError
+from inkwise.networks.named import case_study
+from inkwise.recipes import (
+    RECIPES,
+    SGD,
+    SMALL,
+    SMALL_FACTOR,
+    Adam,
+    Recipe,
+    get_recipe,
+    scale_epochs,
+)
+
+NAN, INFINITY = float("nan"), float("inf")
+
+SHARES = st.floats(0, 1, exclude_max=True)
+POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
+LIMITS = st.floats(0, allow_infinity=False)
+ADAMS = st.builds(Adam, POSITIVE, SHARES, SHARES, POSITIVE)
+SGDS = st.builds(SGD, POSITIVE, SHARES)
+RECIPES_DRAWN = st.builds(
+    Recipe,
+    name=st.text(),
+    network=st.just("case-study"),
+    dropout=SHARES,
+    augmentation=st.none() | st.builds(Augmentation, LIMITS, LIMITS, SHARES),
+    optimiser=ADAMS | SGDS,
+    epochs=st.integers(1),
+    batch_size=st.integers(1),
+    holdout=st.builds(
+        Holdout, st.sampled_from(["last", "stratified"]), SHARES.filter(lambda share: share > 0)
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+
+def test_the_case_study_trains_as_the_textbook_says() -> None:
+    assert get_recipe("case-study") == Recipe(
+        name="case-study",
+        network="case-study",
+        dropout=0.0,
+        augmentation=None,
+        optimiser=Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-7),
+        epochs=5,
+        batch_size=64,
+        holdout=Holdout("last", 0.2),
+        seed=0,
+    )
+
+
+def test_a_recipe_describes_its_network() -> None:
+    recipe = get_recipe("case-study", dropout=0.25)
+    assert recipe.describe_network((28, 28), 10) == case_study((28, 28), 10, 0.25)
+    with pytest.raises(ArgumentError, match="less than 2×2 pixels left to pool"):
+        recipe.describe_network((8, 8), 10)
+
+
+def test_every_recipe_goes_by_its_own_name() -> None:
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name
+        assert get_recipe(name) == recipe
+
+
+@given(recipe=RECIPES_DRAWN)
+def test_the_way_through_json_changes_nothing(recipe: Recipe) -> None:
+    document = json.loads(json.dumps(recipe.to_dict(), allow_nan=False))
+    assert Recipe.from_dict(document) == recipe
+
+
+def test_a_recipe_on_paper_is_readable() -> None:
+    document = get_recipe("case-study", augment=True, optimiser="sgd").to_dict()
+    assert document["optimiser"] == {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9}
+    assert document["augmentation"] == {"shift": 2.0, "rotation": 10.0, "zoom": 0.1}
+    assert document["holdout"] == {"method": "last", "share": 0.2}
+
+
+def test_a_recipe_is_looked_up_with_changes() -> None:
+    recipe = get_recipe(
+        "case-study",
+        augment=True,
+        optimiser="sgd",
+        learning_rate=0.1,
+        dropout=0.25,
+        epochs=2,
+        batch_size=32,
+        seed=7,
+        holdout=Holdout("stratified", 0.1),
+    )
+    assert recipe == Recipe(
+        "case-study",
+        "case-study",
+        0.25,
+        Augmentation(),
+        SGD(0.1, 0.9),
+        2,
+        32,
+        Holdout("stratified", 0.1),
+        7,
+    )
+    # A recipe is a starting point like any name, and itself stays as it is.
+    assert get_recipe(recipe, learning_rate=0.2).optimiser == SGD(0.2, 0.9)
+    assert recipe.optimiser == SGD(0.1, 0.9)
+
+
+def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
+    assert get_recipe("case-study", learning_rate=0.01).optimiser == Adam(0.01, 0.9, 0.999, 1e-7)
+    slow = get_recipe("case-study", optimiser=Adam(beta1=0.5))
+    assert get_recipe(slow, learning_rate=0.01).optimiser == Adam(0.01, beta1=0.5)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "told"),
+    [
+        ("case-studie", {}, "unknown recipe 'case-studie': use case-study"),
+        ("", {}, "unknown recipe '': use case-study"),
+        ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd"),
+        ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
+        ("case-study", {"network": "lenet"}, "unknown network 'lenet': use case-study"),
+        ("case-study", {"epoch": 3}, "'epoch': a recipe has name, network, .*epochs"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(
+    recipe: str, changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ArgumentError, match=told):
+        get_recipe(recipe, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("dropout", [-0.1, 1, 1.5, NAN, INFINITY, "0.5", None], "the dropout rate must lie in"),
+        ("epochs", [0, -1, 2.5, 2.0, True, NAN, "3", None], "the epochs must be a whole number"),
+        ("batch_size", [0, -1, 64.0, True, "64"], "the batch size must be a whole number"),
+        ("seed", [-1, 2**32, 0.5, True, "0", None], "the seed must be a whole number from 0 to 2³"),
+        ("learning_rate", [0, -1e-3, NAN, INFINITY, "fast"], "the learning rate must be above 0"),
+        ("augmentation", [True, 2.0, "shift"], "the augmentation must be of type"),
+        ("optimiser", [0.1], "the optimiser must be of type"),
+        ("holdout", [0.2, None], "the holdout must be of type"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name: str, values: list[Any], told: str) -> None:
+    for value in values:
+        with pytest.raises(ArgumentError, match=told):
+            get_recipe("case-study", **{name: value})
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, NAN, "0.9"])
+def test_an_optimiser_that_pytorch_would_refuse_is_refused_when_it_is_named(share: Any) -> None:
+    for make in (
+        lambda: Adam(beta1=share),
+        lambda: Adam(beta2=share),
+        lambda: SGD(momentum=share),
+    ):
+        with pytest.raises(ArgumentError, match=r"must lie in \[0, 1\)"):
+            make()
+    for epsilon in (0, -1e-7, NAN, INFINITY):
+        with pytest.raises(ArgumentError, match="the epsilon of Adam must be above 0"):
+            Adam(epsilon=epsilon)
+    with pytest.raises(ArgumentError, match="the learning rate must be above 0"):
+        SGD(learning_rate=NAN)
+
+
+def changed(**values: Any) -> dict[str, Any]:
+    return {**get_recipe("case-study").to_dict(), **values}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {name: value for name, value in changed().items() if name != "holdout"},
+        {name: value for name, value in changed().items() if name != "network"},
+        changed(colour="blue"),
+        changed(epochs="5"),
+        changed(dropout=2),
+        changed(network=["case-study"]),
+        changed(optimiser=None),
+        changed(optimiser={}),
+        changed(optimiser={"kind": "adamw"}),
+        changed(optimiser={"kind": "sgd", "beta1": 0.9}),
+        changed(augmentation="usual"),
+        changed(augmentation={"shear": 1.0}),
+        changed(augmentation={"shift": NAN}),
+        changed(holdout=0.2),
+        changed(holdout={"method": "first"}),
+    ],
+)
+def test_a_damaged_recipe_is_a_run_error(document: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match="the recipe is damaged"):
+        Recipe.from_dict(document)
+
+
+def test_reading_a_recipe_leaves_its_document_as_it_was() -> None:
+    document = changed()
+    Recipe.from_dict(document)
+    assert document == changed()
+
+
+def test_few_images_get_more_epochs_and_a_notice() -> None:
+    recipe = get_recipe("case-study", epochs=3, seed=9)
+    scaled, notice = scale_epochs(recipe, SMALL - 1)
+    assert scaled == dataclasses.replace(recipe, epochs=3 * SMALL_FACTOR)
+    assert notice is not None
+    assert f"{3 * SMALL_FACTOR} epochs rather than 3" in notice
+    assert "9,999 training images" in notice
+
+
+def test_enough_images_leave_the_epochs_as_they_are() -> None:
+    recipe = get_recipe("case-study")
+    assert scale_epochs(recipe, SMALL) == (recipe, None)
