@@ -1,0 +1,149 @@
+"""Confusion matrices, multi-class and binary, and the figures that follow from them.
+
+A figure whose denominator is zero is undefined: NaN here, ``null`` in files, a dash on the page.
+Averages leave undefined figures out. This is scikit-learn's ``zero_division=nan``: a class that was
+never predicted has no precision, a class absent from the split has no recall, and a class that is
+neither has no F1.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class OneVersusRest:
+    """The 2×2 matrix of one class against all others.
+
+    Parameters
+    ----------
+    tp : int
+        True positives: of the class, and predicted as it.
+    fp : int
+        False positives: of another class, but predicted as this one.
+    fn : int
+        False negatives: of the class, but predicted as another.
+    tn : int
+        True negatives: neither of the class nor predicted as it.
+    """
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+    @property
+    def accuracy(self) -> float:
+        """(TP + TN) / all."""
+        return _ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return _ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def f1(self) -> float:
+        """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall."""
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """Count how often each class was predicted as each.
+
+    Parameters
+    ----------
+    labels, predicted : ndarray of int64, shape (N,)
+    classes : int
+        K; classes that do not occur have rows and columns of zeros.
+
+    Returns
+    -------
+    ndarray of int64, shape (K, K)
+        Rows are the actual class, columns the predicted one.
+    """
+    from sklearn import metrics
+
+    counts: NDArray[np.int64] = metrics.confusion_matrix(labels, predicted, labels=range(classes))
+    return counts
+
+
+def normalise_rows(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each row's shares, float64 (K, K); the row of an absent class is NaN."""
+    with np.errstate(invalid="ignore"):
+        return confusion / confusion.sum(axis=1, keepdims=True)
+
+
+def one_versus_rest(confusion: NDArray[np.int64]) -> list[OneVersusRest]:
+    """Reduce a confusion matrix, int64 (K, K), to K binary ones."""
+    total = int(confusion.sum())
+    matrices = []
+    for k in range(len(confusion)):
+        tp = int(confusion[k, k])
+        fp = int(confusion[:, k].sum()) - tp
+        fn = int(confusion[k].sum()) - tp
+        matrices.append(OneVersusRest(tp, fp, fn, total - tp - fp - fn))
+    return matrices
+
+
+def class_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return precision, recall and F1 of every class, for many matrices at once.
+
+    Parameters
+    ----------
+    confusion : ndarray of int64, shape (..., K, K)
+
+    Returns
+    -------
+    ndarray of float64, shape (..., K, 3)
+        NaN where undefined.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    predicted, actual = confusion.sum(axis=-2), confusion.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([hits / predicted, hits / actual, 2 * hits / (predicted + actual)], axis=-1)
+
+
+AVERAGES = ("macro", "micro", "weighted")
+
+
+def average_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the averages of precision, recall and F1, for many matrices at once.
+
+    ``macro`` is the plain mean over classes, ``weighted`` the mean weighted by each class' number
+    of images, ``micro`` pools all decisions before dividing; where every image gets one label,
+    micro precision, recall and F1 are all the accuracy.
+
+    Parameters
+    ----------
+    confusion : ndarray of int64, shape (R, K, K)
+
+    Returns
+    -------
+    ndarray of float64, shape (R, 3, 3)
+        Rows as in `AVERAGES`, columns precision, recall, F1. NaN where no class has the figure.
+    """
+    figures = class_figures(confusion)
+    defined = ~np.isnan(figures)
+    filled = np.where(defined, figures, 0.0)
+    support = confusion.sum(axis=-1)[..., None]
+    hits = np.trace(confusion, axis1=-2, axis2=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        macro = filled.sum(axis=1) / defined.sum(axis=1)
+        weight = (defined * support).sum(axis=1)
+        # Only classes without images were predicted: scikit-learn, too, weighs them alike then.
+        weighted = np.where(weight > 0, (filled * support).sum(axis=1) / weight, macro)
+        micro = np.repeat((hits / confusion.sum(axis=(-2, -1)))[:, None], 3, axis=1)
+    return np.stack([macro, micro, weighted], axis=1)
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else float("nan")

@@ -1,0 +1,297 @@
+"""An evaluation: every figure about one model on one split, from its probabilities."""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset, Split
+from inkwise.errors import ArgumentError, ModelError
+from inkwise.evaluation.binary import BinaryTask, binary_task
+from inkwise.evaluation.confusion import (
+    AVERAGES,
+    OneVersusRest,
+    average_figures,
+    class_figures,
+    confusion_matrix,
+    normalise_rows,
+    one_versus_rest,
+)
+from inkwise.evaluation.intervals import Estimate, bootstrap_confusion, bootstrap_mean, wilson
+from inkwise.model import Model
+
+SCHEMA = "inkwise-metrics/1"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassFigures:
+    """The figures of one class.
+
+    Parameters
+    ----------
+    name : str
+    support : int
+        Images of the class in the split.
+    predicted : int
+        Images that the model gave this label.
+    accuracy : Estimate
+        Class accuracy: the share of the class' own images that were labelled right. It is the
+        recall by another name; the accuracy of the one-versus-rest matrix is another figure.
+    precision, recall : Estimate
+        With Wilson's interval.
+    f1 : Estimate
+        With a bootstrap interval.
+    one_versus_rest : OneVersusRest
+    """
+
+    name: str
+    support: int
+    predicted: int
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    one_versus_rest: OneVersusRest
+
+
+@dataclasses.dataclass(frozen=True)
+class AverageFigures:
+    """Precision, recall and F1 averaged over the classes, with bootstrap intervals."""
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model answered on a split, and every figure that follows from it.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    split : str
+        Name of the split.
+    class_names : tuple of str
+        K names.
+    labels : ndarray of int64, shape (N,)
+        The true classes.
+    probabilities : ndarray of float32, shape (N, K)
+    """
+
+    dataset: str
+    split: str
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @functools.cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class of every image, int64 (N,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @functools.cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of the predicted class, float32 (N,)."""
+        return self.probabilities.max(axis=1)
+
+    @functools.cached_property
+    def misclassified(self) -> NDArray[np.intp]:
+        """Indices of the images labelled wrong, the surest mistake first, intp (M,)."""
+        wrong = np.flatnonzero(self.predicted != self.labels)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+
+    @functools.cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Confusion matrix, int64 (K, K): rows are the actual class, columns the predicted one."""
+        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+
+    @functools.cached_property
+    def correct(self) -> int:
+        """How many images were labelled right."""
+        return int(np.trace(self.confusion))
+
+    @functools.cached_property
+    def accuracy(self) -> Estimate:
+        """Share of the images labelled right, with Wilson's interval."""
+        return wilson(self.correct, len(self))
+
+    @functools.cached_property
+    def loss(self) -> Estimate:
+        """Categorical cross-entropy, in nats an image, with a bootstrap interval.
+
+        Probabilities are taken as at least 1.2e-7, single precision's resolution, so that one
+        image can cost 16 nats at the most.
+        """
+        true = self.probabilities[np.arange(len(self)), self.labels].astype(np.float64)
+        return bootstrap_mean(-np.log(np.maximum(true, np.finfo(np.float32).eps)))
+
+    @functools.cached_property
+    def classes(self) -> tuple[ClassFigures, ...]:
+        """The figures of every class."""
+        f1 = bootstrap_confusion(self.confusion, lambda matrices: class_figures(matrices)[..., 2])
+        figures = []
+        for name, matrix, f1_estimate in zip(
+            self.class_names, one_versus_rest(self.confusion), f1, strict=True
+        ):
+            recall = wilson(matrix.tp, matrix.tp + matrix.fn)
+            figures.append(
+                ClassFigures(
+                    name=name,
+                    support=matrix.tp + matrix.fn,
+                    predicted=matrix.tp + matrix.fp,
+                    accuracy=recall,
+                    precision=wilson(matrix.tp, matrix.tp + matrix.fp),
+                    recall=recall,
+                    f1=f1_estimate,
+                    one_versus_rest=matrix,
+                )
+            )
+        return tuple(figures)
+
+    @functools.cached_property
+    def averages(self) -> dict[str, AverageFigures]:
+        """Macro, micro and weighted averages over the classes."""
+        estimates = bootstrap_confusion(
+            self.confusion, lambda matrices: average_figures(matrices).reshape(len(matrices), -1)
+        )
+        return {
+            kind: AverageFigures(*estimates[3 * row : 3 * row + 3])
+            for row, kind in enumerate(AVERAGES)
+        }
+
+    @functools.cached_property
+    def classification_report(self) -> str:
+        """scikit-learn's classification report as text."""
+        from sklearn import metrics
+
+        return str(
+            metrics.classification_report(
+                self.labels,
+                self.predicted,
+                labels=range(len(self.class_names)),
+                target_names=self.class_names,
+                digits=4,
+                zero_division=np.nan,
+            )
+        )
+
+    def binary(self, positive: str) -> BinaryTask:
+        """Evaluate the binary task of one class, named as in `class_names`.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such class.
+        """
+        if positive not in self.class_names:
+            raise ArgumentError(
+                f"there is no class {positive!r}: use one of {', '.join(self.class_names)}"
+            )
+        index = self.class_names.index(positive)
+        return binary_task(self.labels, self.probabilities, index, positive)
+
+    def headline(self) -> dict[str, Any]:
+        """Return accuracy, loss and macro F1 with their intervals, as JSON values."""
+        return {
+            "dataset": self.dataset,
+            "split": self.split,
+            "images": len(self),
+            "accuracy": _to_json(self.accuracy),
+            "loss": _to_json(self.loss),
+            "macro_f1": _to_json(self.averages["macro"].f1),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every figure as JSON values; undefined ones are None."""
+        return {
+            "schema": SCHEMA,
+            "dataset": self.dataset,
+            "split": self.split,
+            "images": len(self),
+            "correct": self.correct,
+            "accuracy": _to_json(self.accuracy),
+            "loss": _to_json(self.loss),
+            "averages": {kind: _to_json(average) for kind, average in self.averages.items()},
+            "classes": [
+                {
+                    **_to_json(figures),
+                    "binary_task": _to_json(self.binary(figures.name)),
+                }
+                for figures in self.classes
+            ],
+            "confusion": self.confusion.tolist(),
+            "confusion_by_row": _to_json(normalise_rows(self.confusion).tolist()),
+        }
+
+
+def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str) -> Evaluation:
+    """Evaluate a model on a split of a data set.
+
+    Parameters
+    ----------
+    model : Model
+    dataset : Dataset
+        Where the split is from; its classes and image size must be the model's.
+    split : Split
+    split_name : str
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ModelError
+        The data set has other classes or another image size than the model.
+    """
+    if dataset.image_size != model.network.image_size:
+        raise ModelError(
+            f"{dataset.name} has images of {_times(dataset.image_size)}, but the model takes "
+            f"{_times(model.network.image_size)}: evaluate it on a data set like the one it was "
+            "trained on"
+        )
+    if dataset.class_names != model.class_names:
+        raise ModelError(
+            f"{dataset.name} has the classes {', '.join(dataset.class_names)}, but the model knows "
+            f"{', '.join(model.class_names)}: evaluate it on a data set like the one it was "
+            "trained on"
+        )
+    return Evaluation(
+        dataset.name,
+        split_name,
+        model.class_names,
+        split.labels,
+        model.predict_proba(split.images),
+    )
+
+
+def _times(size: tuple[int, int]) -> str:
+    return "×".join(map(str, size))
+
+
+def _to_json(value: Any) -> Any:
+    match value:
+        case Estimate():
+            return _to_json(value._asdict())
+        case OneVersusRest():
+            derived = ("accuracy", "precision", "recall", "f1")
+            figures = {figure: getattr(value, figure) for figure in derived}
+            return _to_json({**vars(value), **figures})
+        case float():
+            return None if math.isnan(value) else value
+        case dict():
+            return {key: _to_json(item) for key, item in value.items()}
+        case list():
+            return [_to_json(item) for item in value]
+        case _ if dataclasses.is_dataclass(value):
+            return _to_json(vars(value))
+        case _:
+            return value

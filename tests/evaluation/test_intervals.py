@@ -1,0 +1,171 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from inkwise.evaluation.confusion import average_figures, class_figures, confusion_matrix
+from inkwise.evaluation.intervals import (
+    UNDEFINED,
+    Estimate,
+    bootstrap_confusion,
+    bootstrap_mean,
+    wilson,
+)
+from tests.evaluation import Answers, answers
+
+Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+
+
+def macro_f1(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
+    return average_figures(matrices)[:, 0, 2:]
+
+
+def all_figures(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
+    flat = len(matrices), -1
+    return np.hstack(
+        [class_figures(matrices).reshape(flat), average_figures(matrices).reshape(flat)]
+    )
+
+
+def noisy_answers(generator: np.random.Generator, count: int) -> Answers:
+    """Draw answers of a model that is right four times in five, on uneven classes."""
+    labels = generator.choice(3, size=count, p=[0.5, 0.3, 0.2])
+    wrong = generator.random(count) < 0.2
+    predicted = np.where(wrong, generator.integers(3, size=count), labels)
+    return Answers(labels, predicted, 3)
+
+
+@given(trials=st.integers(1, 100_000), share=st.floats(0, 1))
+def test_wilson_is_scipys(trials: int, share: float) -> None:
+    successes = round(share * trials)
+    expected = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    estimate = wilson(successes, trials)
+    assert estimate.value == successes / trials
+    assert estimate.low == pytest.approx(expected.low, abs=1e-12)
+    assert estimate.high == pytest.approx(expected.high, abs=1e-12)
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+
+
+def test_wilson_at_the_ends_of_the_scale() -> None:
+    none, all_ = wilson(0, 20), wilson(20, 20)
+    assert (none.value, none.low) == (0, 0)
+    assert (all_.value, all_.high) == (1, 1)
+    assert none.high == pytest.approx(1 - all_.low) == pytest.approx(0.1611, abs=1e-4)
+
+
+def test_no_trials_have_no_proportion() -> None:
+    assert wilson(0, 0) is UNDEFINED
+    assert all(map(math.isnan, UNDEFINED))
+    assert not UNDEFINED.defined
+    assert Estimate(0.0, 0.0, 0.1).defined
+
+
+@given(answers=answers())
+@settings(max_examples=50)
+def test_a_bootstrap_interval_contains_its_figure(answers: Answers) -> None:
+    confusion = confusion_matrix(*answers)
+    estimates = bootstrap_confusion(confusion, all_figures)
+    for estimate, value in zip(estimates, all_figures(confusion[None])[0], strict=True):
+        if math.isnan(value):
+            assert all(map(math.isnan, estimate))
+        else:
+            assert estimate.value == value
+            assert 0 <= estimate.low <= value <= estimate.high <= 1
+
+
+def test_an_interval_contains_a_figure_that_most_resamples_miss() -> None:
+    # Nine classes of one image each, all taken for the big one: hardly a resample holds them all,
+    # and without some of them the macro average is higher.
+    confusion = np.zeros((10, 10), dtype=np.int64)
+    confusion[:, 0] = [90, *[1] * 9]
+    [estimate] = bootstrap_confusion(confusion, macro_f1)
+    assert estimate.value == macro_f1(confusion[None])[0, 0]
+    assert estimate.low <= estimate.value < estimate.high
+
+
+@given(
+    values=st.lists(st.floats(0, 16), min_size=1, max_size=30).map(np.array),
+)
+@settings(max_examples=20)
+def test_a_bootstrap_interval_of_a_mean_contains_it(values: NDArray[np.float64]) -> None:
+    estimate = bootstrap_mean(values)
+    assert estimate.value == values.mean()
+    slack = 1e-12  # the mean of many equal values is not quite one of them
+    assert values.min() - slack <= estimate.low <= estimate.value
+    assert estimate.value <= estimate.high <= values.max() + slack
+
+
+def test_the_same_answers_always_get_the_same_interval() -> None:
+    values = np.random.default_rng(1).exponential(size=100)
+    confusion = confusion_matrix(*noisy_answers(np.random.default_rng(1), 100))
+    np.random.seed(0)  # noqa: NPY002 - the global state must not matter
+    once = bootstrap_mean(values), bootstrap_confusion(confusion, macro_f1)
+    np.random.seed(1)  # noqa: NPY002
+    assert (bootstrap_mean(values), bootstrap_confusion(confusion, macro_f1)) == once
+
+
+def test_intervals_shrink_as_the_square_root_of_the_number_of_images() -> None:
+    generator = np.random.default_rng(2)
+    confusion = confusion_matrix(*noisy_answers(generator, 200))
+    values = generator.exponential(size=200)
+    for few, many in (
+        (bootstrap_mean(values), bootstrap_mean(np.tile(values, 16))),
+        (
+            bootstrap_confusion(confusion, macro_f1)[0],
+            bootstrap_confusion(16 * confusion, macro_f1)[0],
+        ),
+        (wilson(160, 200), wilson(16 * 160, 16 * 200)),
+    ):
+        assert many.value == pytest.approx(few.value)
+        assert (few.high - few.low) / (many.high - many.low) == pytest.approx(4, rel=0.1)
+
+
+def test_drawing_cells_is_drawing_images() -> None:
+    generator = np.random.default_rng(3)
+    labels, predicted, classes = noisy_answers(generator, 300)
+    estimates = bootstrap_confusion(confusion_matrix(labels, predicted, classes), all_figures)
+    resamples = []
+    for _ in range(2000):
+        drawn = generator.integers(300, size=300)
+        cells = np.bincount(3 * labels[drawn] + predicted[drawn], minlength=9).reshape(1, 3, 3)
+        resamples.append(all_figures(cells)[0])
+    lows, highs = np.quantile(resamples, [0.025, 0.975], axis=0)
+    for estimate, low, high in zip(estimates, lows, highs, strict=True):
+        # Both ends have a Monte-Carlo error of a few hundredths of the width.
+        slack = 0.12 * (high - low)
+        assert estimate.low == pytest.approx(low, abs=slack)
+        assert estimate.high == pytest.approx(high, abs=slack)
+
+
+def test_a_bootstrap_of_a_mean_is_about_the_normal_interval() -> None:
+    values = np.random.default_rng(4).uniform(size=500)
+    estimate = bootstrap_mean(values)
+    half = 1.96 * values.std() / math.sqrt(500)
+    assert estimate.low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert estimate.high == pytest.approx(values.mean() + half, abs=0.1 * half)
+
+
+def coverage(intervals: list[Estimate], truth: float) -> float:
+    return float(np.mean([it.low <= truth <= it.high for it in intervals]))
+
+
+def test_ninety_five_intervals_in_a_hundred_contain_the_truth() -> None:
+    generator = np.random.default_rng(5)
+    samples = [noisy_answers(generator, 300) for _ in range(300)]
+
+    exact = noisy_answers(generator, 2_000_000)
+    [truth] = macro_f1(confusion_matrix(*exact)[None])[0]
+    bootstrap = [bootstrap_confusion(confusion_matrix(*it), macro_f1)[0] for it in samples]
+    assert 0.90 <= coverage(bootstrap, truth) <= 0.985
+
+    right = [int((it.labels == it.predicted).sum()) for it in samples]
+    truth = 0.8 + 0.2 / 3  # a wrong draw hits by chance one time in three
+    assert 0.90 <= coverage([wilson(count, 300) for count in right], truth) <= 0.985
+
+    losses = [bootstrap_mean(generator.exponential(size=200)) for _ in range(150)]
+    assert 0.88 <= coverage(losses, 1.0) <= 0.99

@@ -1,0 +1,609 @@
+import copy
+import dataclasses
+import functools
+import hashlib
+import json
+import pickle
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import sklearn
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset
+from inkwise.errors import ArgumentError, InkwiseError, ModelError, StorageError
+from inkwise.model import DOCUMENT_FILE, WEIGHTS_FILE, Model
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.module import build
+from inkwise.networks.named import case_study
+from inkwise.provenance import describe_machine, library_versions
+from inkwise.training.loop import EVALUATION_BATCH
+from tests.networks import networks
+
+DIGITS = tuple("0123456789")
+SMALL = Network((6, 7), (Conv(2, 3), MaxPool(2), Flatten(), Dropout(0.25), Dense(3, relu=False)))
+PROVENANCE = {
+    "dataset": {"name": "Ziffern, größer", "sha256": "0" * 64},
+    "seed": 4294967295,
+    "metrics": {"accuracy": {"value": 0.9912, "low": 1e-7, "high": None}},
+    "notices": [],
+}
+
+
+def make(network: Network, class_names: tuple[str, ...], **provenance: Any) -> Model:
+    """Make a model with weights drawn at random, its biases too."""
+    torch.manual_seed(0)
+    module = build(network)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    return Model(network, weights, class_names, provenance)
+
+
+@functools.cache
+def small() -> Model:
+    return make(SMALL, ("zero", "ein", "七"), **PROVENANCE)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return make(case_study((28, 28), 10), DIGITS, **PROVENANCE)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return small().save(tmp_path / "model")
+
+
+def same(one: Model, other: Model) -> bool:
+    return (
+        (one.network, one.class_names, one.provenance)
+        == (other.network, other.class_names, other.provenance)
+        and one.weights.keys() == other.weights.keys()
+        and all(one.weights[key].tobytes() == other.weights[key].tobytes() for key in one.weights)
+    )
+
+
+# --- prediction ---
+
+
+def test_probabilities_are_those_of_the_module(model: Model, mnist: Dataset) -> None:
+    images = mnist.test.images[:100]
+    module = build(model.network).eval()
+    module.load_state_dict({key: torch.from_numpy(array) for key, array in model.weights.items()})
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images).unsqueeze(1) / 255).softmax(1)
+    probabilities = model.predict_proba(images)
+    np.testing.assert_allclose(probabilities, expected.numpy(), atol=1e-6)
+    np.testing.assert_array_equal(model.predict(images), expected.argmax(1).numpy())
+
+
+@pytest.mark.parametrize("count", [0, 1, EVALUATION_BATCH, EVALUATION_BATCH + 1, 1234])
+def test_any_number_of_images_is_answered(count: int, model: Model, mnist: Dataset) -> None:
+    images = mnist.test.images[:count]
+    probabilities, predicted = model.predict_proba(images), model.predict(images)
+    assert (probabilities.shape, probabilities.dtype.name) == ((count, 10), "float32")
+    assert (predicted.shape, predicted.dtype.name) == ((count,), "int64")
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    np.testing.assert_array_equal(predicted, probabilities.argmax(1))
+    # The batch that an image is in does not matter to its answer.
+    alone = [model.predict_proba(images[place : place + 1])[0] for place in range(0, count, 250)]
+    np.testing.assert_allclose(probabilities[::250], np.reshape(alone, (-1, 10)), atol=1e-6)
+
+
+@pytest.mark.parametrize("view", ["mirrored", "transposed", "every third", "read-only"])
+def test_images_may_lie_in_memory_in_any_way(view: str, model: Model, mnist: Dataset) -> None:
+    images = mnist.test.images[:9]
+    match view:
+        case "mirrored":
+            images = images[::-1, ::-1]
+        case "transposed":
+            images = images.transpose(0, 2, 1)
+        case "every third":
+            images = images[::3]
+        case "read-only":
+            images = np.frombuffer(images.tobytes(), np.uint8).reshape(images.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        probabilities = model.predict_proba(images)
+    np.testing.assert_array_equal(probabilities, model.predict_proba(images.copy()))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 28, 28), np.float32),
+        np.zeros((2, 28, 28), np.int64),
+        np.zeros((2, 28, 28), np.bool_),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((2, 28, 28, 1), np.uint8),
+        np.zeros((2, 1, 28, 28), np.uint8),
+        np.zeros((2, 28, 27), np.uint8),
+        np.zeros((2, 8, 8), np.uint8),
+        np.zeros((0, 8, 8), np.uint8),
+        np.zeros(0, np.uint8),
+    ],
+)
+def test_other_arrays_than_images_of_the_right_size_are_refused(
+    images: NDArray[Any], model: Model
+) -> None:
+    for answer in (model.predict, model.predict_proba):
+        with pytest.raises(ArgumentError, match=r"uint8 images of shape \(N, 28, 28\), not") as e:
+            answer(images)
+        assert f"{images.dtype} of shape {images.shape}" in str(e.value)
+
+
+def test_prediction_draws_no_random_numbers(saved: Path) -> None:
+    # Otherwise an evaluation between two epochs would change the training.
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    Model.load(saved).predict(np.zeros((1, 6, 7), np.uint8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- what a model is ---
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda weights: weights.pop("conv1.bias"), "do not fit the network: conv1.bias"),
+        (lambda weights: weights.update(extra=weights["conv1.bias"]), "network: extra"),
+        (
+            lambda weights: weights.update({"dense1.weight": weights["dense1.weight"].T}),
+            "do not fit the network: dense1.weight",
+        ),
+        (
+            lambda weights: weights.update(
+                {"dense1.bias": weights["dense1.bias"].astype(np.float64)}
+            ),
+            "must be float32",
+        ),
+    ],
+)
+def test_weights_must_be_those_of_the_network(
+    change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    weights = dict(small().weights)
+    change(weights)
+    with pytest.raises(ModelError, match=told):
+        Model(SMALL, weights, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("a", "b"), "2 class names do not go with the network's 3 outputs"),
+        (("a", "b", "c", "d"), "4 class names"),
+        (("a", "b", "a"), "two classes have one name"),
+        (("a", "b", 3), "class names must be text"),
+    ],
+)
+def test_every_output_has_a_name_of_its_own(names: Any, told: str) -> None:
+    with pytest.raises(ModelError, match=told):
+        Model(SMALL, small().weights, names)
+
+
+def test_provenance_is_added_to_and_not_replaced() -> None:
+    with_metrics = small().with_provenance(seed=1, colour="blue")
+    assert with_metrics.provenance == {**PROVENANCE, "seed": 1, "colour": "blue"}
+    assert small().provenance == PROVENANCE
+
+
+# --- save and load ---
+
+
+def test_a_loaded_model_gives_the_same_probabilities_to_the_bit(
+    model: Model, mnist: Dataset, tmp_path: Path
+) -> None:
+    images = mnist.test.images[:2000]
+    before = model.predict_proba(images)
+    assert model.save(tmp_path / "new" / "model") == tmp_path / "new" / "model"
+    loaded = Model.load(str(tmp_path / "new" / "model"))
+    assert same(loaded, model)
+    assert loaded.predict_proba(images).tobytes() == before.tobytes()
+
+
+@given(network=networks(), data=st.data())
+@settings(max_examples=25)
+def test_any_model_survives_the_way_through_its_files(
+    network: Network, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any-model"
+    names = st.lists(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        min_size=network.classes,
+        max_size=network.classes,
+        unique=True,
+    )
+    drawn = make(network, tuple(data.draw(names)))
+    drawn.save(folder)  # in the place of the one before
+    loaded = Model.load(folder)
+    assert same(loaded, drawn)
+    images = np.arange(2 * 14 * 14, dtype=np.uint8).reshape(2, 14, 14)
+    images = images[:, : network.image_size[0], : network.image_size[1]]
+    assert loaded.predict_proba(images).tobytes() == drawn.predict_proba(images).tobytes()
+
+
+def test_a_saved_model_is_two_files_and_says_what_it_takes(saved: Path) -> None:
+    assert sorted(path.name for path in saved.iterdir()) == [DOCUMENT_FILE, WEIGHTS_FILE]
+    document = json.loads((saved / DOCUMENT_FILE).read_text("utf-8"))
+    assert document["schema"] == "inkwise-model/1"
+    assert document["input"]["shape"] == ["N", 6, 7]
+    assert document["class_names"] == ["zero", "ein", "七"]
+    assert document["provenance"] == PROVENANCE
+    # Other programs read the weights without ours.
+    weights = safetensors.numpy.load_file(saved / WEIGHTS_FILE)
+    assert weights.keys() == small().weights.keys()
+    digest = hashlib.sha256((saved / WEIGHTS_FILE).read_bytes()).hexdigest()
+    assert document["weights_sha256"] == digest
+
+
+def test_a_model_carries_where_it_was_made(tmp_path: Path) -> None:
+    made = small().with_provenance(machine={**describe_machine(), "versions": library_versions()})
+    machine = Model.load(made.save(tmp_path)).provenance["machine"]
+    assert machine == made.provenance["machine"]
+    assert machine["processor"]
+    assert machine["system"]
+    assert machine["cores"] >= 1
+    assert machine["versions"]["torch"] == torch.__version__
+    assert machine["versions"]["numpy"] == np.__version__
+    assert machine["versions"]["scikit-learn"] == sklearn.__version__
+    assert {"python", "inkwise"} <= machine["versions"].keys()
+
+
+def test_a_description_that_is_no_json_is_not_saved_over_a_good_model(saved: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        small().with_provenance(loss=float("nan")).save(saved)
+    assert same(Model.load(saved), small())
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write"):
+        small().save(tmp_path / "file" / "model")
+
+
+# --- damage ---
+
+
+def refused(folder: Path, file: str, told: str | None = None) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        Model.load(folder)
+    assert file in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def sealed(
+    folder: Path,
+    document: Mapping[str, Any] | None = None,
+    weights: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Write a model's files anew, with hashes that agree, as a forger or another version would."""
+    old = json.loads((folder / DOCUMENT_FILE).read_text("utf-8"))
+    document = {**(old if document is None else document)}
+    document.pop("weights_sha256", None)
+    if weights is None:
+        weights = safetensors.numpy.load_file(folder / WEIGHTS_FILE)
+    canonical = json.dumps(document, sort_keys=True, ensure_ascii=False).encode()
+    raw = safetensors.numpy.save(
+        dict(weights), {"model_json_sha256": hashlib.sha256(canonical).hexdigest()}
+    )
+    (folder / WEIGHTS_FILE).write_bytes(raw)
+    document["weights_sha256"] = hashlib.sha256(raw).hexdigest()
+    (folder / DOCUMENT_FILE).write_text(json.dumps(document), "utf-8")
+
+
+def edit(folder: Path, **entries: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / DOCUMENT_FILE).read_text("utf-8"))
+    return {**document, **entries}
+
+
+@pytest.mark.parametrize("file", [DOCUMENT_FILE, WEIGHTS_FILE])
+def test_a_missing_file_is_noticed(file: str, saved: Path) -> None:
+    (saved / file).unlink()
+    refused(saved, file, "there is no model in")
+    (saved / file).mkdir()
+    refused(saved, file, "there is no model in")
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "file", "file/model"])
+def test_a_folder_without_a_model_is_noticed(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused(tmp_path / folder, DOCUMENT_FILE, "there is no model in")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot read"):
+        Model.load(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("file", [DOCUMENT_FILE, WEIGHTS_FILE])
+def test_a_truncated_file_is_noticed(file: str, saved: Path) -> None:
+    content = (saved / file).read_bytes()
+    for length in (0, 1, 7, 8, 9, len(content) // 2, len(content) - 2):
+        (saved / file).write_bytes(content[:length])
+        refused(saved, file)
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(saved: Path) -> None:
+    content = bytearray((saved / WEIGHTS_FILE).read_bytes())
+    content[-1] ^= 1  # the last weight's sign or exponent: a well-formed file still
+    (saved / WEIGHTS_FILE).write_bytes(content)
+    refused(saved, WEIGHTS_FILE, "is not the file that model.json was written with")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_names": ["ein", "zero", "七"]},
+        {"class_names": ["zero", "ein", "sieben"]},
+        {"network": Network((6, 7), (*SMALL.layers[:3], SMALL.layers[-1])).to_list()},
+        {"input": {"dtype": "uint8", "shape": ["N", 7, 6]}},
+        {"provenance": {**PROVENANCE, "metrics": {"accuracy": {"value": 0.9999}}}},
+        {"provenance": {}},
+        {"comment": "added"},
+    ],
+)
+def test_a_changed_description_is_noticed(change: dict[str, Any], saved: Path) -> None:
+    (saved / DOCUMENT_FILE).write_text(json.dumps(edit(saved, **change)), "utf-8")
+    refused(saved, DOCUMENT_FILE, "was changed after the model was saved")
+
+
+def test_a_pair_of_two_models_is_noticed(saved: Path, tmp_path: Path) -> None:
+    weights = {key: array * np.float32(2) for key, array in small().weights.items()}
+    other = dataclasses.replace(small(), weights=weights).save(tmp_path / "other")
+    (saved / WEIGHTS_FILE).write_bytes((other / WEIGHTS_FILE).read_bytes())
+    refused(saved, WEIGHTS_FILE, "mixed up")
+    # With the hash of the right weights, and the description of the other model.
+    right = small().with_provenance(seed=1).save(tmp_path / "right")
+    right_hash = edit(right)["weights_sha256"]
+    document = edit(saved, weights_sha256=right_hash)
+    (right / DOCUMENT_FILE).write_text(json.dumps(document), "utf-8")
+    refused(right, DOCUMENT_FILE, "was changed after the model was saved")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"weights",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xfe\xff",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"schema": "inkwise-model/1", "n": ' + b"9" * 10_000 + b"}",
+    ],
+)
+def test_a_description_that_is_not_json_is_noticed(content: bytes, saved: Path) -> None:
+    (saved / DOCUMENT_FILE).write_bytes(content)
+    refused(saved, DOCUMENT_FILE, "is truncated or not JSON")
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["null", "[]", '"model"', "7", "{}", '{"schema": "inkwise-model/2"}', '{"schema": ["a"]}'],
+)
+def test_json_of_another_schema_is_noticed(document: str, saved: Path) -> None:
+    (saved / DOCUMENT_FILE).write_text(document)
+    refused(saved, DOCUMENT_FILE, "does not describe an inkwise model")
+
+
+@pytest.mark.parametrize("provenance", ["NaN", "1e999", "-Infinity", r'"\ud800"'])
+def test_json_that_no_model_holds_is_noticed(provenance: str, saved: Path) -> None:
+    text = json.dumps(edit(saved, provenance="HERE")).replace('"HERE"', provenance)
+    (saved / DOCUMENT_FILE).write_text(text)
+    refused(saved, DOCUMENT_FILE)
+
+
+@pytest.mark.parametrize("depth", [900, 980, 5_000, 100_000])
+def test_json_nested_too_deep_is_noticed(depth: int, saved: Path) -> None:
+    # Where Python gives up, in reading it or in hashing what was read, depends on its version.
+    text = json.dumps(edit(saved, provenance="HERE"))
+    (saved / DOCUMENT_FILE).write_text(text.replace('"HERE"', "[" * depth + "]" * depth))
+    refused(saved, DOCUMENT_FILE)
+
+
+class Harmful:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_is_refused_and_not_run(saved: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    for content in (pickle.dumps(Harmful(mark)), pickle.dumps(Harmful(mark), protocol=0)):
+        (saved / WEIGHTS_FILE).write_bytes(content)
+        refused(saved, WEIGHTS_FILE, "is not the file that")
+        document = edit(saved, weights_sha256=hashlib.sha256(content).hexdigest())
+        (saved / DOCUMENT_FILE).write_text(json.dumps(document))
+        refused(saved, WEIGHTS_FILE, "is not a safetensors file")
+        assert not mark.exists()
+    pickle.loads(content)  # noqa: S301 - the trap does work
+    assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {},
+        {**small().weights, "extra": np.zeros(3, np.float32)},
+        {key: array.astype(np.float16) for key, array in small().weights.items()},
+        {key: array[None] for key, array in small().weights.items()},
+        make(dataclasses.replace(SMALL, image_size=(8, 9)), ("a", "b", "c")).weights,
+        make(case_study((28, 28), 10), DIGITS).weights,
+    ],
+)
+def test_weights_of_another_network_are_noticed_even_when_the_hashes_agree(
+    weights: dict[str, NDArray[Any]], saved: Path
+) -> None:
+    sealed(saved, weights=weights)
+    refused(saved, DOCUMENT_FILE, "the weights do not fit the network|the weights must be float32")
+
+
+def layers_with(place: int, **values: Any) -> list[dict[str, Any]]:
+    layers = SMALL.to_list()
+    layers[place].update(values)
+    return layers
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": layers_with(-1, units=10**9)},
+        {"network": layers_with(-1, units=65_536)},
+        {"network": layers_with(0, filters=10**30)},
+        {"network": layers_with(0, kernel=10**30)},
+        {"network": layers_with(1, size=10**30)},
+        {"network": layers_with(0, filters=1e300)},
+        {"network": [*SMALL.to_list()[:3], *[{"layer": "dense", "units": 65_536}] * 50]},
+        {"input": {"shape": ["N", 10**30, 10**30]}},
+        {"input": {"shape": ["N", 65_536, 65_536]}},
+        {"input": {"shape": ["N", 6.0, 7.0]}},
+        {"input": {"shape": [6, 7]}},
+        {"input": None},
+        {"network": None},
+        {"network": layers_with(0, relu="yes")},
+        {"class_names": "abc"[:2]},
+        {"class_names": None},
+        {"class_names": ["a", "b", ["c"]]},
+        {"class_names": ["a", "b", "b"]},
+        {"provenance": None},
+        {"provenance": 7},
+    ],
+)
+def test_an_impossible_description_is_noticed_even_when_the_hashes_agree_and_costs_no_memory(
+    change: dict[str, Any], saved: Path
+) -> None:
+    sealed(saved, edit(saved, **change))
+    tracemalloc.start()
+    try:
+        refused(saved, DOCUMENT_FILE, "does not describe a whole model")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("missing", ["input", "network", "class_names", "provenance"])
+def test_a_lacking_entry_is_noticed_even_when_the_hashes_agree(missing: str, saved: Path) -> None:
+    document = edit(saved)
+    del document[missing]
+    sealed(saved, document)
+    refused(saved, DOCUMENT_FILE, missing)
+
+
+def test_the_forger_of_these_tests_writes_models_that_load(saved: Path) -> None:
+    sealed(saved, edit(saved, class_names=["a", "b", "c"]))
+    assert Model.load(saved).class_names == ("a", "b", "c")
+
+
+@functools.cache
+def original(folder: Path) -> dict[str, bytes]:
+    small().save(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@given(data=st.data())
+@settings(max_examples=400)
+def test_no_damage_is_ever_read_as_another_model(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "damaged-model"
+    files = original(folder)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    file = data.draw(st.sampled_from(sorted(files)))
+    damaged = bytearray(files[file])
+    place = data.draw(st.integers(0, len(damaged) - 1), label="place")
+    match data.draw(st.sampled_from(["change", "insert", "delete", "cut"])):
+        case "change":
+            damaged[place] ^= data.draw(st.integers(1, 255))
+        case "insert":
+            damaged.insert(place, data.draw(st.integers(0, 255)))
+        case "delete":
+            del damaged[place]
+        case "cut":
+            del damaged[place:]
+    (folder / file).write_bytes(damaged)
+    try:
+        loaded = Model.load(folder)
+    except InkwiseError as error:
+        told = str(error)
+    else:
+        # White space, the spelling of a number: the same model in other words.
+        assert file == DOCUMENT_FILE
+        assert same(loaded, small())
+        return
+    assert file in told
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([0, 1, 2, 3, 6, 7, 65_536, 10**30])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+    | st.sampled_from(["conv", "pool", "flatten", "dropout", "dense"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["layer", "shape", "units", "filters", "kernel", "size", "rate", "relu"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def holders(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in a JSON document: what holds it, and its key or index there."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from holders(value[key])
+
+
+@given(data=st.data())
+@settings(max_examples=200)
+def test_whatever_a_description_says_the_model_is_refused_or_works(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "described-model"
+    document = json.loads(original(folder)[DOCUMENT_FILE])
+    document = copy.deepcopy({key: document[key] for key in ("input", "network", "class_names")})
+    holder, key = data.draw(st.sampled_from(list(holders(document))))
+    if data.draw(st.booleans(), label="delete"):
+        del holder[key]
+    else:
+        holder[key] = data.draw(JSON_VALUES)
+    sealed(folder, {"schema": "inkwise-model/1", "provenance": {}, **document}, small().weights)
+    try:
+        loaded = Model.load(folder)
+    except ModelError as error:
+        told = str(error)
+    else:
+        answer = loaded.predict_proba(np.zeros((2, *loaded.network.image_size), np.uint8))
+        assert answer.shape == (2, len(loaded.class_names))
+        return
+    assert DOCUMENT_FILE in told
