@@ -6,7 +6,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,21 +49,37 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     path = Path(path)
     with storage(path, "write"):
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout
             path.write_bytes(content)
             return path
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    write_together({path: content})
     return path
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files that belong together as `write_bytes` does.
+
+    None takes its final name before all of them are on the disk, so that a full disk or a
+    program that is killed leaves the old ones, but for the moment between two renames.
+    """
+    temporaries: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            with storage(path, "write"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+                temporaries[temporary] = path
+                with temporary.open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+        for temporary, path in temporaries.items():
+            with storage(path, "write"):
+                temporary.replace(path)
+    except BaseException:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
@@ -72,10 +88,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def write_json(path: str | os.PathLike[str], document: Any) -> Path:
-    """Write a JSON document, indented, without NaN, as `write_bytes` does."""
-    return write_text(
-        path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    """Write a JSON document as `write_bytes` does; see `json_bytes`."""
+    return write_bytes(path, json_bytes(document))
+
+
+def json_bytes(document: Any) -> bytes:
+    """Return a JSON document as UTF-8, indented; NaN raises `ValueError`."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def write_csv(

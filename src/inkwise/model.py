@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import ArgumentError, ModelError
-from inkwise.files import read_bytes, storage, write_bytes, write_json
+from inkwise.files import json_bytes, read_bytes, storage, write_together
 from inkwise.networks.layers import Network
 
 if TYPE_CHECKING:
@@ -161,11 +161,8 @@ class Model:
             {name: np.ascontiguousarray(array) for name, array in self.weights.items()},
             metadata={"model_json_sha256": _document_hash(document)},
         )
-        write_bytes(folder / WEIGHTS_FILE, weights)
-        write_json(
-            folder / DOCUMENT_FILE,
-            {**document, "weights_sha256": hashlib.sha256(weights).hexdigest()},
-        )
+        signed = {**document, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+        write_together({folder / WEIGHTS_FILE: weights, folder / DOCUMENT_FILE: json_bytes(signed)})
         return folder
 
     @classmethod

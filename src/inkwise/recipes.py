@@ -69,6 +69,9 @@ class SGD:
 OPTIMISERS: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
 """Optimisers by name, each with its usual values."""
 
+MOST = 1_000_000
+"""Most epochs, and most images in a batch."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -113,7 +116,13 @@ class Recipe:
         _look_up("network", self.network, NETWORKS)
         _check_share("dropout rate", self.dropout)
         for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
-            _check(what, value, int, lambda count: count >= 1, "be a whole number, at least 1")
+            _check(
+                what,
+                value,
+                int,
+                lambda count: 1 <= count <= MOST,
+                f"be a whole number from 1 to {MOST:,}",
+            )
         _check(
             "seed",
             self.seed,

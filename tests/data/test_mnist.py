@@ -89,9 +89,7 @@ def test_a_single_changed_label_is_noticed(folder: Path) -> None:
     labels[5000] += 1
     path.unlink()
     write_idx(path, labels)
-    with pytest.raises(
-        DataError, match=r"t10k-labels-idx1-ubyte\.gz is not MNIST's .* SHA-256"
-    ):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is not MNIST's .* SHA-256"):
         load_mnist(folder)
 
 

@@ -41,5 +41,5 @@ def load_optdigits() -> Dataset:
         class_names=tuple("0123456789"),
         train=digits.take(train),
         test=digits.take(test),
-        source="bundled with scikit-learn",
+        source="scikit-learn",
     )
