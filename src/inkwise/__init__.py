@@ -1,3 +1,66 @@
-"""inkwise: train a handwritten-digit CNN, evaluate it honestly, look at every mistake."""
+"""inkwise: train a handwritten-digit CNN, evaluate it honestly, look at every mistake.
+
+>>> import inkwise
+>>> run = inkwise.train("case-study", dataset="optdigits", epochs=1)  # doctest: +SKIP
+>>> run.evaluation.accuracy  # doctest: +SKIP
+Estimate(value=..., low=..., high=...)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Names are looked up when they are used, so that importing inkwise imports nothing heavy.
+_HOMES = {
+    "Dataset": "inkwise.data.dataset",
+    "Evaluation": "inkwise.evaluation.evaluation",
+    "InkwiseError": "inkwise.errors",
+    "Model": "inkwise.model",
+    "Recipe": "inkwise.recipes",
+    "Run": "inkwise.run",
+    "Split": "inkwise.data.dataset",
+    "describe_datasets": "inkwise.data.catalogue",
+    "evaluate": "inkwise.study",
+    "get_recipe": "inkwise.recipes",
+    "load_dataset": "inkwise.data.catalogue",
+    "train": "inkwise.study",
+    "write_report": "inkwise.report.page",
+}
+
+__all__ = [
+    "Dataset",
+    "Evaluation",
+    "InkwiseError",
+    "Model",
+    "Recipe",
+    "Run",
+    "Split",
+    "describe_datasets",
+    "evaluate",
+    "get_recipe",
+    "load_dataset",
+    "train",
+    "write_report",
+]
+
+if TYPE_CHECKING:
+    from inkwise.data.catalogue import describe_datasets, load_dataset
+    from inkwise.data.dataset import Dataset, Split
+    from inkwise.errors import InkwiseError
+    from inkwise.evaluation.evaluation import Evaluation
+    from inkwise.model import Model
+    from inkwise.recipes import Recipe, get_recipe
+    from inkwise.report.page import write_report
+    from inkwise.run import Run
+    from inkwise.study import evaluate, train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

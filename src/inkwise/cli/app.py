@@ -1,0 +1,198 @@
+"""The ``inkwise`` command: its sub-commands, and what becomes of errors."""
+
+import io
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Train a handwritten-digit CNN, evaluate it honestly, look at every mistake.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A directory that `inkwise train` wrote.", show_default=False
+    ),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
+]
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="The recipe: case-study.")
+    ] = "case-study",
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
+    ] = "auto",
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="RUN", help="The run directory, new or empty."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="How often every training image is seen.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides weights, order, dropout and augmentation.")
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Rate of dropout before the last layer, 0 to below 1.")
+    ] = None,
+    augment: Annotated[
+        bool,
+        typer.Option("--augment", help="Shift, rotate and zoom the training images at random."),
+    ] = False,
+    optimiser: Annotated[str | None, typer.Option(metavar="NAME", help="adam or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser.")] = None,
+) -> None:
+    """Train a network, evaluate it, and write the report: a run directory with everything in it.
+
+    What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished.
+    """
+    from inkwise.cli.progress import TrainingDisplay
+    from inkwise.cli.show import show_outcome
+    from inkwise.run import INTERRUPTED
+    from inkwise.study import train as train_run
+
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "dropout": dropout,
+        "optimiser": optimiser,
+        "learning_rate": learning_rate,
+    }
+    with TrainingDisplay() as display:
+        run = train_run(
+            recipe,
+            dataset,
+            data_dir=data_dir,
+            output=output,
+            augment=augment,
+            on_notice=display.notice,
+            on_download=display.download,
+            on_batch=display.batch,
+            on_epoch=display.epoch,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    show_outcome(run)
+    if run.status == INTERRUPTED:
+        raise typer.Exit(130)
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, validation or train.")] = "test",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Another data set than the run's own.", show_default=False
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(metavar="CLASS", help="Evaluate the binary task: is it this class?"),
+    ] = None,
+) -> None:
+    """Compute all metrics again from the saved model, and write them into the run."""
+    from inkwise.cli.progress import TrainingDisplay
+    from inkwise.cli.show import show_binary, show_evaluation
+    from inkwise.study import evaluate as evaluate_run
+
+    with TrainingDisplay() as display:
+        evaluation = evaluate_run(
+            run,
+            split,
+            dataset=dataset,
+            data_dir=data_dir,
+            on_notice=display.notice,
+            on_download=display.download,
+        )
+    if positive is None:
+        show_evaluation(evaluation)
+    else:
+        show_binary(evaluation, positive)
+
+
+@app.command()
+def report(
+    run: RunArgument,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the figures and the report of a run again, from the run's own files."""
+    from inkwise.cli.show import show_path
+    from inkwise.report.page import write_report
+    from inkwise.run import Run
+
+    path = write_report(Run(run))
+    show_path("Report", path)
+    if open_ and not webbrowser.open(path.resolve().as_uri()):
+        typer.echo("No browser answered: open the file yourself.", err=True)
+
+
+@app.command()
+def data(data_dir: DataDirOption = None) -> None:
+    """List the data sets, where each would come from, and what is at hand."""
+    from inkwise.cli.show import show_datasets
+    from inkwise.data.catalogue import describe_datasets
+
+    show_datasets(describe_datasets(data_dir))
+
+
+@app.command()
+def info(run: RunArgument) -> None:
+    """Show a run's recipe, network, history and headline numbers."""
+    from inkwise.cli.show import show_run
+    from inkwise.run import Run
+
+    show_run(Run(run))
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Train a handwritten-digit CNN, evaluate it honestly, look at every mistake."""
+    if version:
+        import inkwise
+
+        typer.echo(f"inkwise {inkwise.__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; errors become one line, exit code 2 for arguments and 1 for the rest."""
+    from inkwise.errors import ArgumentError, InkwiseError
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that has no “×” or “→” gets a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except InkwiseError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2 if isinstance(error, ArgumentError) else 1)
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        typer.echo(
+            f"error: the operating system refused{place}: {error.strerror or error}", err=True
+        )
+        sys.exit(1)

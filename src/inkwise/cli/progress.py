@@ -1,0 +1,116 @@
+"""Progress on the screen: a bar where there is a terminal, a line an epoch where there is none."""
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from inkwise.training.history import Epoch
+
+if TYPE_CHECKING:
+    from inkwise.training.loop import Batch
+
+
+class TrainingDisplay:
+    """What a training shows while it runs. A context manager: bars vanish when it is left."""
+
+    def __init__(self) -> None:
+        # Paths and class names hold what they hold: brackets and colons mean nothing here.
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._drawn = self._console.is_terminal and not os.environ.get("CI")
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._drawn,
+        )
+        self._downloads = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._drawn,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._downloads.stop()
+        self._progress.stop()
+
+    def notice(self, text: str) -> None:
+        """Show a line that the user should not miss."""
+        self._console.print(text, style="yellow", soft_wrap=True)
+
+    def download(self, file_name: str) -> "Download":
+        """Start to draw a download."""
+        self._downloads.start()
+        return Download(self._downloads, file_name)
+
+    def batch(self, batch: "Batch") -> None:
+        """Draw how far the epoch has come."""
+        if not self._drawn:
+            return
+        self._downloads.stop()
+        self._progress.start()
+        figures = (
+            f"loss {batch.loss:.4f}  accuracy {batch.accuracy:.2%}  "
+            f"{batch.seen / batch.seconds:,.0f} images/s"
+        )
+        description = f"epoch {batch.epoch}/{batch.epochs}"
+        if self._task is None:
+            self._task = self._progress.add_task(description, total=batch.images, figures=figures)
+        self._progress.update(
+            self._task, completed=batch.seen, description=description, figures=figures
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Show a finished epoch as a line that stays."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._console.print(str(epoch), soft_wrap=True)
+
+
+class Download:
+    """Draws one download as a bar."""
+
+    def __init__(self, progress: Progress, file_name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(f"fetching {file_name}", total=None)
+
+    @property
+    def total(self) -> float:
+        """Bytes to come; 0 where the mirror does not say."""
+        return self._progress.tasks[self._progress.task_ids.index(self._task)].total or 0.0
+
+    @total.setter
+    def total(self, total: float) -> None:
+        # A new total is a new attempt, from another mirror: begin again.
+        self._progress.reset(self._task, total=total or None)
+
+    def update(self, n: int, /) -> None:
+        """Note that `n` more bytes have come."""
+        self._progress.advance(self._task, n)

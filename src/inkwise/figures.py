@@ -1,0 +1,267 @@
+"""Figures: curves, matrices and pictures of digits, as matplotlib figures.
+
+They are made without pyplot, so that nothing global is touched and no window is opened.
+"""
+
+import functools
+import io
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.evaluation.confusion import normalise_rows
+from inkwise.evaluation.evaluation import Evaluation
+from inkwise.run import Pictures
+from inkwise.training.history import Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAINING, VALIDATION = "#1f77b4", "#ff7f0e"
+INK = "#24292f"
+"""Colour of text and axes; a page may exchange it for its own."""
+GRID = "#8c959f"
+RIGHT, WRONG = "#1a7f37", "#cf222e"
+
+MISTAKES_SHOWN = 40
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.parse_math": False,  # a class may be called “$” or “x_1”
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": GRID,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: smaller, and in the page's own font
+    "svg.hashsalt": "inkwise",
+}
+
+
+P = ParamSpec("P")
+
+
+def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+    @functools.wraps(draw)
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> "Figure":
+        import matplotlib as mpl
+
+        with mpl.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return in_style
+
+
+@_styled
+def accuracy_curve(history: Sequence[Epoch]) -> "Figure":
+    """Draw training (blue) and validation (orange) accuracy by epoch."""
+    from matplotlib.ticker import PercentFormatter
+
+    figure = _curve(
+        history,
+        "Accuracy",
+        [epoch.train_accuracy for epoch in history],
+        [epoch.validation_accuracy for epoch in history],
+    )
+    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    return figure
+
+
+@_styled
+def loss_curve(history: Sequence[Epoch]) -> "Figure":
+    """Draw training (blue) and validation (orange) loss by epoch."""
+    figure = _curve(
+        history,
+        "Loss (cross-entropy, nats an image)",
+        [epoch.train_loss for epoch in history],
+        [epoch.validation_loss for epoch in history],
+    )
+    figure.axes[0].set_ylim(bottom=0)
+    return figure
+
+
+@_styled
+def confusion_heatmap(evaluation: Evaluation) -> "Figure":
+    """Draw the confusion matrix: counts in the cells, colour by each row's share.
+
+    The diagonal and the mistakes have a colour scale each, because on one scale a good model's
+    mistakes would all look like nothing.
+    """
+    import matplotlib as mpl
+
+    names, counts = [_short(name) for name in evaluation.class_names], evaluation.confusion
+    classes = len(names)
+    side = max(5.0, 0.55 * classes + 1.2)
+    figure, axes = _figure(side, side)
+    shares = np.nan_to_num(normalise_rows(counts))
+    diagonal = np.eye(classes, dtype=bool)
+    worst = shares[~diagonal].max(initial=0) or 1.0
+    colours = np.where(
+        diagonal[..., None],
+        mpl.colormaps["Blues"](0.25 + 0.6 * shares),
+        mpl.colormaps["Oranges"](0.75 * shares / worst),
+    )
+    axes.imshow(colours)
+    for row, column in np.ndindex(counts.shape):
+        count = counts[row, column]
+        if count or row == column:
+            dark = row == column and shares[row, column] > 0.5
+            axes.text(
+                column,
+                row,
+                f"{count:,}",
+                ha="center",
+                va="center",
+                fontsize=9 if classes <= 12 else 6,
+                color="white" if dark else "#24292e",
+            )
+    axes.set_xticks(range(classes), names, rotation=90 if max(map(len, names)) > 4 else 0)
+    axes.set_yticks(range(classes), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("actual class")
+    axes.set_title(
+        f"{len(evaluation) - evaluation.correct:,} mistakes in {len(evaluation):,} images"
+    )
+    return figure
+
+
+@_styled
+def per_class_figures(evaluation: Evaluation) -> "Figure":
+    """Draw precision, recall and F1 of every class with their 95% intervals."""
+    from matplotlib.ticker import PercentFormatter
+
+    classes = evaluation.classes
+    figure, axes = _figure(7.0, max(2.6, 0.42 * len(classes) + 1.2))
+    kinds = (("precision", "#8250df", "s"), ("recall", "#0969da", "o"), ("f1", "#bc4c00", "D"))
+    places = np.arange(len(classes))
+    for offset, (kind, colour, marker) in zip((-0.22, 0.0, 0.22), kinds, strict=True):
+        estimates = np.array([getattr(figures, kind) for figures in classes])
+        value, low, high = estimates.T
+        axes.errorbar(
+            value,
+            places + offset,
+            xerr=[value - low, high - value],
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            elinewidth=1,
+            label="F1" if kind == "f1" else kind,
+        )
+    axes.set_yticks(places, [_short(figures.name) for figures in classes])
+    axes.invert_yaxis()
+    axes.set_ylabel("class")
+    axes.set_xlim(right=1.0)
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.grid(axis="x")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
+    return figure
+
+
+@_styled
+def sample_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
+    """Draw the random sample of images, each with its true and its predicted label."""
+    captions = []
+    for index in pictures.samples:
+        right = evaluation.predicted[index] == evaluation.labels[index]
+        captions.append((_answer(evaluation, index), RIGHT if right else WRONG))
+    images = [pictures[index] for index in pictures.samples]
+    return _picture_grid(images, captions, "A random sample: true → predicted")
+
+
+@_styled
+def mistake_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
+    """Draw the misclassified images, the surest mistake first, 40 at the most."""
+    shown = evaluation.misclassified[:MISTAKES_SHOWN]
+    captions = [
+        (_answer(evaluation, index, f"{evaluation.confidence[index]:.0%}"), WRONG)
+        for index in shown
+    ]
+    total = len(evaluation.misclassified)
+    which = f"All {total}" if total == len(shown) else f"The {len(shown)} surest of {total}"
+    title = f"{which} mistakes: true → predicted, and how sure the model was"
+    return _picture_grid([pictures[index] for index in shown], captions, title)
+
+
+def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool = False) -> bytes:
+    """Render a figure; the same figure always gives the same bytes."""
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    # No date, which would change; nor the rest, which is about matplotlib.
+    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if kind == "svg" else {}
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # The font lacks some scripts: boxes in the PNG, but the SVG is drawn in the reader's font.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format=kind, dpi=160, transparent=transparent, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 12 else f"{name[:11]}…"
+
+
+def _answer(evaluation: Evaluation, index: int, sure: str = "") -> str:
+    """Caption a picture: true → predicted; in several lines where one would not fit over it."""
+    label, guess = evaluation.labels[index], evaluation.predicted[index]
+    true, predicted = (_short(evaluation.class_names[k]) for k in (label, guess))
+    line = f"{true} → {predicted}  {sure}".rstrip()
+    return line if len(line) <= 14 else f"{true}\n→ {predicted}\n{sure}".rstrip()
+
+
+def _figure(width: float, height: float) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _curve(
+    history: Sequence[Epoch], title: str, training: Sequence[float], validation: Sequence[float]
+) -> "Figure":
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(5.6, 3.4)
+    epochs = [epoch.epoch for epoch in history]
+    axes.plot(epochs, training, marker="o", markersize=4, color=TRAINING, label="training")
+    axes.plot(epochs, validation, marker="o", markersize=4, color=VALIDATION, label="validation")
+    axes.set_xlabel("epoch")
+    axes.set_title(title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(axis="y")
+    axes.legend()
+    return figure
+
+
+def _picture_grid(
+    images: Sequence[NDArray[np.uint8]], captions: Sequence[tuple[str, str]], title: str
+) -> "Figure":
+    from matplotlib.figure import Figure
+
+    columns = 8
+    rows = max(1, math.ceil(len(images) / columns))
+    breaks = max((caption.count("\n") for caption, _ in captions), default=0)
+    height = rows * (1.3 + 0.16 * breaks) + 0.5
+    figure = Figure(figsize=(columns * 1.05, height), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, image, (caption, colour) in zip(grid.flat, images, captions, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(caption, color=colour, fontsize=9, loc="center", fontweight="normal")
+    return figure

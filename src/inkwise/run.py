@@ -1,0 +1,318 @@
+"""The run directory: what one training wrote, where it stands, and reading it back."""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset
+from inkwise.data.splits import Splits
+from inkwise.errors import RunError
+from inkwise.evaluation.evaluation import Evaluation
+from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
+from inkwise.model import Model
+from inkwise.recipes import Recipe
+from inkwise.training.history import Epoch, read_history, write_history
+
+SCHEMA = "inkwise-run/1"
+DEFAULT_PARENT = Path("runs")
+
+UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """The images of a split that the report shows.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (M,)
+        Their places in the split, ascending.
+    images : ndarray of uint8, shape (M, H, W)
+    samples : ndarray of int64, shape (S,)
+        Places of the random sample, in the order to show them.
+    """
+
+    indices: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    samples: NDArray[np.int64]
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Return the image at a place in the split; KeyError where it was not kept."""
+        place = int(np.searchsorted(self.indices, index))
+        if place == len(self.indices) or self.indices[place] != index:
+            raise KeyError(index)
+        return self.images[place]
+
+
+class Run:
+    """One training's directory.
+
+    Parameters
+    ----------
+    path : path-like
+        An existing run.
+
+    Raises
+    ------
+    RunError
+        There is no run at `path`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / "run.json").is_file():
+            raise RunError(
+                f"there is no run at {self.path}: name a directory that `inkwise train` wrote"
+            )
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str] | None,
+        recipe: Recipe,
+        dataset: Dataset,
+        splits: Splits,
+        notices: list[str],
+        machine: Mapping[str, Any],
+    ) -> "Run":
+        """Start a run directory.
+
+        Parameters
+        ----------
+        path : path-like or None
+            A directory that does not exist yet or is empty; None takes the next free name under
+            ``runs/``.
+        recipe, dataset, splits
+            What will be trained on what.
+        notices : list of str
+            What the user was told about the choice of data or epochs.
+        machine : mapping
+            Where, and with which libraries, as JSON values.
+
+        Raises
+        ------
+        RunError
+            The directory holds something already.
+        StorageError
+            It cannot be written.
+        """
+        folder = _claim(path) if path is not None else _claim_next(recipe, dataset)
+        write_json(folder / "recipe.json", recipe.to_dict())
+        write_json(
+            folder / "run.json",
+            {
+                "schema": SCHEMA,
+                "status": UNFINISHED,
+                "dataset": {
+                    "name": dataset.name,
+                    "title": dataset.title,
+                    "source": dataset.source,
+                    "sha256": dataset.sha256,
+                    "classes": list(dataset.class_names),
+                },
+                "splits": {
+                    "train": len(splits.train),
+                    "validation": len(splits.validation),
+                    "test": len(splits.test),
+                },
+                "notices": notices,
+                "machine": dict(machine),
+            },
+        )
+        return cls(folder)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of ``run.json``: status, data set, split sizes, notices, machine."""
+        return self._read_json("run.json", SCHEMA)
+
+    @property
+    def status(self) -> str:
+        """``complete``, ``interrupted`` (by the user) or ``unfinished`` (under way, or died)."""
+        return str(self.record["status"])
+
+    def set_status(self, status: str) -> None:
+        """Write down how far the run has come."""
+        write_json(self.path / "run.json", {**self.record, "status": status})
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was followed."""
+        return Recipe.from_dict(self._read_json("recipe.json"))
+
+    @property
+    def history(self) -> list[Epoch]:
+        """The epochs that were finished, in order."""
+        path = self.path / "history.csv"
+        return read_history(path) if path.exists() else []
+
+    @property
+    def model(self) -> Model:
+        """The model as of the last finished epoch; reads it anew each time."""
+        return Model.load(self.path / "model")
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """The content of ``metrics.json``, or None before the test split was evaluated."""
+        if not (self.path / "metrics.json").exists():
+            return None
+        return self._read_json("metrics.json", advice=f"run `inkwise evaluate {self.path}` again")
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report stands or will stand."""
+        return self.path / "report.html"
+
+    @property
+    def figures_path(self) -> Path:
+        """The directory of the figures."""
+        return self.path / "figures"
+
+    def save_model(self, model: Model) -> None:
+        """Write the model, in the place of an earlier one."""
+        model.save(self.path / "model")
+
+    def save_history(self, history: list[Epoch]) -> None:
+        """Write the finished epochs."""
+        write_history(self.path / "history.csv", history)
+
+    def owns(self, evaluation: Evaluation) -> bool:
+        """Tell whether this is the evaluation of the run's own test split."""
+        own = (self.record["dataset"]["name"], "test")
+        return (evaluation.dataset, evaluation.split) == own
+
+    def save_evaluation(self, evaluation: Evaluation) -> Path:
+        """Write an evaluation's figures and predictions; return the path of the figures.
+
+        The run's own test split goes to ``metrics.json`` and ``predictions.csv``, any other to
+        files with the data set and the split in their names.
+        """
+        own = self.owns(evaluation)
+        suffix = "" if own else f"-{_file_name(evaluation.dataset)}-{evaluation.split}"
+        names = evaluation.class_names
+        write_csv(
+            self.path / f"predictions{suffix}.csv",
+            ["index", "true", "predicted", *(f"probability_{name}" for name in names)],
+            (
+                [index, names[label], names[predicted], *(f"{p:.9g}" for p in row)]
+                for index, (label, predicted, row) in enumerate(
+                    zip(
+                        evaluation.labels,
+                        evaluation.predicted,
+                        evaluation.probabilities,
+                        strict=True,
+                    )
+                )
+            ),
+        )
+        return write_json(self.path / f"metrics{suffix}.json", evaluation.to_dict())
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation of the run's own test split, read back from ``predictions.csv``.
+
+        Raises
+        ------
+        RunError
+            The test split was not evaluated yet, or the file is damaged.
+        """
+        path = self.path / "predictions.csv"
+        if not path.exists():
+            raise RunError(
+                f"{self.path} has no predictions yet: run `inkwise evaluate {self.path}`"
+            )
+        record = self.record
+        names = tuple(record["dataset"]["classes"])
+        index = {name: label for label, name in enumerate(names)}
+        try:
+            rows = list(csv.reader(io.StringIO(read_bytes(path).decode("utf-8"))))[1:]
+            labels = np.array([index[row[1]] for row in rows], dtype=np.int64)
+            probabilities = np.array([row[3:] for row in rows], dtype=np.float32)
+        except (KeyError, ValueError, IndexError, csv.Error) as error:
+            raise RunError(
+                f"{path} is damaged: run `inkwise evaluate {self.path}` again"
+            ) from error
+        if probabilities.shape != (record["splits"]["test"], len(names)):
+            raise RunError(f"{path} is damaged: run `inkwise evaluate {self.path}` again")
+        return Evaluation(record["dataset"]["name"], "test", names, labels, probabilities)
+
+    def save_pictures(self, pictures: Pictures) -> None:
+        """Keep the images that the report shows, so that it can be made again without the data."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **vars(pictures))
+        write_bytes(self.path / "pictures.npz", buffer.getvalue())
+
+    @property
+    def pictures(self) -> Pictures:
+        """The images that the report shows.
+
+        Raises
+        ------
+        RunError
+            They are missing or damaged.
+        """
+        path = self.path / "pictures.npz"
+        advice = f"run `inkwise evaluate {self.path}` again"
+        if not path.exists():
+            raise RunError(f"{path} is missing: {advice}")
+        try:
+            with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
+                pictures = Pictures(arrays["indices"], arrays["images"], arrays["samples"])
+        except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds of "damaged"
+            raise RunError(f"{path} is damaged: {advice}") from error
+        if len(pictures.indices) != len(pictures.images):
+            raise RunError(f"{path} is damaged: {advice}")
+        return pictures
+
+    def _read_json(
+        self, name: str, schema: str | None = None, advice: str = "train again"
+    ) -> dict[str, Any]:
+        path = self.path / name
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(read_bytes(path))
+            if isinstance(document, dict) and schema in (None, document.get("schema")):
+                return document
+        raise RunError(f"{path} is damaged or from another version: {advice}")
+
+
+def _claim(path: str | os.PathLike[str]) -> Path:
+    folder = Path(path)
+    with storage(folder, "write to"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RunError(f"{folder} holds files already: choose another --output, or remove it")
+    return folder
+
+
+def _claim_next(recipe: Recipe, dataset: Dataset) -> Path:
+    name = f"{_file_name(recipe.name)}-{_file_name(dataset.name)}"
+    with storage(DEFAULT_PARENT, "write to"):
+        DEFAULT_PARENT.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        folder = DEFAULT_PARENT / f"{name}-{number}"
+        with storage(folder, "write to"):
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return folder
+
+
+def _file_name(name: str) -> str:
+    """Return a name with what would lead into another directory replaced: it is a user's own."""
+    return re.sub(r"[^\w.-]+", "_", name)

@@ -1,0 +1,270 @@
+"""inkwise train: in a pipe, in a terminal, interrupted, refused, and on a full disk."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from inkwise import Run
+from tests.cli.conftest import Call
+
+pytest_plugins = ["tests.runs"]
+
+EPOCH = re.compile(
+    r"epoch (\d+): loss \d+\.\d{4}, accuracy \d+\.\d\d%; "
+    r"validation loss \d+\.\d{4}, accuracy \d+\.\d\d%; \d+\.\d s"
+)
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mount an empty file system of so many KiB."""
+    folder = tmp_path / "disk"
+
+    def mount(kib: int) -> Path:
+        folder.mkdir()
+        program = shutil.which("mount")
+        options = ["-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
+        if not program or subprocess.run([program, *options], check=False).returncode:
+            pytest.skip("mounting a small disk takes root's rights")
+        return folder
+
+    yield mount
+    if folder.is_mount():
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) -> None:
+    result = command("train", "--dataset", "optdigits", "--epochs", "2")
+
+    path = Path("runs/case-study-optdigits-1")
+    run = Run(tmp_path / path)
+    assert result.code == 0
+    assert "\x1b" not in result.out + result.err
+    assert "\r" not in result.out + result.err
+    lines = result.err.splitlines()
+    epochs = [line for line in lines if line.startswith("epoch")]
+    assert [match[1] for line in epochs if (match := EPOCH.fullmatch(line))] == ["1", "2"]
+    assert epochs == [str(epoch) for epoch in run.history]
+    assert len(lines) == len(epochs) + 1  # the last one says that it evaluates now
+    headline, report, place = result.out.splitlines()
+    assert headline.startswith(f"Accuracy {run.evaluation.accuracy.value:.2%}")
+    assert str(path / "report.html") in report
+    assert str(path) in place
+    assert run.status == "complete"
+
+
+def test_options_reach_the_recipe(call: Call, tmp_path: Path) -> None:
+    result = call(
+        "train",
+        *("--dataset", "optdigits", "--epochs", "1", "--batch-size", "250", "--seed", "3"),
+        *("--dropout", "0.25", "--augment", "--optimiser", "sgd", "--learning-rate", "0.02"),
+        *("-o", tmp_path / "run"),
+    )
+
+    recipe = Run(tmp_path / "run").recipe
+    assert result.code == 0
+    assert (recipe.epochs, recipe.batch_size, recipe.seed) == (1, 250, 3)
+    assert (recipe.dropout, recipe.augmentation is not None) == (0.25, True)
+    assert recipe.to_dict()["optimiser"] == {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "unknown"], "unknown recipe 'unknown'"),
+        (["--dataset", "unknown"], "unknown data set 'unknown'"),
+        (["--optimiser", "unknown"], "unknown optimiser 'unknown'"),
+        (["--epochs", "0"], "epochs"),
+        (["--batch-size", "0"], "batch size"),
+        (["--dropout", "1.5"], "dropout rate"),
+        (["--dropout", "nan"], "dropout rate"),
+        (["--seed", "-1"], "seed"),
+        (["--learning-rate", "0"], "learning rate"),
+        (["--learning-rate", "inf"], "learning rate"),
+    ],
+    ids=str,
+)
+def test_bad_value_is_one_line_and_writes_nothing(
+    call: Call, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = call("train", *arguments, "-o", tmp_path / "run")
+
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert result.out == ""
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--epochs", "x"], ["--epochs", "1.5"], ["--dropout", "much"], ["--seed", ""]],
+    ids=str,
+)
+def test_no_number_is_bad_usage(call: Call, tmp_path: Path, arguments: list[str]) -> None:
+    result = call("train", *arguments, "-o", tmp_path / "run")
+
+    assert result.code == 2
+    assert arguments[0] in result.err
+    assert "Traceback" not in result.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("folder", ["missing", "empty"])
+def test_data_dir_without_mnist_is_one_line(call: Call, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+
+    result = call("train", "--data-dir", tmp_path / folder, "-o", tmp_path / "run")
+
+    assert result.code == 1
+    assert result.err.startswith(f"error: {tmp_path / folder} has no MNIST files")
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("output", ["file", "file/run", "full"])
+def test_unusable_output_is_one_line_and_left_alone(
+    call: Call, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+
+    result = call("train", "--dataset", "optdigits", "--epochs", "1", "-o", tmp_path / output)
+
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert str(tmp_path / output) in result.err
+    assert result.err.count("\n") == 1
+    found = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(found) == [tmp_path / "file", tmp_path / "full" / "thesis.txt"]
+    assert all(path.read_text() == "mine" for path in found)
+
+
+def test_full_disk_is_one_line(call: Call, mount_disk: Callable[[int], Path]) -> None:
+    run = mount_disk(256) / "run"  # less than a model
+
+    result = call("train", "--dataset", "optdigits", "--epochs", "1", "-o", run)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"error: cannot write {run / 'model'}")
+    assert result.err.count("\n") == 1
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_disk_that_fills_up_keeps_the_model_it_has(
+    call: Call, mount_disk: Callable[[int], Path]
+) -> None:
+    run = mount_disk(640) / "run"  # more than a model, less than two
+
+    result = call("train", "--dataset", "optdigits", "--epochs", "2", "-o", run)
+
+    first, error = result.err.splitlines()
+    assert (result.code, result.out) == (1, "")
+    assert EPOCH.fullmatch(first)
+    assert error.startswith(f"error: cannot write {run / 'model'}")
+    assert Run(run).status == "unfinished"
+    assert Run(run).model.provenance["epochs_trained"] == len(Run(run).history) == 1
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits", "--epochs", "500"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+
+    assert EPOCH.fullmatch(first.rstrip())
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "interrupted after" in out
+    run = Run(tmp_path / "runs" / "case-study-optdigits-1")
+    assert run.status == "interrupted"
+    assert str(run.path.relative_to(tmp_path)) in out
+    assert len(run.history) >= 1
+    assert run.model.provenance["epochs_trained"] == len(run.history)
+
+
+def test_ctrl_c_before_the_first_epoch_says_that_there_is_no_model(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the notice comes before the training
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "no model" in out
+    assert Run(tmp_path / "runs" / "case-study-optdigits-1").history == []
+
+
+def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits", "--epochs", "2"],
+        cwd=tmp_path,
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": "110"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    screen = b""
+    while select.select([ours], [], [], 120)[0]:
+        try:
+            screen += os.read(ours, 65536)
+        except OSError:  # how Linux says that the other end was closed
+            break
+    os.close(ours)
+
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.decode())
+    assert process.wait(timeout=120) == 0
+    assert re.search(r"epoch 1/2 .*loss \d\.\d{4}  accuracy \d+\.\d\d%  [\d,]+ images/s", text)
+    assert re.search(r"epoch 2/2 ", text)
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
+    assert [EPOCH.fullmatch(line) is not None for line in lines].count(True) == 2
+    assert any(line.startswith("Accuracy") for line in lines)
+
+
+def test_in_a_terminal_a_bar_shows_a_download(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from inkwise.cli.progress import TrainingDisplay
+
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any output for a terminal then
+    with TrainingDisplay() as display:
+        bar = display.download("t10k-labels-idx1-ubyte.gz")
+        assert bar.total == 0
+        bar.total = 4_000
+        bar.update(3_000)
+        bar.update(-3_000)  # a mirror that failed
+        bar.update(4_000)
+        assert bar.total == 4_000
+
+    assert "fetching t10k-labels-idx1-ubyte.gz" in capsys.readouterr().err

@@ -1,0 +1,234 @@
+"""Figures: what is drawn, in which colours, and the same bytes every time."""
+
+import io
+import itertools
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkwise import Evaluation, figures
+from inkwise.run import Pictures
+from inkwise.training.history import Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+pytestmark = pytest.mark.usefixtures("matplotlib_home")
+
+SVG = "{http://www.w3.org/2000/svg}"
+DIGITS = tuple("0123456789")
+
+
+def history(epochs: int) -> list[Epoch]:
+    return [
+        Epoch(n, 1 / n, 1 - 0.5 / n, 1.2 / n, 1 - 0.6 / n, seconds=3.0)
+        for n in range(1, epochs + 1)
+    ]
+
+
+def evaluation(
+    mistakes: int, *, images: int = 200, names: tuple[str, ...] = DIGITS, absent: int | None = None
+) -> Evaluation:
+    """Make an evaluation with so many mistakes, each surer than the one after it."""
+    classes = [k for k in range(len(names)) if k != absent]
+    labels = np.array([classes[i % len(classes)] for i in range(images)], dtype=np.int64)
+    predicted = labels.copy()
+    predicted[:mistakes] = [classes[(i + 1) % len(classes)] for i in range(mistakes)]
+    probabilities = np.full((images, len(names)), 0.01, dtype=np.float32)
+    probabilities[np.arange(images), predicted] = np.linspace(0.95, 0.55, images)
+    return Evaluation("digits", "test", names, labels, probabilities)
+
+
+def pictures(result: Evaluation) -> Pictures:
+    indices = np.arange(len(result))
+    images = np.random.default_rng(0).integers(0, 256, size=(len(result), 8, 10), dtype=np.uint8)
+    return Pictures(indices, images, indices[-24:])
+
+
+def draw_curves(epochs: int) -> dict[str, "Figure"]:
+    return {
+        "accuracy": figures.accuracy_curve(history(epochs)),
+        "loss": figures.loss_curve(history(epochs)),
+    }
+
+
+def draw_evaluation(result: Evaluation) -> dict[str, "Figure"]:
+    return {
+        "confusion": figures.confusion_heatmap(result),
+        "per-class": figures.per_class_figures(result),
+        "samples": figures.sample_grid(result, pictures(result)),
+        "misclassified": figures.mistake_grid(result, pictures(result)),
+    }
+
+
+def texts(figure: "Figure") -> list[str]:
+    """Everything that is written in a figure's SVG."""
+    root = ET.fromstring(figures.to_bytes(figure, "svg"))  # noqa: S314 - drawn right here
+    return ["".join(element.itertext()).strip() for element in root.iter(f"{SVG}text")]
+
+
+def strokes(figure: "Figure") -> set[str]:
+    """The colours of all lines in a figure's SVG."""
+    root = ET.fromstring(figures.to_bytes(figure, "svg"))  # noqa: S314 - drawn right here
+    styles = [element.get("style", "") for element in root.iter(f"{SVG}path")]
+    declarations = [part.split(":") for style in styles for part in style.split(";") if ":" in part]
+    return {value.strip() for name, value in declarations if name.strip() == "stroke"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda: draw_curves(1), id="one epoch"),
+        pytest.param(lambda: draw_curves(40), id="forty epochs"),
+        pytest.param(lambda: draw_evaluation(evaluation(0)), id="no mistakes"),
+        pytest.param(lambda: draw_evaluation(evaluation(12, absent=4)), id="absent class"),
+        pytest.param(
+            lambda: draw_evaluation(evaluation(1, images=24, names=("yes", "no"))),
+            id="two classes",
+        ),
+        pytest.param(
+            lambda: draw_evaluation(evaluation(200, names=tuple(f"kind {k}" for k in range(26)))),
+            id="many classes and nothing but mistakes",
+        ),
+    ],
+)
+def test_figures_render_as_png_and_svg(draw: Callable[[], dict[str, "Figure"]]) -> None:
+    for name, figure in draw().items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            png, svg = figures.to_bytes(figure, "png"), figures.to_bytes(figure, "svg")
+
+        with Image.open(io.BytesIO(png)) as image:
+            assert image.format == "PNG"
+            assert len(set(image.convert("L").tobytes())) > 1, f"{name} is blank"
+        assert ET.fromstring(svg).tag == f"{SVG}svg"  # noqa: S314 - drawn right here
+
+
+def test_same_figure_gives_the_same_bytes() -> None:
+    first, second = (draw_curves(3) | draw_evaluation(evaluation(12)) for _ in range(2))
+
+    for name in first:
+        assert figures.to_bytes(first[name], "svg") == figures.to_bytes(second[name], "svg")
+        if name in ("loss", "confusion"):  # pixels take longer, and follow from the same drawing
+            assert figures.to_bytes(first[name], "png") == figures.to_bytes(second[name], "png")
+
+
+@pytest.mark.parametrize("draw", [figures.accuracy_curve, figures.loss_curve])
+def test_curves_are_labelled_and_coloured(draw: Callable[[list[Epoch]], "Figure"]) -> None:
+    figure = draw(history(3))
+
+    assert {"epoch", "training", "validation"} <= set(texts(figure))
+    assert {"#1f77b4", "#ff7f0e"} <= strokes(figure)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert lines["training"].get_color() == "#1f77b4"
+    assert lines["validation"].get_color() == "#ff7f0e"
+
+
+def test_curves_draw_the_history() -> None:
+    accuracy = figures.accuracy_curve(history(3)).axes[0].lines
+    loss = figures.loss_curve(history(3)).axes[0].lines
+
+    for line, values in zip(
+        [*accuracy, *loss],
+        [
+            [0.5, 0.75, 1 - 0.5 / 3],
+            [0.4, 0.7, 0.8],
+            [1, 0.5, 1 / 3],
+            [1.2, 0.6, 0.4],
+        ],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+        np.testing.assert_array_almost_equal(np.asarray(line.get_ydata()), values)
+
+
+def test_epochs_are_whole_numbers_on_the_axis() -> None:
+    for epochs in (1, 2, 40):
+        figure = figures.loss_curve(history(epochs))
+        figures.to_bytes(figure, "svg")
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert labels
+        assert all(label.lstrip("\N{MINUS SIGN}").isdigit() for label in labels)
+
+
+def test_confusion_heatmap_shows_the_counts() -> None:
+    result = evaluation(12)
+    cells = {
+        (round(text.get_position()[1]), round(text.get_position()[0])): text.get_text()
+        for text in figures.confusion_heatmap(result).axes[0].texts
+    }
+
+    counts = result.confusion
+    for cell in np.ndindex(counts.shape):
+        if counts[cell] or cell[0] == cell[1]:
+            assert cells.pop(cell) == str(counts[cell])
+    assert not cells  # empty cells stay empty, so that the mistakes stand out
+    assert {"actual class", "predicted class"} <= set(texts(figures.confusion_heatmap(result)))
+
+
+def test_per_class_figures_name_classes_and_metrics() -> None:
+    written = texts(figures.per_class_figures(evaluation(12, names=("ant", "bee", "cat"))))
+
+    assert {"ant", "bee", "cat", "precision", "recall", "F1"} <= set(written)
+
+
+def test_samples_are_captioned_with_truth_and_prediction() -> None:
+    result = evaluation(200, names=("ant", "bee", "cat"))
+
+    captions = [
+        text for text in texts(figures.sample_grid(result, pictures(result))) if "→" in text
+    ]
+
+    expected = [f"{result.class_names[k]} → {result.class_names[(k + 1) % 3]}" for k in range(3)]
+    assert len(captions) == 25  # 24 and the title
+    assert set(captions[1:] if captions[0].startswith("A") else captions[:-1]) == set(expected)
+
+
+def test_surest_mistakes_come_first_and_at_most_forty() -> None:
+    few, many = (
+        texts(figures.mistake_grid(result, pictures(result)))
+        for result in (evaluation(12), evaluation(41))
+    )
+
+    assert sum("%" in text for text in few) == 12
+    assert any("All 12 mistakes" in text for text in few)
+    shown = [int(text.rpartition(" ")[2].removesuffix("%")) for text in many if "%" in text]
+    assert len(shown) == 40
+    assert shown == sorted(shown, reverse=True)
+    assert any("40 surest of 41 mistakes" in text for text in many)
+
+
+def test_class_names_are_drawn_as_they_are() -> None:
+    # In matplotlib, text between dollars is mathematics, and bad mathematics an error.
+    names = ("$x$", r"$\frac$", "<b>&", "日本", "_a" * 30)
+    for name, figure in draw_evaluation(evaluation(30, names=names)).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figures.to_bytes(figure, "png")
+            if name in ("confusion", "per-class"):
+                assert {*names[:4], "_a_a_a_a_a_…"} <= set(texts(figure))
+
+
+def test_long_captions_do_not_run_into_each_other() -> None:
+    result = evaluation(40, names=("automobile", "polar bear", "an extraordinarily long name"))
+    figure = figures.mistake_grid(result, pictures(result))
+    figure.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes[:8]]
+
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 <= right.x0
+
+
+def test_drawing_leaves_matplotlib_as_it_was() -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    for figure in draw_evaluation(evaluation(3)).values():
+        figures.to_bytes(figure, "svg")
+
+    assert dict(mpl.rcParams) == before

@@ -1,0 +1,375 @@
+"""The case study from end to end, through the functions that a user calls."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import inkwise
+from inkwise import Dataset, Run, Split, evaluate, train, write_report
+from inkwise.errors import ArgumentError, DataError, ModelError, RunError
+from inkwise.recipes import SMALL_FACTOR
+from inkwise.training.history import Epoch
+from inkwise.training.loop import Batch
+
+pytest_plugins = ["tests.runs"]
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither MNIST's files nor a way to fetch them."""
+    monkeypatch.delenv("INKWISE_DATA_DIR", raising=False)
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
+
+
+@pytest.fixture(scope="module")
+def zoo(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None) -> Run:
+    """A complete run on a user's own data. It is shared: do not change it."""
+    return train(dataset=animals, epochs=4, output=tmp_path_factory.mktemp("zoo") / "run")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def without_seconds(history: list[Epoch]) -> list[Epoch]:
+    return [dataclasses.replace(epoch, seconds=0) for epoch in history]
+
+
+@pytest.mark.slow
+def test_optdigits_by_name_with_all_defaults(tmp_path: Path) -> None:
+    notices: list[str] = []
+
+    run = train(dataset="optdigits", output=tmp_path / "run", on_notice=notices.append)
+
+    assert run.status == "complete"
+    epochs = 5 * SMALL_FACTOR
+    assert len(run.history) == run.recipe.epochs == epochs
+    assert f"{epochs} epochs rather than 5" in notices[0]
+    assert run.record["notices"] == notices[:1]
+    assert notices[0] in run.report_path.read_text(encoding="utf-8")
+    assert run.evaluation.accuracy.value >= 0.965  # 9 mistakes of 359 where it was written
+
+
+@pytest.mark.slow
+def test_case_study_on_the_whole_of_mnist(
+    mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train("case-study", "mnist", data_dir=mnist_dir, epochs=2, output=tmp_path / "run")
+
+    assert run.evaluation.accuracy.value >= 0.98
+    assert run.record["splits"] == {"train": 48_000, "validation": 12_000, "test": 10_000}
+    assert run.record["notices"] == []
+    metrics = (run.path / "metrics.json").read_bytes()
+
+    # The run remembers where its data was.
+    monkeypatch.delenv("INKWISE_DATA_DIR", raising=False)
+    (run.path / "metrics.json").unlink()
+    evaluate(run)
+
+    assert (run.path / "metrics.json").read_bytes() == metrics
+
+
+def test_slice_of_mnist_learns_in_one_epoch(small_mnist: Dataset, tmp_path: Path) -> None:
+    epochs: list[Epoch] = []
+
+    run = train(dataset=small_mnist, epochs=1, output=tmp_path / "run", on_epoch=epochs.append)
+
+    assert run.history == epochs
+    assert run.evaluation.accuracy.value > 0.85
+    assert run.record["notices"] == []  # epochs that were asked for are not multiplied
+
+
+@pytest.mark.usefixtures("offline")
+def test_stand_in_for_mnist_is_announced_everywhere(tmp_path: Path) -> None:
+    notices: list[str] = []
+
+    run = train(epochs=1, output=tmp_path / "run", on_notice=notices.append)
+
+    assert run.record["dataset"]["name"] == "optdigits"
+    assert "not MNIST" in notices[0]
+    assert run.record["notices"] == notices[:1]
+    assert "not MNIST" in run.report_path.read_text(encoding="utf-8")
+
+    again: list[str] = []
+    evaluate(run, dataset="auto", on_notice=again.append)
+    assert again == notices[:1]
+
+
+def test_own_data_trains_evaluates_and_reports(zoo: Run, animals: Dataset) -> None:
+    evaluation = zoo.evaluation
+
+    assert zoo.status == "complete"
+    assert zoo.model.class_names == evaluation.class_names == ("ant", "bee", "cat")
+    assert zoo.model.network.image_size == (20, 24)
+    assert evaluation.confusion.shape == (3, 3)
+    assert evaluation.accuracy.value > 0.9
+    np.testing.assert_array_equal(zoo.model.predict(animals.test.images), evaluation.predicted)
+    report = zoo.report_path.read_text(encoding="utf-8")
+    assert all(name in report for name in ("Animals, drawn as bars", "ant", "bee", "cat"))
+
+
+def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
+    def stop(batch: Batch) -> None:
+        raise KeyboardInterrupt
+
+    run = train(dataset=animals, output=tmp_path / "run", on_batch=stop)
+
+    assert run.recipe.epochs == 5 * SMALL_FACTOR
+    assert "300 training images" in run.record["notices"][0]
+
+
+def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, animals: Dataset, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(zoo.path, tmp_path / "run"))
+
+    with pytest.raises(RunError, match="data set of your own, animals"):
+        evaluate(run)
+
+    assert evaluate(run, dataset=animals).to_dict() == zoo.evaluation.to_dict()
+
+
+def test_same_seed_gives_the_same_files_to_the_bit(finished: Path, tmp_path: Path) -> None:
+    again = train(dataset="optdigits", epochs=2, seed=0, output=tmp_path / "run")
+
+    first, second = contents(finished), contents(again.path)
+    # Only the seconds that the epochs took differ.
+    assert {name for name in first if first[name] != second[name]} <= {
+        "history.csv",
+        "report.html",
+    }
+    assert without_seconds(again.history) == without_seconds(Run(finished).history)
+
+
+def test_another_seed_gives_other_weights(zoo: Run, animals: Dataset, tmp_path: Path) -> None:
+    other = train(dataset=animals, epochs=1, seed=1, output=tmp_path / "run")
+
+    assert other.history[0].train_loss != zoo.history[0].train_loss
+
+
+def test_test_images_have_no_part_in_the_training(
+    zoo: Run, animals: Dataset, tmp_path: Path
+) -> None:
+    blank = Split(np.zeros_like(animals.test.images), np.zeros_like(animals.test.labels))
+    dataset = dataclasses.replace(animals, test=blank)
+
+    run = train(dataset=dataset, epochs=4, output=tmp_path / "run")
+
+    assert without_seconds(run.history) == without_seconds(zoo.history)
+    weights, expected = run.model.weights, zoo.model.weights
+    assert all(np.array_equal(weights[name], expected[name]) for name in expected)
+    assert run.evaluation.accuracy != zoo.evaluation.accuracy
+
+
+def test_test_images_are_read_after_the_last_epoch(animals: Dataset, tmp_path: Path) -> None:
+    images = np.zeros_like(animals.test.images)
+    dataset = dataclasses.replace(animals, test=Split(images, animals.test.labels))
+
+    def fill_in(epoch: Epoch) -> None:
+        if epoch.epoch == 4:
+            images[:] = animals.test.images
+
+    # With blank images it could be right for one class at the most.
+    run = train(dataset=dataset, epochs=4, output=tmp_path / "run", on_epoch=fill_in)
+
+    assert run.evaluation.accuracy.value > 0.9
+
+
+@pytest.mark.parametrize(("split", "images"), [("validation", 288), ("train", 1150)])
+def test_other_splits_have_files_of_their_own(run: Run, split: str, images: int) -> None:
+    before = contents(run.path)
+
+    evaluation = evaluate(run, split)
+
+    after = contents(run.path)
+    assert len(evaluation) == images
+    assert after.keys() - before.keys() == {
+        f"metrics-optdigits-{split}.json",
+        f"predictions-optdigits-{split}.csv",
+    }
+    assert {name: after[name] for name in before} == before
+    if split == "validation":
+        accuracy = run.history[-1].validation_accuracy
+        assert evaluation.accuracy.value == pytest.approx(accuracy)
+
+
+def test_other_data_set_has_files_of_its_own(run: Run, small_mnist: Dataset) -> None:
+    before = contents(run.path)
+
+    evaluation = evaluate(run, dataset=small_mnist)
+
+    after = contents(run.path)
+    assert (evaluation.dataset, len(evaluation)) == ("mnist-tenth", 1_000)
+    assert after.keys() - before.keys() == {
+        "metrics-mnist-tenth-test.json",
+        "predictions-mnist-tenth-test.csv",
+    }
+    assert {name: after[name] for name in before} == before
+
+
+def test_evaluating_again_changes_no_file(run: Run) -> None:
+    before = contents(run.path)
+
+    evaluate(run.path)
+
+    assert contents(run.path) == before
+
+
+def test_data_that_does_not_fit_the_model_is_refused(
+    run: Run, optdigits: Dataset, animals: Dataset
+) -> None:
+    before = contents(run.path)
+    letters = dataclasses.replace(optdigits, name="letters", class_names=tuple("abcdefghij"))
+
+    with pytest.raises(ModelError, match="letters has the classes a, b, c"):
+        evaluate(run, dataset=letters)
+    with pytest.raises(ModelError, match="animals has images of 20×24"):
+        evaluate(run, dataset=animals)
+
+    assert contents(run.path) == before
+
+
+def test_data_of_the_same_name_but_other_content_is_refused(run: Run, optdigits: Dataset) -> None:
+    images = optdigits.train.images.copy()
+    images[0, 0, 0] += 1
+    changed = dataclasses.replace(optdigits, train=Split(images, optdigits.train.labels))
+
+    with pytest.raises(RunError, match=r"not the data that .* was trained on"):
+        evaluate(run, dataset=changed)
+
+
+def test_unknown_split_is_refused(run: Run) -> None:
+    with pytest.raises(ArgumentError, match="unknown split 'all': use train, validation, test"):
+        evaluate(run, "all")
+
+
+def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finished: Path) -> None:
+    assert stopped_run.status == "interrupted"
+    assert [epoch.epoch for epoch in stopped_run.history] == [1]
+    assert stopped_run.model.provenance["epochs_trained"] == 1
+    assert not (stopped_run.path / "metrics.json").exists()
+    assert not stopped_run.report_path.exists()
+
+    # Its epoch is the first of a training that went on: the interrupted one left no trace.
+    assert without_seconds(stopped_run.history) == without_seconds(Run(finished).history[:1])
+    validation = evaluate(stopped_run, "validation")
+    assert validation.accuracy.value == pytest.approx(stopped_run.history[0].validation_accuracy)
+
+    assert evaluate(stopped_run).to_dict() == stopped_run.metrics
+    assert stopped_run.status == "interrupted"
+
+
+def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    def press_ctrl_c(batch: Batch) -> None:
+        raise KeyboardInterrupt
+
+    run = train(dataset=animals, output=tmp_path / "run", on_batch=press_ctrl_c)
+
+    assert run.status == "interrupted"
+    assert run.history == []
+    with pytest.raises(RunError, match="before the first epoch"):
+        evaluate(run, dataset=animals)
+    with pytest.raises(RunError, match="no predictions"):
+        write_report(run)
+
+
+@pytest.fixture(params=["weights.safetensors", "model.json", "history.csv"])
+def interrupted_write(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Press Ctrl-C when the second epoch's file of this name is about to take its place."""
+    rename, seen = Path.replace, 0
+
+    def replace(path: Path, target: Path) -> Path:
+        nonlocal seen
+        seen += target.name == request.param
+        if seen == 2 and target.name == request.param:
+            seen += 1
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    yield request.param
+    assert seen >= 3  # it did happen
+
+
+@pytest.mark.usefixtures("interrupted_write")
+def test_interrupt_between_two_writes_leaves_files_that_belong_together(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    run = train(dataset=animals, epochs=3, output=tmp_path / "run")
+
+    assert run.status == "interrupted"
+    assert len(run.history) == run.model.provenance["epochs_trained"]
+    validation = evaluate(run, "validation", dataset=animals)
+    assert validation.accuracy.value == pytest.approx(run.history[-1].validation_accuracy)
+    assert not list(run.path.rglob("*.tmp"))
+
+
+def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="lower the learning rate"):
+        train(dataset=animals, epochs=1, learning_rate=1e30, output=tmp_path / "run")
+
+    assert Run(tmp_path / "run").status == "unfinished"
+
+
+def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: Path) -> None:
+    batches: list[Batch] = []
+    epochs: list[Epoch] = []
+
+    run = train(
+        dataset=animals,
+        epochs=2,
+        batch_size=100,
+        output=tmp_path / "run",
+        on_batch=batches.append,
+        on_epoch=epochs.append,
+    )
+
+    assert [(batch.epoch, batch.seen) for batch in batches] == [
+        (1, 100),
+        (1, 200),
+        (1, 240),
+        (2, 100),
+        (2, 200),
+        (2, 240),
+    ]
+    assert run.history == epochs
+    assert batches[2].loss == epochs[0].train_loss
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epochs": 0}, {"dropout": 1.5}, {"batch_size": 0}, {"seed": -1}, {"colour": "red"}],
+    ids=str,
+)
+def test_bad_values_are_refused_before_anything_is_written(
+    animals: Dataset, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    with pytest.raises(ArgumentError):
+        train(dataset=animals, output=tmp_path / "run", **change)
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
+    labels = np.arange(20, dtype=np.int64) % 2
+    split = Split(np.zeros((20, 8, 8), np.uint8), labels)
+    tiny = Dataset("tiny", "tiny", ("a", "b"), split, split, "nowhere")
+
+    with pytest.raises(inkwise.InkwiseError, match="pixels"):
+        train(dataset=tiny, output=tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
