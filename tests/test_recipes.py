@@ -11,6 +11,7 @@ from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.named import case_study
 from inkwise.recipes import (
+    MOST,
     RECIPES,
     SGD,
     SMALL,
@@ -35,8 +36,8 @@ RECIPES_DRAWN = st.builds(
     dropout=SHARES,
     augmentation=st.none() | st.builds(Augmentation, LIMITS, LIMITS, SHARES),
     optimiser=ADAMS | SGDS,
-    epochs=st.integers(1),
-    batch_size=st.integers(1),
+    epochs=st.integers(1, MOST),
+    batch_size=st.integers(1, MOST),
     holdout=st.builds(
         Holdout, st.sampled_from(["last", "stratified"]), SHARES.filter(lambda share: share > 0)
     ),

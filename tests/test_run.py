@@ -78,7 +78,7 @@ def test_run_json(finished: Path, optdigits: Dataset) -> None:
         "title": optdigits.title,
         "source": optdigits.source,
         "sha256": optdigits.sha256,
-        "classes": list("0123456789"),
+        "class_names": list("0123456789"),
     }
     assert record["splits"] == {"train": 1150, "validation": 288, "test": 359}
     assert record["notices"] == []
@@ -90,7 +90,9 @@ def test_recipe_json_is_the_recipe(finished: Path) -> None:
     expected = get_recipe("case-study", epochs=2)
 
     assert Run(finished).recipe == expected
-    assert Recipe.from_dict(strict_json(finished / "recipe.json")) == expected
+    document = strict_json(finished / "recipe.json")
+    assert document.pop("schema") == "inkwise-recipe/1"
+    assert Recipe.from_dict(document) == expected
 
 
 def test_history_csv(finished: Path) -> None:

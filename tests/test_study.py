@@ -11,7 +11,7 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Run, Split, evaluate, train, write_report
-from inkwise.errors import ArgumentError, DataError, ModelError, RunError
+from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
 from inkwise.recipes import SMALL_FACTOR
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch
@@ -125,7 +125,7 @@ def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
     run = train(dataset=animals, output=tmp_path / "run", on_batch=stop)
 
     assert run.recipe.epochs == 5 * SMALL_FACTOR
-    assert "300 training images" in run.record["notices"][0]
+    assert "240 training images" in run.record["notices"][0]
 
 
 def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, animals: Dataset, tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_interrupt_between_two_writes_leaves_files_that_belong_together(
 def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
     animals: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="lower the learning rate"):
+    with pytest.raises(TrainingError, match="lower the learning rate"):
         train(dataset=animals, epochs=1, learning_rate=1e30, output=tmp_path / "run")
 
     assert Run(tmp_path / "run").status == "unfinished"
@@ -373,3 +373,46 @@ def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
         train(dataset=tiny, output=tmp_path / "run")
 
     assert not (tmp_path / "run").exists()
+
+
+def test_recipe_object_keeps_its_epochs_on_small_data(animals: Dataset, tmp_path: Path) -> None:
+    recipe = inkwise.get_recipe("case-study", epochs=2)
+    assert len(train(recipe, animals, output=tmp_path / "run").history) == 2
+
+
+def test_remembered_folder_without_files_is_passed_over(
+    mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mounted"
+    shutil.copytree(mnist_dir, folder)
+    small = inkwise.load_dataset("mnist", folder)
+
+    def stop(batch: Batch) -> None:
+        if batch.epoch == 2:
+            raise KeyboardInterrupt
+
+    recipe = inkwise.get_recipe("case-study", epochs=2, batch_size=1024)
+    run = train(recipe, small, output=tmp_path / "run", on_batch=stop)
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+    monkeypatch.setenv("INKWISE_DATA_DIR", str(mnist_dir))
+    assert evaluate(run).accuracy.value > 0.8
+
+
+def test_run_that_is_still_being_trained_is_not_evaluated(
+    animals: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(epoch: Epoch) -> None:
+        if epoch.epoch == 1:
+            run = Run(tmp_path / "run")
+            history = run.history
+            # Between the two looks at the history, another epoch ends.
+            looks = iter([history, [*history, epoch]])
+            monkeypatch.setattr(Run, "history", property(lambda self: next(looks)))
+            with pytest.raises(RunError, match="still being trained"):
+                evaluate(run, dataset=animals)
+            monkeypatch.undo()
+            assert run.metrics is None
+
+    train("case-study", animals, epochs=2, output=tmp_path / "run", on_epoch=look)

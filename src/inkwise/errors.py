@@ -21,6 +21,10 @@ class DownloadError(DataError):
     """A data set could not be fetched from any mirror."""
 
 
+class TrainingError(InkwiseError):
+    """A training that went astray: its loss is no longer a number."""
+
+
 class ModelError(InkwiseError):
     """A saved model that is missing, damaged, foreign, or does not fit the data."""
 

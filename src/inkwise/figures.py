@@ -108,7 +108,7 @@ def confusion_heatmap(evaluation: Evaluation) -> "Figure":
     figure, axes = _figure(side, side)
     shares = np.nan_to_num(normalise_rows(counts))
     diagonal = np.eye(classes, dtype=bool)
-    worst = shares[~diagonal].max(initial=0) or 1.0
+    worst = worst_share(counts)
     colours = np.where(
         diagonal[..., None],
         mpl.colormaps["Blues"](0.25 + 0.6 * shares),
@@ -138,6 +138,12 @@ def confusion_heatmap(evaluation: Evaluation) -> "Figure":
         f"{len(evaluation) - evaluation.correct:,} mistakes in {len(evaluation):,} images"
     )
     return figure
+
+
+def worst_share(confusion: NDArray[np.int64]) -> float:
+    """Return the largest share that a class loses to one other, or 1 where there is no mistake."""
+    shares = np.nan_to_num(normalise_rows(confusion))
+    return float(shares[~np.eye(len(shares), dtype=bool)].max()) or 1.0
 
 
 @_styled

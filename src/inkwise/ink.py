@@ -1,4 +1,4 @@
-"""Ink: from a picture of a digit to the array that a network expects."""
+"""Ink: from a picture of a digit to an array in MNIST's geometry."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        The picture holds no ink at all.
+        The picture holds no ink at all, or ink too faint to survive scaling.
 
     References
     ----------

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-LIBRARIES = ("inkwise", "torch", "numpy", "scikit-learn")
+LIBRARIES = ("inkwise", "torch", "numpy", "scikit-learn", "pillow")
 
 
 def library_versions() -> dict[str, str]:
@@ -15,9 +15,20 @@ def library_versions() -> dict[str, str]:
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """Return the processor's name, the cores this process may use, and the operating system."""
+    """Return what of the machine decides a result, or how long it takes to get it.
+
+    Returns
+    -------
+    dict
+        The processor's name and its vector instructions, the cores that this process may use, the
+        threads that PyTorch computes on, and the operating system.
+    """
+    import torch
+
     return {
         "processor": _processor_name(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
 from inkwise.errors import RunError
+from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
 from inkwise.model import Model
@@ -24,6 +25,7 @@ from inkwise.recipes import Recipe
 from inkwise.training.history import Epoch, read_history, write_history
 
 SCHEMA = "inkwise-run/1"
+RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
@@ -70,7 +72,9 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        if not (self.path / "run.json").is_file():
+        with storage(self.path, "read"):
+            found = (self.path / "run.json").is_file()
+        if not found:
             raise RunError(
                 f"there is no run at {self.path}: name a directory that `inkwise train` wrote"
             )
@@ -110,7 +114,7 @@ class Run:
             It cannot be written.
         """
         folder = _claim(path) if path is not None else _claim_next(recipe, dataset)
-        write_json(folder / "recipe.json", recipe.to_dict())
+        write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
         write_json(
             folder / "run.json",
             {
@@ -121,7 +125,7 @@ class Run:
                     "title": dataset.title,
                     "source": dataset.source,
                     "sha256": dataset.sha256,
-                    "classes": list(dataset.class_names),
+                    "class_names": list(dataset.class_names),
                 },
                 "splits": {
                     "train": len(splits.train),
@@ -151,7 +155,8 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The recipe that was followed."""
-        return Recipe.from_dict(self._read_json("recipe.json"))
+        document = self._read_json("recipe.json", RECIPE_SCHEMA)
+        return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
 
     @property
     def history(self) -> list[Epoch]:
@@ -169,7 +174,8 @@ class Run:
         """The content of ``metrics.json``, or None before the test split was evaluated."""
         if not (self.path / "metrics.json").exists():
             return None
-        return self._read_json("metrics.json", advice=f"run `inkwise evaluate {self.path}` again")
+        advice = f"run `inkwise evaluate {self.path}` again"
+        return self._read_json("metrics.json", METRICS_SCHEMA, advice)
 
     @property
     def report_path(self) -> Path:
@@ -235,7 +241,7 @@ class Run:
                 f"{self.path} has no predictions yet: run `inkwise evaluate {self.path}`"
             )
         record = self.record
-        names = tuple(record["dataset"]["classes"])
+        names = tuple(record["dataset"]["class_names"])
         index = {name: label for label, name in enumerate(names)}
         try:
             rows = list(csv.reader(io.StringIO(read_bytes(path).decode("utf-8"))))[1:]
@@ -277,13 +283,11 @@ class Run:
             raise RunError(f"{path} is damaged: {advice}")
         return pictures
 
-    def _read_json(
-        self, name: str, schema: str | None = None, advice: str = "train again"
-    ) -> dict[str, Any]:
+    def _read_json(self, name: str, schema: str, advice: str = "train again") -> dict[str, Any]:
         path = self.path / name
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(read_bytes(path))
-            if isinstance(document, dict) and schema in (None, document.get("schema")):
+            if isinstance(document, dict) and document.get("schema") == schema:
                 return document
         raise RunError(f"{path} is damaged or from another version: {advice}")
 

@@ -1,8 +1,7 @@
 """The case study from end to end: train, evaluate, report."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from inkwise.data.catalogue import DATASET_NAMES, load_dataset
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.fetch import ProgressBar
+from inkwise.data.mnist import find_mnist
 from inkwise.data.splits import split_dataset
-from inkwise.errors import RunError
+from inkwise.errors import InkwiseError, RunError
 from inkwise.evaluation.evaluation import Evaluation, evaluate_model
 from inkwise.model import Model
 from inkwise.provenance import describe_machine, library_versions
@@ -22,6 +22,8 @@ from inkwise.training.history import Epoch
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch
+
+_BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.evaluate(run, dataset=...)"
 
 SAMPLES = 24
 """How many images the grid of sample predictions shows."""
@@ -63,7 +65,7 @@ def train(
         prints a line an epoch.
     **changes
         What `get_recipe` takes, for instance ``epochs=1``, ``dropout=0.25`` or ``augment=True``.
-        Without ``epochs``, a small data set gets eight times the recipe's.
+        A recipe given by name, without ``epochs``, gets eight times as many on a small data set.
 
     Returns
     -------
@@ -77,13 +79,14 @@ def train(
         See its subclasses: an unknown name, a value out of range, data that is not to be had, a
         directory that is in use or cannot be written.
     """
+    by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
-    if "epochs" not in changes:
-        recipe, notice = scale_epochs(recipe, len(data.train))
-        notices += [notice] if notice else []
     splits = split_dataset(data, recipe.holdout, recipe.seed)
+    if by_name and "epochs" not in changes:
+        recipe, notice = scale_epochs(recipe, len(splits.train))
+        notices += [notice] if notice else []
     network = recipe.describe_network(data.image_size, len(data.class_names))
     machine = {**describe_machine(), "versions": library_versions()}
     run = Run.create(output, recipe, data, splits, notices, machine)
@@ -119,10 +122,11 @@ def train(
                 on_epoch(epoch)
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
         evaluate(run, dataset=data)
+        model = None  # complete on the disk, with its figures
         write_report(run)
         run.set_status(COMPLETE)
     except KeyboardInterrupt:
-        # It may have come between two writes: the files of the last finished epoch belong together.
+        # It may have come between two writes: the last epoch's files belong together.
         if model is not None:
             run.save_model(model)
             run.save_history(history[: model.provenance["epochs_trained"]])
@@ -149,7 +153,8 @@ def evaluate(
     dataset : str or Dataset, optional
         Another data set than the run's own, with the same classes and image size.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the run was trained from.
+        A folder with MNIST's four files; for the run's own data, by default the one that it was
+        trained from.
     on_notice : callable, optional
         Told in a line that a data set stands in for MNIST.
     on_download : callable, optional
@@ -162,40 +167,56 @@ def evaluate(
     Raises
     ------
     RunError
-        There is no such run, it has no model yet, or its data set is not what it was trained on.
+        There is no such run, it has no model yet, it is still being trained, or its data set is
+        not what it was trained on.
     ModelError
         The model is damaged, or does not fit the data set.
+    ArgumentError
+        There is no such split or data set.
+    DataError, StorageError
+        The images are not to be had, or the run cannot be written.
     """
     run = run if isinstance(run, Run) else Run(run)
-    if not run.history:
+    epochs = len(run.history)
+    if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     record, recipe, model = run.record["dataset"], run.recipe, run.model
+    own = dataset is None
     if dataset is None:
-        # The folder that the run was trained from is the likeliest to hold its data still.
-        if data_dir is None and Path(record["source"]).is_dir():
-            data_dir = record["source"]
-        dataset = record["name"]
-        if dataset not in DATASET_NAMES:
+        if record["name"] not in DATASET_NAMES:
             raise RunError(
-                f"{run.path} was trained on a data set of your own, {dataset}: pass it, in "
-                "Python, to inkwise.evaluate(run, dataset=...)"
+                f"{run.path} was trained on a data set of your own, {record['name']}: "
+                f"{_BRING_YOUR_DATA}"
             )
+        dataset = record["name"]
+        if data_dir is None:
+            data_dir = _remembered_folder(record)
     if isinstance(dataset, str):
         dataset = load_dataset(dataset, data_dir, on_download)
         if dataset.notice and on_notice is not None:
             on_notice(dataset.notice)
-    if dataset.name == record["name"] and dataset.sha256 != record["sha256"]:
+    if (own or dataset.name == record["name"]) and dataset.sha256 != record["sha256"]:
         raise RunError(
-            f"{dataset.name} from {dataset.source} is not the data that {run.path} was trained on: "
-            "its SHA-256 is another"
+            f"{dataset.name} from {dataset.source} is not the data that {run.path} was trained on "
+            f"(its SHA-256 is another): {_BRING_YOUR_DATA}"
         )
     images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
     evaluation = evaluate_model(model, dataset, images, split)
+    if len(run.history) != epochs:
+        raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
     run.save_evaluation(evaluation)
     if run.owns(evaluation):
         run.save_pictures(_choose_pictures(images, evaluation))
         run.save_model(model.with_provenance(metrics=evaluation.headline()))
     return evaluation
+
+
+def _remembered_folder(record: Mapping[str, Any]) -> str | None:
+    """Return the folder that a run's data came from, if the files are still there."""
+    try:
+        return record["source"] if find_mnist(record["source"]) else None
+    except InkwiseError:
+        return None
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> Pictures:

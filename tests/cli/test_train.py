@@ -254,11 +254,11 @@ def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> No
 def test_in_a_terminal_a_bar_shows_a_download(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inkwise.cli.progress import TrainingDisplay
+    from inkwise.cli.progress import Display
 
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any output for a terminal then
-    with TrainingDisplay() as display:
+    with Display() as display:
         bar = display.download("t10k-labels-idx1-ubyte.gz")
         assert bar.total == 0
         bar.total = 4_000

@@ -79,8 +79,10 @@ def test_the_description_says_where_each_data_set_would_come_from(tmp_path: Path
     assert described["optdigits"].at_hand
     assert "optdigits" in described["auto"].source
 
-    (tmp_path / "t10k-images-idx3-ubyte.gz").touch()  # described without being opened
-    described = {entry.name: entry for entry in describe_datasets(tmp_path)}
+    for name in mnist_module.SHA256:
+        assert not described["mnist"].at_hand  # as long as a file is missing
+        (tmp_path / f"{name}.gz").touch()  # described without being opened
+        described = {entry.name: entry for entry in describe_datasets(tmp_path)}
     assert described["mnist"].at_hand
     assert described["mnist"].source == str(tmp_path)
     assert described["auto"].source == "mnist"

@@ -149,7 +149,7 @@ def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
 
     with Mirror(files, mirror.corrupt) as bad, Mirror(files) as good:
         monkeypatch.setattr(mnist_module, "MIRRORS", (bad.address, good.address))
-        downloaded = load_mnist(progress=progress)
+        downloaded = load_mnist(on_download=progress)
     assert same(downloaded, mnist)
     assert downloaded.source == str(cache_folder())
     assert good.requests == bad.requests == [f"/{name}.gz" for name in SHA256]

@@ -13,7 +13,7 @@ def numbered(labels: NDArray[np.int64]) -> Dataset:
     """Return a data set whose images are one pixel high and spell their own index."""
     spelled = np.arange(len(labels), dtype=np.uint32)
     images = spelled.view(np.uint8).reshape(len(labels), 1, 4)
-    names = tuple(map(str, range(labels.max() + 1)))
+    names = tuple(map(str, range(max(2, labels.max() + 1))))
     return Dataset("toy", "Toy", names, Split(images, labels), Split(images, labels), "memory")
 
 

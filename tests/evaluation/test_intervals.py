@@ -15,6 +15,7 @@ from inkwise.evaluation.intervals import (
     bootstrap_confusion,
     bootstrap_mean,
     wilson,
+    wilson_f1,
 )
 from tests.evaluation import Answers, answers
 
@@ -169,3 +170,15 @@ def test_ninety_five_intervals_in_a_hundred_contain_the_truth() -> None:
 
     losses = [bootstrap_mean(generator.exponential(size=200)) for _ in range(150)]
     assert 0.88 <= coverage(losses, 1.0) <= 0.99
+
+
+@pytest.mark.parametrize(("hits", "mistakes"), [(36, 0), (0, 36), (30, 6), (1, 0)])
+def test_wilson_f1_is_the_f1_within_an_interval_of_some_width(hits: int, mistakes: int) -> None:
+    estimate = wilson_f1(hits, mistakes)
+    assert estimate.value == pytest.approx(2 * hits / (2 * hits + mistakes))
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+    assert estimate.high - estimate.low > 0.05
+
+
+def test_wilson_f1_of_nothing_is_undefined() -> None:
+    assert not wilson_f1(0, 0).defined

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from inkwise.augment import Augmentation
 from inkwise.data.dataset import Dataset, Split
-from inkwise.errors import DataError
+from inkwise.errors import TrainingError
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.module import build
 from inkwise.networks.named import case_study
@@ -236,7 +236,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(
 ) -> None:
     recipe = get_recipe(RECIPE, optimiser=optimiser, epochs=3)
     batches: list[Batch] = []
-    with pytest.raises(DataError, match=r"epoch 1: lower the learning rate, now 1e\+30"):
+    with pytest.raises(TrainingError, match=r"epoch 1: lower the learning rate, now 1e\+30"):
         list(fit(build(TINY), train, validation, recipe, batches.append))
     assert len(batches) < 5  # and not only at the end of a long epoch
 
@@ -244,7 +244,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(
 def test_a_last_step_that_ruins_the_weights_is_noticed(train: Split, validation: Split) -> None:
     # One batch an epoch: its loss is still that of the first weights.
     recipe = get_recipe(RECIPE, optimiser=Adam(learning_rate=1e38), batch_size=500)
-    with pytest.raises(DataError, match="the loss is no longer a number in epoch 1"):
+    with pytest.raises(TrainingError, match="the loss is no longer a number in epoch 1"):
         next(fit(build(TINY), train, validation, recipe))
 
 

@@ -62,7 +62,7 @@ def train(
 
     What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished.
     """
-    from inkwise.cli.progress import TrainingDisplay
+    from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
     from inkwise.run import INTERRUPTED
     from inkwise.study import train as train_run
@@ -75,7 +75,7 @@ def train(
         "optimiser": optimiser,
         "learning_rate": learning_rate,
     }
-    with TrainingDisplay() as display:
+    with Display() as display:
         run = train_run(
             recipe,
             dataset,
@@ -110,11 +110,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compute all metrics again from the saved model, and write them into the run."""
-    from inkwise.cli.progress import TrainingDisplay
+    from inkwise.cli.progress import Display
     from inkwise.cli.show import show_binary, show_evaluation
     from inkwise.study import evaluate as evaluate_run
 
-    with TrainingDisplay() as display:
+    with Display() as display:
         evaluation = evaluate_run(
             run,
             split,

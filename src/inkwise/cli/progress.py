@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from inkwise.training.loop import Batch
 
 
-class TrainingDisplay:
-    """What a training shows while it runs. A context manager: bars vanish when it is left."""
+class Display:
+    """What a command shows while it works. A context manager: bars vanish when it is left."""
 
     def __init__(self) -> None:
         # Paths and class names hold what they hold: brackets and colons mean nothing here.
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._drawn = self._console.is_terminal and not os.environ.get("CI")
+        self._drawn = self._console.is_interactive and not os.environ.get("CI")
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -57,8 +57,9 @@ class TrainingDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._downloads.stop()
-        self._progress.stop()
+        for bars in (self._downloads, self._progress):
+            if bars.live.is_started:  # else it would print an empty line on some terminals
+                bars.stop()
 
     def notice(self, text: str) -> None:
         """Show a line that the user should not miss."""
@@ -73,8 +74,9 @@ class TrainingDisplay:
         """Draw how far the epoch has come."""
         if not self._drawn:
             return
-        self._downloads.stop()
-        self._progress.start()
+        if not self._progress.live.is_started:
+            self._downloads.stop()
+            self._progress.start()
         figures = (
             f"loss {batch.loss:.4f}  accuracy {batch.accuracy:.2%}  "
             f"{batch.seen / batch.seconds:,.0f} images/s"

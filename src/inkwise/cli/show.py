@@ -28,9 +28,7 @@ def show_outcome(run: Run) -> None:
     """Show what a training came to."""
     if run.status == INTERRUPTED:
         done, epochs = len(run.history), run.recipe.epochs
-        when = (
-            f"after {done} of {epochs} epochs" if done < epochs else "before its evaluation ended"
-        )
+        when = f"after {done} of {epochs} epochs" if done < epochs else "while the report was made"
         _console.print(f"The training was interrupted {when}.", soft_wrap=True)
         if done:
             _console.print(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.fetch import ProgressBar
-from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, load_mnist
+from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, is_complete, load_mnist
 from inkwise.data.optdigits import load_optdigits
 from inkwise.errors import ArgumentError, DownloadError
 
@@ -35,7 +35,7 @@ class Availability:
 def load_dataset(
     name: str = "auto",
     data_dir: str | os.PathLike[str] | None = None,
-    progress: Callable[[str], ProgressBar] | None = None,
+    on_download: Callable[[str], ProgressBar] | None = None,
 ) -> Dataset:
     """Load a data set by its name.
 
@@ -46,7 +46,7 @@ def load_dataset(
         says so.
     data_dir : path-like, optional
         A folder with MNIST's four files; see `inkwise.data.mnist.load_mnist`.
-    progress : callable, optional
+    on_download : callable, optional
         Given a file's name, returns what draws its download.
 
     Returns
@@ -67,7 +67,7 @@ def load_dataset(
     if name == "optdigits":
         return load_optdigits()
     try:
-        return load_mnist(data_dir, progress)
+        return load_mnist(data_dir, on_download)
     except DownloadError as error:
         if name == "mnist":
             raise
@@ -99,7 +99,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
         "mnist",
         "70,000 handwritten digits, 28×28; 60,000 to train on, 10,000 to test on",
         str(folder) if folder else f"{MIRRORS[0]} → {cache_folder()}",
-        at_hand=folder is not None,
+        at_hand=folder is not None and is_complete(folder),
     )
     optdigits = Availability(
         "optdigits",
@@ -110,7 +110,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     auto = Availability(
         "auto",
         "mnist where it can be had, else optdigits",
-        f"{'mnist' if mnist.at_hand else 'mnist by download, else optdigits'}",
+        "mnist" if mnist.at_hand else "mnist by download, else optdigits",
         at_hand=True,
     )
     return [mnist, optdigits, auto]

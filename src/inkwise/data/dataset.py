@@ -67,7 +67,7 @@ class Dataset:
     title : str
         What people read: the name and what it holds.
     class_names : tuple of str
-        One name a class; label `k` is ``class_names[k]``.
+        One name a class, at least two; label `k` is ``class_names[k]``.
     train, test : Split
         Images of one size. The test part is for the last evaluation and chooses nothing.
     source : str
@@ -90,6 +90,12 @@ class Dataset:
     notice: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        if len(self.class_names) < 2 or not all(isinstance(n, str) for n in self.class_names):
+            raise DataError(
+                f"{self.name} needs at least two classes, each with a text for a name, not "
+                f"{self.class_names}"
+            )
         if len(set(self.class_names)) != len(self.class_names):
             raise DataError(f"{self.name} has two classes of one name: {self.class_names}")
         if self.train.images.shape[1:] != self.test.images.shape[1:]:

@@ -75,9 +75,14 @@ def find_mnist(data_dir: str | os.PathLike[str] | None = None) -> Path | None:
     return next(filter(_holds_any, [*candidates, cache_folder()]), None)
 
 
+def is_complete(folder: Path) -> bool:
+    """Tell whether a folder has all four files, without opening them."""
+    return all(any(path.is_file() for path in _candidates(folder, name)) for name in SHA256)
+
+
 def load_mnist(
     data_dir: str | os.PathLike[str] | None = None,
-    progress: Callable[[str], ProgressBar] | None = None,
+    on_download: Callable[[str], ProgressBar] | None = None,
 ) -> Dataset:
     """Load MNIST from a folder, the cache, or else the network.
 
@@ -87,7 +92,7 @@ def load_mnist(
         The folder with the four files, plain or gzip. Without it they are looked for in the folder
         named by ``INKWISE_DATA_DIR``, then in the cache; what is found nowhere is downloaded to
         the cache.
-    progress : callable, optional
+    on_download : callable, optional
         Given a file's name, returns what draws its download.
 
     Returns
@@ -111,7 +116,7 @@ def load_mnist(
         except DataError:
             if folder != cache:
                 raise
-            _fetch_to_cache(cache, name, progress)
+            _fetch_to_cache(cache, name, on_download)
             arrays.append(_read_verified(cache, name))
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
@@ -124,10 +129,16 @@ def load_mnist(
     )
 
 
-def _fetch_to_cache(cache: Path, name: str, progress: Callable[[str], ProgressBar] | None) -> None:
+def _fetch_to_cache(
+    cache: Path, name: str, on_download: Callable[[str], ProgressBar] | None
+) -> None:
     """Download one file that the cache lacks or holds damaged."""
     if not reachable(MIRRORS):
-        raise DownloadError(f"MNIST is not at hand and there is no network: {_OFFLINE_ADVICE}")
+        named = os.environ.get(DATA_DIR_VARIABLE)
+        where = f" (nor in {named}, which {DATA_DIR_VARIABLE} names)" if named else ""
+        raise DownloadError(
+            f"MNIST is not in the cache{where} and there is no network: {_OFFLINE_ADVICE}"
+        )
     file_name = f"{name}.gz"
     try:
         fetch(
@@ -135,7 +146,7 @@ def _fetch_to_cache(cache: Path, name: str, progress: Callable[[str], ProgressBa
             MIRRORS,
             cache,
             lambda path: _verify(path, read_idx(path), name),
-            progress(file_name) if progress else None,
+            on_download(file_name) if on_download else None,
         )
         # Any other spelling is damaged, and would be read instead of what has just come.
         with storage(cache, "write to"):

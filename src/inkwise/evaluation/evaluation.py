@@ -20,7 +20,13 @@ from inkwise.evaluation.confusion import (
     normalise_rows,
     one_versus_rest,
 )
-from inkwise.evaluation.intervals import Estimate, bootstrap_confusion, bootstrap_mean, wilson
+from inkwise.evaluation.intervals import (
+    Estimate,
+    bootstrap_confusion,
+    bootstrap_mean,
+    wilson,
+    wilson_f1,
+)
 from inkwise.model import Model
 
 SCHEMA = "inkwise-metrics/1"
@@ -43,7 +49,7 @@ class ClassFigures:
     precision, recall : Estimate
         With Wilson's interval.
     f1 : Estimate
-        With a bootstrap interval.
+        With a bootstrap interval, or Wilson's where every answer is right or every one wrong.
     one_versus_rest : OneVersusRest
     """
 
@@ -142,6 +148,7 @@ class Evaluation:
             self.class_names, one_versus_rest(self.confusion), f1, strict=True
         ):
             recall = wilson(matrix.tp, matrix.tp + matrix.fn)
+            mistakes = matrix.fp + matrix.fn
             figures.append(
                 ClassFigures(
                     name=name,
@@ -150,7 +157,7 @@ class Evaluation:
                     accuracy=recall,
                     precision=wilson(matrix.tp, matrix.tp + matrix.fp),
                     recall=recall,
-                    f1=f1_estimate,
+                    f1=f1_estimate if matrix.tp and mistakes else wilson_f1(matrix.tp, mistakes),
                     one_versus_rest=matrix,
                 )
             )
@@ -162,10 +169,17 @@ class Evaluation:
         estimates = bootstrap_confusion(
             self.confusion, lambda matrices: average_figures(matrices).reshape(len(matrices), -1)
         )
-        return {
+        averages = {
             kind: AverageFigures(*estimates[3 * row : 3 * row + 3])
             for row, kind in enumerate(AVERAGES)
         }
+        # Micro figures are the accuracy; and without a mistake all resamples are alike.
+        pooled = AverageFigures(self.accuracy, self.accuracy, self.accuracy)
+        return (
+            averages | {"micro": pooled}
+            if len(self.misclassified)
+            else dict.fromkeys(AVERAGES, pooled)
+        )
 
     @functools.cached_property
     def classification_report(self) -> str:

@@ -11,6 +11,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 
 _Z = 1.959963984540054  # the 97.5% point of the standard normal distribution
+_CHUNK_CELLS = 1 << 22
 _SEED = 0  # the same predictions always get the same interval
 
 
@@ -85,9 +86,29 @@ def bootstrap_confusion(
     values = statistic(confusion[None])[0]
     generator = np.random.default_rng(_SEED)
     total = int(confusion.sum())
-    cells = generator.multinomial(total, confusion.ravel() / total, size=RESAMPLES)
-    resamples = statistic(cells.reshape(RESAMPLES, *confusion.shape))
+    shares = confusion.ravel() / total
+    chunk = max(1, _CHUNK_CELLS // confusion.size)  # many classes must not fill the memory
+    drawn = []
+    for start in range(0, RESAMPLES, chunk):
+        cells = generator.multinomial(total, shares, size=min(chunk, RESAMPLES - start))
+        drawn.append(statistic(cells.reshape(-1, *confusion.shape)))
+    resamples = np.concatenate(drawn)
     return [_percentile(value, sample) for value, sample in zip(values, resamples.T, strict=True)]
+
+
+def wilson_f1(hits: int, mistakes: int) -> Estimate:
+    """Return F1 with the interval that Wilson's gives the share it depends on.
+
+    F1 = 2J / (1 + J) grows with J = hits / (hits + mistakes), the share of right answers among all
+    images that are of the class or were labelled as it. It serves where a bootstrap cannot: where
+    every such answer is right, or every one wrong, all resamples are alike.
+
+    Parameters
+    ----------
+    hits, mistakes : int
+        True positives; false positives and false negatives together.
+    """
+    return Estimate(*(2 * share / (1 + share) for share in wilson(hits, hits + mistakes)))
 
 
 def bootstrap_mean(values: NDArray[np.float64]) -> Estimate:

@@ -219,7 +219,10 @@ def _follow(shape: Shape, layers: Sequence[Layer]) -> Iterator[LayerSummary]:
         match layer, shape:
             case Conv(filters, kernel), (height, width, channels):
                 if min(height, width) < kernel:
-                    raise ArgumentError(f"{name} needs at least {kernel}×{kernel} pixels, {shape}")
+                    raise ArgumentError(
+                        f"{name} needs at least {kernel}×{kernel} pixels, and there are "
+                        f"{height}×{width} left"
+                    )
                 parameters = {"weight": (filters, channels, kernel, kernel), "bias": (filters,)}
                 shape = (height - kernel + 1, width - kernel + 1, filters)
                 flops = math.prod(shape) * (2 * channels * kernel**2 + 1)

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 TEMPLATE = "report.html.jinja"
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """Write a run's figures, as PNG and SVG, and its report.
 
     Everything comes from the run's own files; the data set is not needed.
 
     Parameters
     ----------
-    run : Run
+    run : Run or path-like
         Its test split has been evaluated.
 
     Returns
@@ -50,6 +51,7 @@ def write_report(run: Run) -> Path:
     """
     import jinja2
 
+    run = run if isinstance(run, Run) else Run(run)
     evaluation, pictures, history = run.evaluation, run.pictures, run.history
     try:
         shown = {int(index): _data_uri(pictures[index]) for index in pictures.indices}
@@ -91,6 +93,7 @@ def write_report(run: Run) -> Path:
         example=_hardest_class(evaluation),
         tasks=[evaluation.binary(name) for name in evaluation.class_names],
         shares=normalise_rows(evaluation.confusion),
+        worst=figures.worst_share(evaluation.confusion),
         curves={name: _inline_svg(drawn[name], name) for name in ("accuracy", "loss", "per-class")},
         samples=samples,
         mistakes=mistakes,

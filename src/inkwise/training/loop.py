@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.data.dataset import Split
-from inkwise.errors import DataError
+from inkwise.errors import TrainingError
 from inkwise.recipes import SGD, Adam, Recipe
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
@@ -72,7 +72,7 @@ def fit(
 
     Raises
     ------
-    DataError
+    TrainingError
         The loss is no longer a number.
     """
     keep_freed_memory()
@@ -139,7 +139,7 @@ def _validate(module: nn.Module, validation: Split) -> tuple[float, float]:
 
 def _check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
     if not loss < float("inf"):
-        raise DataError(
+        raise TrainingError(
             f"the loss is no longer a number in epoch {epoch}: lower the learning rate, "
             f"now {recipe.optimiser.learning_rate}"
         )
