@@ -35,7 +35,7 @@ for epoch in fit(build(case_study((28, 28), 10)), train, validation, recipe):
     print(epoch.seconds)
 """
 
-# As a user would write it; the validation after each epoch is timed apart, as it is for ours.
+# As a user would write it, without validation, which is not in the seconds of ours either.
 KERAS = """
 import sys, time
 import numpy as np

@@ -44,7 +44,7 @@ def main() -> None:
     accuracies = [result["test_accuracy"] for result in results]
     summary = {
         "mean": statistics.mean(accuracies),
-        "standard_deviation": statistics.stdev(accuracies),
+        "standard_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
         "min": min(accuracies),
         "max": max(accuracies),
     }

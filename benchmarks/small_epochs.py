@@ -1,0 +1,43 @@
+"""Choose how many epochs a small data set needs, on optdigits' validation images alone."""
+
+import statistics
+
+import torch
+from record import write_record
+
+from inkwise import get_recipe, load_dataset
+from inkwise.data.splits import split_dataset
+from inkwise.networks.module import build
+from inkwise.training.loop import fit
+
+EPOCHS = (20, 30, 40, 60)
+SEEDS = range(8)
+
+
+def main() -> None:
+    """Run the benchmark; the test images are not looked at."""
+    dataset = load_dataset("optdigits")
+    accuracies: dict[int, list[float]] = {}
+    for epochs in EPOCHS:
+        accuracies[epochs] = []
+        for seed in SEEDS:
+            recipe = get_recipe("case-study", epochs=epochs, seed=seed)
+            splits = split_dataset(dataset, recipe.holdout, seed)
+            torch.manual_seed(seed)
+            module = build(recipe.describe_network(dataset.image_size, len(dataset.class_names)))
+            *_, last = fit(module, splits.train, splits.validation, recipe)
+            accuracies[epochs].append(last.validation_accuracy)
+        print(f"{epochs} epochs: validation accuracy {statistics.mean(accuracies[epochs]):.2%}")
+    path = write_record(
+        "small-epochs",
+        {
+            "what": "validation accuracy of the case study on optdigits, by epochs, for each seed",
+            "means": {epochs: statistics.mean(values) for epochs, values in accuracies.items()},
+            "runs": accuracies,
+        },
+    )
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
