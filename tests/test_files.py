@@ -17,10 +17,11 @@ from inkwise.files import read_bytes, write_bytes, write_csv, write_json, write_
 
 @pytest.fixture
 def small_disk() -> Iterator[int]:
-    """Let the system refuse to write more than this many bytes, as a full disk would."""
+    """Let the system refuse a file of more than this many bytes, as a full disk would."""
+    limit = 32 << 20  # the log of the tests may be such a file too
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield 1000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    yield limit
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
