@@ -205,7 +205,8 @@ SMALL = 10_000
 SMALL_FACTOR = 8
 """How many times the epochs.
 
-Chosen on validation images alone: `benchmarks/small_epochs.py`.
+Chosen on validation images: ``benchmarks/small_epochs.py`` and, for what led to it,
+``docs/benchmarks.md``.
 """
 
 
