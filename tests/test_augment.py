@@ -8,7 +8,7 @@ from torch import Tensor
 from inkwise.augment import Augmentation
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError
-from inkwise.training.loop import to_inputs
+from inkwise.training.step import to_inputs
 
 COUNT = 400
 SIZES = [(28, 28), (21, 40), (40, 21)]

@@ -17,6 +17,8 @@ from inkwise.recipes import (
     SMALL,
     SMALL_FACTOR,
     Adam,
+    Muon,
+    OneCycle,
     Recipe,
     get_recipe,
     scale_epochs,
@@ -29,13 +31,20 @@ POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
 LIMITS = st.floats(0, allow_infinity=False)
 ADAMS = st.builds(Adam, POSITIVE, SHARES, SHARES, POSITIVE)
 SGDS = st.builds(SGD, POSITIVE, SHARES)
+MUONS = st.builds(Muon, POSITIVE, SHARES, ADAMS)
+ABOVE_0 = st.floats(0, 1, exclude_min=True)
+CYCLES = st.builds(OneCycle, st.floats(0, 1), st.floats(0.01, 0.99), st.floats(0, 1))
 RECIPES_DRAWN = st.builds(
     Recipe,
     name=st.text(),
     network=st.just("case-study"),
     dropout=SHARES,
     augmentation=st.none() | st.builds(Augmentation, LIMITS, LIMITS, SHARES),
-    optimiser=ADAMS | SGDS,
+    optimiser=ADAMS | SGDS | MUONS,
+    schedule=st.none() | CYCLES,
+    label_smoothing=SHARES,
+    hardest=ABOVE_0,
+    freeze_after=ABOVE_0,
     epochs=st.integers(1, MOST),
     batch_size=st.integers(1, MOST),
     holdout=st.builds(
@@ -56,6 +65,10 @@ def test_the_case_study_trains_as_the_textbook_says() -> None:
         batch_size=64,
         holdout=Holdout("last", 0.2),
         seed=0,
+        schedule=None,
+        label_smoothing=0.0,
+        hardest=1.0,
+        freeze_after=1.0,
     )
 
 
@@ -100,13 +113,13 @@ def test_a_recipe_is_looked_up_with_changes() -> None:
     assert recipe == Recipe(
         "case-study",
         "case-study",
-        0.25,
-        Augmentation(),
-        SGD(0.1, 0.9),
-        2,
-        32,
-        Holdout("stratified", 0.1),
-        7,
+        dropout=0.25,
+        augmentation=Augmentation(),
+        optimiser=SGD(0.1, 0.9),
+        epochs=2,
+        batch_size=32,
+        holdout=Holdout("stratified", 0.1),
+        seed=7,
     )
     # A recipe is a starting point like any name, and itself stays as it is.
     assert get_recipe(recipe, learning_rate=0.2).optimiser == SGD(0.2, 0.9)
@@ -122,9 +135,9 @@ def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
 @pytest.mark.parametrize(
     ("recipe", "changes", "told"),
     [
-        ("case-studie", {}, "unknown recipe 'case-studie': use case-study"),
+        ("case-studie", {}, "unknown recipe 'case-studie': use case-study, swift"),
         ("", {}, "unknown recipe '': use case-study"),
-        ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd"),
+        ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd, muon"),
         ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
         ("case-study", {"network": "lenet"}, "unknown network 'lenet': use case-study"),
         ("case-study", {"epoch": 3}, "'epoch': a recipe has name, network, .*epochs"),
@@ -147,6 +160,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones(
         ("learning_rate", [0, -1e-3, NAN, INFINITY, "fast"], "the learning rate must be above 0"),
         ("augmentation", [True, 2.0, "shift"], "the augmentation must be of type"),
         ("optimiser", [0.1], "the optimiser must be of type"),
+        ("schedule", [0.1, "one-cycle"], "the schedule must be of type"),
+        ("label_smoothing", [-0.1, 1, NAN, "0.1", None], "the label smoothing must lie in"),
+        ("hardest", [0, 1.1, NAN, True, "all"], "the share of hardest images must lie in"),
+        ("freeze_after", [0, 1.1, NAN, None], "the share of steps before freezing must lie in"),
         ("holdout", [0.2, None], "the holdout must be of type"),
     ],
 )
@@ -162,6 +179,7 @@ def test_an_optimiser_that_pytorch_would_refuse_is_refused_when_it_is_named(shar
         lambda: Adam(beta1=share),
         lambda: Adam(beta2=share),
         lambda: SGD(momentum=share),
+        lambda: Muon(momentum=share),
     ):
         with pytest.raises(ArgumentError, match=r"must lie in \[0, 1\)"):
             make()
@@ -170,6 +188,36 @@ def test_an_optimiser_that_pytorch_would_refuse_is_refused_when_it_is_named(shar
             Adam(epsilon=epsilon)
     with pytest.raises(ArgumentError, match="the learning rate must be above 0"):
         SGD(learning_rate=NAN)
+    with pytest.raises(ArgumentError, match="the learning rate must be above 0"):
+        Muon(learning_rate=0)
+    with pytest.raises(ArgumentError, match="the adam of Muon must be an Adam"):
+        Muon(adam=SGD())  # type: ignore[arg-type]
+
+
+@given(cycle=CYCLES, done=st.floats(0, 1))
+def test_a_cycle_goes_up_to_its_peak_and_down_from_there(cycle: OneCycle, done: float) -> None:
+    assert cycle(0) == cycle.start
+    assert cycle(cycle.peak) == pytest.approx(1)
+    assert cycle(1) == pytest.approx(cycle.end)
+    low = cycle.start if done < cycle.peak else cycle.end
+    assert low - 1e-9 <= cycle(done) <= 1 + 1e-9
+    middle = (cycle(cycle.peak) + cycle(1)) / 2
+    assert cycle((cycle.peak + 1) / 2) == pytest.approx(middle)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"start": -0.1}, "the start of a cycle must lie in"),
+        ({"end": 1.1}, "the end of a cycle must lie in"),
+        ({"peak": 0}, "the peak of a cycle must lie in"),
+        ({"peak": 1}, "the peak of a cycle must lie in"),
+        ({"peak": "soon"}, "the peak of a cycle must lie in"),
+    ],
+)
+def test_a_cycle_out_of_range_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ArgumentError, match=told):
+        OneCycle(**values)
 
 
 def changed(**values: Any) -> dict[str, Any]:
@@ -190,6 +238,10 @@ def changed(**values: Any) -> dict[str, Any]:
         changed(optimiser={}),
         changed(optimiser={"kind": "adamw"}),
         changed(optimiser={"kind": "sgd", "beta1": 0.9}),
+        changed(optimiser={"kind": "muon", "adam": {"kind": "adam"}}),
+        changed(optimiser={"kind": "sgd", "adam": {}}),
+        changed(schedule={"start": 2.0}),
+        changed(schedule="one-cycle"),
         changed(augmentation="usual"),
         changed(augmentation={"shear": 1.0}),
         changed(augmentation={"shift": NAN}),

@@ -62,7 +62,7 @@ class Augmentation:
         count, _, height, width = images.shape
 
         def uniform(limit: float) -> "Tensor":
-            return (torch.rand(count) * 2 - 1) * limit
+            return (torch.rand(count, device=images.device) * 2 - 1) * limit
 
         angle = uniform(math.radians(self.rotation))
         scale = 1 / (1 + uniform(self.zoom))

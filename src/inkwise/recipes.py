@@ -66,8 +66,78 @@ class SGD:
         _check_share("momentum", self.momentum)
 
 
-OPTIMISERS: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
+@dataclasses.dataclass(frozen=True)
+class Muon:
+    """Muon for the kernels of convolutions, Adam for everything else.
+
+    Parameters
+    ----------
+    learning_rate, momentum : float
+        Of Muon.
+    adam : Adam
+
+    References
+    ----------
+    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    """
+
+    learning_rate: float = 0.1
+    momentum: float = 0.6
+    adam: Adam = Adam(learning_rate=0.01, beta1=0.7, beta2=0.9, epsilon=1e-8)
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("momentum", self.momentum)
+        if not isinstance(self.adam, Adam):
+            raise ArgumentError(f"the adam of Muon must be an Adam, not {self.adam!r}")
+
+
+Optimiser = Adam | SGD | Muon
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "sgd": SGD, "muon": Muon}
 """Optimisers by name, each with its usual values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OneCycle:
+    """A schedule of learning rates: up in a straight line to the optimiser's own, then down.
+
+    Parameters
+    ----------
+    start, end : float
+        Factors of the learning rate at the first step and at the last, from 0 to 1.
+    peak : float
+        Share of the steps after which the learning rate is the optimiser's own, in (0, 1).
+
+    References
+    ----------
+    L. N. Smith, "A disciplined approach to neural network hyper-parameters: part 1", 2018,
+    arXiv:1803.09820.
+    """
+
+    start: float = 0.5
+    peak: float = 0.2
+    end: float = 0.01
+
+    def __post_init__(self) -> None:
+        for what, value in (("start", self.start), ("end", self.end)):
+            _check(
+                f"{what} of a cycle",
+                value,
+                int | float,
+                lambda factor: 0 <= factor <= 1,
+                "lie in [0, 1]",
+            )
+        _check(
+            "peak of a cycle", self.peak, int | float, lambda share: 0 < share < 1, "lie in (0, 1)"
+        )
+
+    def __call__(self, done: float) -> float:
+        """Return the factor of the learning rate when this share of the steps is done."""
+        if done < self.peak:
+            return self.start + (1 - self.start) * done / self.peak
+        return self.end + (1 - self.end) * (1 - done) / (1 - self.peak)
+
 
 MOST = 1_000_000
 """Most epochs, and most images in a batch."""
@@ -86,10 +156,19 @@ class Recipe:
     dropout : float
         Rate of dropout before the last layer, in [0, 1); 0 is none.
     augmentation : Augmentation or None
-    optimiser : Adam or SGD
+    optimiser : Adam, SGD or Muon
         The loss is the categorical cross-entropy.
+    schedule : OneCycle or None
+        Of the learning rates; None keeps them.
+    label_smoothing : float
+        Share of the target that is spread over all classes, in [0, 1).
     epochs : int
-        How often every training image is seen, in a new order each time.
+        How often the training images are seen, in a new order each time.
+    hardest : float
+        Share of the training images that the second half of the epochs sees, in (0, 1]: those on
+        which the loss was largest when they were last seen. 1 is all of them.
+    freeze_after : float
+        Share of the steps after which the first layer learns no more, in (0, 1]; 1 is never.
     batch_size : int
     holdout : Holdout
         How validation images are set apart.
@@ -106,8 +185,12 @@ class Recipe:
     network: str
     dropout: float = 0.0
     augmentation: Augmentation | None = None
-    optimiser: Adam | SGD = dataclasses.field(default_factory=Adam)
+    optimiser: Optimiser = dataclasses.field(default_factory=Adam)
+    schedule: OneCycle | None = None
+    label_smoothing: float = 0.0
     epochs: int = 5
+    hardest: float = 1.0
+    freeze_after: float = 1.0
     batch_size: int = 64
     holdout: Holdout = dataclasses.field(default_factory=Holdout)
     seed: int = 0
@@ -115,6 +198,12 @@ class Recipe:
     def __post_init__(self) -> None:
         _look_up("network", self.network, NETWORKS)
         _check_share("dropout rate", self.dropout)
+        _check_share("label smoothing", self.label_smoothing)
+        for what, value in (
+            ("share of hardest images", self.hardest),
+            ("share of steps before freezing", self.freeze_after),
+        ):
+            _check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
         for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
             _check(
                 what,
@@ -132,7 +221,8 @@ class Recipe:
         )
         for what, part, kinds in (
             ("augmentation", self.augmentation, Augmentation | None),
-            ("optimiser", self.optimiser, Adam | SGD),
+            ("optimiser", self.optimiser, Optimiser),
+            ("schedule", self.schedule, OneCycle | None),
             ("holdout", self.holdout, Holdout),
         ):
             if not isinstance(part, kinds):
@@ -173,10 +263,13 @@ class Recipe:
         try:
             values = dict(document)
             optimiser = dict(values.pop("optimiser"))
-            augmentation = values.pop("augmentation")
+            if "adam" in optimiser:
+                optimiser["adam"] = Adam(**optimiser["adam"])
+            augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
             return cls(
                 optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
                 augmentation=Augmentation(**augmentation) if augmentation else None,
+                schedule=OneCycle(**schedule) if schedule else None,
                 holdout=Holdout(**values.pop("holdout")),
                 **values,
             )
@@ -194,6 +287,18 @@ RECIPES = {
             epochs=5,
             batch_size=64,
             holdout=Holdout("last", 0.2),
+        ),
+        Recipe(
+            name="swift",
+            network="swift",
+            optimiser=Muon(),
+            schedule=OneCycle(),
+            label_smoothing=0.1,
+            epochs=2,
+            hardest=0.2,
+            freeze_after=0.3,
+            batch_size=256,
+            holdout=Holdout("stratified", 0.05),
         ),
     )
 }
@@ -214,7 +319,7 @@ def get_recipe(
     recipe: str | Recipe,
     *,
     augment: bool = False,
-    optimiser: str | Adam | SGD | None = None,
+    optimiser: str | Optimiser | None = None,
     learning_rate: float | None = None,
     **changes: Any,
 ) -> Recipe:
@@ -226,7 +331,7 @@ def get_recipe(
         A name in `RECIPES`, or a recipe to start from.
     augment : bool
         Augment the training images with the usual limits of `Augmentation`.
-    optimiser : str, Adam or SGD, optional
+    optimiser : str, Adam, SGD or Muon, optional
         A name in `OPTIMISERS` stands for the optimiser with its usual values.
     learning_rate : float, optional
         Of the optimiser.

@@ -10,7 +10,9 @@ COUNTS = st.integers(1, 3)
 DROPOUTS = st.builds(Dropout, st.floats(0, 0.9))
 DENSES = st.builds(Dense, st.integers(1, 5), st.booleans())
 MAP_LAYERS: st.SearchStrategy[Layer] = st.one_of(
-    st.builds(Conv, COUNTS, COUNTS, st.booleans()), st.builds(MaxPool, COUNTS), DROPOUTS
+    st.builds(Conv, COUNTS, COUNTS, st.booleans(), st.integers(1, 2)),
+    st.builds(MaxPool, COUNTS),
+    DROPOUTS,
 )
 
 

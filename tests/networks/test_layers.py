@@ -28,6 +28,12 @@ def test_a_summary_follows_the_shape_of_one_image() -> None:
     assert [line.flops for line in lines] == [6 * 7 * 2 * (2 * 9 + 1), 0, 0, 0, 4 * (2 * 18 + 1)]
 
 
+def test_a_stride_skips_what_it_does_not_reach() -> None:
+    (line, *_) = Network((11, 12), (Conv(2, 4, stride=3), *ENDING)).summary()
+    assert line.output_shape == (3, 3, 2)
+    assert line.flops == 3 * 3 * 2 * (2 * 16 + 1)
+
+
 def test_a_network_adds_its_layers_up() -> None:
     network = Network((8, 9), LAYERS)
     assert network.classes == 4
@@ -56,6 +62,7 @@ def test_the_way_through_json_changes_nothing(network: Network) -> None:
     ("layer", "text"),
     [
         (Conv(32, 3), "3×3 convolution, 32 filters, ReLU"),
+        (Conv(16, 6, stride=2), "6×6 convolution, 16 filters, stride 2, ReLU"),
         (Conv(32, 3, relu=False), "3×3 convolution, 32 filters"),
         (MaxPool(2), "2×2 maximum pooling"),
         (Flatten(), "feature map to vector"),
@@ -69,7 +76,13 @@ def test_a_layer_says_what_it_does(layer: Layer, text: str) -> None:
 
 @pytest.mark.parametrize("count", [0, -1, 65_537, 1.5, 2.0, True, "3", None])
 def test_a_count_is_a_whole_number_of_reasonable_size(count: Any) -> None:
-    for make in (Dense, MaxPool, lambda it: Conv(it, 3), lambda it: Conv(8, it)):
+    for make in (
+        Dense,
+        MaxPool,
+        lambda it: Conv(it, 3),
+        lambda it: Conv(8, it),
+        lambda it: Conv(8, 3, stride=it),
+    ):
         with pytest.raises(ArgumentError, match="must be a whole number from 1 to 65536"):
             make(count)
     for image_size in ((count, 28), (28, count)):
@@ -137,7 +150,9 @@ def damaged(place: int, **values: Any) -> list[dict[str, Any]]:
         damaged(0, kernel=9),
         damaged(0, relu="no"),
         damaged(0, relu=0),
-        damaged(0, stride=1),
+        damaged(0, stride=0),
+        damaged(0, stride="1"),
+        damaged(0, dilation=1),
         damaged(1, size=None),
         damaged(2, size=2),
         damaged(3, rate="half"),

@@ -19,9 +19,9 @@ def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) 
     for line in network.summary():
         weight, bias = (weights.get(f"{line.name}.{role}") for role in ("weight", "bias"))
         match line.layer:
-            case Conv():
+            case Conv(stride=stride):
                 assert weight is not None
-                maps = functional.conv2d(maps, weight, bias)
+                maps = functional.conv2d(maps, weight, bias, stride)
             case MaxPool(size):
                 maps = functional.max_pool2d(maps, size)
             case Flatten():

@@ -5,7 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from inkwise.errors import ArgumentError
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.module import build
-from inkwise.networks.named import NETWORKS, case_study
+from inkwise.networks.named import NETWORKS, case_study, swift
 
 
 def test_the_case_study_is_the_textbook_network() -> None:
@@ -84,3 +84,19 @@ def test_an_impossible_dropout_is_refused(dropout: float) -> None:
 
 def test_recipes_find_the_case_study_by_its_name() -> None:
     assert NETWORKS["case-study"]((28, 28), 10, 0.5) == case_study((28, 28), 10, 0.5)
+
+
+def test_swift_costs_a_tenth_of_the_case_study() -> None:
+    network = swift((28, 28), 10)
+    assert [line.output_shape for line in network.summary()] == [
+        (12, 12, 16),
+        (6, 6, 16),
+        (4, 4, 64),
+        (1024,),
+        (10,),
+    ]
+    assert 10 * network.flops < case_study((28, 28), 10).flops
+    assert swift((28, 28), 10, 0.5).layers[-2] == Dropout(0.5)
+    with FlopCounterMode(display=False) as counter:
+        build(network)(torch.zeros(1, 1, 28, 28))
+    assert network.flops == counter.get_total_flops() + 12 * 12 * 16 + 4 * 4 * 64 + 10

@@ -26,19 +26,26 @@ def _check_flag(name: str, value: object) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Conv:
-    """Convolution without padding, stride 1, then ReLU unless `relu` is false."""
+    """Convolution without padding, then ReLU unless `relu` is false.
+
+    A border that the last stride does not reach is not seen.
+    """
 
     filters: int
     kernel: int
     relu: bool = True
+    stride: int = 1
 
     def __post_init__(self) -> None:
         _check_count("filters", self.filters)
         _check_count("kernel", self.kernel)
         _check_flag("relu", self.relu)
+        _check_count("stride", self.stride)
 
     def __str__(self) -> str:
-        return f"{self.kernel}×{self.kernel} convolution, {self.filters} filters{_relu(self)}"
+        stride = f", stride {self.stride}" if self.stride > 1 else ""
+        size = f"{self.kernel}×{self.kernel}"
+        return f"{size} convolution, {self.filters} filters{stride}{_relu(self)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,14 +224,18 @@ def _follow(shape: Shape, layers: Sequence[Layer]) -> Iterator[LayerSummary]:
         parameters: dict[str, Shape] = {}
         flops = 0
         match layer, shape:
-            case Conv(filters, kernel), (height, width, channels):
+            case Conv(filters, kernel, stride=stride), (height, width, channels):
                 if min(height, width) < kernel:
                     raise ArgumentError(
                         f"{name} needs at least {kernel}×{kernel} pixels, and there are "
                         f"{height}×{width} left"
                     )
                 parameters = {"weight": (filters, channels, kernel, kernel), "bias": (filters,)}
-                shape = (height - kernel + 1, width - kernel + 1, filters)
+                shape = (
+                    (height - kernel) // stride + 1,
+                    (width - kernel) // stride + 1,
+                    filters,
+                )
                 flops = math.prod(shape) * (2 * channels * kernel**2 + 1)
             case MaxPool(size), (height, width, channels):
                 shape = (height // size, width // size, channels)

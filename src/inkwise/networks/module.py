@@ -37,7 +37,9 @@ def build(network: Network) -> nn.Sequential:
         layer = line.layer
         match layer:
             case Conv():
-                module.add_module(line.name, nn.Conv2d(inputs, layer.filters, layer.kernel))
+                module.add_module(
+                    line.name, nn.Conv2d(inputs, layer.filters, layer.kernel, layer.stride)
+                )
                 relu = layer.relu
             case MaxPool():
                 module.add_module(line.name, nn.MaxPool2d(layer.size))

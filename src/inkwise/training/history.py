@@ -4,8 +4,11 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inkwise.errors import RunError
 from inkwise.files import read_bytes, write_csv
@@ -20,8 +23,8 @@ class Epoch:
     epoch : int
         From 1.
     train_loss, train_accuracy : float
-        Means over the epoch's batches while the weights changed, with dropout and augmentation,
-        as Keras reports them.
+        Means over the images that the epoch saw, while the weights changed, with dropout and
+        augmentation, as Keras reports them; without label smoothing.
     validation_loss, validation_accuracy : float
         Of the weights at the end of the epoch, on images that they were not trained on.
     seconds : float
@@ -42,6 +45,21 @@ class Epoch:
             f"validation loss {self.validation_loss:.4f}, "
             f"accuracy {self.validation_accuracy:.2%}; {self.seconds:.1f} s"
         )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training at the end of an epoch, whatever engine it runs on.
+
+    Parameters
+    ----------
+    epoch : Epoch
+    weights : mapping of str to ndarray of float32
+        A copy, by the names and of the shapes that ``Network.summary`` states.
+    """
+
+    epoch: Epoch
+    weights: Mapping[str, NDArray[np.float32]]
 
 
 _HEADER = [field.name for field in dataclasses.fields(Epoch)]

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,12 +11,18 @@ from torch.nn import functional
 
 from inkwise.data.dataset import Split
 from inkwise.errors import TrainingError
-from inkwise.recipes import SGD, Adam, Recipe
+from inkwise.recipes import Recipe
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
+from inkwise.training.step import CapturedStep, Step, to_inputs
 
 EVALUATION_BATCH = 500
 """Images in one forward pass outside training; larger ones fall out of the processor's cache."""
+
+_CPU = torch.device("cpu")
+
+_REPORT_EVERY = 64
+"""Steps between two looks at the figures of a training on another device, which has to stop."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +56,7 @@ def fit(
     validation: Split,
     recipe: Recipe,
     on_batch: Callable[[Batch], object] | None = None,
+    device: torch.device = _CPU,
 ) -> Iterator[Epoch]:
     """Train a network in place, one epoch each time the iterator is advanced.
 
@@ -57,14 +65,16 @@ def fit(
     Parameters
     ----------
     module : torch.nn.Module
-        float32 (N, 1, H, W) in [0, 1] to logits (N, classes).
+        float32 (N, 1, H, W) in [0, 1] to logits (N, classes). It is moved to the device.
     train, validation : Split
         The validation images are only looked at, after every epoch.
     recipe : Recipe
-        Its optimiser, batch size, epochs and augmentation are used. Random draws come from
-        PyTorch's global generator.
+        All of it is followed but its network and holdout. Random draws come from PyTorch's global
+        generator.
     on_batch : callable, optional
-        Told after every batch how far the epoch has come.
+        Told how far the epoch has come: on the CPU after every batch, elsewhere now and then.
+    device : torch.device
+        Where to train. The images go there at once.
 
     Yields
     ------
@@ -75,51 +85,49 @@ def fit(
     TrainingError
         The loss is no longer a number.
     """
-    keep_freed_memory()
-    images, labels = torch.from_numpy(train.images), torch.from_numpy(train.labels)
-    optimiser = _optimiser(module, recipe)
-    for epoch in range(1, recipe.epochs + 1):
+    if device.type == "cpu":
+        keep_freed_memory()
+    module.to(device)
+    images, labels = (torch.from_numpy(part).to(device) for part in (train.images, train.labels))
+    step = Step(module, images, labels, recipe)
+    captured = CapturedStep(step) if device.type == "cuda" else None
+    plan = _images_by_epoch(recipe, len(images))
+    steps = sum(math.ceil(count / recipe.batch_size) for count in plan)
+    freeze_at = math.ceil(recipe.freeze_after * steps)
+    report_every = 1 if device.type == "cpu" else _REPORT_EVERY
+    done = 0
+    for epoch, count in enumerate(plan, start=1):
         module.train()
         start = time.perf_counter()
-        loss_sum, correct, seen = 0.0, 0, 0
-        for batch in torch.randperm(len(images)).split(recipe.batch_size):
-            inputs, targets = to_inputs(images[batch]), labels[batch]
-            if recipe.augmentation is not None:
-                inputs = recipe.augmentation(inputs)
-            logits = module(inputs)
-            loss = functional.cross_entropy(logits, targets)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        step.totals.zero_()
+        seen = 0
+        for index in _draw(step.losses, count).split(recipe.batch_size):
+            if recipe.schedule is not None:
+                step.scale_learning_rates(recipe.schedule(done / steps))
+            if done == freeze_at:
+                step.freeze_first_layer()
+                if captured:
+                    captured.forget()
+            (captured or step)(index)
 
-            seen += len(batch)
-            loss_sum += loss.item() * len(batch)
+            done += 1
+            seen += len(index)
+            if done % report_every and seen < count:
+                continue
+            loss_sum, correct = step.totals.tolist()
             _check_loss(loss_sum, epoch, recipe)
-            correct += int((logits.argmax(1) == targets).sum())
+            seconds = time.perf_counter() - start
             if on_batch is not None:
-                seconds = time.perf_counter() - start
                 on_batch(
                     Batch(
-                        epoch,
-                        recipe.epochs,
-                        seen,
-                        len(images),
-                        loss_sum / seen,
-                        correct / seen,
-                        seconds,
+                        epoch, recipe.epochs, seen, count, loss_sum / seen, correct / seen, seconds
                     )
                 )
-        seconds = time.perf_counter() - start
-        validation_loss, validation_accuracy = _validate(module, validation)
+        validation_loss, validation_accuracy = _validate(module, validation, device)
         _check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
         yield Epoch(
             epoch, loss_sum / seen, correct / seen, validation_loss, validation_accuracy, seconds
         )
-
-
-def to_inputs(images: Tensor) -> Tensor:
-    """Turn grey levels, uint8 (N, H, W), into inputs, float32 (N, 1, H, W) in [0, 1]."""
-    return images.unsqueeze(1).float().div_(255)
 
 
 @torch.inference_mode()
@@ -129,12 +137,25 @@ def predict_logits(module: nn.Module, images: Tensor) -> Tensor:
     return torch.cat([module(to_inputs(batch)) for batch in images.split(EVALUATION_BATCH)])
 
 
-def _validate(module: nn.Module, validation: Split) -> tuple[float, float]:
+def _images_by_epoch(recipe: Recipe, images: int) -> list[int]:
+    """Return how many images each epoch sees: all, then the hardest in the second half."""
+    hard = max(1, round(recipe.hardest * images))
+    late = recipe.epochs // 2
+    return [images] * (recipe.epochs - late) + [hard] * late
+
+
+def _draw(losses: Tensor, count: int) -> Tensor:
+    """Return the indices of the images with the largest losses, `count` of them, in any order."""
+    shuffled = torch.randperm(count, device=losses.device)
+    return shuffled if count == len(losses) else losses.topk(count).indices[shuffled]
+
+
+def _validate(module: nn.Module, validation: Split, device: torch.device) -> tuple[float, float]:
     """Mean loss and accuracy."""
-    logits = predict_logits(module, torch.from_numpy(validation.images))
-    labels = torch.from_numpy(validation.labels)
+    logits = predict_logits(module, torch.from_numpy(validation.images).to(device))
+    labels = torch.from_numpy(validation.labels).to(device)
     loss = functional.cross_entropy(logits, labels).item()
-    return loss, (logits.argmax(1) == labels).double().mean().item()
+    return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
 def _check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
@@ -143,13 +164,3 @@ def _check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
             f"the loss is no longer a number in epoch {epoch}: lower the learning rate, "
             f"now {recipe.optimiser.learning_rate}"
         )
-
-
-def _optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    match recipe.optimiser:
-        case Adam(learning_rate, beta1, beta2, epsilon):
-            return torch.optim.Adam(
-                module.parameters(), learning_rate, (beta1, beta2), epsilon, fused=True
-            )
-        case SGD(learning_rate, momentum):
-            return torch.optim.SGD(module.parameters(), learning_rate, momentum, fused=True)

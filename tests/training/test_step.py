@@ -1,0 +1,164 @@
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inkwise.recipes import SGD, Recipe, get_recipe
+from inkwise.training.step import CapturedStep, Step, to_inputs
+
+RATE = 0.5
+RECIPE = get_recipe("case-study", optimiser=SGD(RATE, momentum=0))
+IMAGES = torch.arange(20 * 12, dtype=torch.uint8).view(20, 3, 4)
+LABELS = torch.arange(20) % 5
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 5))
+
+
+def weight_of(module: nn.Sequential, layer: int) -> Tensor:
+    """Copy a layer's weight."""
+    weight = module[layer].weight
+    assert isinstance(weight, Tensor)
+    return weight.detach().clone()
+
+
+def step_of(module: nn.Module, recipe: Recipe = RECIPE) -> Step:
+    return Step(module, IMAGES, LABELS, recipe)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])
+def test_a_step_goes_down_the_gradient_of_the_smoothed_loss(smoothing: float) -> None:
+    index = torch.tensor([3, 19, 0, 8])
+    ours, reference = network(), network()
+    step_of(ours, get_recipe(RECIPE, label_smoothing=smoothing))(index)
+    functional.cross_entropy(
+        reference(to_inputs(IMAGES[index])), LABELS[index], label_smoothing=smoothing
+    ).backward()
+    for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
+
+
+def test_losses_and_totals_are_those_of_the_images_without_smoothing() -> None:
+    module = network()
+    step = step_of(module, get_recipe(RECIPE, label_smoothing=0.2))
+    with torch.no_grad():
+        logits = module(to_inputs(IMAGES))
+    expected = functional.cross_entropy(logits, LABELS, reduction="none")
+    right = logits.argmax(1) == LABELS
+    step.scale_learning_rates(0)  # so that the second batch meets the same weights
+    batches = (torch.tensor([7, 2, 11]), torch.tensor([5]))
+    for index in batches:
+        step(index)
+    seen = torch.cat(batches)
+    torch.testing.assert_close(step.losses[seen], expected[seen])
+    assert (step.losses > 0).sum() == len(seen)
+    torch.testing.assert_close(
+        step.totals, torch.stack([expected[seen].sum(), right[seen].sum().float()])
+    )
+
+
+def test_learning_rates_are_multiples_of_the_recipes() -> None:
+    moved = []
+    for factor in (1.0, 0.25):
+        module = network()
+        step = step_of(module)
+        step.scale_learning_rates(0.5)  # does not add up
+        step.scale_learning_rates(factor)
+        step(torch.arange(4))
+        moved.append(weight_of(module, 1) - weight_of(network(), 1))
+    torch.testing.assert_close(moved[1], 0.25 * moved[0])
+
+
+def test_a_frozen_first_layer_stays_and_the_others_learn_on() -> None:
+    module = network()
+    step = step_of(module)
+    step(torch.arange(10))
+    first, last = (weight_of(module, layer) for layer in (1, 3))
+    assert not torch.equal(first, weight_of(network(), 1))
+    step.freeze_first_layer()
+    step(torch.arange(10))
+    assert torch.equal(weight_of(module, 1), first)
+    assert not torch.equal(weight_of(module, 3), last)
+
+
+def test_grey_levels_become_shares_of_full_ink() -> None:
+    inputs = to_inputs(torch.tensor([[[0, 51, 255]], [[1, 2, 3]]], dtype=torch.uint8))
+    assert (inputs.dtype, inputs.shape) == (torch.float32, (2, 1, 1, 3))
+    torch.testing.assert_close(
+        inputs[:, 0, 0], torch.tensor([[0, 0.2, 1], [1 / 255, 2 / 255, 3 / 255]])
+    )
+
+
+class Tape:
+    """Stands in for a CUDA graph: recording a step does not run it, playing back does."""
+
+    recording: "Tape | None" = None
+    made = 0
+
+    def __init__(self) -> None:
+        Tape.made += 1
+        self.index = torch.empty(0)
+        self.run: Any = None
+
+    def replay(self) -> None:
+        self.run(self.index)
+
+
+class Worker:
+    """A step that notes the images it is given."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[int]] = []
+
+    def __call__(self, index: Tensor) -> None:
+        if Tape.recording is not None:
+            Tape.recording.index, Tape.recording.run = index, self._work
+        else:
+            self._work(index)
+
+    def _work(self, index: Tensor) -> None:
+        self.seen.append(index.tolist())
+
+
+@pytest.fixture
+def tapes(monkeypatch: pytest.MonkeyPatch) -> type[Tape]:
+    @contextlib.contextmanager
+    def record(tape: Tape, stream: object) -> Iterator[None]:
+        Tape.recording = tape
+        yield
+        Tape.recording = None
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    monkeypatch.setattr(Tape, "made", 0)
+    return Tape
+
+
+def test_a_recorded_step_does_every_batch_once(tapes: type[Tape]) -> None:
+    worker = Worker()
+    captured = CapturedStep(worker)  # type: ignore[arg-type]
+    batches = [*torch.arange(48).split(5)]  # the last has three
+    for index in batches:
+        captured(index)
+    assert worker.seen == [index.tolist() for index in batches]
+    assert tapes.made == 1
+
+
+def test_a_step_that_changes_is_recorded_anew(tapes: type[Tape]) -> None:
+    worker = Worker()
+    captured = CapturedStep(worker)  # type: ignore[arg-type]
+    batches = [*torch.arange(40).split(4)]
+    for number, index in enumerate(batches):
+        if number == 6:
+            captured.forget()
+        captured(index)
+    assert worker.seen == [index.tolist() for index in batches]
+    assert tapes.made == 2
