@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test format check clean
+.PHONY: help setup run test bench format check clean
 
 help:  ## Show this help.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -17,6 +17,9 @@ run: $(READY)  ## Train the case study, evaluate it, write the report and name i
 
 test: $(READY)  ## Run all tests, with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
+	$(BIN)/inkwise bench
 
 format: $(READY)  ## Format the code, and mend what the linter can.
 	$(BIN)/ruff check --fix .

@@ -34,7 +34,7 @@ def create(optdigits: Dataset) -> Callable[..., Run]:
     def start(path: Path | str | None = None, dataset: Dataset = optdigits) -> Run:
         recipe = get_recipe("case-study")
         splits = split_dataset(dataset, recipe.holdout, recipe.seed)
-        return Run.create(path, recipe, dataset, splits, ["a notice"], {"cores": 2})
+        return Run.create(path, recipe, dataset, splits, ["a notice"], {"cores": 2}, "torch")
 
     return start
 
@@ -63,6 +63,7 @@ def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
         "pictures.npz",
         "report.html",
         "model/model.json",
+        "model/model.onnx",
         "model/weights.safetensors",
         *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
     }
@@ -237,6 +238,7 @@ def test_missing_run_is_refused_with_advice(tmp_path: Path) -> None:
         ("predictions.csv", lambda run: run.evaluation),
         ("pictures.npz", lambda run: run.pictures),
         ("model/model.json", lambda run: run.model),
+        ("model/model.onnx", lambda run: run.model),
         ("model/weights.safetensors", lambda run: run.model),
     ],
 )

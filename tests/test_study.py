@@ -283,7 +283,7 @@ def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
         write_report(run)
 
 
-@pytest.fixture(params=["weights.safetensors", "model.json", "history.csv"])
+@pytest.fixture(params=["weights.safetensors", "model.onnx", "model.json", "history.csv"])
 def interrupted_write(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:

@@ -22,8 +22,11 @@ _HOMES = {
     "Split": "inkwise.data.dataset",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
+    "export_model": "inkwise.export.formats",
     "get_recipe": "inkwise.recipes",
+    "import_keras": "inkwise.export.keras_files",
     "load_dataset": "inkwise.data.catalogue",
+    "read_picture": "inkwise.ink",
     "train": "inkwise.study",
     "write_report": "inkwise.report.page",
 }
@@ -38,8 +41,11 @@ __all__ = [
     "Split",
     "describe_datasets",
     "evaluate",
+    "export_model",
     "get_recipe",
+    "import_keras",
     "load_dataset",
+    "read_picture",
     "train",
     "write_report",
 ]
@@ -49,6 +55,9 @@ if TYPE_CHECKING:
     from inkwise.data.dataset import Dataset, Split
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
+    from inkwise.export.formats import export_model
+    from inkwise.export.keras_files import import_keras
+    from inkwise.ink import read_picture
     from inkwise.model import Model
     from inkwise.recipes import Recipe, get_recipe
     from inkwise.report.page import write_report

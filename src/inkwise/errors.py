@@ -29,8 +29,16 @@ class ModelError(InkwiseError):
     """A saved model that is missing, damaged, foreign, or does not fit the data."""
 
 
+class LibraryError(InkwiseError):
+    """A library that only some commands need is not installed."""
+
+
 class RunError(InkwiseError):
     """A run directory that is missing, in use, or lacks what was asked of it."""
+
+
+class BenchError(InkwiseError):
+    """A program of the bench that crashed, ran out of time, or gave no figures."""
 
 
 class StorageError(InkwiseError):

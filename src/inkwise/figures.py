@@ -54,7 +54,9 @@ _STYLE: dict[Any, Any] = {
 P = ParamSpec("P")
 
 
-def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+    """Make a function draw in the look of all figures."""
+
     @functools.wraps(draw)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> "Figure":
         import matplotlib as mpl
@@ -65,7 +67,7 @@ def _styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
     return in_style
 
 
-@_styled
+@styled
 def accuracy_curve(history: Sequence[Epoch]) -> "Figure":
     """Draw training (blue) and validation (orange) accuracy by epoch."""
     from matplotlib.ticker import PercentFormatter
@@ -80,7 +82,7 @@ def accuracy_curve(history: Sequence[Epoch]) -> "Figure":
     return figure
 
 
-@_styled
+@styled
 def loss_curve(history: Sequence[Epoch]) -> "Figure":
     """Draw training (blue) and validation (orange) loss by epoch."""
     figure = _curve(
@@ -93,7 +95,7 @@ def loss_curve(history: Sequence[Epoch]) -> "Figure":
     return figure
 
 
-@_styled
+@styled
 def confusion_heatmap(evaluation: Evaluation) -> "Figure":
     """Draw the confusion matrix: counts in the cells, colour by each row's share.
 
@@ -105,7 +107,7 @@ def confusion_heatmap(evaluation: Evaluation) -> "Figure":
     names, counts = [_short(name) for name in evaluation.class_names], evaluation.confusion
     classes = len(names)
     side = max(5.0, 0.55 * classes + 1.2)
-    figure, axes = _figure(side, side)
+    figure, axes = new_figure(side, side)
     shares = np.nan_to_num(normalise_rows(counts))
     diagonal = np.eye(classes, dtype=bool)
     worst = worst_share(counts)
@@ -146,13 +148,13 @@ def worst_share(confusion: NDArray[np.int64]) -> float:
     return float(shares[~np.eye(len(shares), dtype=bool)].max()) or 1.0
 
 
-@_styled
+@styled
 def per_class_figures(evaluation: Evaluation) -> "Figure":
     """Draw precision, recall and F1 of every class with their 95% intervals."""
     from matplotlib.ticker import PercentFormatter
 
     classes = evaluation.classes
-    figure, axes = _figure(7.0, max(2.6, 0.42 * len(classes) + 1.2))
+    figure, axes = new_figure(7.0, max(2.6, 0.42 * len(classes) + 1.2))
     kinds = (("precision", "#8250df", "s"), ("recall", "#0969da", "o"), ("f1", "#bc4c00", "D"))
     places = np.arange(len(classes))
     for offset, (kind, colour, marker) in zip((-0.22, 0.0, 0.22), kinds, strict=True):
@@ -178,7 +180,7 @@ def per_class_figures(evaluation: Evaluation) -> "Figure":
     return figure
 
 
-@_styled
+@styled
 def sample_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
     """Draw the random sample of images, each with its true and its predicted label."""
     captions = []
@@ -189,7 +191,7 @@ def sample_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
     return _picture_grid(images, captions, "A random sample: true → predicted")
 
 
-@_styled
+@styled
 def mistake_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
     """Draw the misclassified images, the surest mistake first, 40 at the most."""
     shown = evaluation.misclassified[:MISTAKES_SHOWN]
@@ -229,7 +231,8 @@ def _answer(evaluation: Evaluation, index: int, sure: str = "") -> str:
     return line if len(line) <= 14 else f"{true}\n→ {predicted}\n{sure}".rstrip()
 
 
-def _figure(width: float, height: float) -> tuple["Figure", "Axes"]:
+def new_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
+    """Start a figure with one pair of axes; width and height are in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -241,7 +244,7 @@ def _curve(
 ) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(5.6, 3.4)
+    figure, axes = new_figure(5.6, 3.4)
     epochs = [epoch.epoch for epoch in history]
     axes.plot(epochs, training, marker="o", markersize=4, color=TRAINING, label="training")
     axes.plot(epochs, validation, marker="o", markersize=4, color=VALIDATION, label="validation")

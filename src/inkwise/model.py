@@ -5,7 +5,10 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import os
+import threading
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import inkwise
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.files import json_bytes, read_bytes, storage, write_together
 from inkwise.networks.layers import Network
+from inkwise.networks.onnx import INPUT, OUTPUT, to_onnx
+from inkwise.provenance import available_cores
 
 if TYPE_CHECKING:
-    from torch import nn
+    from onnxruntime import InferenceSession
 
-SCHEMA = "inkwise-model/1"
+SCHEMA = "inkwise-model/2"
 WEIGHTS_FILE = "weights.safetensors"
+ONNX_FILE = "model.onnx"
 DOCUMENT_FILE = "model.json"
+
+BATCH = 32
+"""Images in one pass of a core; from 16 to 64 is fastest, more fall out of the core's cache."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,23 +104,22 @@ class Model:
         ------
         ArgumentError
             The images have another type or size.
+        ModelError
+            ``model.onnx`` holds something else than what ``model.json`` describes, though their
+            hashes agree.
         """
-        import torch
-
-        from inkwise.training.loop import predict_logits
-
-        # A copy only of what PyTorch cannot read in place, such as a mirrored or read-only view.
-        images = np.require(images, requirements=["C", "W"])
-        size = self.network.image_size
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != size:
+        images = np.asarray(images)
+        height, width = self.network.image_size
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
             raise ArgumentError(
-                f"this model takes uint8 images of shape (N, {size[0]}, {size[1]}), not "
+                f"this model takes uint8 images of shape (N, {height}, {width}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        if len(images) == 0:
-            return np.empty((0, len(self.class_names)), np.float32)
-        logits = predict_logits(self._module, torch.from_numpy(images))
-        return logits.softmax(1).numpy()
+        if len(images) <= BATCH:
+            return _run(self._session, images)
+        probabilities = np.empty((len(images), len(self.class_names)), np.float32)
+        _run_on_all_cores(self._session, images, probabilities)
+        return probabilities
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
@@ -121,10 +130,10 @@ class Model:
         return dataclasses.replace(self, provenance={**self.provenance, **entries})
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the model as ``weights.safetensors`` and ``model.json``.
+        """Write the model as ``weights.safetensors``, ``model.onnx`` and ``model.json``.
 
-        Each file holds a hash of the other's content, so that a mixed or changed pair is noticed
-        when it is loaded.
+        The files hold each other's hashes, so that mixed or changed ones are noticed when the
+        model is loaded.
 
         Parameters
         ----------
@@ -146,23 +155,24 @@ class Model:
         folder = Path(folder)
         document = {
             "schema": SCHEMA,
-            "input": {
-                "dtype": "uint8",
-                "shape": ["N", *self.network.image_size],
-                "range": [0, 255],
-                "polarity": "light ink on a black ground",
-                "scaling": "divided by 255",
-            },
+            "input": self._contract,
             "class_names": list(self.class_names),
             "network": self.network.to_list(),
             "provenance": dict(self.provenance),
+            "onnx_sha256": hashlib.sha256(self.onnx).hexdigest(),
         }
         weights = safetensors.numpy.save(
             {name: np.ascontiguousarray(array) for name, array in self.weights.items()},
             metadata={"model_json_sha256": _document_hash(document)},
         )
         signed = {**document, "weights_sha256": hashlib.sha256(weights).hexdigest()}
-        write_together({folder / WEIGHTS_FILE: weights, folder / DOCUMENT_FILE: json_bytes(signed)})
+        write_together(
+            {
+                folder / WEIGHTS_FILE: weights,
+                folder / ONNX_FILE: self.onnx,
+                folder / DOCUMENT_FILE: json_bytes(signed),
+            }
+        )
         return folder
 
     @classmethod
@@ -181,23 +191,18 @@ class Model:
         Raises
         ------
         ModelError
-            A file is missing, truncated, changed or foreign, or the two do not belong together.
+            A file is missing, truncated, changed or foreign, or they do not belong together.
         StorageError
             A file cannot be read.
         """
         folder = Path(folder)
-        for name in (DOCUMENT_FILE, WEIGHTS_FILE):
+        for name in (DOCUMENT_FILE, WEIGHTS_FILE, ONNX_FILE):
             with storage(folder, "read"):
                 missing = not (folder / name).is_file()
             if missing:
                 raise ModelError(f"there is no model in {folder}: it has no {name}")
         document = _read_document(folder / DOCUMENT_FILE)
-        raw = read_bytes(folder / WEIGHTS_FILE)
-        if hashlib.sha256(raw).hexdigest() != document.pop("weights_sha256", None):
-            raise ModelError(
-                f"{folder / WEIGHTS_FILE} is not the file that {DOCUMENT_FILE} was written with: "
-                "it was changed, cut or mixed up; copy or train the model again"
-            )
+        raw = _read_verified(folder / WEIGHTS_FILE, document.pop("weights_sha256", None))
         weights, metadata = _read_weights(raw, folder / WEIGHTS_FILE)
         intact = False
         with contextlib.suppress(ValueError, RecursionError):  # what `save` would not have written
@@ -207,9 +212,10 @@ class Model:
                 f"{folder / DOCUMENT_FILE} was changed after the model was saved; copy or train "
                 "the model again"
             )
+        onnx = _read_verified(folder / ONNX_FILE, document.get("onnx_sha256"))
         try:
             _, height, width = document["input"]["shape"]
-            return cls(
+            model = cls(
                 Network.from_list((height, width), document["network"]),
                 weights,
                 tuple(document["class_names"]),
@@ -220,24 +226,109 @@ class Model:
                 f"{folder / DOCUMENT_FILE} does not describe a whole model "
                 f"({type(error).__name__}: {error}): train the model again"
             ) from error
+        vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
+        return model
 
     @functools.cached_property
-    def _module(self) -> "nn.Module":
-        import torch
+    def onnx(self) -> bytes:
+        """The model as an ONNX file, with softmax and scaling in its graph.
 
-        from inkwise.networks.module import build
+        Its metadata hold the class names, the input contract, the recipe, the data set's hash
+        and the version of inkwise, all but the last two as JSON.
+        """
+        metadata = {
+            "class_names": _json(self.class_names),
+            "input": _json(self._contract),
+            "inkwise_version": inkwise.__version__,
+        }
+        if "recipe" in self.provenance:
+            metadata["recipe"] = _json(self.provenance["recipe"])
+        dataset = self.provenance.get("dataset")
+        if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
+            metadata["dataset_sha256"] = dataset["sha256"]
+        return to_onnx(self.network, self.weights, metadata)
 
-        # On the meta device nothing is allocated or drawn for weights that are replaced at once.
-        with torch.device("meta"):
-            module = build(self.network)
-        weights = {name: torch.from_numpy(array) for name, array in self.weights.items()}
-        module.load_state_dict(weights, assign=True)
-        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    @property
+    def _contract(self) -> dict[str, Any]:
+        """What the network takes, as JSON values."""
+        return {
+            "dtype": "uint8",
+            "shape": ["N", *self.network.image_size],
+            "range": [0, 255],
+            "polarity": "light ink on a black ground",
+            "scaling": "divided by 255",
+        }
+
+    @functools.cached_property
+    def _session(self) -> "InferenceSession":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # An image is too little work to share: whole batches run side by side instead.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # errors are raised, and printing is not ours to do
+        content = self.onnx
+        try:
+            session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
+            raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+        contract = [
+            (INPUT, "tensor(uint8)", ["N", *self.network.image_size]),
+            (OUTPUT, "tensor(float)", ["N", self.network.classes]),
+        ]
+        ends = [*session.get_inputs(), *session.get_outputs()]
+        if [(end.name, end.type, end.shape) for end in ends] != contract:
+            raise ModelError(
+                f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train it again"
+            )
+        return session
+
+
+def _run(session: "InferenceSession", images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return session.run(None, {INPUT: images})[0]
+
+
+def _run_on_all_cores(
+    session: "InferenceSession", images: NDArray[np.uint8], probabilities: NDArray[np.float32]
+) -> None:
+    """Fill in the probabilities, every core one batch after another.
+
+    The batches are the same on any number of cores, and so are the answers.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    starts = iter(range(0, len(images), BATCH))
+    taking = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with taking:
+                start = next(starts, None)
+            if start is None:
+                return
+            batch = slice(start, start + BATCH)
+            probabilities[batch] = _run(session, images[batch])
+
+    workers = min(available_cores(), math.ceil(len(images) / BATCH))
+    with ThreadPoolExecutor(workers) as pool:
+        helpers = [pool.submit(work) for _ in range(workers - 1)]
+        try:
+            work()
+        finally:
+            with taking:
+                deque(starts, maxlen=0)  # an error or Ctrl-C leaves the helpers nothing to do
+    for helper in helpers:
+        helper.result()
 
 
 def _document_hash(document: Mapping[str, Any]) -> str:
-    canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_json(document).encode()).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def _read_document(path: Path) -> dict[str, Any]:
@@ -250,6 +341,16 @@ def _read_document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ModelError(f"{path} does not describe an inkwise model (schema {SCHEMA})")
     return document
+
+
+def _read_verified(path: Path, sha256: object) -> bytes:
+    raw = read_bytes(path)
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise ModelError(
+            f"{path} is not the file that {DOCUMENT_FILE} was written with: it was changed, cut "
+            "or mixed up; copy or train the model again"
+        )
+    return raw
 
 
 def _read_weights(raw: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-LIBRARIES = ("inkwise", "torch", "numpy", "scikit-learn", "pillow")
+LIBRARIES = ("inkwise", "torch", "onnxruntime", "numpy", "scikit-learn", "pillow")
 
 
 def library_versions() -> dict[str, str]:
@@ -29,11 +29,16 @@ def describe_machine() -> dict[str, str | int | None]:
         "processor": _processor_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": available_cores(),
         "system": platform.platform(),
     }
+
+
+def available_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _processor_name() -> str:

@@ -7,22 +7,25 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
-from inkwise.errors import RunError
+from inkwise.errors import InkwiseError, ModelError, RunError
 from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
-from inkwise.model import Model
+from inkwise.model import DOCUMENT_FILE, Model
 from inkwise.recipes import Recipe
 from inkwise.training.history import Epoch, read_history, write_history
+
+if TYPE_CHECKING:
+    from inkwise.data.fetch import ProgressBar
 
 SCHEMA = "inkwise-run/1"
 RECIPE_SCHEMA = "inkwise-recipe/1"
@@ -91,6 +94,7 @@ class Run:
         splits: Splits,
         notices: list[str],
         machine: Mapping[str, Any],
+        engine: str,
     ) -> "Run":
         """Start a run directory.
 
@@ -105,6 +109,8 @@ class Run:
             What the user was told about the choice of data or epochs.
         machine : mapping
             Where, and with which libraries, as JSON values.
+        engine : str
+            What trains it.
 
         Raises
         ------
@@ -113,7 +119,11 @@ class Run:
         StorageError
             It cannot be written.
         """
-        folder = _claim(path) if path is not None else _claim_next(recipe, dataset)
+        if path is None:
+            name = f"{file_name(recipe.name)}-{file_name(dataset.name)}"
+            folder = claim_next(DEFAULT_PARENT, name)
+        else:
+            folder = claim_folder(path)
         write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
         write_json(
             folder / "run.json",
@@ -133,6 +143,7 @@ class Run:
                     "test": len(splits.test),
                 },
                 "notices": notices,
+                "engine": engine,
                 "machine": dict(machine),
             },
         )
@@ -140,7 +151,7 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The content of ``run.json``: status, data set, split sizes, notices, machine."""
+        """The content of ``run.json``: status, data set, split sizes, notices, engine, machine."""
         return self._read_json("run.json", SCHEMA)
 
     @property
@@ -187,6 +198,51 @@ class Run:
         """The directory of the figures."""
         return self.path / "figures"
 
+    def load_dataset(
+        self,
+        advice: str,
+        data_dir: str | os.PathLike[str] | None = None,
+        on_download: Callable[[str], "ProgressBar"] | None = None,
+    ) -> Dataset:
+        """Load the data set that the run was trained on.
+
+        Parameters
+        ----------
+        advice : str
+            What to do where it is not to be had; ends the message.
+        data_dir : path-like, optional
+            A folder with MNIST's four files; by default the one that the run was trained from.
+        on_download : callable, optional
+            Given a file's name, returns what draws its download.
+
+        Raises
+        ------
+        RunError
+            It is a user's own, or what is found under its name has other content.
+        DataError, StorageError
+            The images are not to be had.
+        """
+        from inkwise.data.catalogue import DATASET_NAMES, load_dataset
+
+        record = self.record["dataset"]
+        if record["name"] not in DATASET_NAMES:
+            raise RunError(
+                f"{self.path} was trained on a data set of your own, {record['name']}: {advice}"
+            )
+        if data_dir is None:
+            data_dir = _remembered_folder(record)
+        dataset = load_dataset(record["name"], data_dir, on_download)
+        self.check_dataset(dataset, advice)
+        return dataset
+
+    def check_dataset(self, dataset: Dataset, advice: str) -> None:
+        """Raise `RunError`, ending in `advice`, if this is not what the run was trained on."""
+        if dataset.sha256 != self.record["dataset"]["sha256"]:
+            raise RunError(
+                f"{dataset.name} from {dataset.source} is not the data that {self.path} was "
+                f"trained on (its SHA-256 is another): {advice}"
+            )
+
     def save_model(self, model: Model) -> None:
         """Write the model, in the place of an earlier one."""
         model.save(self.path / "model")
@@ -207,7 +263,7 @@ class Run:
         files with the data set and the split in their names.
         """
         own = self.owns(evaluation)
-        suffix = "" if own else f"-{_file_name(evaluation.dataset)}-{evaluation.split}"
+        suffix = "" if own else f"-{file_name(evaluation.dataset)}-{evaluation.split}"
         names = evaluation.class_names
         write_csv(
             self.path / f"predictions{suffix}.csv",
@@ -292,7 +348,56 @@ class Run:
         raise RunError(f"{path} is damaged or from another version: {advice}")
 
 
-def _claim(path: str | os.PathLike[str]) -> Path:
+def _remembered_folder(record: Mapping[str, Any]) -> str | None:
+    """Return the folder that a run's data came from, if the files are still there."""
+    from inkwise.data.mnist import find_mnist
+
+    try:
+        return record["source"] if find_mnist(record["source"]) else None
+    except InkwiseError:
+        return None
+
+
+def find_model(path: str | os.PathLike[str]) -> Model:
+    """Load the model of a run directory, or of a model directory.
+
+    Parameters
+    ----------
+    path : path-like
+        What `inkwise train` wrote, or its ``model/``, or a copy of that.
+
+    Returns
+    -------
+    Model
+        Of a run, as of its last finished epoch.
+
+    Raises
+    ------
+    RunError
+        The run has no model yet.
+    ModelError
+        There is neither a run nor a model at `path`, or the model is damaged.
+    StorageError
+        A file cannot be read.
+    """
+    folder = Path(path)
+    with storage(folder, "read"):
+        if (folder / "run.json").is_file():
+            folder = folder / "model"
+            if not folder.exists():
+                raise RunError(
+                    f"{path} has no model: its training ended before the first epoch did"
+                )
+        elif not (folder / DOCUMENT_FILE).is_file():
+            raise ModelError(
+                f"there is neither a run nor a model at {path}: name a directory that `inkwise "
+                "train` wrote, or its model/"
+            )
+    return Model.load(folder)
+
+
+def claim_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a directory for what is about to be written; RunError if it holds files already."""
     folder = Path(path)
     with storage(folder, "write to"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -301,13 +406,19 @@ def _claim(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _claim_next(recipe: Recipe, dataset: Dataset) -> Path:
-    name = f"{_file_name(recipe.name)}-{_file_name(dataset.name)}"
-    with storage(DEFAULT_PARENT, "write to"):
-        DEFAULT_PARENT.mkdir(exist_ok=True)
+def claim_next(parent: Path, name: str) -> Path:
+    """Make the next free directory ``name-1``, ``name-2`` and so on under `parent`.
+
+    Raises
+    ------
+    StorageError
+        It cannot be made.
+    """
+    with storage(parent, "write to"):
+        parent.mkdir(exist_ok=True)
     number = 1
     while True:
-        folder = DEFAULT_PARENT / f"{name}-{number}"
+        folder = parent / f"{name}-{number}"
         with storage(folder, "write to"):
             try:
                 folder.mkdir()
@@ -317,6 +428,6 @@ def _claim_next(recipe: Recipe, dataset: Dataset) -> Path:
                 return folder
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Return a name with what would lead into another directory replaced: it is a user's own."""
     return re.sub(r"[^\w.-]+", "_", name)

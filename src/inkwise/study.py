@@ -1,24 +1,24 @@
 """The case study from end to end: train, evaluate, report."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inkwise.data.catalogue import DATASET_NAMES, load_dataset
+from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.fetch import ProgressBar
-from inkwise.data.mnist import find_mnist
-from inkwise.data.splits import split_dataset
-from inkwise.errors import InkwiseError, RunError
+from inkwise.data.splits import Splits, split_dataset
+from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.evaluation import Evaluation, evaluate_model
 from inkwise.model import Model
+from inkwise.networks.layers import Network
 from inkwise.provenance import describe_machine, library_versions
 from inkwise.recipes import Recipe, get_recipe, scale_epochs
 from inkwise.report.page import write_report
 from inkwise.run import COMPLETE, INTERRUPTED, Pictures, Run
-from inkwise.training.history import Epoch
+from inkwise.training.history import Checkpoint, Epoch
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch
@@ -35,6 +35,8 @@ def train(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
+    engine: str = "torch",
+    device: str = "auto",
     on_notice: Callable[[str], object] | None = None,
     on_download: Callable[[str], ProgressBar] | None = None,
     on_batch: Callable[["Batch"], object] | None = None,
@@ -55,6 +57,11 @@ def train(
         A folder with MNIST's four files.
     output : path-like, optional
         The run directory, new or empty; by default the next free one under ``runs/``.
+    engine : {"torch", "keras"}
+        What trains: our own loop on PyTorch, or Keras on TensorFlow, which does all that the case
+        study asks for, and does not augment.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where our own loop trains; ``auto`` is CUDA where there is one, else the CPU.
     on_notice : callable, optional
         Told in a line what the user should know: a stand-in for MNIST, more epochs than usual,
         what is being done.
@@ -77,10 +84,12 @@ def train(
     ------
     InkwiseError
         See its subclasses: an unknown name, a value out of range, data that is not to be had, a
-        directory that is in use or cannot be written.
+        directory that is in use or cannot be written, an engine that is not installed or does not
+        do what the recipe asks for.
     """
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
+    versions = {**library_versions(), **_prepare(engine, device, recipe)}
     data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
     splits = split_dataset(data, recipe.holdout, recipe.seed)
@@ -88,8 +97,8 @@ def train(
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(data.image_size, len(data.class_names))
-    machine = {**describe_machine(), "versions": library_versions()}
-    run = Run.create(output, recipe, data, splits, notices, machine)
+    machine = {**describe_machine(), "versions": versions}
+    run = Run.create(output, recipe, data, splits, notices, machine, engine)
     tell = on_notice or (lambda _: None)
     history: list[Epoch] = []
     model: Model | None = None
@@ -97,29 +106,22 @@ def train(
         for notice in notices:
             tell(notice)
 
-        import torch
-
-        from inkwise.networks.module import build
-        from inkwise.training.loop import fit
-
-        torch.manual_seed(recipe.seed)
-        module = build(network)
         provenance = {
             "recipe": recipe.to_dict(),
-            **{key: run.record[key] for key in ("dataset", "splits", "machine")},
+            **{key: run.record[key] for key in ("dataset", "splits", "engine", "machine")},
         }
-        for epoch in fit(module, splits.train, splits.validation, recipe, on_batch):
-            history.append(epoch)
+        for checkpoint in _fit(engine, device, network, splits, recipe, on_batch):
+            history.append(checkpoint.epoch)
             model = Model(
                 network,
-                {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()},
+                checkpoint.weights,
                 data.class_names,
-                {**provenance, "epochs_trained": epoch.epoch},
+                {**provenance, "epochs_trained": checkpoint.epoch.epoch},
             )
             run.save_model(model)
             run.save_history(history)
             if on_epoch is not None:
-                on_epoch(epoch)
+                on_epoch(checkpoint.epoch)
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
         evaluate(run, dataset=data)
         model = None  # complete on the disk, with its figures
@@ -180,26 +182,15 @@ def evaluate(
     epochs = len(run.history)
     if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
-    record, recipe, model = run.record["dataset"], run.recipe, run.model
-    own = dataset is None
+    recipe, model = run.recipe, run.model
     if dataset is None:
-        if record["name"] not in DATASET_NAMES:
-            raise RunError(
-                f"{run.path} was trained on a data set of your own, {record['name']}: "
-                f"{_BRING_YOUR_DATA}"
-            )
-        dataset = record["name"]
-        if data_dir is None:
-            data_dir = _remembered_folder(record)
-    if isinstance(dataset, str):
+        dataset = run.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
+    elif isinstance(dataset, str):
         dataset = load_dataset(dataset, data_dir, on_download)
         if dataset.notice and on_notice is not None:
             on_notice(dataset.notice)
-    if (own or dataset.name == record["name"]) and dataset.sha256 != record["sha256"]:
-        raise RunError(
-            f"{dataset.name} from {dataset.source} is not the data that {run.path} was trained on "
-            f"(its SHA-256 is another): {_BRING_YOUR_DATA}"
-        )
+    if dataset.name == run.record["dataset"]["name"]:
+        run.check_dataset(dataset, _BRING_YOUR_DATA)
     images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
     evaluation = evaluate_model(model, dataset, images, split)
     if len(run.history) != epochs:
@@ -211,12 +202,52 @@ def evaluate(
     return evaluation
 
 
-def _remembered_folder(record: Mapping[str, Any]) -> str | None:
-    """Return the folder that a run's data came from, if the files are still there."""
-    try:
-        return record["source"] if find_mnist(record["source"]) else None
-    except InkwiseError:
-        return None
+def _prepare(engine: str, device: str, recipe: Recipe) -> dict[str, str]:
+    """Make sure that an engine can do what is asked; return the versions of its libraries."""
+    match engine:
+        case "torch":
+            from inkwise.training.device import choose_device
+
+            choose_device(device)
+            return {}
+        case "keras":
+            from inkwise.training.keras import prepare_keras
+
+            if device != "auto":
+                raise ArgumentError(
+                    f"the engine keras chooses its device itself: leave out --device {device}"
+                )
+            return prepare_keras(recipe)
+        case _:
+            raise ArgumentError(f"unknown engine {engine!r}: use torch, keras")
+
+
+def _fit(
+    engine: str,
+    device: str,
+    network: Network,
+    splits: Splits,
+    recipe: Recipe,
+    on_batch: Callable[["Batch"], object] | None,
+) -> Iterator[Checkpoint]:
+    if engine == "keras":
+        from inkwise.training.keras import fit_keras
+
+        yield from fit_keras(network, splits.train, splits.validation, recipe, on_batch)
+    else:
+        import torch
+
+        from inkwise.networks.module import build
+        from inkwise.training.device import choose_device
+        from inkwise.training.loop import fit
+
+        torch.manual_seed(recipe.seed)
+        module = build(network)
+        for epoch in fit(
+            module, splits.train, splits.validation, recipe, on_batch, choose_device(device)
+        ):
+            state = module.state_dict()
+            yield Checkpoint(epoch, {name: state[name].numpy(force=True).copy() for name in state})
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> Pictures:

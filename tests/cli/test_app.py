@@ -14,8 +14,20 @@ from tests.cli.conftest import Call
 
 pytest_plugins = ["tests.runs"]
 
-COMMANDS = ("train", "evaluate", "report", "data", "info")
-HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "jinja2", "PIL", "safetensors", "requests")
+COMMANDS = ("train", "evaluate", "predict", "report", "data", "info", "bench", "export", "import")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "jinja2",
+    "PIL",
+    "safetensors",
+    "requests",
+    "onnxruntime",
+    "keras",
+    "tensorflow",
+)
 
 
 def heavy_modules_after(code: str) -> list[str]:
@@ -65,6 +77,7 @@ def test_train_help_names_every_option(call: Call) -> None:
         "--augment",
         "--optimiser",
         "--learning-rate",
+        "--engine",
     ):
         assert option in result.out
 
@@ -118,7 +131,17 @@ def test_missing_run_is_one_line(call: Call, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["unknown"], ["train", "--unknown"], ["info"], ["report"], ["evaluate"], ["train", "extra"]],
+    [
+        ["unknown"],
+        ["train", "--unknown"],
+        ["info"],
+        ["report"],
+        ["evaluate"],
+        ["predict"],
+        ["export", "run"],
+        ["import"],
+        ["train", "extra"],
+    ],
     ids=str,
 )
 def test_bad_usage_is_told_without_a_traceback(call: Call, arguments: list[str]) -> None:

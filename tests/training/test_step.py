@@ -130,14 +130,13 @@ class Worker:
 @pytest.fixture
 def tapes(monkeypatch: pytest.MonkeyPatch) -> type[Tape]:
     @contextlib.contextmanager
-    def record(tape: Tape, stream: object) -> Iterator[None]:
+    def record(tape: Tape) -> Iterator[None]:
         Tape.recording = tape
         yield
         Tape.recording = None
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
     monkeypatch.setattr(torch.cuda, "graph", record)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
     monkeypatch.setattr(Tape, "made", 0)
     return Tape
 

@@ -22,6 +22,10 @@ RunArgument = Annotated[
         metavar="RUN", help="A directory that `inkwise train` wrote.", show_default=False
     ),
 ]
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="A run or a model directory.", show_default=False),
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
@@ -31,7 +35,7 @@ DataDirOption = Annotated[
 @app.command()
 def train(
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="The recipe: case-study.")
+        str, typer.Option(metavar="NAME", help="The recipe: case-study or swift.")
     ] = "case-study",
     dataset: Annotated[
         str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
@@ -55,8 +59,16 @@ def train(
         bool,
         typer.Option("--augment", help="Shift, rotate and zoom the training images at random."),
     ] = False,
-    optimiser: Annotated[str | None, typer.Option(metavar="NAME", help="adam or sgd.")] = None,
+    optimiser: Annotated[
+        str | None, typer.Option(metavar="NAME", help="adam, sgd or muon.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser.")] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="What trains: torch, or keras, on TensorFlow.")
+    ] = "torch",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
+    ] = "auto",
 ) -> None:
     """Train a network, evaluate it, and write the report: a run directory with everything in it.
 
@@ -82,6 +94,8 @@ def train(
             data_dir=data_dir,
             output=output,
             augment=augment,
+            engine=engine,
+            device=device,
             on_notice=display.notice,
             on_download=display.download,
             on_batch=display.batch,
@@ -130,6 +144,29 @@ def evaluate(
 
 
 @app.command()
+def predict(
+    model: ModelArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Pictures of one digit each.", show_default=False),
+    ],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, for other programs.")
+    ] = False,
+) -> None:
+    """Tell what pictures show: a line a file, with the class and its probability.
+
+    Any size, dark on light or light on dark. The exit code is 1 if a file could not be read.
+    """
+    from inkwise.cli.answers import show_answers
+    from inkwise.predict import predict_files
+    from inkwise.run import find_model
+
+    if not show_answers(predict_files(find_model(model), files), as_json=json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     run: RunArgument,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -143,6 +180,84 @@ def report(
     show_path("Report", path)
     if open_ and not webbrowser.open(path.resolve().as_uri()):
         typer.echo("No browser answered: open the file yourself.", err=True)
+
+
+@app.command()
+def export(
+    model: ModelArgument,
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="onnx, onnx-int8, keras, h5 or torchscript.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file, which is replaced if it exists; named after data set and recipe if "
+            "not given: mnist_cnn_model.h5 for the case study.",
+        ),
+    ] = None,
+) -> None:
+    """Write a model for another program: the same probabilities, within 0.00001.
+
+    onnx and torchscript take grey levels, uint8 (N, H, W), light ink on a black ground.
+
+    keras and h5 take float32 (N, H, W, 1) from 0 to 1. Writing them needs the extra "keras".
+    onnx-int8 is onnx made faster, with rounded weights; it needs a RUN and its training images.
+    """
+    from inkwise.cli.show import show_path
+    from inkwise.export.formats import export_model
+
+    show_path("Model", export_model(model, file_format, output))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A model that Keras saved, as .keras or .h5.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="MODEL",
+            help="The model directory, new or empty; named after the file if not given.",
+        ),
+    ] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="In the order of the outputs, with commas between; 0,1,2 and so on if not given.",
+        ),
+    ] = None,
+) -> None:
+    """Make a model directory of a model that Keras saved; no code from the file is run.
+
+    Without a Rescaling layer, the model is taken to expect grey levels divided by 255.
+
+    Light ink on a black ground in either case.
+    """
+    from inkwise.cli.show import show_path
+    from inkwise.export.keras_files import import_keras
+    from inkwise.run import claim_folder
+
+    names = None if class_names is None else [name.strip() for name in class_names.split(",")]
+    model = import_keras(file, names)
+    show_path("Model", model.save(claim_folder(output or Path(file.stem))))
 
 
 @app.command()
@@ -161,6 +276,57 @@ def info(run: RunArgument) -> None:
     from inkwise.run import Run
 
     show_run(Run(run))
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A contender: swift, case-study, keras, pytorch, knn, svm, boosting or mlp. "
+            "Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often each runs: 3, or 1 of the quick bench.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two minutes: fewer contenders, one round.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The directory, new or empty."),
+    ] = None,
+) -> None:
+    """Measure time, accuracy and memory on MNIST, side by side with Keras, PyTorch, scikit-learn.
+
+    Each contender runs in processes of its own, in interleaved rounds; leave the machine alone
+    meanwhile. Ctrl-C keeps what is finished. The exit code is 1 if a contender failed.
+    """
+    from inkwise.bench.bench import run_bench
+    from inkwise.cli.bench import BenchDisplay, show_bench
+    from inkwise.run import INTERRUPTED
+
+    with BenchDisplay() as display:
+        outcome = run_bench(
+            only=only or (),
+            rounds=rounds,
+            quick=quick,
+            data_dir=data_dir,
+            output=output,
+            on_notice=display.notice,
+            on_download=display.download,
+            on_step=display.step,
+            on_outcome=display.outcome,
+        )
+    show_bench(outcome)
+    if outcome.status == INTERRUPTED:
+        raise typer.Exit(130)
+    if outcome.failures:
+        raise typer.Exit(1)
 
 
 @app.callback(invoke_without_command=True)

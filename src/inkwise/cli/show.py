@@ -16,12 +16,12 @@ from inkwise.evaluation.intervals import Estimate
 from inkwise.run import INTERRUPTED, Run
 
 # Paths and class names hold what they hold: brackets and colons mean nothing here.
-_console = Console(highlight=False, markup=False, emoji=False)
+console = Console(highlight=False, markup=False, emoji=False)
 
 
 def show_path(what: str, path: Path) -> None:
     """Show where something was written."""
-    _console.print(Text.assemble(f"{what}: ", (str(path), "bold")), soft_wrap=True)
+    console.print(Text.assemble(f"{what}: ", (str(path), "bold")), soft_wrap=True)
 
 
 def show_outcome(run: Run) -> None:
@@ -29,15 +29,15 @@ def show_outcome(run: Run) -> None:
     if run.status == INTERRUPTED:
         done, epochs = len(run.history), run.recipe.epochs
         when = f"after {done} of {epochs} epochs" if done < epochs else "while the report was made"
-        _console.print(f"The training was interrupted {when}.", soft_wrap=True)
+        console.print(f"The training was interrupted {when}.", soft_wrap=True)
         if done:
-            _console.print(
+            console.print(
                 "The model of the last finished epoch is kept. Next: "
                 f"inkwise evaluate {run.path}, then inkwise report {run.path}",
                 soft_wrap=True,
             )
         else:
-            _console.print("No epoch was finished, so there is no model.")
+            console.print("No epoch was finished, so there is no model.")
     else:
         _headline(run.evaluation)
         show_path("Report", run.report_path)
@@ -47,7 +47,7 @@ def show_outcome(run: Run) -> None:
 def show_evaluation(evaluation: Evaluation) -> None:
     """Show every figure of an evaluation."""
     _headline(evaluation)
-    table = _table("class", "images", "predicted", "class accuracy", "precision", "recall", "F1")
+    table = new_table("class", "images", "predicted", "class accuracy", "precision", "recall", "F1")
     for figures in evaluation.classes:
         table.add_row(
             figures.name,
@@ -59,49 +59,47 @@ def show_evaluation(evaluation: Evaluation) -> None:
     for kind, average in evaluation.averages.items():
         estimates = (average.precision, average.recall, average.f1)
         table.add_row(f"{kind} avg", "", "", "", *map(_two_lines, estimates))
-    _show_table(table)
+    show_table(table)
 
-    _console.print("Confusion matrix: rows are the actual class, columns the predicted one")
-    matrix = _table("actual", *evaluation.class_names)
+    console.print("Confusion matrix: rows are the actual class, columns the predicted one")
+    matrix = new_table("actual", *evaluation.class_names)
     for name, row in zip(evaluation.class_names, evaluation.confusion, strict=True):
         matrix.add_row(name, *(f"{count:,}" if count else Text("·", "dim") for count in row))
-    _show_table(matrix)
+    show_table(matrix)
 
-    binary = _table("class", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
+    binary = new_table("class", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
     for figures in evaluation.classes:
         binary.add_row(figures.name, *_binary_cells(figures.one_versus_rest))
-    _console.print("One versus rest")
-    _show_table(binary)
-    _console.print("scikit-learn's classification report")
-    _console.print(evaluation.classification_report, soft_wrap=True)
+    console.print("One versus rest")
+    show_table(binary)
+    console.print("scikit-learn's classification report")
+    console.print(evaluation.classification_report, soft_wrap=True)
 
 
 def show_binary(evaluation: Evaluation, positive: str) -> None:
     """Show the binary task of one class beside the class' one-versus-rest matrix."""
     task = evaluation.binary(positive)
     figures = evaluation.classes[evaluation.class_names.index(positive)]
-    _console.print(f"Is it {positive}? {_where(evaluation)}")
-    table = _table("", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
+    console.print(f"Is it {positive}? {_where(evaluation)}")
+    table = new_table("", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
     table.add_row(f"p({positive}) is above ½", *_binary_cells(task.matrix))
     table.add_row(f"{positive} is the likeliest", *_binary_cells(figures.one_versus_rest))
     always_no = OneVersusRest(0, 0, figures.support, len(evaluation) - figures.support)
     table.add_row("always “no”", *_binary_cells(always_no))
-    _show_table(table)
-    _console.print(
+    show_table(table)
+    console.print(
         f"accuracy {_with_interval(task.accuracy)}; ROC AUC {_number(task.roc_auc)}; "
         f"average precision {_number(task.average_precision)}"
     )
-    _console.print(
-        f"Multi-class accuracy on the same images: {_with_interval(evaluation.accuracy)}"
-    )
+    console.print(f"Multi-class accuracy on the same images: {_with_interval(evaluation.accuracy)}")
 
 
 def show_datasets(datasets: list[Availability]) -> None:
     """Show the catalogue."""
-    table = _table("name", "what it is", "where it comes from", "at hand", left=4)
+    table = new_table("name", "what it is", "where it comes from", "at hand", left=4)
     for entry in datasets:
         table.add_row(entry.name, entry.title, entry.source, "yes" if entry.at_hand else "no")
-    _show_table(table)
+    show_table(table)
 
 
 def show_run(run: Run) -> None:
@@ -118,17 +116,18 @@ def show_run(run: Run) -> None:
             for name, value in vars(recipe).items()
             if name not in ("name", "network")
         },
+        "engine": record["engine"],
     }
     facts = {"recipe": recipe.name, **facts}
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         grid.add_row(Text(name, "bold"), str(value))
-    _show_table(grid)
+    show_table(grid)
     for notice in record["notices"]:
-        _console.print(notice, style="yellow", soft_wrap=True)
+        console.print(notice, style="yellow", soft_wrap=True)
     if history:
         network = run.model.network
-        table = _table("layer", "what it does", "output", "parameters", "operations", left=2)
+        table = new_table("layer", "what it does", "output", "parameters", "operations", left=2)
         for line in network.summary():
             table.add_row(
                 line.name,
@@ -139,9 +138,9 @@ def show_run(run: Run) -> None:
             )
         table.add_section()
         table.add_row("all", "", "", f"{network.parameter_count:,}", f"{network.flops:,}")
-        _show_table(table)
+        show_table(table)
         for epoch in history:
-            _console.print(str(epoch), soft_wrap=True)
+            console.print(str(epoch), soft_wrap=True)
     if run.metrics is not None:
         _headline(run.evaluation)
     if run.report_path.exists():
@@ -150,7 +149,7 @@ def show_run(run: Run) -> None:
 
 def _headline(evaluation: Evaluation) -> None:
     loss = evaluation.loss
-    _console.print(
+    console.print(
         Text.assemble(
             (f"Accuracy {_percent(evaluation.accuracy)}", "bold"),
             f" {_interval(evaluation.accuracy)}, "
@@ -166,7 +165,7 @@ def _where(evaluation: Evaluation) -> str:
     return f"in {len(evaluation):,} images of {evaluation.dataset}, {evaluation.split} split"
 
 
-def _table(*columns: str, left: int = 1) -> Table:
+def new_table(*columns: str, left: int = 1) -> Table:
     """Start a table with its first columns, `left` of them, flush left and the others right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for place, name in enumerate(columns):
@@ -174,11 +173,11 @@ def _table(*columns: str, left: int = 1) -> Table:
     return table
 
 
-def _show_table(table: Table) -> None:
+def show_table(table: Table) -> None:
     """Show a table; in a file or a pipe, which have no edge, as wide as it is."""
-    if not _console.is_terminal:
-        _console.width = 10_000
-    _console.print(table)
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(table)
 
 
 def _binary_cells(matrix: OneVersusRest) -> list[str]:

@@ -33,7 +33,7 @@ DATA_DIR_VARIABLE = "INKWISE_DATA_DIR"
 
 _OFFLINE_ADVICE = (
     "fetch its four files where there is a network, put them in a folder, and name it with "
-    f"--data-dir DIR or {DATA_DIR_VARIABLE}; or use --dataset optdigits, which needs no download"
+    f"--data-dir DIR or {DATA_DIR_VARIABLE}; `inkwise train --dataset optdigits` needs no network"
 )
 
 

@@ -115,7 +115,7 @@ def fit(
             if done % report_every and seen < count:
                 continue
             loss_sum, correct = step.totals.tolist()
-            _check_loss(loss_sum, epoch, recipe)
+            check_loss(loss_sum, epoch, recipe)
             seconds = time.perf_counter() - start
             if on_batch is not None:
                 on_batch(
@@ -124,7 +124,7 @@ def fit(
                     )
                 )
         validation_loss, validation_accuracy = _validate(module, validation, device)
-        _check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
+        check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
         yield Epoch(
             epoch, loss_sum / seen, correct / seen, validation_loss, validation_accuracy, seconds
         )
@@ -158,7 +158,8 @@ def _validate(module: nn.Module, validation: Split, device: torch.device) -> tup
     return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
-def _check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
+def check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
+    """Raise `TrainingError` where a loss is no number, or infinite."""
     if not loss < float("inf"):
         raise TrainingError(
             f"the loss is no longer a number in epoch {epoch}: lower the learning rate, "

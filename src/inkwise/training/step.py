@@ -98,7 +98,7 @@ class CapturedStep:
         if self._graph is None:
             self._index = index.clone()
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, stream=torch.cuda.current_stream()):
+            with torch.cuda.graph(self._graph):
                 self._step(self._index)
         self._index.copy_(index)
         self._graph.replay()

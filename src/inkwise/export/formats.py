@@ -1,0 +1,120 @@
+"""Writing a model for other programs."""
+
+import os
+from pathlib import Path
+
+from inkwise.data.dataset import Split
+from inkwise.data.splits import split_dataset
+from inkwise.errors import ArgumentError, RunError
+from inkwise.files import write_bytes
+from inkwise.model import Model
+from inkwise.run import Run, file_name, find_model
+
+SUFFIXES = {
+    "onnx": ".onnx",
+    "onnx-int8": ".int8.onnx",
+    "keras": ".keras",
+    "h5": ".h5",
+    "torchscript": ".pt",
+}
+"""Formats by name, and how their files' names end."""
+
+
+def export_model(
+    model: Model | str | os.PathLike[str],
+    file_format: str,
+    output: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write a model for another program, which gets the same probabilities within 1e-5.
+
+    But for ``onnx-int8``, which is faster and rounds: see `inkwise.export.int8.int8_bytes`.
+
+    Parameters
+    ----------
+    model : Model or path-like
+        A model, or a run or a model directory.
+    file_format : {"onnx", "onnx-int8", "keras", "h5", "torchscript"}
+        ``onnx``, ``onnx-int8`` and ``torchscript`` take grey levels, uint8 (N, H, W), light ink
+        on a black ground, and hold the class names. ``onnx-int8`` needs a run whose data set is
+        in the catalogue, for its training images. ``keras`` and ``h5`` are a compiled
+        ``keras.Sequential`` that takes float32 (N, H, W, 1) in [0, 1], and one-hot labels for
+        ``evaluate``; they need Keras. All return probabilities, float32 (N, classes).
+    output : path-like, optional
+        The file, which is replaced if it exists; by default `default_name` here.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such format, or the file's name ends like another format's.
+    LibraryError
+        Keras is not installed.
+    ModelError, RunError
+        There is no model, or it is damaged; for ``onnx-int8``, there is no run, or what it was
+        trained on is not to be had.
+    DataError
+        The same, of files that are missing or damaged.
+    StorageError
+        The file cannot be written.
+    """
+    if file_format not in SUFFIXES:
+        raise ArgumentError(f"unknown format {file_format!r}: use {', '.join(SUFFIXES)}")
+    suffix = SUFFIXES[file_format]
+    own = Path(f"model{suffix}").suffix
+    if output is not None and Path(output).suffix in set(SUFFIXES.values()) - {own}:
+        raise ArgumentError(
+            f"{output} is named like another format than {file_format}: let it end in {suffix}"
+        )
+    source = model
+    if not isinstance(model, Model):
+        model = find_model(model)
+    path = Path(default_name(model) + suffix if output is None else output)
+    match file_format:
+        case "onnx":
+            content = model.onnx
+        case "onnx-int8":
+            from inkwise.export.int8 import int8_bytes
+
+            content = int8_bytes(model, _training_images(source))
+        case "torchscript":
+            from inkwise.export.torchscript import torchscript_bytes
+
+            content = torchscript_bytes(model)
+        case _:
+            from inkwise.export.keras import keras_bytes
+
+            content = keras_bytes(model, suffix)
+    return write_bytes(path, content)
+
+
+def _training_images(source: Model | str | os.PathLike[str]) -> Split:
+    """Return the images that a run was trained on, without those for validation."""
+    if isinstance(source, Model) or not (Path(source) / "run.json").is_file():
+        raise RunError(
+            "onnx-int8 is calibrated on training images: name the directory of a run that "
+            f"`inkwise train` wrote{'' if isinstance(source, Model) else f', not {source}'}"
+        )
+    run = Run(source)
+    dataset = run.load_dataset("export it as onnx, which needs no images")
+    recipe = run.recipe
+    return split_dataset(dataset, recipe.holdout, recipe.seed).train
+
+
+def default_name(model: Model) -> str:
+    """Return what to call a model's file, without its suffix.
+
+    Named after data set and recipe, ``mnist_swift_model``; the case study's network is called
+    ``cnn`` there, ``mnist_cnn_model``. An imported model keeps the name of its file.
+    """
+    provenance = model.provenance
+    try:
+        if "imported" in provenance:
+            return file_name(Path(provenance["imported"]["file"]).stem)
+        recipe, dataset = provenance["recipe"]["name"], provenance["dataset"]["name"]
+        return file_name(f"{dataset}_{'cnn' if recipe == 'case-study' else recipe}_model")
+    except (KeyError, TypeError):  # made in Python, where provenance is whatever one likes
+        return "model"

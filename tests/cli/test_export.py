@@ -1,0 +1,149 @@
+"""inkwise export and import, and training with Keras: what they write, and what they say."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkwise import Dataset, Model, Run
+from inkwise.run import find_model
+from tests.cli.conftest import Call
+
+pytest_plugins = ["tests.runs"]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "name"),
+    [
+        ("onnx", "optdigits_cnn_model.onnx"),
+        ("keras", "optdigits_cnn_model.keras"),
+        ("h5", "optdigits_cnn_model.h5"),
+        ("torchscript", "optdigits_cnn_model.pt"),
+    ],
+)
+def test_export_names_the_file_after_data_set_and_recipe(
+    call: Call, finished: Path, file_format: str, name: str
+) -> None:
+    result = call("export", finished, "--format", file_format)
+
+    assert (result.code, result.out, result.err) == (0, f"Model: {name}\n", "")
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+def test_export_to_a_file_of_ones_choice(call: Call, finished: Path) -> None:
+    result = call("export", finished / "model", "--format", "onnx", "-o", "new/digits.onnx")
+
+    assert result.code == 0
+    assert Path("new/digits.onnx").read_bytes() == Run(finished).model.onnx
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--format", "tflite"], 2, "unknown format 'tflite': use onnx"),
+        (["--format", "h5", "-o", "a.keras"], 2, "a.keras is named like another format than h5"),
+        (["--format", "onnx", "-o", "."], 1, "cannot write"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_exported_is_one_line(
+    call: Call, finished: Path, arguments: list[str], code: int, message: str
+) -> None:
+    result = call("export", finished, *arguments)
+
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_export_without_a_model_is_one_line(call: Call) -> None:
+    result = call("export", "nowhere", "--format", "onnx")
+
+    assert result.code == 1
+    assert result.err.startswith("error: there is neither a run nor a model at nowhere")
+    assert result.err.count("\n") == 1
+
+
+def test_a_model_goes_to_keras_and_comes_back(
+    call: Call, finished: Path, optdigits: Dataset
+) -> None:
+    call("export", finished, "--format", "h5")
+
+    result = call("import", "optdigits_cnn_model.h5")
+
+    assert (result.code, result.out, result.err) == (0, "Model: optdigits_cnn_model\n", "")
+    model, again = Run(finished).model, find_model("optdigits_cnn_model")
+    assert again.network == model.network
+    images = optdigits.test.images
+    np.testing.assert_array_equal(again.predict_proba(images), model.predict_proba(images))
+    # It keeps its name on the way out again.
+    assert call("export", "optdigits_cnn_model", "--format", "onnx").code == 0
+    assert Path("optdigits_cnn_model.onnx").is_file()
+
+
+def test_import_with_names_into_a_directory_of_ones_choice(call: Call, finished: Path) -> None:
+    call("export", finished, "--format", "keras", "-o", "file.keras")
+
+    result = call("import", "file.keras", "-o", "letters", "--class-names", "a, b,c,d,e,f,g,h,i,ß")
+
+    assert (result.code, result.out) == (0, "Model: letters\n")
+    assert Model.load("letters").class_names == tuple("abcdefghiß")
+
+
+def test_what_cannot_be_imported_is_one_line_and_writes_nothing(call: Call, finished: Path) -> None:
+    Path("text.h5").write_text("no model")
+    call("export", finished, "--format", "keras", "-o", "file.keras")
+    before = sorted(Path().iterdir())
+
+    for arguments, message in (
+        (["missing.h5"], "cannot read missing.h5"),
+        (["text.h5"], "cannot import text.h5: it is neither a .keras nor an .h5 file"),
+        (["file.keras", "--class-names", "a,b"], "2 class names do not go with the network's 10"),
+    ):
+        result = call("import", *arguments)
+
+        assert (result.code, result.out) == (1, "")
+        assert message in result.err
+        assert result.err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
+
+
+def test_import_leaves_a_directory_with_files_alone(call: Call, finished: Path) -> None:
+    shutil.copytree(finished / "model", "model")
+    call("export", finished, "--format", "keras", "-o", "model.keras")
+    before = Path("model/model.json").read_bytes()
+
+    result = call("import", "model.keras")
+
+    assert result.code == 1
+    assert "model holds files already: choose another --output" in result.err
+    assert Path("model/model.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--dataset", "optdigits", "--engine", "keras", "-o", "run"],
+        ["export", "RUN", "--format", "keras"],
+        ["export", "RUN", "--format", "h5"],
+    ],
+    ids=str,
+)
+def test_without_keras_it_is_one_line_that_says_how_to_get_it(
+    call: Call, finished: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+
+    result = call(*(finished if argument == "RUN" else argument for argument in arguments))
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.endswith("needs Keras: pip install 'inkwise[keras]'\n")
+    assert result.err.count("\n") == 1
+    assert list(Path().iterdir()) == []

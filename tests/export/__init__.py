@@ -1,0 +1,1 @@
+"""Tests of the models' ways out and in."""

@@ -1,0 +1,225 @@
+"""Models written for other programs, which must give the same answers."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from numpy.typing import NDArray
+
+from inkwise import Model, Run, export_model, import_keras
+from inkwise.errors import ArgumentError, InkwiseError, LibraryError, ModelError, StorageError
+from inkwise.export.formats import SUFFIXES
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from tests.networks import networks
+
+pytest_plugins = ["tests.runs"]
+
+SMALL = Network((9, 8), (Conv(3, 2), MaxPool(2), Flatten(), Dense(2, relu=False)))
+QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def make(network: Network, **provenance: Any) -> Model:
+    generator = np.random.default_rng(0)
+    weights = {
+        name: generator.normal(0, 0.3, shape).astype(np.float32)
+        for line in network.summary()
+        for name, shape in line.parameters.items()
+    }
+    names = tuple(f"Größe {number}" for number in range(network.classes))
+    return Model(network, weights, names, provenance)
+
+
+def images_for(network: Network, count: int = 20) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (count, *network.image_size), np.uint8)
+
+
+@given(network=networks())
+@QUICK
+@pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one class
+def test_keras_gives_the_same_answers_for_any_network(
+    keras: Any, tmp_path: Path, network: Network
+) -> None:
+    model, images = make(network), images_for(network)
+    path = export_model(model, "keras", tmp_path / "model.keras")
+
+    loaded = keras.models.load_model(path)
+
+    assert isinstance(loaded, keras.Sequential)
+    answers = loaded(images[..., None].astype(np.float32) / 255).numpy()
+    np.testing.assert_allclose(answers, model.predict_proba(images), atol=1e-5)
+
+
+@given(network=networks())
+@QUICK
+@pytest.mark.parametrize("file_format", ["keras", "h5"])
+def test_a_model_comes_back_from_keras_as_it_went(
+    keras: Any, tmp_path: Path, file_format: str, network: Network
+) -> None:
+    model = make(network)
+    path = export_model(model, file_format, tmp_path / f"model.{file_format}")
+
+    again = import_keras(path, model.class_names)
+
+    assert again.network == model.network
+    assert again.class_names == model.class_names
+    for name, array in model.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+
+
+@given(network=networks())
+@QUICK
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
+def test_torchscript_gives_the_same_answers_for_any_network(
+    tmp_path: Path, network: Network
+) -> None:
+    model, images = make(network), images_for(network)
+    path = export_model(model, "torchscript", tmp_path / "model.pt")
+
+    loaded = torch.jit.load(path)
+
+    for some in (images, images[:1]):
+        answers = loaded(torch.from_numpy(some))
+        assert not answers.requires_grad
+        np.testing.assert_allclose(answers.numpy(), model.predict_proba(some), atol=1e-5)
+    assert loaded.class_names == list(model.class_names)
+
+
+def test_onnx_is_the_file_of_the_model_directory(tmp_path: Path) -> None:
+    model = make(SMALL)
+    folder = model.save(tmp_path / "model")
+
+    path = export_model(folder, "onnx", tmp_path / "out.onnx")
+
+    assert path.read_bytes() == (folder / "model.onnx").read_bytes()
+
+
+def test_a_keras_model_is_compiled(keras: Any, tmp_path: Path) -> None:
+    model, images = make(SMALL), images_for(SMALL)
+    labels = model.predict(images)
+
+    loaded = keras.models.load_model(export_model(model, "keras", tmp_path / "model.keras"))
+    loss, accuracy = loaded.evaluate(
+        images[..., None].astype(np.float32) / 255, np.eye(2)[labels], verbose=0
+    )
+
+    assert accuracy == 1
+    expected = -np.log(model.predict_proba(images).max(axis=1)).mean()
+    assert loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_exporting_prints_nothing(
+    keras: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for file_format in ("onnx", "keras", "h5", "torchscript"):
+        export_model(make(SMALL), file_format, tmp_path / f"model{SUFFIXES[file_format]}")
+
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("provenance", "name"),
+    [
+        ({"recipe": {"name": "case-study"}, "dataset": {"name": "mnist"}}, "mnist_cnn_model.onnx"),
+        ({"recipe": {"name": "swift"}, "dataset": {"name": "mnist"}}, "mnist_swift_model.onnx"),
+        ({"recipe": {"name": "../x"}, "dataset": {"name": "a b/c"}}, "a_b_c_.._x_model.onnx"),
+        ({"imported": {"file": "my net.keras"}}, "my_net.onnx"),
+        ({"imported": {"file": "../../net.h5"}}, "net.onnx"),
+        ({"dataset": "mine"}, "model.onnx"),
+        ({}, "model.onnx"),
+    ],
+    ids=str,
+)
+def test_a_file_is_named_after_data_set_and_recipe(
+    provenance: dict[str, Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    path = export_model(make(SMALL, **provenance), "onnx")
+
+    assert path == Path(name)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_run_is_exported_as_well_as_its_model(run: Run, tmp_path: Path) -> None:
+    sources: list[Model | Path] = [run.path, run.path / "model", run.model]
+    for number, source in enumerate(sources):
+        export_model(source, "onnx", tmp_path / f"{number}.onnx")
+
+    files = {(tmp_path / f"{number}.onnx").read_bytes() for number in range(3)}
+    assert files == {run.model.onnx}
+
+
+def test_a_file_that_stands_there_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.onnx"
+
+    for model in (make(SMALL), make(SMALL, note="another")):
+        export_model(model, "onnx", path)
+
+        assert path.read_bytes() == model.onnx
+
+
+@pytest.mark.parametrize(
+    ("file_format", "output", "reason"),
+    [
+        ("tflite", "model.tflite", "unknown format 'tflite': use onnx"),
+        ("h5", "model.keras", "model.keras is named like another format than h5"),
+        ("keras", "model.h5", "let it end in .keras"),
+    ],
+)
+def test_a_format_that_does_not_fit_is_refused(
+    file_format: str, output: str, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        export_model(make(SMALL), file_format, tmp_path / output)
+
+    assert reason in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("missing", ModelError), (".", ModelError)], ids=["missing", "empty"]
+)
+def test_a_path_without_a_model_is_refused(
+    name: str, kind: type[InkwiseError], tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match="neither a run nor a model"):
+        export_model(tmp_path / name, "onnx", tmp_path / "out.onnx")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot write"):
+        export_model(make(SMALL), "onnx", tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["keras", "tensorflow"])
+@pytest.mark.parametrize("file_format", ["keras", "h5"])
+def test_without_keras_the_line_says_how_to_get_it(
+    missing: str, file_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    path = tmp_path / f"model.{file_format}"
+    path.write_text("what stood here before")
+
+    with pytest.raises(LibraryError) as caught:
+        export_model(make(SMALL), file_format, path)
+
+    assert str(caught.value) == "exporting to Keras needs Keras: pip install 'inkwise[keras]'"
+    assert path.read_text() == "what stood here before"
+
+
+def test_keras_on_another_backend_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other:
+        class backend:  # noqa: N801 - as Keras calls it
+            backend = staticmethod(lambda: "jax")
+
+    monkeypatch.setitem(sys.modules, "keras", Other)
+    monkeypatch.setitem(sys.modules, "tensorflow", object())
+
+    with pytest.raises(LibraryError, match="has it on jax: set KERAS_BACKEND=tensorflow"):
+        export_model(make(SMALL), "keras", tmp_path / "model.keras")
