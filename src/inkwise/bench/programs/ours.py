@@ -1,0 +1,51 @@
+"""inkwise: train a recipe, save the model, evaluate it."""
+
+from pathlib import Path
+
+import torch
+
+from inkwise.bench.programs.task import Task, timed
+from inkwise.data.dataset import Dataset
+from inkwise.data.splits import split_dataset
+from inkwise.evaluation.evaluation import evaluate_model
+from inkwise.model import Model
+from inkwise.networks.module import build
+from inkwise.recipes import get_recipe
+from inkwise.training.loop import fit
+
+
+def main() -> None:
+    """Run the contender."""
+    task = Task.read()
+    digits = tuple("0123456789")
+    dataset = Dataset("mnist", "MNIST", digits, *task.load(), source=task.data)
+    recipe = get_recipe(task.name, seed=task.seed)
+    splits = split_dataset(dataset, recipe.holdout, recipe.seed)
+    network = recipe.describe_network(dataset.image_size, len(digits))
+    torch.manual_seed(recipe.seed)
+    module = build(network)
+
+    clock = task.ready()
+    models = []
+    for _ in fit(module, splits.train, splits.validation, recipe):
+        clock.stop()
+        weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+        models.append(Model(network, weights, digits))
+        clock.start()
+
+    def evaluate() -> None:
+        evaluation = evaluate_model(models[-1], dataset, splits.test, "test")
+        evaluation.to_dict()  # every figure, with its interval
+
+    evaluation_seconds = timed(evaluate)
+    folder = models[-1].save(Path(task.work) / "model")
+    clock.report(
+        [float((m.predict(splits.test.images) == splits.test.labels).mean()) for m in models],
+        training_images=len(splits.train),
+        evaluation_seconds=evaluation_seconds,
+        model_bytes=(folder / "model.onnx").stat().st_size,
+    )
+
+
+if __name__ == "__main__":
+    main()
