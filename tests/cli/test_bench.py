@@ -76,6 +76,18 @@ def test_tables_show_medians_and_spreads(
     assert "the keras: 98.88% after 50.0 s of training" in result.err
 
 
+def test_an_accuracy_that_a_round_did_not_reach_is_said_to_be_never_reached(
+    call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(fake("keras"))
+    rounds = [((4.0, 0.9905),), ((5.0, 0.9895),), ((6.0, 0.9903),)]
+    play(monkeypatch, *(measurement("keras", n, history=h) for n, h in enumerate(rounds, 1)))
+
+    result = call("bench", "--output", tmp_path / "bench")
+
+    assert "4.00 or never" in result.out
+
+
 def test_one_round_has_no_spread(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

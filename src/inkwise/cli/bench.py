@@ -175,4 +175,7 @@ def _cell(spread: Spread | None, form: Form) -> Text | str:
     if spread is None:
         return "–"
     median, least, most = map(form, (spread.median, spread.least, spread.most))
-    return median if least == most else Text.assemble(median, "\n", (f"{least}–{most}", "dim"))
+    if least == most:
+        return median
+    span = f"{least} or never" if math.isinf(spread.most) else f"{least}–{most}"
+    return Text.assemble(median, "\n", (span, "dim"))
