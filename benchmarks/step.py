@@ -1,4 +1,4 @@
-"""Time a training step of the case study, and each layer of it, forward and back."""
+"""Time a training step of the case study and what it is made of: layers, optimiser."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,12 @@ from collections.abc import Callable
 import torch
 from record import write_record
 from torch import nn
-from torch.nn import functional
 
 from inkwise.networks.module import build
-from inkwise.networks.named import case_study
+from inkwise.recipes import get_recipe
 from inkwise.training.allocator import keep_freed_memory
-
-BATCH = 64
+from inkwise.training.optimisers import make_optimisers
+from inkwise.training.step import Step, to_inputs
 
 
 def milliseconds(work: Callable[[], object], repeats: int = 200) -> float:
@@ -29,25 +28,22 @@ def main() -> None:
     """Run the benchmark."""
     keep_freed_memory()
     torch.manual_seed(0)
-    module = build(case_study((28, 28), 10))
-    optimiser = torch.optim.Adam(module.parameters(), fused=True)
-    inputs, targets = torch.rand(BATCH, 1, 28, 28), torch.randint(0, 10, (BATCH,))
-
-    def step() -> None:
-        loss = functional.cross_entropy(module(inputs), targets)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-
-    figures = {"whole step": milliseconds(step), "optimiser": milliseconds(optimiser.step)}
-    values = inputs
+    recipe = get_recipe("case-study")
+    module = build(recipe.describe_network((28, 28), 10))
+    batch = torch.arange(recipe.batch_size)
+    images = torch.randint(0, 256, (len(batch), 28, 28), dtype=torch.uint8)
+    step = Step(module, images, torch.randint(0, 10, batch.shape), recipe)
+    figures = {"whole step": milliseconds(lambda: step(batch))}
+    (optimiser,) = make_optimisers(module, recipe)
+    figures["optimiser"] = milliseconds(optimiser.step)
+    values = inputs = to_inputs(images)
     for name, layer in module.named_children():
         values = values.detach().requires_grad_(values is not inputs)
         figures[name] = milliseconds(_there_and_back(layer, values))
         values = layer(values.clone())
     for name, duration in figures.items():
         print(f"{name:12} {duration:.2f} ms")
-    print(f"wrote {write_record('step', {'batch': BATCH, 'milliseconds': figures})}")
+    print(f"wrote {write_record('step', {'batch': len(batch), 'milliseconds': figures})}")
 
 
 def _there_and_back(layer: nn.Module, values: torch.Tensor) -> Callable[[], object]:

@@ -84,6 +84,7 @@ def test_run_json(finished: Path, optdigits: Dataset) -> None:
     assert record["splits"] == {"train": 1150, "validation": 288, "test": 359}
     assert record["notices"] == []
     assert record["machine"]["cores"] >= 1
+    assert record["machine"]["device"] == "cpu"
     assert {"python", "torch", "numpy", "inkwise"} <= record["machine"]["versions"].keys()
 
 

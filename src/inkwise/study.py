@@ -89,7 +89,7 @@ def train(
     """
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
-    versions = {**library_versions(), **_prepare(engine, device, recipe)}
+    trained_on, engine_versions = _prepare(engine, device, recipe)
     data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
     splits = split_dataset(data, recipe.holdout, recipe.seed)
@@ -97,7 +97,11 @@ def train(
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(data.image_size, len(data.class_names))
-    machine = {**describe_machine(), "versions": versions}
+    machine = {
+        **describe_machine(),
+        "device": trained_on,
+        "versions": {**library_versions(), **engine_versions},
+    }
     run = Run.create(output, recipe, data, splits, notices, machine, engine)
     tell = on_notice or (lambda _: None)
     history: list[Epoch] = []
@@ -202,22 +206,22 @@ def evaluate(
     return evaluation
 
 
-def _prepare(engine: str, device: str, recipe: Recipe) -> dict[str, str]:
-    """Make sure that an engine can do what is asked; return the versions of its libraries."""
+def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, str]]:
+    """Make sure that an engine can do what is asked; return its device and libraries' versions."""
     match engine:
         case "torch":
-            from inkwise.training.device import choose_device
+            from inkwise.training.device import choose_device, describe_device
 
-            choose_device(device)
-            return {}
+            return describe_device(choose_device(device)), {}
         case "keras":
-            from inkwise.training.keras import prepare_keras
+            from inkwise.training.keras import describe_device, prepare_keras
 
             if device != "auto":
                 raise ArgumentError(
                     f"the engine keras chooses its device itself: leave out --device {device}"
                 )
-            return prepare_keras(recipe)
+            versions = prepare_keras(recipe)
+            return describe_device(), versions
         case _:
             raise ArgumentError(f"unknown engine {engine!r}: use torch, keras")
 

@@ -64,6 +64,7 @@ def test_the_run_says_what_trained_it(keras_run: Run) -> None:
 
     for record in (keras_run.record, keras_run.model.provenance):
         assert record["engine"] == "keras"
+        assert record["machine"]["device"] == "cpu"
         assert record["machine"]["versions"]["keras"] == keras.__version__
         assert record["machine"]["versions"]["tensorflow"].startswith("2.")
     assert f"keras {keras.__version__}" in keras_run.report_path.read_text(encoding="utf-8")

@@ -31,3 +31,8 @@ def choose_device(name: str) -> torch.device:
             f"this machine, or this build of PyTorch, has no device {name!r}: use --device auto"
         )
     return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the name of a device, for CUDA that of the graphics processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -49,6 +49,13 @@ def prepare_keras(recipe: Recipe) -> dict[str, str]:
     return {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
 
 
+def describe_device() -> str:
+    """Return what TensorFlow trains on here: ``gpu`` or ``cpu``."""
+    import tensorflow
+
+    return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
+
+
 def fit_keras(
     network: Network,
     train: Split,
