@@ -214,14 +214,14 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
 
             return describe_device(choose_device(device)), {}
         case "keras":
-            from inkwise.training.keras import describe_device, prepare_keras
+            from inkwise.training.keras import keras_device, prepare_keras
 
             if device != "auto":
                 raise ArgumentError(
                     f"the engine keras chooses its device itself: leave out --device {device}"
                 )
             versions = prepare_keras(recipe)
-            return describe_device(), versions
+            return keras_device(), versions
         case _:
             raise ArgumentError(f"unknown engine {engine!r}: use torch, keras")
 

@@ -49,7 +49,7 @@ def prepare_keras(recipe: Recipe) -> dict[str, str]:
     return {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
 
 
-def describe_device() -> str:
+def keras_device() -> str:
     """Return what TensorFlow trains on here: ``gpu`` or ``cpu``."""
     import tensorflow
 
