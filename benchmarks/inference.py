@@ -106,7 +106,7 @@ def measure(run: inkwise.Run, rounds: int) -> None:
         peak = int(subprocess.check_output(fresh)) / 1024
         print(f"peak memory of a fresh process that predicts {len(images):,}: {peak:.0f} MiB")
         script = Path(sys.executable).with_name("inkwise")
-        command = [str(script), "predict", str(run.path), str(picture)]
+        command = [str(script), "predict", str(picture), "--model", str(run.path)]
         starts = []
         for _ in range(rounds):
             start = time.perf_counter()

@@ -2,6 +2,8 @@ import copy
 import dataclasses
 import functools
 import hashlib
+import io
+import itertools
 import json
 import os
 import pickle
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import safetensors.numpy
@@ -22,20 +25,34 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 import inkwise
+from inkwise.calibration import Calibration
 from inkwise.data.dataset import Dataset
-from inkwise.errors import ArgumentError, InkwiseError, ModelError, StorageError
-from inkwise.model import BATCH, DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE, Model
+from inkwise.errors import ArgumentError, DataError, InkwiseError, ModelError, StorageError
+from inkwise.model import (
+    BATCH,
+    CHUNK,
+    DOCUMENT_FILE,
+    ONNX_FILE,
+    WEIGHTS_FILE,
+    Answer,
+    Model,
+)
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.module import build
 from inkwise.networks.named import case_study
-from inkwise.provenance import describe_machine, library_versions
+from inkwise.networks.onnx import to_onnx
+from inkwise.provenance import available_cores, describe_machine, library_versions
 from inkwise.recipes import Recipe, get_recipe
 from tests.networks import networks
+from tests.strokes import draw, strokes
 
 DIGITS = tuple("0123456789")
 SMALL = Network((6, 7), (Conv(2, 3), MaxPool(2), Flatten(), Dropout(0.25), Dense(3, relu=False)))
+DESCRIBED = ("input", "network", "class_names", "calibration")
+CALIBRATION = Calibration(temperature=1.5, lowest_score=-0.25, lowest_probability=0.6)
 PROVENANCE = {
     "dataset": {"name": "Ziffern, größer", "sha256": "0" * 64},
     "seed": 4294967295,
@@ -56,7 +73,8 @@ def make(network: Network, class_names: tuple[str, ...], **provenance: Any) -> M
 
 @functools.cache
 def small() -> Model:
-    return make(SMALL, ("zero", "ein", "七"), **PROVENANCE)
+    made = make(SMALL, ("zero", "ein", "七"), **PROVENANCE)
+    return dataclasses.replace(made, calibration=CALIBRATION)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +89,8 @@ def saved(tmp_path: Path) -> Path:
 
 def same(one: Model, other: Model) -> bool:
     return (
-        (one.network, one.class_names, one.provenance)
-        == (other.network, other.class_names, other.provenance)
+        (one.network, one.class_names, one.provenance, one.calibration)
+        == (other.network, other.class_names, other.provenance, other.calibration)
         and one.weights.keys() == other.weights.keys()
         and all(one.weights[key].tobytes() == other.weights[key].tobytes() for key in one.weights)
     )
@@ -90,6 +108,24 @@ def test_probabilities_are_those_of_the_module(model: Model, mnist: Dataset) -> 
     probabilities = model.predict_proba(images)
     np.testing.assert_allclose(probabilities, expected.numpy(), atol=1e-6)
     np.testing.assert_array_equal(model.predict(images), expected.argmax(1).numpy())
+
+
+def test_logits_are_those_of_the_module_and_the_temperature_divides_them(
+    model: Model, mnist: Dataset
+) -> None:
+    images = mnist.test.images[:100]
+    module = build(model.network).eval()
+    module.load_state_dict({key: torch.from_numpy(array) for key, array in model.weights.items()})
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images).unsqueeze(1) / 255)
+    logits = model.logits(images)
+    assert (logits.shape, logits.dtype.name) == ((100, 10), "float32")
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=1e-4, atol=1e-4)
+    warm = dataclasses.replace(model, calibration=Calibration(temperature=2.5))
+    np.testing.assert_array_equal(warm.logits(images), logits)
+    np.testing.assert_allclose(
+        warm.predict_proba(images), (expected / 2.5).softmax(1).numpy(), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, BATCH, BATCH + 1, 1234])
@@ -141,7 +177,7 @@ def test_images_may_lie_in_memory_in_any_way(view: str, model: Model, mnist: Dat
 def test_other_arrays_than_images_of_the_right_size_are_refused(
     images: NDArray[Any], model: Model
 ) -> None:
-    for answer in (model.predict, model.predict_proba):
+    for answer in (model.predict, model.predict_proba, model.logits):
         with pytest.raises(ArgumentError, match=r"uint8 images of shape \(N, 28, 28\), not") as e:
             answer(images)
         assert f"{images.dtype} of shape {images.shape}" in str(e.value)
@@ -181,6 +217,176 @@ def test_prediction_draws_no_random_numbers(saved: Path) -> None:
     before = torch.get_rng_state()
     Model.load(saved).predict(np.zeros((1, 6, 7), np.uint8))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- answers about pictures ---
+
+VERDICTS = {
+    "upright": ("digit", "upright"),
+    "flat": ("digit", "flat"),
+    "plus": ("unsure", "upright"),
+    "cross": ("not a digit", None),
+    "blank": ("not a digit", None),
+}
+
+
+def told(answers: list[Answer]) -> list[tuple[str, str | None]]:
+    return [(answer.verdict, answer.label) for answer in answers]
+
+
+def encoded(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_pictures_of_every_kind_get_their_verdicts(tmp_path: Path) -> None:
+    model = strokes()
+    for kind, verdict in VERDICTS.items():
+        dark, light = draw(kind), draw(kind, ink=230, paper=20)
+        path = tmp_path / f"{kind}.png"
+        dark.save(path)
+        pictures: list[Any] = [dark, light, np.asarray(dark), encoded(light), path, str(path)]
+        assert told(model.classify(pictures)) == [verdict] * len(pictures)
+
+
+def test_an_answer_is_what_the_network_says_about_what_it_saw() -> None:
+    model = strokes()
+    for answer in model.classify([draw(kind) for kind in VERDICTS if kind != "blank"]):
+        assert answer.ink is not None
+        images = answer.ink.image[None]
+        (probabilities,), (logits,) = model.predict_proba(images), model.logits(images)
+        places = (-probabilities).argsort(kind="stable")
+        assert answer.top == tuple(
+            (model.class_names[place], float(probabilities[place])) for place in places
+        )
+        assert answer.probability == answer.top[0][1]
+        assert answer.score == pytest.approx(np.logaddexp.reduce(logits.astype(np.float64)))
+
+
+def test_a_picture_without_ink_is_an_answer() -> None:
+    (answer,) = strokes().classify([draw("blank")])
+    assert (answer.verdict, answer.label, answer.probability) == ("not a digit", None, 0)
+    assert (answer.top, answer.score, answer.ink) == ((), -np.inf, None)
+
+
+def test_a_verdict_turns_below_its_threshold_and_not_at_it() -> None:
+    model = strokes()
+    (answer,) = model.classify([draw("plus")])
+    at = Calibration(2.0, answer.score, answer.probability)
+    above_score = Calibration(2.0, float(np.nextafter(answer.score, np.inf)), 0)
+    above_probability = Calibration(2.0, lowest_probability=answer.probability + 1e-12)
+    verdicts = {at: "digit", above_score: "not a digit", above_probability: "unsure"}
+    for calibration, verdict in verdicts.items():
+        (answer,) = dataclasses.replace(model, calibration=calibration).classify([draw("plus")])
+        assert answer.verdict == verdict
+
+
+def test_no_more_than_three_classes_are_named(model: Model, mnist: Dataset) -> None:
+    (answer,) = model.classify(mnist.train.images[:1])
+    probabilities = model.predict_proba(mnist.train.images[:1])[0]
+    assert [name for name, _ in answer.top] == [str(i) for i in (-probabilities).argsort()[:3]]
+
+
+def test_digits_of_mnist_are_answered_as_they_are(model: Model, mnist: Dataset) -> None:
+    images = mnist.train.images[:100]
+    answers = model.classify(images)
+    predicted = model.predict_proba(images).max(axis=1)
+    as_they_are = [
+        answer.ink is not None and bool((answer.ink.image == image).all())
+        for answer, image in zip(answers, images, strict=True)
+    ]
+    assert sum(as_they_are) > 90
+    for place in np.flatnonzero(as_they_are):
+        assert answers[place].probability == pytest.approx(predicted[place], abs=1e-6)
+
+
+def test_an_array_is_as_many_pictures_as_its_first_axis_has() -> None:
+    model, kinds = strokes(), list(VERDICTS)
+    grey = np.stack([np.asarray(draw(kind)) for kind in kinds])
+    colour = np.stack([grey] * 3, axis=-1)
+    expected = [VERDICTS[kind] for kind in kinds]
+    assert told(model.classify(grey)) == told(model.classify(colour)) == expected
+    assert told(model.classify(iter(grey))) == expected
+    assert model.classify([]) == model.classify(grey[:0]) == []
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "seven.png",
+        Path("seven.png"),
+        encoded(draw("plus")),
+        draw("plus"),
+        np.asarray(draw("plus")),
+        np.asarray(draw("plus").convert("RGB")),
+        np.asarray(draw("plus").convert("RGBA")),
+        7,
+        None,
+    ],
+)
+def test_a_single_picture_is_refused_and_goes_into_a_list(picture: Any) -> None:
+    with pytest.raises(ArgumentError, match="a list of pictures: put a single one in brackets"):
+        strokes().classify(picture)
+
+
+def test_a_damaged_picture_is_told_by_its_place(tmp_path: Path) -> None:
+    good, cut = draw("flat"), encoded(draw("plus"))[:100]
+    with pytest.raises(DataError, match=r"^pictures\[2\]: .*damaged"):
+        strokes().classify([good, good, cut, good])
+    with pytest.raises(StorageError, match=rf"^pictures\[0\]: .*{tmp_path / 'nowhere.png'}"):
+        strokes().classify([tmp_path / "nowhere.png"])
+    odd: list[Any] = [good, object()]
+    with pytest.raises(ArgumentError, match=r"^pictures\[1\]: "):
+        strokes().classify(odd)
+
+
+def test_one_after_another_a_damaged_picture_does_not_stop_the_others() -> None:
+    earlier = DataError("told before")
+    cut = encoded(draw("plus"))[:100]
+    pictures: list[Any] = [draw("flat"), earlier, cut, draw("blank"), draw("upright")]
+    first, second, third, *others = strokes().classify_each(pictures)
+    assert second is earlier
+    assert isinstance(third, DataError)
+    answers = [answer for answer in (first, *others) if isinstance(answer, Answer)]
+    assert told(answers) == [VERDICTS["flat"], VERDICTS["blank"], VERDICTS["upright"]]
+
+
+def test_many_pictures_are_answered_in_order_and_as_if_alone() -> None:
+    model = strokes()
+    kinds = [kind for kind in VERDICTS for _ in range(3)] * 20
+    answers = model.classify([draw(kind, ink=place % 60) for place, kind in enumerate(kinds)])
+    assert told(answers) == [VERDICTS[kind] for kind in kinds]
+    for place in (0, 7, 150, 299):
+        (alone,) = model.classify([draw(kinds[place], ink=place % 60)])
+        assert answers[place].probability == pytest.approx(alone.probability, abs=1e-6)
+
+
+def test_pictures_are_taken_as_they_are_needed() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Image.Image]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield draw("flat")
+
+    answers = [*itertools.islice(strokes().classify_each(endless()), 20)]
+    assert len(answers) == 20
+    assert taken < 20 + CHUNK * (available_cores() + 3)
+
+
+def test_a_model_of_another_size_takes_pictures_of_that_size_alone() -> None:
+    fitting = np.zeros((6, 7), np.uint8)
+    fitting[2, 3] = 255
+    (answer,) = small().classify([fitting])
+    np.testing.assert_array_equal(answer.ink.image if answer.ink else None, fitting)
+    assert answer.probability == small().predict_proba(fitting[None]).max()
+    for other in (fitting[:5], 255 - fitting, draw("flat")):
+        with pytest.raises(DataError, match=r"bring it to 7×6 pixels, light ink") as caught:
+            small().classify([fitting, other])
+        assert str(caught.value).startswith("pictures[1]: ")
+        assert "\n" not in str(caught.value)
 
 
 # --- what a model is ---
@@ -270,9 +476,10 @@ def test_any_model_survives_the_way_through_its_files(
 def test_a_saved_model_is_three_files_and_says_what_it_takes(saved: Path) -> None:
     assert {path.name for path in saved.iterdir()} == {DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE}
     document = json.loads((saved / DOCUMENT_FILE).read_text("utf-8"))
-    assert document["schema"] == "inkwise-model/2"
+    assert document["schema"] == "inkwise-model/3"
     assert document["input"]["shape"] == ["N", 6, 7]
     assert document["class_names"] == ["zero", "ein", "七"]
+    assert document["calibration"] == CALIBRATION.to_dict()
     assert document["provenance"] == PROVENANCE
     # Other programs read the weights without ours.
     weights = safetensors.numpy.load_file(saved / WEIGHTS_FILE)
@@ -286,7 +493,10 @@ def test_the_onnx_file_serves_other_programs(saved: Path) -> None:
     session = onnxruntime.InferenceSession(saved / ONNX_FILE)
     (probabilities,) = session.run(["probabilities"], {"images": images})
     np.testing.assert_array_equal(probabilities, small().predict_proba(images))
+    (logits,) = session.run(["logits"], {"images": images})
+    np.testing.assert_array_equal(logits, small().logits(images))
     metadata = session.get_modelmeta().custom_metadata_map
+    assert Calibration.from_dict(json.loads(metadata["calibration"])) == CALIBRATION
     assert json.loads(metadata["class_names"]) == ["zero", "ein", "七"]
     assert json.loads(metadata["input"]) == edit(saved)["input"]
     assert metadata["dataset_sha256"] == "0" * 64
@@ -328,6 +538,78 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write"):
         small().save(tmp_path / "file" / "model")
+
+
+# --- the ONNX file alone ---
+
+
+@given(network=networks(), temperature=st.floats(0.1, 10))
+@settings(max_examples=25)
+def test_any_model_is_read_back_from_its_onnx_file(network: Network, temperature: float) -> None:
+    names = tuple(f"Größe {place}" for place in range(network.classes))
+    made = make(network, names)
+    made = dataclasses.replace(made, calibration=Calibration(temperature, -1.5, 0.5))
+    again = Model.from_onnx(made.onnx)
+    assert same(again, made)
+    assert again.onnx == made.onnx
+    images = np.arange(2 * 14 * 14, dtype=np.uint8).reshape(2, 14, 14)
+    images = images[:, : network.image_size[0], : network.image_size[1]]
+    assert again.predict_proba(images).tobytes() == made.predict_proba(images).tobytes()
+
+
+def test_of_its_provenance_an_onnx_file_tells_recipe_and_data(tmp_path: Path) -> None:
+    recipe = get_recipe("case-study").to_dict()
+    again = Model.from_onnx(small().with_provenance(recipe=recipe).onnx)
+    assert again.provenance == {"recipe": recipe, "dataset": {"sha256": "0" * 64}}
+    assert Model.from_onnx(make(SMALL, ("a", "b", "c")).onnx).provenance == {}
+    assert same(Model.load(again.save(tmp_path)), again)
+
+
+def with_metadata(content: bytes, **entries: str) -> bytes:
+    model = onnx.load_from_string(content)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**metadata, **entries})
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"garbage",
+        to_onnx(SMALL, small().weights, {}),
+        with_metadata(small().onnx, network="[]"),
+        with_metadata(small().onnx, network="[" * 100_000),
+        with_metadata(small().onnx, network="7"),
+        with_metadata(small().onnx, class_names='["a"]'),
+        with_metadata(small().onnx, class_names="nonsense"),
+        with_metadata(small().onnx, input="{}"),
+        with_metadata(small().onnx, calibration="{}"),
+        with_metadata(small().onnx, network=json.dumps(SMALL.to_list()[2:])),
+        with_metadata(small().onnx, network=json.dumps([{"layer": "flatten"}])),
+    ],
+)
+def test_an_onnx_file_that_inkwise_did_not_write_is_refused(content: bytes) -> None:
+    with pytest.raises(ModelError, match="the ONNX file is not one that inkwise wrote") as caught:
+        Model.from_onnx(content)
+    assert "\n" not in str(caught.value)
+
+
+@given(data=st.data())
+@settings(max_examples=200)
+def test_a_damaged_onnx_file_is_refused_or_works(data: st.DataObject) -> None:
+    content = bytearray(small().onnx)
+    place = data.draw(st.integers(0, len(content) - 1), label="place")
+    if data.draw(st.booleans(), label="cut"):
+        del content[place:]
+    else:
+        content[place] ^= data.draw(st.integers(1, 255))
+    try:
+        answer = Model.from_onnx(bytes(content)).predict_proba(np.zeros((2, 6, 7), np.uint8))
+    except ModelError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - an error is one of two right outcomes
+    else:
+        assert answer.shape == (2, 3)
 
 
 # --- damage ---
@@ -416,6 +698,7 @@ def test_a_flipped_bit_is_noticed(file: str, saved: Path) -> None:
         {"input": {"dtype": "uint8", "shape": ["N", 7, 6]}},
         {"provenance": {**PROVENANCE, "metrics": {"accuracy": {"value": 0.9999}}}},
         {"provenance": {}},
+        {"calibration": Calibration().to_dict()},
         {"comment": "added"},
     ],
 )
@@ -451,7 +734,7 @@ def test_files_of_two_models_are_noticed(saved: Path, tmp_path: Path) -> None:
         b"\xff\xfe\xff",
         b"[" * 100_000,
         b'{"a":' * 100_000,
-        b'{"schema": "inkwise-model/2", "n": ' + b"9" * 10_000 + b"}",
+        b'{"schema": "inkwise-model/3", "n": ' + b"9" * 10_000 + b"}",
     ],
 )
 def test_a_description_that_is_not_json_is_noticed(content: bytes, saved: Path) -> None:
@@ -461,7 +744,7 @@ def test_a_description_that_is_not_json_is_noticed(content: bytes, saved: Path) 
 
 @pytest.mark.parametrize(
     "document",
-    ["null", "[]", '"model"', "7", "{}", '{"schema": "inkwise-model/1"}', '{"schema": ["a"]}'],
+    ["null", "[]", '"model"', "7", "{}", '{"schema": "inkwise-model/2"}', '{"schema": ["a"]}'],
 )
 def test_json_of_another_schema_is_noticed(document: str, saved: Path) -> None:
     (saved / DOCUMENT_FILE).write_text(document)
@@ -553,6 +836,10 @@ def layers_with(place: int, **values: Any) -> list[dict[str, Any]]:
         {"class_names": ["a", "b", "b"]},
         {"provenance": None},
         {"provenance": 7},
+        {"calibration": None},
+        {"calibration": {"temperature": 1}},
+        {"calibration": {**CALIBRATION.to_dict(), "temperature": 0}},
+        {"calibration": {**CALIBRATION.to_dict(), "lowest_score": "low"}},
     ],
 )
 def test_an_impossible_description_is_noticed_even_when_the_hashes_agree_and_costs_no_memory(
@@ -568,7 +855,7 @@ def test_an_impossible_description_is_noticed_even_when_the_hashes_agree_and_cos
     assert peak < 4 << 20
 
 
-@pytest.mark.parametrize("missing", ["input", "network", "class_names", "provenance"])
+@pytest.mark.parametrize("missing", [*DESCRIBED, "provenance"])
 def test_a_lacking_entry_is_noticed_even_when_the_hashes_agree(missing: str, saved: Path) -> None:
     document = edit(saved)
     del document[missing]
@@ -685,13 +972,13 @@ def test_whatever_a_description_says_the_model_is_refused_or_works(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "described-model"
     document = json.loads(original(folder)[DOCUMENT_FILE])
-    document = copy.deepcopy({key: document[key] for key in ("input", "network", "class_names")})
+    document = copy.deepcopy({key: document[key] for key in DESCRIBED})
     holder, key = data.draw(st.sampled_from(list(holders(document))))
     if data.draw(st.booleans(), label="delete"):
         del holder[key]
     else:
         holder[key] = data.draw(JSON_VALUES)
-    sealed(folder, {"schema": "inkwise-model/2", "provenance": {}, **document}, small().weights)
+    sealed(folder, {"schema": "inkwise-model/3", "provenance": {}, **document}, small().weights)
     try:
         loaded = Model.load(folder)
         answer = loaded.predict_proba(np.zeros((2, *loaded.network.image_size), np.uint8))

@@ -17,6 +17,10 @@ class DataError(InkwiseError):
     """Images or labels that are missing, damaged or do not fit together."""
 
 
+class NoInkError(DataError):
+    """A picture in which there is no ink: blank paper, a gradient, noise."""
+
+
 class DownloadError(DataError):
     """A data set could not be fetched from any mirror."""
 

@@ -1,38 +1,96 @@
-"""The trained artifact: save, load, predict."""
+"""The trained artifact: save, load, predict, and answer about pictures."""
 
 import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import math
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import inkwise
-from inkwise.errors import ArgumentError, ModelError
+from inkwise.calibration import Calibration
+from inkwise.errors import ArgumentError, InkwiseError, ModelError, NoInkError
 from inkwise.files import json_bytes, read_bytes, storage, write_together
 from inkwise.networks.layers import Network
-from inkwise.networks.onnx import INPUT, OUTPUT, to_onnx
+from inkwise.networks.onnx import (
+    INPUT,
+    LOGITS,
+    OUTPUTS,
+    PROBABILITIES,
+    SCORE,
+    read_metadata,
+    read_weights,
+    to_onnx,
+)
 from inkwise.provenance import available_cores
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from onnxruntime import InferenceSession
 
-SCHEMA = "inkwise-model/2"
+    from inkwise.ink import Ink, Picture
+
+SCHEMA = "inkwise-model/3"
 WEIGHTS_FILE = "weights.safetensors"
 ONNX_FILE = "model.onnx"
 DOCUMENT_FILE = "model.json"
 
 BATCH = 32
 """Images in one pass of a core; from 16 to 64 is fastest, more fall out of the core's cache."""
+
+CHUNK = 8
+"""Pictures that a core reads and answers at once; more would keep the first answers waiting."""
+
+CANDIDATES = 3
+"""How many classes an answer names."""
+
+Verdict = Literal["digit", "unsure", "not a digit"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says about a picture.
+
+    Parameters
+    ----------
+    verdict : {"digit", "unsure", "not a digit"}
+        ``digit``: it looks like one of the model's classes, whatever they are, and the label is
+        the one; ``unsure``: the label is the likeliest of several; ``not a digit``: it looks like
+        none of the classes, or holds no ink.
+    label : str or None
+        The name of the likeliest class; None where the picture is not a digit.
+    probability : float
+        That of the likeliest class, calibrated; 0 where there is no ink.
+    top : tuple of (str, float)
+        The three likeliest classes and their probabilities, the likeliest first; fewer where the
+        model has fewer, none where there is no ink.
+    score : float
+        How much the picture looks like any of the classes, see `Calibration`; minus infinity
+        where there is no ink.
+    ink : Ink or None
+        What the network saw, and where in the picture; None where there is no ink.
+    """
+
+    verdict: Verdict
+    label: str | None
+    probability: float
+    top: tuple[tuple[str, float], ...]
+    score: float
+    ink: "Ink | None"
+
+
+_NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +108,8 @@ class Model:
     provenance : mapping
         JSON values: recipe, data set and its hash, split sizes, library versions, headline
         metrics. It decides nothing in prediction.
+    calibration : Calibration
+        What makes probabilities and verdicts of the network's logits.
 
     Raises
     ------
@@ -62,6 +122,7 @@ class Model:
     weights: Mapping[str, NDArray[np.float32]]
     class_names: tuple[str, ...]
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    calibration: Calibration = dataclasses.field(default_factory=Calibration)
 
     def __post_init__(self) -> None:
         expected = {
@@ -108,6 +169,137 @@ class Model:
             ``model.onnx`` holds something else than what ``model.json`` describes, though their
             hashes agree.
         """
+        (probabilities,) = self._run(images, PROBABILITIES)
+        return probabilities
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the last layer gives, float32 (N, classes), before the temperature.
+
+        Arguments and errors are those of `predict_proba`.
+        """
+        (logits,) = self._run(images, LOGITS)
+        return logits
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
+        return self.predict_proba(images).argmax(axis=1)
+
+    def classify(self, pictures: "Iterable[Picture]") -> list[Answer]:
+        """Tell what pictures show, each of one digit, or that they show none.
+
+        Parameters
+        ----------
+        pictures : iterable
+            Each of them anything that `inkwise.ink.normalise` takes: a path, an encoded file's
+            bytes, a PIL image, an array. An array of shape (N, H, W) or (N, H, W, 3 or 4) is N
+            pictures. A single picture goes into a list: ``classify(["seven.png"])``.
+
+        Returns
+        -------
+        list of Answer
+            One a picture. A picture without ink has one too: it is not a digit.
+
+        Raises
+        ------
+        ArgumentError
+            `pictures` is a single one.
+        DataError, StorageError
+            A picture is damaged or cannot be read; its place in the list is told. A model for
+            images of another size than 28×28 takes pictures of exactly that size, with light ink
+            on a black ground, and nothing else.
+        """
+        one = isinstance(pictures, str | bytes | bytearray | os.PathLike)
+        if isinstance(pictures, np.ndarray):
+            one = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (3, 4))
+        if one or not isinstance(pictures, Iterable):
+            raise ArgumentError("classify takes a list of pictures: put a single one in brackets")
+        answers = []
+        for place, answer in enumerate(self.classify_each(pictures)):
+            if isinstance(answer, InkwiseError):
+                raise type(answer)(f"pictures[{place}]: {answer}") from answer
+            answers.append(answer)
+        return answers
+
+    def classify_each(
+        self, pictures: "Iterable[Picture | InkwiseError]"
+    ) -> Iterator[Answer | InkwiseError]:
+        """Tell of one picture after another what it shows; a damaged one does not stop the others.
+
+        Parameters
+        ----------
+        pictures : iterable
+            As for `classify`. They are taken as they are needed, a few ahead of the answers, so
+            that there may be any number of them. An error in a picture's place comes out again.
+
+        Yields
+        ------
+        Answer, or InkwiseError
+            In the order of the pictures; the error of a picture that cannot be read.
+        """
+        rest = iter(pictures)
+        chunk = [*itertools.islice(rest, CHUNK)]
+        if len(chunk) < CHUNK:  # not worth a thread
+            yield from self._answer(chunk)
+            return
+
+        from concurrent.futures import ThreadPoolExecutor
+
+        cores = available_cores()
+        _ = self._session  # made once, and not by each thread
+        pending: deque[Future[list[Answer | InkwiseError]]] = deque()
+        with ThreadPoolExecutor(cores) as pool:
+            try:
+                while chunk or pending:
+                    while chunk and len(pending) <= cores:
+                        pending.append(pool.submit(self._answer, chunk))
+                        chunk = [*itertools.islice(rest, CHUNK)]
+                    yield from pending.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, pictures: "Sequence[Picture | InkwiseError]") -> list[Answer | InkwiseError]:
+        inks = [self._find_ink(picture) for picture in pictures]
+        found = [ink.image for ink in inks if not isinstance(ink, InkwiseError)]
+        images = np.array(found, np.uint8).reshape(-1, *self.network.image_size)
+        rows = zip(*self._run(images, PROBABILITIES, SCORE), strict=True)
+        answers: list[Answer | InkwiseError] = []
+        for ink in inks:
+            if isinstance(ink, NoInkError):
+                answers.append(_NO_INK)
+            elif isinstance(ink, InkwiseError):
+                answers.append(ink)
+            else:
+                probabilities, score = next(rows)
+                answers.append(self._judge(ink, probabilities, float(score)))
+        return answers
+
+    def _find_ink(self, picture: "Picture | InkwiseError") -> "Ink | InkwiseError":
+        from inkwise.ink import CANVAS, Ink, normalise, take_as_is
+
+        if isinstance(picture, InkwiseError):
+            return picture
+        height, width = self.network.image_size
+        try:
+            if (height, width) == (CANVAS, CANVAS):
+                return normalise(picture)
+            image = take_as_is(picture, (height, width))
+        except InkwiseError as error:
+            return error
+        return Ink(image, "light ink", (0, 0, height, width), 1.0)
+
+    def _judge(self, ink: "Ink", probabilities: NDArray[np.float32], score: float) -> Answer:
+        likeliest_first = (-probabilities).argsort(kind="stable")[:CANDIDATES]
+        top = tuple(
+            (self.class_names[place], float(probabilities[place])) for place in likeliest_first
+        )
+        label, probability = top[0]
+        if score < self.calibration.lowest_score:
+            return Answer("not a digit", None, probability, top, score, ink)
+        unsure = probability < self.calibration.lowest_probability
+        return Answer("unsure" if unsure else "digit", label, probability, top, score, ink)
+
+    def _run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        """Return outputs of the ONNX file, by their names."""
         images = np.asarray(images)
         height, width = self.network.image_size
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
@@ -116,14 +308,8 @@ class Model:
                 f"{images.dtype} of shape {images.shape}"
             )
         if len(images) <= BATCH:
-            return _run(self._session, images)
-        probabilities = np.empty((len(images), len(self.class_names)), np.float32)
-        _run_on_all_cores(self._session, images, probabilities)
-        return probabilities
-
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
-        return self.predict_proba(images).argmax(axis=1)
+            return self._session.run(outputs, {INPUT: images})
+        return _run_on_all_cores(self._session, images, outputs)
 
     def with_provenance(self, **entries: Any) -> "Model":
         """Return the same model with entries added to its provenance."""
@@ -158,6 +344,7 @@ class Model:
             "input": self._contract,
             "class_names": list(self.class_names),
             "network": self.network.to_list(),
+            "calibration": self.calibration.to_dict(),
             "provenance": dict(self.provenance),
             "onnx_sha256": hashlib.sha256(self.onnx).hexdigest(),
         }
@@ -214,12 +401,12 @@ class Model:
             )
         onnx = _read_verified(folder / ONNX_FILE, document.get("onnx_sha256"))
         try:
-            _, height, width = document["input"]["shape"]
             model = cls(
-                Network.from_list((height, width), document["network"]),
+                _read_network(document),
                 weights,
                 tuple(document["class_names"]),
                 dict(document["provenance"]),
+                Calibration.from_dict(document["calibration"]),
             )
         except (KeyError, TypeError, ValueError, ModelError) as error:
             raise ModelError(
@@ -229,16 +416,62 @@ class Model:
         vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
         return model
 
+    @classmethod
+    def from_onnx(cls, content: bytes) -> "Model":
+        """Read a model back from its ONNX file alone.
+
+        Parameters
+        ----------
+        content : bytes
+            What `onnx` holds, for instance read from the file that `inkwise export --format onnx`
+            wrote.
+
+        Returns
+        -------
+        Model
+            It gives the same probabilities, to the bit. Of its provenance there are the recipe
+            and the data set's hash.
+
+        Raises
+        ------
+        ModelError
+            The file is damaged or foreign, or inkwise wrote it with int8 weights.
+        """
+        try:
+            metadata = read_metadata(content)
+            described = ("input", "class_names", "network", "calibration", "recipe")
+            document = {key: json.loads(metadata[key]) for key in described if key in metadata}
+            provenance = {key: document[key] for key in ("recipe",) if key in document}
+            if "dataset_sha256" in metadata:
+                provenance["dataset"] = {"sha256": metadata["dataset_sha256"]}
+            network = _read_network(document)
+            model = cls(
+                network,
+                read_weights(content, network),
+                tuple(document["class_names"]),
+                provenance,
+                Calibration.from_dict(document["calibration"]),
+            )
+        except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
+            raise ModelError(
+                f"the ONNX file is not one that inkwise wrote ({type(error).__name__}: {error})"
+            ) from error
+        vars(model)["onnx"] = content
+        return model
+
     @functools.cached_property
     def onnx(self) -> bytes:
-        """The model as an ONNX file, with softmax and scaling in its graph.
+        """The model as an ONNX file, with scaling, temperature and softmax in its graph.
 
-        Its metadata hold the class names, the input contract, the recipe, the data set's hash
-        and the version of inkwise, all but the last two as JSON.
+        Its metadata hold the class names, the input contract, the network's layers, the
+        calibration, the recipe, the data set's hash and the version of inkwise, all but the last
+        two as JSON.
         """
         metadata = {
             "class_names": _json(self.class_names),
             "input": _json(self._contract),
+            "network": _json(self.network.to_list()),
+            "calibration": _json(self.calibration.to_dict()),
             "inkwise_version": inkwise.__version__,
         }
         if "recipe" in self.provenance:
@@ -246,7 +479,7 @@ class Model:
         dataset = self.provenance.get("dataset")
         if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
             metadata["dataset_sha256"] = dataset["sha256"]
-        return to_onnx(self.network, self.weights, metadata)
+        return to_onnx(self.network, self.weights, metadata, self.calibration.temperature)
 
     @property
     def _contract(self) -> dict[str, Any]:
@@ -274,9 +507,11 @@ class Model:
             )
         except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
             raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+        each = ["N", self.network.classes]
+        shapes = {PROBABILITIES: each, LOGITS: each, SCORE: ["N"]}
         contract = [
             (INPUT, "tensor(uint8)", ["N", *self.network.image_size]),
-            (OUTPUT, "tensor(float)", ["N", self.network.classes]),
+            *((name, "tensor(float)", shapes[name]) for name in OUTPUTS),
         ]
         ends = [*session.get_inputs(), *session.get_outputs()]
         if [(end.name, end.type, end.shape) for end in ends] != contract:
@@ -286,41 +521,44 @@ class Model:
         return session
 
 
-def _run(session: "InferenceSession", images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return session.run(None, {INPUT: images})[0]
-
-
 def _run_on_all_cores(
-    session: "InferenceSession", images: NDArray[np.uint8], probabilities: NDArray[np.float32]
-) -> None:
-    """Fill in the probabilities, every core one batch after another.
+    session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    """Return the outputs for all images, every core one batch after another.
 
     The batches are the same on any number of cores, and so are the answers.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    starts = iter(range(0, len(images), BATCH))
+    batches: list[list[NDArray[np.float32]]] = [[]] * math.ceil(len(images) / BATCH)
+    places = iter(range(len(batches)))
     taking = threading.Lock()
 
     def work() -> None:
         while True:
             with taking:
-                start = next(starts, None)
-            if start is None:
+                place = next(places, None)
+            if place is None:
                 return
-            batch = slice(start, start + BATCH)
-            probabilities[batch] = _run(session, images[batch])
+            batch = images[place * BATCH : (place + 1) * BATCH]
+            batches[place] = session.run(outputs, {INPUT: batch})
 
-    workers = min(available_cores(), math.ceil(len(images) / BATCH))
+    workers = min(available_cores(), len(batches))
     with ThreadPoolExecutor(workers) as pool:
         helpers = [pool.submit(work) for _ in range(workers - 1)]
         try:
             work()
         finally:
             with taking:
-                deque(starts, maxlen=0)  # an error or Ctrl-C leaves the helpers nothing to do
+                deque(places, maxlen=0)  # an error or Ctrl-C leaves the helpers nothing to do
     for helper in helpers:
         helper.result()
+    return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+
+
+def _read_network(document: Mapping[str, Any]) -> Network:
+    _, height, width = document["input"]["shape"]
+    return Network.from_list((height, width), document["network"])
 
 
 def _document_hash(document: Mapping[str, Any]) -> str:

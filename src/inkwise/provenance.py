@@ -5,7 +5,15 @@ import os
 import platform
 from pathlib import Path
 
-LIBRARIES = ("inkwise", "torch", "onnxruntime", "numpy", "scikit-learn", "pillow")
+LIBRARIES = (
+    "inkwise",
+    "torch",
+    "onnxruntime",
+    "numpy",
+    "scikit-learn",
+    "pillow",
+    "opencv-python-headless",
+)
 
 
 def library_versions() -> dict[str, str]:

@@ -1,118 +1,160 @@
 """`inkwise predict`: pictures in files, and a line for each."""
 
+import csv
+import io
 import json
+import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import inkwise
-from inkwise import Dataset, Model, Run
+from inkwise import Model, Run
+from inkwise.errors import InkwiseError
 from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.predict import find_pictures, predict_files
 from tests.cli.conftest import Call
+from tests.strokes import draw, strokes
 
 pytest_plugins = ["tests.runs"]
 
 
 @pytest.fixture
-def pictures(optdigits: Dataset, tmp_path: Path) -> list[Path]:
-    """Five digits, just as the model takes them."""
-    paths = [tmp_path / f"digit-{number}.png" for number in range(5)]
-    for path, image in zip(paths, optdigits.test.images, strict=False):
-        Image.fromarray(image).save(path)
+def model(tmp_path: Path) -> Path:
+    return strokes().save(tmp_path / "strokes")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """An upright stroke, a flat one, a plus, a cross and blank paper, in this order."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    paths = [
+        folder / f"{number}-{kind}.png"
+        for number, kind in enumerate(("upright", "flat", "plus", "cross", "blank"))
+    ]
+    for path in paths:
+        draw(path.stem[2:]).save(path)
     return paths
 
 
 @pytest.fixture
-def bars(tmp_path: Path) -> Path:
-    """A model for images of 2×3 pixels, which tells the brighter row."""
-    network = Network((2, 3), (Flatten(), Dense(3, relu=False)))
-    weight = np.zeros((3, 6), np.float32)
-    weight[0, :3] = weight[1, 3:] = 1
-    bias = np.array([0, 0, -20], np.float32)
-    weights = {"dense1.weight": weight, "dense1.bias": bias}
-    return Model(network, weights, ("top", "foot", "[/] 七")).save(tmp_path / "bars")
+def bad(tmp_path: Path) -> list[Path]:
+    """Files that are no pictures, and a folder without any."""
+    (tmp_path / "empty").mkdir()
+    cut, text = tmp_path / "cut.png", tmp_path / "text"
+    draw("plus").save(cut)
+    cut.write_bytes(cut.read_bytes()[:100])
+    text.write_text("seven")
+    return [cut, text, tmp_path / "empty", tmp_path / "nowhere.png", tmp_path / "*.nothing"]
 
 
-def test_a_line_a_file_in_the_order_given(
-    call: Call, finished: Path, pictures: list[Path], optdigits: Dataset
+# --- lines ---
+
+
+def test_a_line_a_picture_with_label_probability_and_verdict(
+    call: Call, model: Path, pictures: list[Path]
 ) -> None:
-    pictures = pictures[::-1]
-    probabilities = Run(finished).model.predict_proba(optdigits.test.images[:5])[::-1]
+    upright, flat, plus, *_ = strokes().classify(pictures)
 
-    result = call("predict", finished, *pictures)
+    result = call("predict", "--model", model, *pictures)
 
     assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
-    assert len(lines) == 5
-    for line, path, row in zip(lines, pictures, probabilities, strict=True):
-        assert line.startswith(f"{path}: {row.argmax()} ({row.max():.2%})")
-
-
-def test_a_close_second_is_named_and_a_distant_one_is_not(
-    call: Call, bars: Path, tmp_path: Path
-) -> None:
-    even, clear = tmp_path / "even.png", tmp_path / "clear.png"
-    Image.fromarray(np.array([[60, 0, 0], [0, 20, 0]], np.uint8)).save(even)
-    Image.fromarray(np.array([[255, 255, 255], [0, 0, 0]], np.uint8)).save(clear)
-
-    result = call("predict", bars, even, clear)
-
-    share = 1 / (1 + np.exp(-40 / 255))
-    tall = 1 / (1 + np.exp(-3))
+    second = f"{plus.top[1][0]} ({plus.top[1][1]:.3f})"
+    shown = (
+        f"upright   ({upright.probability:.3f})",
+        f"flat   ({flat.probability:.3f})",
+        f"upright   ({plus.probability:.3f})   unsure, or {second}",
+        "not a digit",
+        "not a digit",
+    )
+    width = len(str(pictures[0]))
     assert result.out.splitlines() == [
-        f"{even}: top ({share:.2%}), or foot ({1 - share:.2%})",
-        f"{clear}: top ({tall:.2%})",
+        f"{path!s:{width}}   {told}" for path, told in zip(pictures, shown, strict=True)
     ]
 
 
-def test_a_model_directory_answers_as_its_run_does(
-    call: Call, finished: Path, pictures: list[Path], tmp_path: Path
+def test_one_picture_is_one_line(call: Call, model: Path, pictures: list[Path]) -> None:
+    for path, label in zip(pictures, ("upright", "flat", "upright", None, None), strict=True):
+        result = call("predict", path, "--model", model)
+
+        assert (result.code, result.err) == (0, "")
+        assert result.out.startswith(f"{path}   {label or 'not a digit'}")
+        assert result.out.count("\n") == 1
+
+
+def test_a_name_is_in_a_line_of_its_own_and_gives_no_orders(
+    call: Call, model: Path, tmp_path: Path
 ) -> None:
-    copy = shutil.copytree(finished / "model", tmp_path / "elsewhere")
-    expected = call("predict", finished, *pictures)
+    name = str(tmp_path / "\x1b[31m red\n.png")
+    draw("flat").save(name)
 
-    assert call("predict", finished / "model", *pictures) == expected
-    assert call("predict", copy, *pictures) == expected
+    lines = call("predict", name, name[:-1], "--model", model)
+    assert lines.out.startswith(f"{tmp_path}/?[31m red?.png   flat   (")
+    assert (lines.out.count("\n"), lines.err.count("\n")) == (1, 1)
+    assert f"{tmp_path}/?[31m red?.pn" in lines.err
+
+    entries = call("predict", name, "--model", model, "--json").out.splitlines()
+    assert [json.loads(entry)["file"] for entry in entries] == [name]
+    table = call("predict", name, "--model", model, "--csv").out
+    assert [row["file"] for row in csv.DictReader(io.StringIO(table, newline=""))] == [name]
 
 
-def test_json_has_an_object_a_line(
-    call: Call, finished: Path, pictures: list[Path], optdigits: Dataset, tmp_path: Path
+def test_folders_and_patterns_are_the_pictures_in_them(
+    call: Call, model: Path, pictures: list[Path]
 ) -> None:
-    probabilities = Run(finished).model.predict_proba(optdigits.test.images[:5])
+    expected = call("predict", "--model", model, *pictures)
 
-    result = call("predict", "--json", finished, *pictures, tmp_path / "nowhere.png")
+    assert call("predict", "--model", model, pictures[0].parent) == expected
+    assert call("predict", "--model", model, pictures[0].parent / "*.png") == expected
 
-    assert (result.code, result.err) == (1, "")
-    *entries, failed = map(json.loads, result.out.splitlines())
-    for entry, path, row in zip(entries, pictures, probabilities, strict=True):
-        assert entry["file"] == str(path)
-        assert entry["class"] == str(row.argmax())
-        assert entry["probability"] == float(row.max())
-        assert entry["probabilities"] == {str(name): float(p) for name, p in enumerate(row)}
-        assert next(iter(entry["probabilities"])) == entry["class"]
-    assert failed.keys() == {"file", "error"}
-    assert failed["file"] == str(tmp_path / "nowhere.png")
+
+def test_a_picture_can_come_through_standard_input(
+    call: Call, model: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give(content: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    give(pictures[1].read_bytes())
+    assert call("predict", "-", "--model", model).out.startswith("-   flat   (")
+    give(pictures[1].read_bytes())
+    result = call("predict", pictures[0], "-", "--model", model, "--json")
+    assert [json.loads(line)["label"] for line in result.out.splitlines()] == ["upright", "flat"]
+
+    for content in (b"", b"seven"):
+        give(content)
+        result = call("predict", "-", "--model", model)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("error: standard input: ")
+        assert result.err.count("\n") == 1
+
+
+def test_without_end_standard_input_is_no_picture(
+    call: Call, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.cli.answers.LARGEST", 1000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(1001))))
+
+    result = call("predict", "-", "--model", model)
+
+    assert (result.code, result.out) == (1, "")
+    told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
+    assert result.err == told
 
 
 def test_files_that_cannot_be_read_do_not_stop_the_others(
-    call: Call, finished: Path, pictures: list[Path], tmp_path: Path
+    call: Call, model: Path, pictures: list[Path], bad: list[Path]
 ) -> None:
-    blank, cut, huge, text = (tmp_path / name for name in ("blank", "cut.png", "huge.png", "text"))
-    Image.new("L", (50, 40), 255).save(blank, "PNG")
-    cut.write_bytes(pictures[0].read_bytes()[:100])
-    Image.new("1", (15_000, 15_000), 1).save(huge)
-    text.write_text("seven")
-    bad = [blank, cut, tmp_path, huge, text, tmp_path / "nowhere.png"]
-
-    result = call("predict", finished, *bad[:3], *pictures, *bad[3:])
+    result = call("predict", "--model", model, *bad[:2], *pictures, *bad[2:])
 
     assert result.code == 1
-    assert result.out == call("predict", finished, *pictures).out
+    assert [line.split()[0] for line in result.out.splitlines()] == [str(p) for p in pictures]
     lines = result.err.splitlines()
     assert len(lines) == len(bad)
     for line, path in zip(lines, bad, strict=True):
@@ -120,37 +162,201 @@ def test_files_that_cannot_be_read_do_not_stop_the_others(
         assert str(path) in line
 
 
-def test_a_model_of_another_size_and_other_classes(call: Call, bars: Path, tmp_path: Path) -> None:
+def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -> None:
+    weight = np.zeros((2, 6), np.float32)
+    weight[0, :3] = weight[1, 3:] = 1
+    weights = {"dense1.weight": weight, "dense1.bias": np.zeros(2, np.float32)}
+    network = Network((2, 3), (Flatten(), Dense(2, relu=False)))
+    bars = Model(network, weights, ("top", "[/] 七")).save(tmp_path / "bars")
     fitting, larger = tmp_path / "fitting.png", tmp_path / "larger.png"
     Image.fromarray(np.array([[0, 0, 0], [90, 90, 255]], np.uint8)).save(fitting)
-    Image.fromarray(np.array([[0, 0, 0], [90, 90, 255]], np.uint8)).resize((30, 20)).save(larger)
+    draw("flat").save(larger)
 
-    result = call("predict", bars, larger, fitting)
+    result = call("predict", "--model", bars, larger, fitting)
 
     assert result.code == 1
-    assert result.out.startswith(f"{fitting}: foot (")
+    assert " ".join(result.out.split()).startswith(f"{fitting} [/] 七 (")
     assert result.err.startswith(f"error: {larger} is not what this model takes: bring it to 3×2")
     assert result.err.count("\n") == 1
 
 
-def test_any_picture_goes_through_the_ink(
-    call: Call, finished: Path, optdigits: Dataset, tmp_path: Path
+# --- for other programs ---
+
+
+def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
+    found = [source for path in sources for source in find_pictures(path)]
+    entries: list[dict[str, Any]] = []
+    for name, answer in predict_files(strokes(), found):
+        if isinstance(answer, InkwiseError):
+            entries.append({"file": name, "error": str(answer)})
+            continue
+        ink = answer.ink
+        entries.append(
+            {
+                "file": name,
+                "label": answer.label,
+                "probability": answer.probability,
+                "verdict": answer.verdict,
+                "top": [list(candidate) for candidate in answer.top],
+                "score": answer.score if ink else None,
+                "box": [*ink.box] if ink else None,
+                "polarity": ink.polarity if ink else None,
+                "scale": ink.scale if ink else None,
+            }
+        )
+    return entries
+
+
+def test_json_has_an_object_a_line(
+    call: Call, model: Path, pictures: list[Path], bad: list[Path]
 ) -> None:
-    image = optdigits.test.images[3]
-    paper = Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC)
-    paper.convert("RGB").save(tmp_path / "scan.jpg")
+    result = call("predict", "--json", "--model", model, *pictures, *bad)
 
-    result = call("predict", finished, tmp_path / "scan.jpg")
+    assert (result.code, result.err) == (1, "")
+    entries = [json.loads(line) for line in result.out.splitlines()]
+    assert entries == expected_entries([*pictures, *bad])
+    assert [entry.get("polarity") for entry in entries[:5]] == ["dark ink"] * 4 + [None]
+    assert call("predict", "--json", "--model", model, *pictures).code == 0
 
-    assert result.out.startswith(
-        f"{tmp_path / 'scan.jpg'}: {Run(finished).model.predict(image[None])[0]} ("
+
+def test_csv_has_a_header_and_a_line_a_picture(
+    call: Call, model: Path, pictures: list[Path], bad: list[Path]
+) -> None:
+    result = call("predict", "--csv", "--model", model, *pictures, *bad)
+
+    assert (result.code, result.err) == (1, "")
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert result.out.splitlines()[0] == (
+        "file,label,probability,verdict,label_2,probability_2,label_3,probability_3,score,"
+        "top,left,bottom,right,polarity,scale,error"
     )
+    for row, entry in zip(rows, expected_entries([*pictures, *bad]), strict=True):
+        values = {**entry}
+        for place, (label, probability) in enumerate(values.pop("top", [])[1:], 2):
+            values |= {f"label_{place}": label, f"probability_{place}": probability}
+        values |= zip(
+            ("top", "left", "bottom", "right"), values.pop("box", None) or (), strict=False
+        )
+        told = {key: str(value) for key, value in values.items() if value is not None}
+        assert {key: value for key, value in row.items() if value} == told
 
 
-def test_the_same_from_python(finished: Path, pictures: list[Path]) -> None:
-    model = inkwise.Run(finished).model
-    seen = model.predict(inkwise.read_picture(pictures[2])[None])
-    assert seen.shape == (1,)
+def test_json_and_csv_at_once_are_bad_usage(call: Call, pictures: list[Path]) -> None:
+    result = call("predict", "--csv", "--json", *pictures)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: --json and --csv")
+
+
+def test_answers_come_as_they_are_found(model: Path, pictures: list[Path], tmp_path: Path) -> None:
+    slow = tmp_path / "slow.png"
+    os.mkfifo(slow)  # whoever reads it waits until somebody writes
+    files = [*pictures, *pictures[:3], slow]
+    command = [sys.executable, "-m", "inkwise", "predict", "--model", *map(str, [model, *files])]
+
+    with subprocess.Popen(command, stdout=-1, stderr=-1) as run:
+        assert run.stdout is not None
+        lines = [run.stdout.readline().decode() for _ in range(8)]
+        still_running = run.poll() is None
+        slow.write_bytes(b"no picture")
+        run.communicate(timeout=60)
+
+    assert still_running
+    assert [line.split()[0] for line in lines] == [str(path) for path in files[:-1]]
+    assert run.returncode == 1
+
+
+# --- at a terminal ---
+
+
+def at_a_terminal(*arguments: str | Path, **environment: str) -> list[str]:
+    """Run the command at a terminal of 100 columns and return the lines that it shows."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "inkwise", "predict", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
+    ):
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 1 << 16):
+                shown += part
+        except OSError:  # Linux's way to say that nobody will write any more
+            pass
+    os.close(ours)
+    return shown.decode().splitlines()
+
+
+def test_a_single_picture_is_drawn_in_greys(model: Path, pictures: list[Path]) -> None:
+    answer, *drawing = at_a_terminal(pictures[0], "--model", model)
+
+    assert answer.startswith(f"{pictures[0]}   upright   (")
+    assert [line.count("▀") for line in drawing] == [28] * 14
+    (seen,) = strokes().classify([pictures[0]])
+    assert seen.ink is not None
+    above, below = seen.ink.image[8:10, 14]
+    grey = f"\x1b[38;2;{above};{above};{above};48;2;{below};{below};{below}m▀"
+    assert grey in drawing[4]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"NO_COLOR": "1"},
+        {"TERM": "dumb"},
+        {"PYTHONIOENCODING": "ascii"},
+    ],
+)
+def test_without_colours_or_characters_it_is_drawn_in_shades(
+    environment: dict[str, str], model: Path, pictures: list[Path]
+) -> None:
+    _, *drawing = at_a_terminal(pictures[0], "--model", model, **environment)
+
+    assert [len(line) for line in drawing] == [28] * 14
+    assert drawing[0].isspace()
+    assert drawing[6][13:15] == "@@"
+    assert drawing[6][:8].isspace()
+
+
+def test_several_pictures_and_blank_ones_are_not_drawn(model: Path, pictures: list[Path]) -> None:
+    assert len(at_a_terminal(*pictures[:2], "--model", model)) == 2
+    assert len(at_a_terminal(pictures[4], "--model", model)) == 1
+
+
+# --- models ---
+
+
+def test_without_a_model_the_one_in_the_package_answers(
+    call: Call, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.pretrained.FOLDER", tmp_path)
+    result = call("predict", pictures[1])
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: this inkwise was built without a trained model")
+    assert result.err.count("\n") == 1
+
+    (tmp_path / "pretrained.onnx").write_bytes(strokes().onnx)
+    assert call("predict", pictures[1]).out.startswith(f"{pictures[1]}   flat   (")
+
+
+def test_a_run_answers_as_its_model_directory_does(
+    call: Call, finished: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(finished / "model", tmp_path / "elsewhere")
+    expected = call("predict", *pictures, "--json", "--model", finished)
+
+    assert expected.code == 0
+    assert call("predict", *pictures, "--json", "--model", finished / "model") == expected
+    assert call("predict", *pictures, "--json", "--model", copy) == expected
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
@@ -158,7 +364,7 @@ def test_no_model_is_one_line(call: Call, pictures: list[Path], tmp_path: Path, 
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
 
-    result = call("predict", tmp_path / name, *pictures)
+    result = call("predict", "--model", tmp_path / name, *pictures)
 
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(f"error: there is neither a run nor a model at {tmp_path / name}")
@@ -168,7 +374,7 @@ def test_no_model_is_one_line(call: Call, pictures: list[Path], tmp_path: Path, 
 def test_a_damaged_model_is_one_line(call: Call, run: Run, pictures: list[Path]) -> None:
     (run.path / "model" / "model.onnx").write_bytes(b"")
 
-    result = call("predict", run.path, *pictures)
+    result = call("predict", "--model", run.path, *pictures)
 
     assert (result.code, result.out) == (1, "")
     assert "model.onnx is not the file that model.json was written with" in result.err
@@ -180,26 +386,26 @@ def test_a_run_without_a_finished_epoch_is_one_line(
 ) -> None:
     shutil.rmtree(run.path / "model")
 
-    result = call("predict", run.path, *pictures)
+    result = call("predict", "--model", run.path, *pictures)
 
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(f"error: {run.path} has no model")
     assert result.err.count("\n") == 1
 
 
-def test_no_files_is_bad_usage(call: Call, finished: Path) -> None:
-    result = call("predict", finished)
+def test_no_files_is_bad_usage(call: Call, model: Path) -> None:
+    result = call("predict", "--model", model)
 
     assert result.code == 2
     assert "FILE" in result.err
 
 
-def test_prediction_imports_what_it_needs_and_no_more(finished: Path, pictures: list[Path]) -> None:
+def test_prediction_imports_what_it_needs_and_no_more(model: Path, pictures: list[Path]) -> None:
     heavy = ["torch", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "requests", "pooch"]
     script = f"""
 import sys
 from inkwise.cli.app import main
-sys.argv = ["inkwise", "predict", {str(finished)!r}, {str(pictures[0])!r}]
+sys.argv = ["inkwise", "predict", {str(pictures[0])!r}, "--model", {str(model)!r}]
 try:
     main()
 except SystemExit as stop:

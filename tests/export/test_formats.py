@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkwise import Model, Run, export_model, import_keras
+from inkwise.calibration import Calibration
 from inkwise.errors import ArgumentError, InkwiseError, LibraryError, ModelError, StorageError
 from inkwise.export.formats import SUFFIXES
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
@@ -22,7 +24,7 @@ SMALL = Network((9, 8), (Conv(3, 2), MaxPool(2), Flatten(), Dense(2, relu=False)
 QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def make(network: Network, **provenance: Any) -> Model:
+def make(network: Network, temperature: float = 1.0, **provenance: Any) -> Model:
     generator = np.random.default_rng(0)
     weights = {
         name: generator.normal(0, 0.3, shape).astype(np.float32)
@@ -30,20 +32,20 @@ def make(network: Network, **provenance: Any) -> Model:
         for name, shape in line.parameters.items()
     }
     names = tuple(f"Größe {number}" for number in range(network.classes))
-    return Model(network, weights, names, provenance)
+    return Model(network, weights, names, provenance, Calibration(temperature))
 
 
 def images_for(network: Network, count: int = 20) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (count, *network.image_size), np.uint8)
 
 
-@given(network=networks())
+@given(network=networks(), temperature=st.sampled_from([1.0, 0.6, 2.5]))
 @QUICK
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # of one class
 def test_keras_gives_the_same_answers_for_any_network(
-    keras: Any, tmp_path: Path, network: Network
+    keras: Any, tmp_path: Path, network: Network, temperature: float
 ) -> None:
-    model, images = make(network), images_for(network)
+    model, images = make(network, temperature), images_for(network)
     path = export_model(model, "keras", tmp_path / "model.keras")
 
     loaded = keras.models.load_model(path)
@@ -70,13 +72,13 @@ def test_a_model_comes_back_from_keras_as_it_went(
         np.testing.assert_array_equal(again.weights[name], array)
 
 
-@given(network=networks())
+@given(network=networks(), temperature=st.sampled_from([1.0, 0.6, 2.5]))
 @QUICK
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
 def test_torchscript_gives_the_same_answers_for_any_network(
-    tmp_path: Path, network: Network
+    tmp_path: Path, network: Network, temperature: float
 ) -> None:
-    model, images = make(network), images_for(network)
+    model, images = make(network, temperature), images_for(network)
     path = export_model(model, "torchscript", tmp_path / "model.pt")
 
     loaded = torch.jit.load(path)

@@ -11,10 +11,12 @@ import onnx
 import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import inkwise
 from inkwise import Dataset, Model, Run, Split, export_model
+from inkwise.calibration import Calibration
 from inkwise.cli.app import main
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
@@ -80,6 +82,8 @@ def test_real_digits_get_the_labels_of_the_float_model(small: Run, small_mnist: 
     np.testing.assert_allclose(probabilities, model.predict_proba(test.images), atol=0.15)
     assert content != model.onnx
     assert len(content) < 0.5 * len(model.onnx)
+    with pytest.raises(ModelError, match="does not hold the weights of the network"):
+        Model.from_onnx(content)
 
 
 def test_onnx_runtime_runs_it_in_the_fast_order(
@@ -108,7 +112,7 @@ def test_the_file_says_what_the_float_one_says_and_how_it_was_made(
     quantisation = json.loads(entries.pop("quantisation"))
     assert entries == metadata(model.onnx)
     assert (quantisation["weights"], quantisation["activations"]) == ("int8", "uint8")
-    assert {"conv1", "conv1_relu", "pool1", "probabilities"} <= set(quantisation["float32"])
+    assert {"conv1", "conv1_relu", "pool1", "probabilities", "score"} <= {*quantisation["float32"]}
     calibration = quantisation["calibration"]
     assert len(calibration.pop("sha256")) == 64
     assert calibration == {
@@ -143,16 +147,17 @@ def test_a_run_is_calibrated_on_its_training_images_alone(
     assert (labels == run.model.predict(optdigits.test.images)).mean() >= 0.98
 
 
-@given(network=networks())
+@given(network=networks(), temperature=st.sampled_from([1.0, 2.5]))
 @QUICK
-def test_any_network_keeps_its_contract(network: Network) -> None:
+def test_any_network_keeps_its_contract(network: Network, temperature: float) -> None:
     generator = np.random.default_rng(0)
     weights = {
         name: generator.normal(0, 0.3, shape).astype(np.float32)
         for line in network.summary()
         for name, shape in line.parameters.items()
     }
-    model = Model(network, weights, tuple(f"Größe {place}" for place in range(network.classes)))
+    names = tuple(f"Größe {place}" for place in range(network.classes))
+    model = Model(network, weights, names, calibration=Calibration(temperature))
     images = generator.integers(0, 256, (40, *network.image_size), np.uint8)
 
     content = int8_bytes(model, Split(images, np.zeros(40, np.int64)))

@@ -1,3 +1,4 @@
+import contextlib
 import io
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from inkwise.errors import ModelError
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.module import build
 from inkwise.networks.named import NETWORKS, case_study
-from inkwise.networks.onnx import to_onnx
+from inkwise.networks.onnx import read_metadata, read_weights, to_onnx
 from tests.networks import networks
 
 MIXED = Network(
@@ -29,6 +31,8 @@ MIXED = Network(
     ),
 )
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
 
 def draw_weights(network: Network, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     generator = np.random.default_rng(seed)
@@ -43,20 +47,31 @@ def draw_images(network: Network, count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (count, *network.image_size), np.uint8)
 
 
-def answers_of_torch(
+def logits_of_torch(
     network: Network, weights: dict[str, NDArray[np.float32]], images: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+) -> torch.Tensor:
     module = build(network).eval()
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     with torch.no_grad():
-        logits = module(torch.from_numpy(images).unsqueeze(1).float() / 255)
-    answers: NDArray[np.float32] = logits.softmax(1).numpy()
+        logits: torch.Tensor = module(torch.from_numpy(images).unsqueeze(1).float() / 255)
+    return logits
+
+
+def answers_of_torch(
+    network: Network, weights: dict[str, NDArray[np.float32]], images: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    answers: NDArray[np.float32] = logits_of_torch(network, weights, images).softmax(1).numpy()
     return answers
 
 
+def outputs_of(model: bytes, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    session = onnxruntime.InferenceSession(model)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"images": images}), strict=True))
+
+
 def answers_of(model: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    (probabilities,) = onnxruntime.InferenceSession(model).run(None, {"images": images})
-    return probabilities
+    return outputs_of(model, images)["probabilities"]
 
 
 @given(network=networks(), seed=st.integers(0, 2**32 - 1), count=st.integers(1, 5))
@@ -87,12 +102,40 @@ def test_a_network_answers_as_in_torch(network: Network) -> None:
     )
 
 
+@given(network=networks(), seed=st.integers(0, 2**32 - 1), temperature=st.floats(0.1, 10))
+@settings(max_examples=40)
+def test_any_network_tells_its_logits_their_score_and_cooler_or_warmer_probabilities(
+    network: Network, seed: int, temperature: float
+) -> None:
+    weights, images = draw_weights(network, seed), draw_images(network, 3)
+    logits = logits_of_torch(network, weights, images)
+    outputs = outputs_of(to_onnx(network, weights, {}, temperature), images)
+    assert list(outputs) == ["probabilities", "logits", "score"]
+    scores = logits.logsumexp(1).numpy()
+    np.testing.assert_allclose(outputs["logits"], logits.numpy(), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(outputs["score"], scores, rtol=1e-5, atol=1e-4)
+    cooled = (logits / temperature).softmax(1).numpy()
+    np.testing.assert_allclose(outputs["probabilities"], cooled, atol=1e-4 / temperature)
+
+
+def test_a_score_is_exact_where_the_exponentials_are_not() -> None:
+    network = Network((1, 2), (Flatten(), Dense(2, relu=False)))
+    images = np.array([[[255, 0]], [[0, 255]]], np.uint8)
+    for size in (1e4, -1e4):  # e**1e4 is no number of 32 bits
+        weights = {
+            "dense1.weight": np.array([[size, 0], [0, size]], np.float32),
+            "dense1.bias": np.full(2, size, np.float32),
+        }
+        score = outputs_of(to_onnx(network, weights, {}), images)["score"]
+        np.testing.assert_allclose(score, max(2 * size, size))
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_any_number_of_images_is_answered(count: int) -> None:
-    model = to_onnx(MIXED, draw_weights(MIXED), {})
-    answers = answers_of(model, draw_images(MIXED, count))
-    assert (answers.shape, answers.dtype.name) == ((count, 3), "float32")
-    np.testing.assert_allclose(answers.sum(1), 1, atol=1e-6)
+    outputs = outputs_of(to_onnx(MIXED, draw_weights(MIXED), {}), draw_images(MIXED, count))
+    assert [array.shape for array in outputs.values()] == [(count, 3), (count, 3), (count,)]
+    assert {array.dtype.name for array in outputs.values()} == {"float32"}
+    np.testing.assert_allclose(outputs["probabilities"].sum(1), 1, atol=1e-6)
 
 
 def test_the_file_is_valid_and_says_what_it_takes() -> None:
@@ -107,10 +150,13 @@ def test_the_file_is_valid_and_says_what_it_takes() -> None:
         "recipe": "{}",
     }
     session = onnxruntime.InferenceSession(model)
-    (images,), (probabilities,) = session.get_inputs(), session.get_outputs()
-    assert (images.name, images.type, images.shape) == ("images", "tensor(uint8)", ["N", 13, 11])
-    assert probabilities.name == "probabilities"
-    assert (probabilities.type, probabilities.shape) == ("tensor(float)", ["N", 3])
+    ends = [*session.get_inputs(), *session.get_outputs()]
+    assert [(end.name, end.type, end.shape) for end in ends] == [
+        ("images", "tensor(uint8)", ["N", 13, 11]),
+        ("probabilities", "tensor(float)", ["N", 3]),
+        ("logits", "tensor(float)", ["N", 3]),
+        ("score", "tensor(float)", ["N"]),
+    ]
 
 
 def test_prediction_does_only_what_it_must() -> None:
@@ -120,7 +166,11 @@ def test_prediction_does_only_what_it_must() -> None:
     # No dropout, and no transposition: the first dense layer's weights lie as the maps do.
     preparation = ["Cast", "Div", "Reshape"]
     maps = ["Conv", "Relu", "MaxPool", "Conv", "Relu", "MaxPool", "Conv", "Relu"]
-    assert kinds == [*preparation, *maps, "Flatten", "Gemm", "Relu", "Gemm", "Softmax"]
+    dense = ["Flatten", "Gemm", "Relu", "Gemm"]
+    assert kinds == [*preparation, *maps, *dense, "Softmax", "ReduceLogSumExp"]
+    graph = onnx.load(io.BytesIO(to_onnx(network, draw_weights(network), {}, 2.0))).graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds == [*preparation, *maps, *dense, "Div", "Softmax", "ReduceLogSumExp"]
 
 
 def test_weights_keep_their_names_and_values() -> None:
@@ -141,3 +191,59 @@ def test_the_same_network_gives_the_same_bytes() -> None:
     assert to_onnx(MIXED, weights, {"a": "b"}) == to_onnx(MIXED, dict(weights), {"a": "b"})
     weights["conv1.bias"] = weights["conv1.bias"] + 1
     assert to_onnx(MIXED, weights, {"a": "b"}) != to_onnx(MIXED, draw_weights(MIXED), {"a": "b"})
+
+
+# --- the way back ---
+
+
+@given(network=networks(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=40)
+def test_any_weights_are_read_back_to_the_bit(network: Network, seed: int) -> None:
+    weights = draw_weights(network, seed)
+    found = read_weights(to_onnx(network, weights, {}, 0.5), network)
+    assert found.keys() == weights.keys()
+    for name, array in weights.items():
+        assert (found[name].shape, found[name].dtype.name) == (array.shape, "float32")
+        assert found[name].tobytes() == array.tobytes()
+
+
+@given(metadata=st.dictionaries(TEXT, TEXT, max_size=5))
+@settings(max_examples=40)
+def test_any_metadata_are_read_back(metadata: dict[str, str]) -> None:
+    small = Network((1, 2), (Flatten(), Dense(1, relu=False)))
+    assert read_metadata(to_onnx(small, draw_weights(small), metadata)) == metadata
+
+
+def test_what_the_onnx_package_has_written_again_is_read_as_well() -> None:
+    weights = draw_weights(MIXED)
+    again = onnx.load_from_string(to_onnx(MIXED, weights, {"a": "b"})).SerializeToString()
+    assert read_metadata(again) == {"a": "b"}
+    for name, array in read_weights(again, MIXED).items():
+        np.testing.assert_array_equal(array, weights[name])
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    content = to_onnx(MIXED, draw_weights(MIXED), {})
+    wider = Network((13, 11), (*MIXED.layers[:-1], Dense(4, relu=False)))
+    with pytest.raises(ModelError, match=r"does not hold the weights of the network: dense2\."):
+        read_weights(content, wider)
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_no_damage_is_more_than_an_error(data: st.DataObject) -> None:
+    content = bytearray(to_onnx(MIXED, draw_weights(MIXED), {"a": "b"}))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):
+            content[place] ^= data.draw(st.integers(1, 255))
+        else:
+            del content[place:]
+            break
+    with contextlib.suppress(ModelError):
+        found = read_weights(bytes(content), MIXED)
+        assert {name: array.shape for name, array in found.items()} == {
+            name: array.shape for name, array in draw_weights(MIXED).items()
+        }
+    with contextlib.suppress(ModelError):
+        read_metadata(bytes(content))

@@ -22,6 +22,7 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.fetch import ProgressBar
 from inkwise.data.splits import stratified_draw
 from inkwise.errors import ArgumentError, BenchError
+from inkwise.extras import require_training
 from inkwise.figures import to_bytes
 from inkwise.files import write_bytes, write_json
 from inkwise.provenance import describe_machine, library_versions
@@ -184,12 +185,15 @@ def run_bench(
         No contender is left to run.
     DataError, RunError, StorageError
         MNIST is not to be had, or the directory is in use or cannot be written.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
     """
     if unknown := [name for name in only if name not in CONTENDERS]:
         raise ArgumentError(f"unknown contender {unknown[0]!r}: use {', '.join(CONTENDERS)}")
     rounds = (1 if quick else ROUNDS) if rounds is None else rounds
     if not 1 <= rounds <= MOST_ROUNDS:
         raise ArgumentError(f"the rounds must be from 1 to {MOST_ROUNDS}, not {rounds}")
+    require_training("the bench")
     chosen = [c for c in CONTENDERS.values() if (c.name in only if only else c.quick or not quick)]
     contenders = [c for c in chosen if c.obstacle is None]
     notices = [c.obstacle for c in chosen if c.obstacle is not None]

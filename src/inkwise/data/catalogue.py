@@ -1,6 +1,7 @@
 """The catalogue: which data sets there are, and the way to each by its name."""
 
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Callable
 
@@ -105,12 +106,12 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
         "optdigits",
         "1,797 handwritten digits, 8×8 brought to 28×28; 1,438 to train on, 359 to test on",
         "bundled with scikit-learn",
-        at_hand=True,
+        at_hand=importlib.util.find_spec("sklearn") is not None,
     )
     auto = Availability(
         "auto",
         "mnist where it can be had, else optdigits",
         "mnist" if mnist.at_hand else "mnist by download, else optdigits",
-        at_hand=True,
+        at_hand=mnist.at_hand or optdigits.at_hand,
     )
     return [mnist, optdigits, auto]

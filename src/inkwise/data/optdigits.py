@@ -4,7 +4,8 @@ import numpy as np
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import stratified_draw
-from inkwise.ink import fit_and_centre
+from inkwise.extras import require_training
+from inkwise.ink import normalise_batch
 
 TEST_SHARE = 0.2
 _SPLIT_SEED = 0  # part of the data set's definition: everybody's test images are the same
@@ -26,12 +27,12 @@ def load_optdigits() -> Dataset:
     E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
     Repository, 1998. doi:10.24432/C50P49
     """
+    require_training("the data set optdigits")
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    grey = np.round(bunch.images * (255 / 16)).astype(np.uint8)
     digits = Split(
-        images=np.stack([fit_and_centre(image) for image in grey]),
+        images=np.stack([ink.image for ink in normalise_batch(bunch.images)]),
         labels=bunch.target.astype(np.int64),
     )
     train, test = stratified_draw(digits.labels, round(TEST_SHARE * len(digits)), _SPLIT_SEED)

@@ -11,6 +11,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.extras import require_training
+
 
 @dataclasses.dataclass(frozen=True)
 class OneVersusRest:
@@ -70,6 +72,7 @@ def confusion_matrix(
     ndarray of int64, shape (K, K)
         Rows are the actual class, columns the predicted one.
     """
+    require_training("an evaluation")
     from sklearn import metrics
 
     counts: NDArray[np.int64] = metrics.confusion_matrix(labels, predicted, labels=range(classes))

@@ -6,6 +6,7 @@ from pathlib import Path
 from inkwise.data.dataset import Split
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.extras import require_training
 from inkwise.files import write_bytes
 from inkwise.model import Model
 from inkwise.run import Run, file_name, find_model
@@ -52,7 +53,7 @@ def export_model(
     ArgumentError
         There is no such format, or the file's name ends like another format's.
     LibraryError
-        Keras is not installed.
+        A library that the format takes is not installed.
     ModelError, RunError
         There is no model, or it is damaged; for ``onnx-int8``, there is no run, or what it was
         trained on is not to be had.
@@ -69,6 +70,8 @@ def export_model(
         raise ArgumentError(
             f"{output} is named like another format than {file_format}: let it end in {suffix}"
         )
+    if file_format in ("onnx-int8", "torchscript"):
+        require_training(f"exporting as {file_format}")
     source = model
     if not isinstance(model, Model):
         model = find_model(model)

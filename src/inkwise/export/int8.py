@@ -15,7 +15,7 @@ from inkwise.data.dataset import Split
 from inkwise.data.splits import stratified_draw
 from inkwise.files import read_bytes, storage, write_bytes
 from inkwise.model import Model
-from inkwise.networks.onnx import INPUT, OUTPUT
+from inkwise.networks.onnx import INPUT, LOGITS
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -69,7 +69,7 @@ def int8_bytes(model: Model, train: Split) -> bytes:
     images = _draw(train)
     original = onnx.load_from_string(model.onnx)
     source = onnx.load_from_string(model.onnx)
-    float32 = [*_part_first_block(source.graph), OUTPUT]
+    float32 = [*_part_first_block(source.graph), *_behind_logits(source.graph)]
     # The quantiser else advises, on the root logger, to fuse what ONNX Runtime fuses anyway.
     onnx.helper.set_model_props(source, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder, storage(folder, "write to"):
@@ -139,8 +139,15 @@ def _part_first_block(graph: "GraphProto") -> list[str]:
     end = weighted[1] if nodes[weighted[0]].op_type == "Conv" else weighted[0]
     block = sorted(nodes[:end], key=lambda node: node.op_type == "Relu")
     ordered = [*block, *nodes[end:]]
-    for before, after in itertools.pairwise(ordered):
+    for before, after in itertools.pairwise(ordered[: end + 1]):
         after.input[0] = before.output[0]
     del graph.node[:]
     graph.node.extend(ordered)
     return [node.name for node in block]
+
+
+def _behind_logits(graph: "GraphProto") -> list[str]:
+    """Return the names of the nodes that make probabilities and a score of the logits."""
+    names = [node.name for node in graph.node]
+    last = [LOGITS in node.output for node in graph.node].index(True)
+    return names[last + 1 :]

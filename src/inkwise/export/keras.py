@@ -4,6 +4,9 @@ import logging
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inkwise.files import read_bytes, storage
 from inkwise.model import Model
 from inkwise.networks.keras import build_keras, require_keras, set_weights
@@ -30,7 +33,7 @@ def keras_bytes(model: Model, suffix: str) -> bytes:
     """
     require_keras("exporting to Keras")
     copy = build_keras(model.network)
-    set_weights(copy, model.weights)
+    set_weights(copy, _with_temperature(model))
     copy.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     # With an optimiser that has no variables yet, Keras warns when it loads the file.
     copy.optimizer.build(copy.trainable_variables)
@@ -44,3 +47,13 @@ def keras_bytes(model: Model, suffix: str) -> bytes:
             return read_bytes(path)
     finally:
         logger.setLevel(level)
+
+
+def _with_temperature(model: Model) -> dict[str, NDArray[np.float32]]:
+    """Return the weights, with the last layer's divided by the temperature."""
+    last = model.network.summary()[-1].parameters
+    temperature = np.float32(model.calibration.temperature)
+    return {
+        name: array / temperature if name in last else array
+        for name, array in model.weights.items()
+    }

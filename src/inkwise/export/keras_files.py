@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.export.hdf5 import MAGIC, Node
+from inkwise.extras import require_training
 from inkwise.files import read_bytes
 from inkwise.model import Model
 from inkwise.networks.keras import from_keras_layout
@@ -132,12 +133,15 @@ def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None
         are not as many as the outputs.
     StorageError
         The file cannot be read.
+    LibraryError
+        The libraries of the extra ``train`` are not installed, which the model's ONNX file takes.
 
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
     internal covariate shift", ICML 2015: what is folded.
     """
+    require_training("importing from Keras")
     path = Path(path)
     raw = read_bytes(path)
     with _explained(path):

@@ -14,16 +14,19 @@ class _Predictor(nn.Module):
     """Grey levels, uint8 (N, H, W), to probabilities, as `Model.predict_proba` has it."""
 
     class_names: list[str]
+    temperature: float
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.class_names = list(model.class_names)
+        self.temperature = model.calibration.temperature
         self.network = build(model.network)
         weights = {name: torch.tensor(array) for name, array in model.weights.items()}
         self.network.load_state_dict(weights)
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.softmax(self.network(images.unsqueeze(1).float() / 255), 1)
+        logits = self.network(images.unsqueeze(1).float() / 255)
+        return torch.softmax(logits / self.temperature, 1)
 
 
 def torchscript_bytes(model: Model) -> bytes:

@@ -1,5 +1,6 @@
-"""From a network's description to an ONNX file."""
+"""From a network's description to an ONNX file, and the weights back."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import inkwise
+from inkwise.errors import ModelError
+from inkwise.extras import require_training
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network, Shape
 
 if TYPE_CHECKING:
@@ -15,16 +18,20 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 17, 8
 """Of June 2022, so that ONNX Runtime from 1.12 on reads the file, and others do."""
 
-INPUT, OUTPUT = "images", "probabilities"
+INPUT = "images"
+PROBABILITIES, LOGITS, SCORE = OUTPUTS = "probabilities", "logits", "score"
 
 
 def to_onnx(
-    network: Network, weights: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+    metadata: Mapping[str, str],
+    temperature: float = 1.0,
 ) -> bytes:
     """Write a trained network as an ONNX model.
 
     Everything between grey levels and probabilities is in its graph: the division by 255, the
-    layers, the softmax. The same arguments give the same bytes.
+    layers, the temperature, the softmax. The same arguments give the same bytes.
 
     Parameters
     ----------
@@ -33,17 +40,26 @@ def to_onnx(
         By the names and of the shapes that ``network.summary()`` states.
     metadata : mapping of str to str
         Entries for the file's ``metadata_props``.
+    temperature : float
+        What the logits are divided by before the softmax.
 
     Returns
     -------
     bytes
         A serialised ModelProto: ``images``, uint8 (N, H, W), to ``probabilities``, float32
-        (N, classes). N is free.
+        (N, classes); ``logits``, float32 (N, classes), what the last layer gives; and ``score``,
+        float32 (N,), the logsumexp of an image's logits. N is free.
+
+    Raises
+    ------
+    LibraryError
+        The onnx package is not installed.
 
     References
     ----------
     Open Neural Network Exchange, operators of opset 17, https://onnx.ai/onnx/operators/.
     """
+    require_training("writing a model")
     import onnx
     from onnx import TensorProto, helper
 
@@ -81,14 +97,25 @@ def to_onnx(
         if isinstance(layer, Conv | Dense) and layer.relu:
             values = graph.add("Relu", values, f"{name}_relu")
         shape = line.output_shape
-    graph.add("Softmax", values, OUTPUT, axis=1)
+    graph.nodes[-1].output[0] = scaled = LOGITS
+    if temperature != 1:
+        divisor = {"temperature": np.array(temperature, np.float32)}
+        scaled = graph.add("Div", LOGITS, "scaled", divisor)
+    graph.add("Softmax", scaled, PROBABILITIES, axis=1)
+    graph.add("ReduceLogSumExp", LOGITS, SCORE, axes=[1], keepdims=0)
 
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "inkwise",
             [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", height, width])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", network.classes])],
+            [
+                helper.make_tensor_value_info(
+                    PROBABILITIES, TensorProto.FLOAT, ["N", network.classes]
+                ),
+                helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["N", network.classes]),
+                helper.make_tensor_value_info(SCORE, TensorProto.FLOAT, ["N"]),
+            ],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -99,6 +126,78 @@ def to_onnx(
     helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
+
+
+def read_weights(content: bytes, network: Network) -> dict[str, NDArray[np.float32]]:
+    """Read the weights back from an ONNX model that `to_onnx` wrote; without the onnx package.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    network : Network
+        What it was written from.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+        Those that `to_onnx` was given, to the bit.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, or holds other arrays.
+
+    References
+    ----------
+    ONNX's messages and the numbers of their fields,
+    https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+    """
+    tensors = [tensor for graph in _fields(content, 7) for tensor in _fields(graph, 5)]
+    raw = {_text(tensor, 8): b"".join(_fields(tensor, 9)) for tensor in tensors}
+    weights = {}
+    maps: Shape | None = None
+    shape: Shape = (*network.image_size, 1)
+    for line in network.summary():
+        if isinstance(line.layer, Flatten):
+            maps = shape
+        for name, dimensions in line.parameters.items():
+            if len(raw.get(name, b"")) != 4 * math.prod(dimensions):
+                raise ModelError(f"the file does not hold the weights of the network: {name}")
+            array = np.frombuffer(raw[name], "<f4").astype(np.float32).reshape(dimensions)
+            if maps is not None and array.ndim > 1:
+                array, maps = _channels_last(array, maps), None
+            weights[name] = array
+        shape = line.output_shape
+    return weights
+
+
+def read_metadata(content: bytes) -> dict[str, str]:
+    """Read the metadata of an ONNX model; raises `ModelError` where it is none."""
+    return {_text(entry, 1): _text(entry, 2) for entry in _fields(content, 14)}
+
+
+def _fields(message: bytes, number: int) -> list[bytes]:
+    """Return what a protobuf message holds under a number: messages, text or bytes."""
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.message import DecodeError
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    try:
+        # To a message without fields of its own, all are unknown, and kept.
+        fields = UnknownFieldSet(Empty.FromString(message))
+    except DecodeError as error:
+        raise ModelError("the file is no ONNX model") from error
+    of_bytes = 2  # the wire type
+    return [
+        field.data
+        for field in fields
+        if (field.field_number, field.wire_type) == (number, of_bytes)
+    ]
+
+
+def _text(message: bytes, number: int) -> str:
+    return b"".join(_fields(message, number)).decode(errors="replace")
 
 
 class _Graph:
@@ -132,3 +231,10 @@ def _channels_first(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.floa
     Done once here, it saves a transposition of every image's maps in prediction.
     """
     return weight.reshape(-1, *maps).transpose(0, 3, 1, 2).reshape(weight.shape)
+
+
+def _channels_last(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.float32]:
+    """Undo `_channels_first`."""
+    height, width, channels = maps
+    first = weight.reshape(-1, channels, height, width)
+    return np.ascontiguousarray(first.transpose(0, 2, 3, 1)).reshape(weight.shape)

@@ -1,0 +1,278 @@
+"""How right models are on digits that are not MNIST's own, and whether they know when they are not.
+
+Prints a Markdown table: a row a figure, a column a model. A NAME that is given several times, with
+models of one recipe from several seeds, is one column: mean ± standard deviation.
+
+Digits go to the network as they are, and, in rows of their own, through ink, as `inkwise predict`
+takes them. A picture that ink finds nothing in counts as a mistake.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from record import write_record
+from sklearn.datasets import load_digits
+
+import inkwise
+from inkwise.data.dataset import Split
+from inkwise.data.optdigits import load_optdigits
+from inkwise.errors import NoInkError
+from inkwise.evaluation.calibration import (
+    auroc,
+    energy_score,
+    expected_calibration_error,
+    selective_accuracy,
+    softmax,
+)
+from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move, move_within
+from inkwise.evaluation.nondigits import draw_non_digits
+from inkwise.figures import WRONG, styled, to_bytes
+from inkwise.files import write_bytes
+from inkwise.ink import normalise
+from inkwise.model import Model
+from inkwise.run import find_model
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+VALIDATION = 10_000
+NON_DIGITS = 1_000
+"""How many of each kind."""
+SHARES = (0.9, 0.95, 0.99)
+SHOWN = 10
+"""How many mistakes of each case the picture shows."""
+THROUGH_INK = " through ink"
+MNIST, OPTDIGITS = "MNIST", f"optdigits{THROUGH_INK}"
+NO_DIGIT = -1
+"""The label of a picture that ink finds nothing in: no answer is right."""
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "models",
+        nargs="+",
+        type=name_and_path,
+        metavar="NAME=MODEL",
+        help="runs, or directories of models",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("validation", "test"),
+        default="test",
+        help="MNIST's last 10,000 training images, or its test images and optdigits (default)",
+    )
+    arguments = parser.parse_args()
+    models: dict[str, list[Model]] = {}
+    for name, path in arguments.models:
+        models.setdefault(name, []).append(find_model(path))
+
+    cases = draw_cases(arguments.split)
+    strange = draw_non_digits(cases[MNIST].images, NON_DIGITS)
+    figures: dict[str, list[dict[str, float]]] = {}
+    for name, seeds in models.items():
+        figures[name] = [measure(model, cases, strange) for model in seeds]
+    print(table(figures, arguments.split))
+
+    suffix = "" if arguments.split == "test" else f"-{arguments.split}"
+    chosen = list(models)[-1]
+    as_they_are = {
+        name: case
+        for name, case in cases.items()
+        if name == OPTDIGITS or not name.endswith(THROUGH_INK)
+    }
+    picture = mistake_sheet(chosen, models[chosen][0], as_they_are)
+    drawn = write_bytes(IMAGES / f"handwriting-mistakes{suffix}.png", to_bytes(picture, "png"))
+    recorded = write_record(
+        f"handwriting{suffix}",
+        {
+            "split": arguments.split,
+            "images": {name: len(case) for name, case in cases.items()},
+            "no_ink_found": {
+                name: int(np.sum(case.labels == NO_DIGIT))
+                for name, case in cases.items()
+                if name.endswith(THROUGH_INK)
+            },
+            "non_digits_of_each_kind": NON_DIGITS,
+            "models": {
+                name: {
+                    "recipes": [model.provenance.get("recipe") for model in models[name]],
+                    "calibrations": [model.calibration.to_dict() for model in models[name]],
+                    "figures": {row: [seed[row] for seed in seeds] for row in seeds[0]},
+                }
+                for name, seeds in figures.items()
+            },
+        },
+    )
+    print(f"\nwrote {recorded}\nwrote {drawn}")
+
+
+def name_and_path(argument: str) -> tuple[str, Path]:
+    """Split NAME=MODEL."""
+    name, equals, path = argument.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not of the form NAME=MODEL")
+    return name, Path(path)
+
+
+def draw_cases(split: str) -> dict[str, Split]:
+    """Return digits from everywhere by what was done to them, MNIST's own first."""
+    mnist = inkwise.load_dataset("mnist")
+    last = np.arange(len(mnist.train) - VALIDATION, len(mnist.train))
+    own = mnist.test if split == "test" else mnist.train.take(last)
+    images = {
+        MNIST: own.images,
+        "moved by 4 pixels both ways": move(own.images, 4),
+        "moved by up to 6 pixels": move_within(own.images, 6),
+        "inverted": 255 - own.images,
+        "half contrast": halve_contrast(own.images),
+        **{name: corrupt(own.images, name) for name in CORRUPTIONS},
+    }
+    cases = {name: Split(changed, own.labels) for name, changed in images.items()}
+    cases |= {f"{name}{THROUGH_INK}": through_ink(case) for name, case in cases.items()}
+    if split == "test":  # optdigits, too, chooses nothing
+        cases["optdigits resized"] = resized_optdigits()
+        cases[OPTDIGITS] = all_of(load_optdigits())
+    return cases
+
+
+def through_ink(digits: Split) -> Split:
+    """Return digits as `normalise` finds them."""
+    images, labels = np.zeros_like(digits.images), digits.labels.copy()
+    for place, picture in enumerate(digits.images):
+        try:
+            images[place] = normalise(picture).image
+        except NoInkError:
+            labels[place] = NO_DIGIT
+    return Split(images, labels)
+
+
+def resized_optdigits() -> Split:
+    """Return scikit-learn's digits as tutorials bring them to 28×28: by resizing."""
+    bunch = load_digits()
+    grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    larger = [Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR) for image in grey]
+    return Split(np.stack([np.asarray(image) for image in larger]), bunch.target.astype(np.int64))
+
+
+def all_of(dataset: inkwise.Dataset) -> Split:
+    """Return both parts of a data set that no model was trained on."""
+    parts = dataset.train, dataset.test
+    return Split(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def measure(
+    model: Model, cases: dict[str, Split], strange: dict[str, NDArray[np.uint8]]
+) -> dict[str, float]:
+    """Return every figure of a model, as shares from 0 to 1, by the row that it stands in."""
+    logits = {name: model.logits(case.images) for name, case in cases.items()}
+    accuracies = {
+        name: float(np.mean(logits[name].argmax(axis=1) == case.labels))
+        for name, case in cases.items()
+    }
+    corrupted = {way: [f"{name}{way}" for name in CORRUPTIONS] for way in ("", THROUGH_INK)}
+    figures = {
+        f"accuracy, {name}": share
+        for name, share in accuracies.items()
+        if name not in corrupted[""] + corrupted[THROUGH_INK]
+    }
+    for way, names in corrupted.items():
+        errors = {name: 1 - accuracies[name] for name in names}
+        figures |= {f"error, {name}": error for name, error in errors.items()}
+        figures[f"error, mean of the fifteen{way}"] = statistics.mean(errors.values())
+
+    scores = {name: energy_score(found) for name, found in logits.items()}
+    digits = [name for name in (MNIST, OPTDIGITS) if name in cases]
+    for name in digits:
+        labels, temperature = cases[name].labels, model.calibration.temperature
+        for title, degree in (("temperature 1", 1.0), ("calibrated", temperature)):
+            error = expected_calibration_error(labels, softmax(logits[name], degree))
+            figures[f"calibration error, {name}, {title}"] = error
+    for name in digits:
+        figures[f"refused, {name}"] = refused(model, logits[name])
+
+    strange_logits = {kind: model.logits(pictures) for kind, pictures in strange.items()}
+    turned_away = {kind: refused(model, found) for kind, found in strange_logits.items()}
+    areas = {
+        kind: auroc(scores[MNIST], energy_score(found)) for kind, found in strange_logits.items()
+    }
+    figures |= {f"refused, {kind}": share for kind, share in turned_away.items()}
+    figures["refused, mean of the six"] = statistics.mean(turned_away.values())
+    figures |= {f"AUROC, {kind}": area for kind, area in areas.items()}
+    figures["AUROC, mean of the six"] = statistics.mean(areas.values())
+
+    for name in digits:
+        right = logits[name].argmax(axis=1) == cases[name].labels
+        sure = softmax(logits[name], model.calibration.temperature).max(axis=1)
+        curve = selective_accuracy(right, sure)
+        figures |= {
+            f"accuracy, {name}, surest {share:.0%} answered": curve.at(share) for share in SHARES
+        }
+    return figures
+
+
+def refused(model: Model, logits: NDArray[np.float32]) -> float:
+    """Return the share of images that the model rather gives no answer about."""
+    calibration = model.calibration
+    probabilities = softmax(logits, calibration.temperature).max(axis=1)
+    strange = energy_score(logits) < calibration.lowest_score
+    return float(np.mean(strange | (probabilities < calibration.lowest_probability)))
+
+
+def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
+    """Return the figures as Markdown, all but the areas under curves in percent."""
+    lines = [f"| {split} | {' | '.join(figures)} |", "|---" + "|---:" * len(figures) + "|"]
+    rows = next(iter(figures.values()))[0]
+    for row in rows:
+        form = ".4f" if row.startswith("AUROC") else ".2%"
+        cells = []
+        for seeds in figures.values():
+            values = [seed[row] for seed in seeds]
+            mean = format(statistics.mean(values), form)
+            spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+            cells.append(mean + spread)
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@styled
+def mistake_sheet(name: str, model: Model, cases: dict[str, Split]) -> Figure:
+    """Draw the surest mistakes of every case: label, answer and how sure it was."""
+    tile, across, down = 28, 34, 42  # pixels of an image, and from one to the next
+    height, width = down * len(cases), across * SHOWN
+    wide, tall = 7.5, 7.5 * height / width  # inches; two more for the names, 0.6 for the title
+    figure = Figure(figsize=(wide + 2, tall + 0.6))
+    title = f"The surest mistakes of {name}: true → answer, and how sure"
+    figure.suptitle(title, x=0.01, y=1 - 0.15 / (tall + 0.6), ha="left", va="top")
+    axes = figure.add_axes(
+        (2 / (wide + 2), 0.1 / (tall + 0.6), wide / (wide + 2), tall / (tall + 0.6))
+    )
+    sheet = np.full((height, width), 255, np.uint8)
+    for row, (case, digits) in enumerate(cases.items()):
+        probabilities = model.predict_proba(digits.images)
+        answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        wrong = np.flatnonzero(answers != digits.labels)
+        top = (row + 1) * down - tile - 2
+        about = f"{case}\n{len(wrong) / len(digits):.2%} wrong"
+        axes.text(-4, top + tile / 2, about, ha="right", va="center", fontsize=8)
+        for column, index in enumerate(wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]):
+            left = column * across + 1
+            sheet[top - 1 : top + tile + 1, left - 1 : left + tile + 1] = 160  # a frame
+            sheet[top : top + tile, left : left + tile] = digits.images[index]
+            true, answer = (model.class_names[k] for k in (digits.labels[index], answers[index]))
+            caption = f"{true} → {answer}  {sure[index]:.0%}"
+            axes.text(left + tile / 2, top - 3, caption, ha="center", color=WRONG, fontsize=7)
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.axis("off")
+    return figure
+
+
+if __name__ == "__main__":
+    main()

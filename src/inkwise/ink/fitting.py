@@ -1,0 +1,91 @@
+"""Fitting: from ink on a black ground to MNIST's geometry."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inkwise.errors import NoInkError
+
+CANVAS = 28
+"""Side of the array that the networks expect, in pixels."""
+
+BOX = 20
+"""Side of the square that the ink is scaled to fit, in pixels."""
+
+
+def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bring light ink on a black ground to MNIST's geometry.
+
+    The ink is cropped, scaled to fit a 20×20 box with its aspect ratio kept and antialiased, and
+    pasted on a 28×28 canvas so that its centre of mass falls on pixel (14, 14), to half a pixel and
+    as far as the canvas holds all of it. A digit of MNIST comes out as it went in.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (H, W)
+        Grey levels; 0 is no ink, 255 is full ink.
+
+    Returns
+    -------
+    ndarray of uint8, shape (28, 28)
+
+    Raises
+    ------
+    NoInkError
+        The picture holds no ink at all, or ink too faint to survive scaling.
+
+    References
+    ----------
+    Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", section on
+    the original images: "size normalized to fit in a 20x20 pixel box while preserving their aspect
+    ratio [...] centered in a 28x28 image by computing the center of mass of the pixels".
+    """
+    if not picture.any():
+        raise NoInkError("the picture is blank: there is no ink to fit and centre")
+    top, left, bottom, right = bounds(picture)
+    ink = picture[top:bottom, left:right]
+    scale = BOX / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    # Where it shrinks, Pillow widens the kernel by as much: that is the antialiasing.
+    scaled = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(scaled)
+    if not pixels.any():
+        raise NoInkError("the picture's ink is too faint to survive scaling: raise its contrast")
+
+    middle = CANVAS / 2  # pixel 14, not 13.5: so are all of MNIST's digits, to half a pixel
+    centre_row, centre_column = centre_of_mass(pixels)
+    top = min(max(0, round(middle - centre_row)), CANVAS - height)
+    left = min(max(0, round(middle - centre_column)), CANVAS - width)
+    canvas = np.zeros((CANVAS, CANVAS), dtype=np.uint8)
+    canvas[top : top + height, left : left + width] = pixels
+    return canvas
+
+
+def is_fitted(picture: NDArray[np.uint8]) -> bool:
+    """Tell whether light ink on a black ground lies as `fit_and_centre` would lay it.
+
+    It may miss two of the box' 20 pixels, which antialiasing can leave empty, and its centre may
+    be off by a pixel: rounding has moved some of MNIST's own digits as far.
+    """
+    if picture.shape != (CANVAS, CANVAS) or not picture.any():
+        return False
+    top, left, bottom, right = bounds(picture)
+    if not BOX - 2 <= max(bottom - top, right - left) <= BOX:
+        return False
+    return all(abs(centre - CANVAS / 2) <= 1 for centre in centre_of_mass(picture))
+
+
+def bounds(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return top, left, bottom and right of what is not 0, the last two just beyond it."""
+    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def centre_of_mass(picture: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the row and the column of the ink's centre of mass, in pixels."""
+    rows, columns = (picture.sum(axis=axis, dtype=np.int64) for axis in (1, 0))
+    mass = int(rows.sum())
+    return (
+        float(rows @ np.arange(len(rows)) / mass),
+        float(columns @ np.arange(len(columns)) / mass),
+    )

@@ -1,0 +1,279 @@
+"""Pictures in files, bytes, images and arrays of every kind."""
+
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError, StorageError
+from inkwise.ink import normalise
+from tests.ink.pictures import encode
+
+Levels = NDArray[np.uint8]
+Save = Callable[..., Path]
+
+
+def draw_seven() -> Levels:
+    seven = np.zeros((60, 50), np.uint8)
+    seven[10:16, 10:40] = seven[16:50, 32:38] = 255
+    return seven
+
+
+SEVEN = draw_seven()
+EXPECTED = normalise(SEVEN).image
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    def to_file(picture: NDArray[np.generic] | Image.Image, name: str = "seven.png") -> Path:
+        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+        image.save(tmp_path / name)
+        return tmp_path / name
+
+    return to_file
+
+
+def test_a_path_a_file_s_bytes_an_image_and_an_array_are_the_same(save: Save) -> None:
+    path = save(SEVEN)
+    for picture in (path, str(path), path.read_bytes(), Image.open(path), Image.fromarray(SEVEN)):
+        np.testing.assert_array_equal(normalise(picture).image, EXPECTED)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp", "a.tiff", "a.gif", "a.webp", "a.ppm"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_any_usual_format_is_read(name: str, mode: str, save: Save) -> None:
+    ink = normalise(save(Image.fromarray(255 - SEVEN).convert(mode), name))
+    assert ink.polarity == "dark ink"
+    assert np.corrcoef(ink.image.ravel(), EXPECTED.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "I", "F", "I;16", "LA", "RGBA"])
+def test_any_mode_of_pillow_s_is_read(mode: str) -> None:
+    image = Image.fromarray(SEVEN)
+    if mode in ("I", "I;16"):
+        image = Image.fromarray(SEVEN.astype(np.uint16) * 257)
+    image = image.convert(mode)
+    assert image.mode == mode
+    likeness = np.corrcoef(normalise(image).image.ravel(), EXPECTED.ravel())[0, 1]
+    assert likeness > 0.99
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        SEVEN > 0,
+        (SEVEN > 0).astype(np.uint8),
+        SEVEN.astype(np.int64),
+        SEVEN.astype(np.uint16) * 257,
+        (SEVEN // 16 + 1).astype(np.float64),
+        SEVEN / np.float16(255),
+        SEVEN * 1e300,
+        SEVEN * 1e-300,
+        SEVEN / 127.5 - 1,
+        np.asfortranarray(SEVEN),
+        np.repeat(SEVEN[..., None], 3, axis=2) / 255,
+    ],
+    ids=lambda numbers: f"{numbers.dtype}-{numbers.max():.3g}",
+)
+def test_any_range_of_numbers_is_read(numbers: NDArray[np.generic]) -> None:
+    np.testing.assert_array_equal(normalise(numbers).image, EXPECTED)
+
+
+@pytest.mark.parametrize("under", [0, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_what_is_transparent_is_white_below_black_ink(mode: str, under: int, save: Save) -> None:
+    # A drawing canvas: black ink, and nothing behind it, of whatever colour that may be.
+    levels = np.where(SEVEN > 0, 0, under).astype(np.uint8)
+    image = Image.fromarray(np.dstack([levels, levels, levels, SEVEN]), "RGBA")
+    if mode == "P":
+        image = image.quantize(4, method=Image.Quantize.FASTOCTREE)
+    elif mode == "LA":
+        image = Image.merge("LA", [Image.fromarray(levels), Image.fromarray(SEVEN)])
+    ink = normalise(save(image))
+    assert ink.polarity == "dark ink"
+    np.testing.assert_array_equal(ink.image, EXPECTED)
+
+
+def test_what_is_transparent_is_black_below_white_ink() -> None:
+    white = np.full((*SEVEN.shape, 3), 255, np.uint8)
+    ink = normalise(np.dstack([white, SEVEN]))
+    assert ink.polarity == "light ink"
+    np.testing.assert_array_equal(ink.image, EXPECTED)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("side", [50, 2000])
+def test_a_photo_is_turned_as_the_camera_was_held(orientation: int, side: int) -> None:
+    upright = np.kron(255 - SEVEN, np.ones((side // 50, side // 50), np.uint8))
+    lying = {
+        1: upright,
+        2: np.fliplr(upright),
+        3: np.rot90(upright, 2),
+        4: np.flipud(upright),
+        5: upright.T,
+        6: np.rot90(upright),
+        7: np.rot90(upright.T, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    ink = normalise(encode(np.ascontiguousarray(lying), quality=95, exif=exif))
+    assert np.corrcoef(ink.image.ravel(), EXPECTED.ravel())[0, 1] > 0.97
+    np.testing.assert_allclose(ink.box, np.multiply((10, 10, 50, 40), side // 50), atol=side / 50)
+
+
+def refusal(picture: Path | bytes | str) -> InkwiseError:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InkwiseError) as caught:
+            normalise(picture)
+    assert "\n" not in str(caught.value)
+    if not isinstance(picture, bytes):
+        assert str(picture) in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["seven.png", "seven.jpg", "seven.gif", "seven.tiff", "seven.bmp"])
+def test_a_damaged_picture_is_one_line(name: str, save: Save) -> None:
+    path = save(255 - SEVEN, name)
+    content = path.read_bytes()
+    for length in (0, 1, 10, 40, len(content) // 2):
+        path.write_bytes(content[:length])
+        for picture in (path, content[:length]):
+            error = refusal(picture)
+            assert isinstance(error, DataError)
+            assert not isinstance(error, NoInkError)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"hello", b"\x89PNG\r\n\x1a\n", b"<svg/>", b"\x00" * 1000, b"%!PS-Adobe-3.0 EPSF-3.0"],
+)
+def test_a_file_that_is_no_picture_is_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert isinstance(refusal(tmp_path / "file"), DataError)
+    assert isinstance(refusal(content), DataError)
+
+
+def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / ("x" * 300), tmp_path / "a" / "b"):
+        assert isinstance(refusal(path), StorageError)
+
+
+def test_a_blank_picture_is_refused_by_name(save: Save) -> None:
+    path = save(np.full((40, 40), 235, np.uint8))
+    assert isinstance(refusal(path), NoInkError)
+
+
+def _png_of(width: int, height: int) -> bytes:
+    """Return a PNG that says it is so large, and holds nothing."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+@pytest.mark.parametrize("side", [10_000, 15_000, 2_000_000_000])
+def test_a_picture_made_to_fill_the_memory_is_one_line(side: int) -> None:
+    error = refusal(_png_of(side, side))  # Pillow would only warn of the first
+    assert "more than 89,478,485 pixels" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (np.zeros(28), "shape"),
+        (np.zeros((1, 28, 28)), "shape"),
+        (np.zeros((28, 28, 2)), "shape"),
+        (np.zeros((2, 28, 28, 3)), "shape"),
+        (np.array(7), "shape"),
+        (np.full((28, 28), "7"), "numbers"),
+        (np.full((28, 28), 7, object), "numbers"),
+        (np.zeros((28, 28), complex), "numbers"),
+        ([[0, 1], [1, 0]], "not list"),
+        (None, "not NoneType"),
+        (7, "not int"),
+    ],
+)
+def test_what_is_no_picture_at_all_is_one_line(picture: object, says: str) -> None:
+    with pytest.raises(ArgumentError, match=says) as caught:
+        normalise(picture)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((0, 0)),
+        np.zeros((0, 28, 3), np.uint8),
+        np.zeros((28, 0)),
+        np.full((28, 28), np.nan),
+        np.where(np.eye(28), np.inf, 0.0),
+        np.where(np.eye(28), -np.inf, 0.0),
+        np.where(np.eye(28), np.nan, 0.0),
+    ],
+)
+def test_no_pixels_and_numbers_that_are_none_are_one_line(picture: NDArray[np.generic]) -> None:
+    with pytest.raises(DataError, match=r"the picture (has no pixels|holds numbers)"):
+        normalise(picture)
+    with pytest.raises(DataError, match="no pixels"):
+        normalise(Image.new("L", (0, 5)))
+
+
+def test_many_threads_read_at_once(save: Save) -> None:
+    path = save(255 - SEVEN, "a.jpg")
+    expected = normalise(path).image
+    filters = list(warnings.filters)
+    seen: list[bool] = []
+
+    def work() -> None:
+        seen.extend(np.array_equal(normalise(path).image, expected) for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 160
+    assert list(warnings.filters) == filters
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' account")
+def test_a_huge_picture_takes_bounded_memory(tmp_path: Path) -> None:
+    levels = np.full((5000, 6000), 230, np.uint8)
+    levels[1000:4000, 3000:3200] = 40
+    image = Image.fromarray(levels)
+    Image.merge("RGBA", [image, image, image, image.point(lambda _: 255)]).save(
+        tmp_path / "a.png", compress_level=1
+    )
+    script = f"""
+from inkwise.ink import normalise
+ink = normalise({str(tmp_path / "a.png")!r})
+status = open("/proc/self/status").read()
+print(*ink.box, status.split("VmHWM:")[1].split()[0])
+"""
+    out = subprocess.check_output([sys.executable, "-c", script], text=True, timeout=120)
+    *box, kilobytes = map(int, out.split())
+    np.testing.assert_allclose(box, (1000, 3000, 4000, 3200), atol=16)
+    assert kilobytes < 250_000  # of which Pillow's pixels are 120,000
+
+
+def test_a_digit_in_mnist_s_geometry_needs_no_opencv() -> None:
+    script = """
+import sys, numpy
+from inkwise.ink import fit_and_centre, normalise
+bar = fit_and_centre(numpy.full((20, 5), 255, numpy.uint8))
+assert (normalise(bar).image == bar).all()
+assert "cv2" not in sys.modules
+"""
+    subprocess.check_call([sys.executable, "-c", script], timeout=120)

@@ -1,0 +1,79 @@
+"""The model that comes with the package."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import inkwise
+from inkwise.errors import ModelError
+from inkwise.model import Model
+from tests.strokes import draw, strokes
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the package would hold its model: here there is one for strokes."""
+    monkeypatch.setattr("inkwise.pretrained.FOLDER", tmp_path)
+    path = tmp_path / "pretrained.onnx"
+    path.write_bytes(strokes().onnx)
+    return path
+
+
+def test_it_is_loaded_and_answers_as_the_model_that_was_exported(shipped: Path) -> None:
+    model = inkwise.load_pretrained()
+    assert model.class_names == strokes().class_names
+    assert model.calibration == strokes().calibration
+    for kind in ("upright", "plus", "cross", "blank"):
+        (answer,), (expected,) = (each.classify([draw(kind)]) for each in (model, strokes()))
+        assert (answer.verdict, answer.top) == (expected.verdict, expected.top)
+
+
+def test_what_export_writes_can_be_shipped(shipped: Path, tmp_path: Path) -> None:
+    folder = strokes().save(tmp_path / "model")
+    inkwise.export_model(folder, "onnx", shipped)
+    model = inkwise.load_pretrained()
+    assert {name: array.tolist() for name, array in model.weights.items()} == {
+        name: array.tolist() for name, array in strokes().weights.items()
+    }
+    # It is as whole as any other: it can be saved, and what was saved loaded.
+    assert Model.load(model.save(tmp_path / "again")).onnx == shipped.read_bytes()
+
+
+def test_a_package_without_one_says_so_in_a_line(shipped: Path) -> None:
+    shipped.unlink()
+    with pytest.raises(ModelError, match="was built without a trained model: train one") as caught:
+        inkwise.load_pretrained()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", strokes().onnx[:-100]])
+def test_a_damaged_one_is_a_line(shipped: Path, content: bytes) -> None:
+    shipped.write_bytes(content)
+    with pytest.raises(ModelError, match="the model that comes with inkwise is damaged") as caught:
+        inkwise.load_pretrained()
+    assert "\n" not in str(caught.value)
+
+
+def test_it_is_found_in_a_zip_file_and_nothing_of_training_is_imported(tmp_path: Path) -> None:
+    package = Path(inkwise.__file__).parent
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        for path in package.rglob("*.py"):
+            archive.write(path, Path("inkwise") / path.relative_to(package))
+        archive.writestr("inkwise/pretrained.onnx", strokes().onnx)
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+for name in ("torch", "onnx", "sklearn", "scipy", "matplotlib"):
+    sys.modules[name] = None  # as if it were not installed
+import numpy as np
+import inkwise
+assert inkwise.__file__.startswith(sys.argv[1])
+picture = np.full((90, 90), 230, np.uint8)
+picture[10:80, 40:50] = 20
+print(inkwise.load_pretrained().classify([picture])[0].label)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "site.zip")]
+    assert subprocess.check_output(command, text=True, timeout=120) == "upright\n"
