@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from inkwise import get_recipe, load_dataset
 from inkwise.data.splits import split_dataset
 from inkwise.networks.module import build
-from inkwise.training.loop import fit
+from inkwise.training.loop import Training
 
 PARTS = {
     "convolutions, forward": ("aten::mkldnn_convolution",),
@@ -43,8 +43,8 @@ def main() -> None:
 
     def train() -> float:
         torch.manual_seed(recipe.seed)
-        epochs = fit(build(network), splits.train, splits.validation, recipe)
-        return sum(epoch.seconds for epoch in epochs)
+        training = Training(build(network), splits.train, splits.validation, recipe)
+        return sum(epoch.seconds for epoch in training.epochs())
 
     with FlopCounterMode(display=False) as counter:
         train()

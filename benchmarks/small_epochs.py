@@ -8,7 +8,7 @@ from record import write_record
 from inkwise import get_recipe, load_dataset
 from inkwise.data.splits import split_dataset
 from inkwise.networks.module import build
-from inkwise.training.loop import fit
+from inkwise.training.loop import Training
 
 EPOCHS = (20, 30, 40, 60)
 SEEDS = range(8)
@@ -25,7 +25,7 @@ def main() -> None:
             splits = split_dataset(dataset, recipe.holdout, seed)
             torch.manual_seed(seed)
             module = build(recipe.describe_network(dataset.image_size, len(dataset.class_names)))
-            *_, last = fit(module, splits.train, splits.validation, recipe)
+            *_, last = Training(module, splits.train, splits.validation, recipe).epochs()
             accuracies[epochs].append(last.validation_accuracy)
         print(f"{epochs} epochs: validation accuracy {statistics.mean(accuracies[epochs]):.2%}")
     path = write_record(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkwise.augment import Augmentation
+from inkwise.augment.augmentation import Augmentation
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.named import case_study
@@ -94,7 +94,15 @@ def test_the_way_through_json_changes_nothing(recipe: Recipe) -> None:
 def test_a_recipe_on_paper_is_readable() -> None:
     document = get_recipe("case-study", augment=True, optimiser="sgd").to_dict()
     assert document["optimiser"] == {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9}
-    assert document["augmentation"] == {"shift": 2.0, "rotation": 10.0, "zoom": 0.1}
+    assert document["augmentation"] == {
+        "shift": 2.0,
+        "rotation": 10.0,
+        "zoom": 0.1,
+        "shear": 0.0,
+        "stretch": 0.0,
+        "elastic": 0.0,
+        "effects": {},
+    }
     assert document["holdout"] == {"method": "last", "share": 0.2}
 
 
@@ -135,7 +143,7 @@ def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
 @pytest.mark.parametrize(
     ("recipe", "changes", "told"),
     [
-        ("case-studie", {}, "unknown recipe 'case-studie': use case-study, swift"),
+        ("case-studie", {}, "unknown recipe 'case-studie': use case-study, swift, precise"),
         ("", {}, "unknown recipe '': use case-study"),
         ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd, muon"),
         ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
@@ -243,7 +251,14 @@ def changed(**values: Any) -> dict[str, Any]:
         changed(schedule={"start": 2.0}),
         changed(schedule="one-cycle"),
         changed(augmentation="usual"),
-        changed(augmentation={"shear": 1.0}),
+        changed(augmentation={"skew": 1.0}),
+        changed(augmentation={"effects": ["fog"]}),
+        changed(augmentation={"effects": {"rain": 0.1}}),
+        changed(augmentation={"effects": {"fog": "much"}}),
+        changed(batch_norm=1),
+        changed(averaging=1.0),
+        changed(outliers=-0.1),
+        changed(calibrate="yes"),
         changed(augmentation={"shift": NAN}),
         changed(holdout=0.2),
         changed(holdout={"method": "first"}),

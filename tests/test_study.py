@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import inkwise
-from inkwise import Dataset, Run, Split, evaluate, train, write_report
+from inkwise import Dataset, Model, Run, Split, evaluate, get_recipe, resume, train, write_report
+from inkwise.calibration import Calibration
+from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
+from inkwise.evaluation.calibration import expected_calibration_error
 from inkwise.recipes import SMALL_FACTOR
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch
@@ -314,6 +318,120 @@ def test_interrupt_between_two_writes_leaves_files_that_belong_together(
     validation = evaluate(run, "validation", dataset=animals)
     assert validation.accuracy.value == pytest.approx(run.history[-1].validation_accuracy)
     assert not list(run.path.rglob("*.tmp"))
+
+
+EVERYTHING = get_recipe(
+    "swift",
+    epochs=5,
+    batch_size=32,
+    dropout=0.1,
+    augment=True,
+    batch_norm=True,
+    averaging=0.9,
+    outliers=0.2,
+    hardest=0.5,
+    freeze_after=0.5,
+)
+
+
+def interrupted(dataset: Dataset, output: Path, epoch: int) -> Run:
+    """Train until the middle of an epoch."""
+
+    def press_ctrl_c(batch: Batch) -> None:
+        if batch.epoch == epoch and batch.seen > 64:
+            raise KeyboardInterrupt
+
+    return train(EVERYTHING, dataset, output=output, on_batch=press_ctrl_c)
+
+
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_a_resumed_training_is_the_one_that_was_never_interrupted(
+    epoch: int, animals: Dataset, tmp_path: Path
+) -> None:
+    whole = train(EVERYTHING, animals, output=tmp_path / "whole")
+    stopped = interrupted(animals, tmp_path / "stopped", epoch)
+    assert stopped.status == "interrupted"
+    assert len(stopped.history) == epoch - 1
+
+    seen: list[int] = []
+    resumed = resume(stopped.path, dataset=animals, on_epoch=lambda each: seen.append(each.epoch))
+
+    assert resumed.status == "complete"
+    assert seen == [*range(epoch, 6)]
+    assert without_seconds(resumed.history) == without_seconds(whole.history)
+    for name, array in whole.model.weights.items():
+        np.testing.assert_array_equal(resumed.model.weights[name], array)
+    assert resumed.metrics == whole.metrics
+    assert resumed.report_path.is_file()
+    assert not (resumed.path / "checkpoint.safetensors").exists()
+
+
+def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -> None:
+    def die(epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise RuntimeError("a power cut")
+
+    with pytest.raises(RuntimeError, match="a power cut"):
+        train(EVERYTHING, animals, output=tmp_path / "run", on_epoch=die)
+    run = Run(tmp_path / "run")
+    assert run.status == "unfinished"
+    # As if the cut had come between the history and the checkpoint of the second epoch.
+    run.save_history([*run.history, dataclasses.replace(run.history[-1], epoch=3)])
+
+    assert [epoch.epoch for epoch in resume(run, dataset=animals).history] == [1, 2, 3, 4, 5]
+
+
+def test_what_cannot_be_resumed_is_refused(
+    run: Run, animals: Dataset, optdigits: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="is complete: there is nothing left to train"):
+        resume(run)
+    stopped = interrupted(animals, tmp_path / "stopped", 2)
+    with pytest.raises(RunError, match=r"data set of your own, animals: .* inkwise.resume"):
+        resume(stopped)
+    with pytest.raises(RunError, match="is not the data that"):
+        resume(stopped, dataset=optdigits)
+    checkpoint = stopped.path / "checkpoint.safetensors"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[:-1])
+    with pytest.raises(RunError, match="is damaged: train again"):
+        resume(stopped, dataset=animals)
+    state = safetensors.numpy.load(content)
+    del state["losses"]
+    checkpoint.write_bytes(safetensors.numpy.save(state))
+    with pytest.raises(TrainingError, match="the checkpoint does not fit the recipe"):
+        resume(stopped, dataset=animals)
+    checkpoint.unlink()
+    with pytest.raises(RunError, match="no checkpoint to go on from"):
+        resume(stopped, dataset=animals)
+
+
+def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_path: Path) -> None:
+    def part(run: Run) -> tuple[Split, Model]:
+        splits = split_dataset(optdigits, run.recipe.holdout, run.recipe.seed)
+        return splits.validation, run.model
+
+    changes: dict[str, Any] = {"epochs": 3, "label_smoothing": 0.3}
+    plain = train(dataset=optdigits, output=tmp_path / "plain", **changes)
+    run = train(dataset=optdigits, output=tmp_path / "run", calibrate=True, **changes)
+    images, model = part(run)
+    assert plain.model.calibration == Calibration()
+    np.testing.assert_array_equal(
+        model.logits(images.images), plain.model.logits(images.images)
+    )  # it changes no weight
+    # Smoothed labels make a network too modest.
+    assert model.calibration.temperature < 0.9
+    errors = [
+        expected_calibration_error(images.labels, each.predict_proba(images.images))
+        for each in (plain.model, model)
+    ]
+    assert errors[1] < 0.5 * errors[0]
+    refused = [answer.verdict != "digit" for answer in model.classify(images.images)]
+    assert 0 < np.mean(refused) <= 0.02  # through ink, which may change a pixel
+    page = run.report_path.read_text(encoding="utf-8")
+    assert f"temperature {model.calibration.temperature:.3f}" in page
+    assert "chose the calibration alone" in page
+    assert "temperature" not in plain.report_path.read_text(encoding="utf-8")
 
 
 def test_diverged_training_is_an_error_and_the_run_stays_unfinished(

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # Names are looked up when they are used, so that importing inkwise imports nothing heavy.
 _HOMES = {
+    "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.evaluation",
     "InkwiseError": "inkwise.errors",
@@ -26,12 +27,14 @@ _HOMES = {
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
     "load_dataset": "inkwise.data.catalogue",
-    "read_picture": "inkwise.ink",
+    "load_pretrained": "inkwise.pretrained",
+    "resume": "inkwise.study",
     "train": "inkwise.study",
     "write_report": "inkwise.report.page",
 }
 
 __all__ = [
+    "Answer",
     "Dataset",
     "Evaluation",
     "InkwiseError",
@@ -45,7 +48,8 @@ __all__ = [
     "get_recipe",
     "import_keras",
     "load_dataset",
-    "read_picture",
+    "load_pretrained",
+    "resume",
     "train",
     "write_report",
 ]
@@ -57,12 +61,12 @@ if TYPE_CHECKING:
     from inkwise.evaluation.evaluation import Evaluation
     from inkwise.export.formats import export_model
     from inkwise.export.keras_files import import_keras
-    from inkwise.ink import read_picture
-    from inkwise.model import Model
+    from inkwise.model import Answer, Model
+    from inkwise.pretrained import load_pretrained
     from inkwise.recipes import Recipe, get_recipe
     from inkwise.report.page import write_report
     from inkwise.run import Run
-    from inkwise.study import evaluate, train
+    from inkwise.study import evaluate, resume, train
 
 
 def __getattr__(name: str) -> Any:

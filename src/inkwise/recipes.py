@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from inkwise.augment import Augmentation
+from inkwise.augment.augmentation import Augmentation
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.layers import Network
@@ -160,6 +160,15 @@ class Recipe:
         The loss is the categorical cross-entropy.
     schedule : OneCycle or None
         Of the learning rates; None keeps them.
+    batch_norm : bool
+        Normalise what a convolution returns over the batch; the trained model has it folded into
+        the convolution's weights.
+    averaging : float
+        Decay of the running average of the weights, which is then validated and kept in place of
+        the last weights, in [0, 1); 0 is none.
+    outliers : float
+        How many pictures of no class a batch gets besides its images, as a share of them, in
+        [0, 1); the network learns a low score for them, see `inkwise.augment.outliers`.
     label_smoothing : float
         Share of the target that is spread over all classes, in [0, 1).
     epochs : int
@@ -170,6 +179,9 @@ class Recipe:
     freeze_after : float
         Share of the steps after which the first layer learns no more, in (0, 1]; 1 is never.
     batch_size : int
+    calibrate : bool
+        Choose the temperature of the probabilities, and below what the model rather gives no
+        answer, on the validation images when the training is over.
     holdout : Holdout
         How validation images are set apart.
     seed : int
@@ -187,11 +199,15 @@ class Recipe:
     augmentation: Augmentation | None = None
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
     schedule: OneCycle | None = None
+    batch_norm: bool = False
+    averaging: float = 0.0
+    outliers: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 5
     hardest: float = 1.0
     freeze_after: float = 1.0
     batch_size: int = 64
+    calibrate: bool = False
     holdout: Holdout = dataclasses.field(default_factory=Holdout)
     seed: int = 0
 
@@ -199,6 +215,11 @@ class Recipe:
         _look_up("network", self.network, NETWORKS)
         _check_share("dropout rate", self.dropout)
         _check_share("label smoothing", self.label_smoothing)
+        _check_share("share of outliers", self.outliers)
+        _check_share("decay of the averaged weights", self.averaging)
+        for what, flag in (("batch_norm", self.batch_norm), ("calibrate", self.calibrate)):
+            if not isinstance(flag, bool):
+                raise ArgumentError(f"{what} must be true or false, not {flag!r}")
         for what, value in (
             ("share of hardest images", self.hardest),
             ("share of steps before freezing", self.freeze_after),
@@ -298,6 +319,55 @@ RECIPES = {
             hardest=0.2,
             freeze_after=0.3,
             batch_size=256,
+            holdout=Holdout("stratified", 0.05),
+        ),
+        Recipe(
+            name="precise",
+            network="precise",
+            augmentation=Augmentation(
+                shift=2.0,
+                rotation=20.0,
+                zoom=0.2,
+                shear=0.3,
+                stretch=0.15,
+                elastic=1.2,
+                effects={
+                    "thicker": 0.14,
+                    "thinner": 0.07,
+                    "low_resolution": 0.18,
+                    "blur": 0.04,
+                    "motion_blur": 0.04,
+                    "threshold": 0.1,
+                    "contrast": 0.04,
+                    "tone": 0.04,
+                    "brightness": 0.04,
+                    "noise": 0.04,
+                    "shot_noise": 0.04,
+                    "impulses": 0.04,
+                    "lines": 0.07,
+                    "zigzag": 0.085,
+                    "stripe": 0.1,
+                    "fog": 0.04,
+                    "blots": 0.04,
+                    "outline": 0.085,
+                    "jitter": 0.04,
+                    "move": 0.28,
+                    "invert": 0.035,
+                },
+            ),
+            optimiser=Muon(
+                learning_rate=0.1,
+                momentum=0.6,
+                adam=Adam(learning_rate=4e-3, beta1=0.9, beta2=0.99, epsilon=1e-8),
+            ),
+            schedule=OneCycle(start=0.05, peak=0.15, end=0.005),
+            batch_norm=True,
+            averaging=0.998,
+            outliers=0.1,
+            label_smoothing=0.05,
+            epochs=40,
+            batch_size=250,
+            calibrate=True,
             holdout=Holdout("stratified", 0.05),
         ),
     )

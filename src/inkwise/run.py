@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SCHEMA = "inkwise-run/1"
 RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
+CHECKPOINT_FILE = "checkpoint.safetensors"
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
@@ -250,6 +251,38 @@ class Run:
     def save_history(self, history: list[Epoch]) -> None:
         """Write the finished epochs."""
         write_history(self.path / "history.csv", history)
+
+    def save_checkpoint(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Write what it takes to go on with the training."""
+        import safetensors.numpy
+
+        arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
+        write_bytes(self.path / CHECKPOINT_FILE, safetensors.numpy.save(arrays))
+
+    def load_checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Read what `save_checkpoint` wrote.
+
+        Raises
+        ------
+        RunError
+            There is none, or it is damaged.
+        """
+        import safetensors.numpy
+
+        path = self.path / CHECKPOINT_FILE
+        if not path.exists():
+            raise RunError(f"{self.path} has no checkpoint to go on from: train again")
+        try:
+            return safetensors.numpy.load(read_bytes(path))
+        except Exception as error:  # its own kind for a damaged file, KeyError for an odd dtype
+            if isinstance(error, InkwiseError):
+                raise
+            raise RunError(f"{path} is damaged: train again ({error})") from error
+
+    def drop_checkpoint(self) -> None:
+        """Remove what it would take to go on: the training is complete."""
+        with storage(self.path, "write to"):
+            (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
 
     def owns(self, evaluation: Evaluation) -> bool:
         """Tell whether this is the evaluation of the run's own test split."""

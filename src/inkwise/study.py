@@ -1,10 +1,12 @@
 """The case study from end to end: train, evaluate, report."""
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
@@ -12,18 +14,20 @@ from inkwise.data.fetch import ProgressBar
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.evaluation import Evaluation, evaluate_model
+from inkwise.extras import require_training
 from inkwise.model import Model
 from inkwise.networks.layers import Network
 from inkwise.provenance import describe_machine, library_versions
 from inkwise.recipes import Recipe, get_recipe, scale_epochs
 from inkwise.report.page import write_report
-from inkwise.run import COMPLETE, INTERRUPTED, Pictures, Run
+from inkwise.run import COMPLETE, INTERRUPTED, UNFINISHED, Pictures, Run
 from inkwise.training.history import Checkpoint, Epoch
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch
 
 _BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.evaluate(run, dataset=...)"
+_BRING_YOUR_IMAGES = "pass what it was started on, in Python, to inkwise.resume(run, dataset=...)"
 
 SAMPLES = 24
 """How many images the grid of sample predictions shows."""
@@ -87,6 +91,7 @@ def train(
         directory that is in use or cannot be written, an engine that is not installed or does not
         do what the recipe asks for.
     """
+    require_training("training")
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     trained_on, engine_versions = _prepare(engine, device, recipe)
@@ -96,48 +101,131 @@ def train(
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
-    network = recipe.describe_network(data.image_size, len(data.class_names))
+    recipe.describe_network(data.image_size, len(data.class_names))  # refuses what does not fit
     machine = {
         **describe_machine(),
         "device": trained_on,
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine)
-    tell = on_notice or (lambda _: None)
-    history: list[Epoch] = []
-    model: Model | None = None
-    try:
-        for notice in notices:
-            tell(notice)
+    for notice in notices:
+        (on_notice or _ignore)(notice)
+    return _go_on(run, data, splits, device, None, on_notice or _ignore, on_batch, on_epoch)
 
-        provenance = {
-            "recipe": recipe.to_dict(),
-            **{key: run.record[key] for key in ("dataset", "splits", "engine", "machine")},
-        }
-        for checkpoint in _fit(engine, device, network, splits, recipe, on_batch):
+
+def resume(
+    run: Run | str | os.PathLike[str],
+    *,
+    dataset: Dataset | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    on_notice: Callable[[str], object] | None = None,
+    on_download: Callable[[str], ProgressBar] | None = None,
+    on_batch: Callable[["Batch"], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> Run:
+    """Go on with a training that was interrupted or that died, from its last finished epoch.
+
+    On the same machine with the same number of threads, what comes out is what the training would
+    have given without the interruption, to the bit.
+
+    Parameters
+    ----------
+    run : Run or path-like
+    dataset : Dataset, optional
+        For a run on images of your own: those it was started on.
+    data_dir : path-like, optional
+        A folder with MNIST's four files; by default the one that the run was started from.
+    device, on_notice, on_download, on_batch, on_epoch
+        As for `train`.
+
+    Returns
+    -------
+    Run
+        As from `train`.
+
+    Raises
+    ------
+    RunError
+        There is no such run, it is complete, it has no checkpoint to go on from, it was trained
+        by Keras, or the data set is not what it was started on.
+    InkwiseError
+        As from `train`.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    require_training("training")
+    if run.status == COMPLETE:
+        raise RunError(f"{run.path} is complete: there is nothing left to train")
+    if run.record["engine"] != "torch":
+        raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
+    state = run.load_checkpoint()
+    if dataset is None:
+        dataset = run.load_dataset(_BRING_YOUR_IMAGES, data_dir, on_download)
+    else:
+        run.check_dataset(dataset, _BRING_YOUR_IMAGES)
+    recipe = run.recipe
+    splits = split_dataset(dataset, recipe.holdout, recipe.seed)
+    return _go_on(run, dataset, splits, device, state, on_notice or _ignore, on_batch, on_epoch)
+
+
+def _go_on(
+    run: Run,
+    data: Dataset,
+    splits: Splits,
+    device: str,
+    state: Mapping[str, NDArray[Any]] | None,
+    tell: Callable[[str], object],
+    on_batch: Callable[["Batch"], object] | None,
+    on_epoch: Callable[[Epoch], object] | None,
+) -> Run:
+    """Train from a state, or from the start, to the report."""
+    recipe, record = run.recipe, run.record
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    # A training that died may have written an epoch's line and not its checkpoint.
+    history = run.history[: int(state["epoch"])] if state else []
+    provenance = {
+        "recipe": recipe.to_dict(),
+        **{key: record[key] for key in ("dataset", "splits", "engine", "machine")},
+    }
+    last: Checkpoint | None = None
+
+    def save(checkpoint: Checkpoint) -> None:
+        number = checkpoint.epoch.epoch
+        provenance_then = {**provenance, "epochs_trained": number}
+        run.save_model(Model(network, checkpoint.weights, data.class_names, provenance_then))
+        run.save_history(history[:number])
+        if checkpoint.state is not None:
+            run.save_checkpoint(checkpoint.state)
+
+    try:
+        run.set_status(UNFINISHED)
+        for checkpoint in _fit(record["engine"], device, network, splits, recipe, state, on_batch):
             history.append(checkpoint.epoch)
-            model = Model(
-                network,
-                checkpoint.weights,
-                data.class_names,
-                {**provenance, "epochs_trained": checkpoint.epoch.epoch},
-            )
-            run.save_model(model)
-            run.save_history(history)
+            last = checkpoint
+            save(checkpoint)
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
+        if recipe.calibrate:
+            run.save_model(_calibrate(run.model, splits.validation))
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
         evaluate(run, dataset=data)
-        model = None  # complete on the disk, with its figures
+        last = None  # complete on the disk, with its figures
         write_report(run)
         run.set_status(COMPLETE)
+        run.drop_checkpoint()
     except KeyboardInterrupt:
-        # It may have come between two writes: the last epoch's files belong together.
-        if model is not None:
-            run.save_model(model)
-            run.save_history(history[: model.provenance["epochs_trained"]])
+        if last is not None:
+            save(last)  # it may have come between two writes, and the files belong together
         run.set_status(INTERRUPTED)
     return run
+
+
+def _calibrate(model: Model, validation: Split) -> Model:
+    """Return the model with temperature and limits that fit the validation images."""
+    from inkwise.evaluation.calibration import fit_calibration
+
+    calibration = fit_calibration(model.logits(validation.images), validation.labels)
+    return dataclasses.replace(model, calibration=calibration)
 
 
 def evaluate(
@@ -182,6 +270,7 @@ def evaluate(
     DataError, StorageError
         The images are not to be had, or the run cannot be written.
     """
+    require_training("an evaluation")
     run = run if isinstance(run, Run) else Run(run)
     epochs = len(run.history)
     if not epochs:
@@ -232,6 +321,7 @@ def _fit(
     network: Network,
     splits: Splits,
     recipe: Recipe,
+    state: Mapping[str, NDArray[Any]] | None,
     on_batch: Callable[["Batch"], object] | None,
 ) -> Iterator[Checkpoint]:
     if engine == "keras":
@@ -241,17 +331,22 @@ def _fit(
     else:
         import torch
 
-        from inkwise.networks.module import build
+        from inkwise.networks.module import build, get_weights
         from inkwise.training.device import choose_device
-        from inkwise.training.loop import fit
+        from inkwise.training.loop import Training
 
         torch.manual_seed(recipe.seed)
-        module = build(network)
-        for epoch in fit(
-            module, splits.train, splits.validation, recipe, on_batch, choose_device(device)
-        ):
-            state = module.state_dict()
-            yield Checkpoint(epoch, {name: state[name].numpy(force=True).copy() for name in state})
+        module = build(network, recipe.batch_norm)
+        training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
+        if state is not None:
+            training.restore({name: torch.from_numpy(array) for name, array in state.items()})
+        for epoch in training.epochs(on_batch):
+            arrays = {name: value.numpy() for name, value in training.state().items()}
+            yield Checkpoint(epoch, get_weights(training.averaged), arrays)
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> Pictures:

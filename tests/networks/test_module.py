@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
-from inkwise.networks.module import build
+from inkwise.networks.module import build, get_weights
 from inkwise.networks.named import case_study
 from tests.networks import networks
 
@@ -153,3 +153,38 @@ def test_dropout_acts_in_training_only() -> None:
     # What is kept is doubled, so that the mean stays.
     assert trained.unique().tolist() == [0, 2]
     assert trained.mean().item() == pytest.approx(1, abs=0.05)
+
+
+@given(network=networks(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_batch_normalisation_is_folded_into_the_weights(network: Network, seed: int) -> None:
+    torch.manual_seed(seed)
+    module = build(network, batch_norm=True)
+    for tensor in module.state_dict().values():
+        nn.init.uniform_(tensor, 0.1, 1) if tensor.ndim == 1 else nn.init.normal_(tensor)
+    module.eval()
+    weights = get_weights(module)
+    assert {name: array.shape for name, array in weights.items()} == {
+        name: shape for line in network.summary() for name, shape in line.parameters.items()
+    }
+    plain = build(network).eval()
+    plain.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    inputs = torch.rand(3, 1, *network.image_size)
+    expected = module(inputs).detach()
+    scale = max(1.0, float(expected.abs().max()))
+    torch.testing.assert_close(plain(inputs) / scale, expected / scale, atol=1e-4, rtol=1e-3)
+
+
+def test_batch_normalisation_learns_the_statistics_of_what_it_sees() -> None:
+    torch.manual_seed(0)
+    network = Network((12, 12), (Conv(4, 3), MaxPool(2), Flatten(), Dense(3, relu=False)))
+    module = build(network, batch_norm=True).train()
+    layers = dict(module.named_children())
+    inputs = torch.rand(64, 1, 12, 12)
+    for _ in range(200):
+        module(inputs)
+    maps = functional.max_pool2d(layers["conv1"](inputs), 2)
+    mean, variance = maps.mean((0, 2, 3)), maps.var((0, 2, 3))
+    norm = layers["conv1_norm"]
+    torch.testing.assert_close(norm.running_mean, mean, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(norm.running_var, variance, atol=1e-3, rtol=1e-2)

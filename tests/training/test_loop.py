@@ -1,6 +1,6 @@
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkwise.augment import Augmentation
+from inkwise.augment.augmentation import Augmentation
+from inkwise.augment.outliers import make_outliers
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import split_dataset
 from inkwise.errors import TrainingError
@@ -18,7 +19,7 @@ from inkwise.networks.module import build
 from inkwise.networks.named import case_study, swift
 from inkwise.recipes import SGD, Adam, Muon, OneCycle, Recipe, get_recipe
 from inkwise.training.history import Epoch
-from inkwise.training.loop import EVALUATION_BATCH, Batch, fit, predict_logits
+from inkwise.training.loop import EVALUATION_BATCH, Batch, Training, predict_logits
 from inkwise.training.step import to_inputs
 
 TINY = Network((28, 28), (Conv(8, 5), MaxPool(4), Flatten(), Dense(10, relu=False)))
@@ -47,6 +48,16 @@ def train(mnist: Dataset) -> Split:
 @pytest.fixture(scope="module")
 def validation(mnist: Dataset) -> Split:
     return part(mnist.train, 50_000, 50_200)
+
+
+def fit(
+    module: nn.Module,
+    train: Split,
+    validation: Split,
+    recipe: Recipe,
+    on_batch: Callable[[Batch], object] | None = None,
+) -> Iterator[Epoch]:
+    return Training(module, train, validation, recipe).epochs(on_batch)
 
 
 def fitted(
@@ -335,3 +346,32 @@ def test_prediction_goes_by_batches_and_keeps_the_order(count: int, mnist: Datas
     with torch.no_grad():
         torch.testing.assert_close(logits, module.eval()(to_inputs(images)))
     assert not logits.requires_grad
+
+
+def test_what_is_validated_is_the_average(train: Split, validation: Split) -> None:
+    recipe = get_recipe(RECIPE, epochs=1, averaging=0.95, batch_norm=True)
+    torch.manual_seed(0)
+    module = build(TINY, batch_norm=True)
+    training = Training(module, train, validation, recipe)
+    (epoch,) = training.epochs()
+
+    def loss(network: nn.Module) -> float:
+        logits = predict_logits(network, torch.from_numpy(validation.images))
+        return float(functional.cross_entropy(logits, torch.from_numpy(validation.labels)))
+
+    assert epoch.validation_loss == pytest.approx(loss(training.averaged))
+    assert epoch.validation_loss != pytest.approx(loss(module), rel=1e-3)
+
+
+def test_outliers_are_given_low_scores(train: Split, validation: Split) -> None:
+    def gap(share: float) -> float:
+        recipe = get_recipe(RECIPE, epochs=6, outliers=share)
+        module, _ = fitted(train, validation, recipe)
+        torch.manual_seed(1)
+        digits = to_inputs(torch.from_numpy(validation.images))
+        outliers = make_outliers(digits, 200)
+        with torch.no_grad():
+            low, high = (module(inputs).logsumexp(1).mean() for inputs in (outliers, digits))
+        return float(high - low)
+
+    assert gap(0.3) > gap(0.0) + 2

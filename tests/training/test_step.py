@@ -7,13 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkwise.recipes import SGD, Recipe, get_recipe
+from inkwise.networks.layers import Conv, Dense, Flatten, Network
+from inkwise.networks.module import build
+from inkwise.recipes import SGD, Muon, Recipe, get_recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 RATE = 0.5
 RECIPE = get_recipe("case-study", optimiser=SGD(RATE, momentum=0))
 IMAGES = torch.arange(20 * 12, dtype=torch.uint8).view(20, 3, 4)
 LABELS = torch.arange(20) % 5
+NETWORK = Network((3, 4), (Conv(4, 2), Flatten(), Dense(5, relu=False)))
 
 
 def network() -> nn.Sequential:
@@ -86,6 +89,48 @@ def test_a_frozen_first_layer_stays_and_the_others_learn_on() -> None:
     step(torch.arange(10))
     assert torch.equal(weight_of(module, 1), first)
     assert not torch.equal(weight_of(module, 3), last)
+
+
+def test_the_average_follows_the_weights() -> None:
+    module = network()
+    step = step_of(module, get_recipe(RECIPE, averaging=0.5))
+    assert step.averaged is not module
+    expected = weight_of(module, 1)
+    for number, index in enumerate(torch.arange(20).split(4), start=1):
+        step(index)
+        decay = min(0.5, (1 + number) / (10 + number))
+        expected = decay * expected + (1 - decay) * weight_of(module, 1)
+    average = step.averaged.state_dict()["1.weight"]
+    torch.testing.assert_close(average, expected)
+    assert not torch.equal(average, weight_of(module, 1))
+
+
+def test_without_averaging_the_module_itself_is_kept() -> None:
+    module = network()
+    assert step_of(module).averaged is module
+
+
+def test_a_step_goes_on_as_if_it_had_not_been_stored() -> None:
+    recipe = get_recipe(RECIPE, optimiser=Muon(), averaging=0.9)
+    batches = torch.arange(20).split(4)
+    torch.manual_seed(0)
+    whole = build(NETWORK)
+    step = Step(whole, IMAGES, LABELS, recipe)
+    for index in batches:
+        step(index)
+
+    torch.manual_seed(0)
+    first = Step(build(NETWORK), IMAGES, LABELS, recipe)
+    for index in batches[:2]:
+        first(index)
+    state = {name: value.clone() for name, value in first.state().items()}
+    resumed = build(NETWORK)  # other weights
+    second = Step(resumed, IMAGES, LABELS, recipe)
+    second.restore(state)
+    for index in batches[2:]:
+        second(index)
+    for name, value in step.state().items():
+        assert torch.equal(second.state()[name], value), name
 
 
 def test_grey_levels_become_shares_of_full_ink() -> None:

@@ -30,12 +30,15 @@ DataDirOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
 ]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
+]
 
 
 @app.command()
 def train(
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="The recipe: case-study or swift.")
+        str, typer.Option(metavar="NAME", help="The recipe: case-study, swift or precise.")
     ] = "case-study",
     dataset: Annotated[
         str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
@@ -66,13 +69,12 @@ def train(
     engine: Annotated[
         str, typer.Option(metavar="NAME", help="What trains: torch, or keras, on TensorFlow.")
     ] = "torch",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
-    ] = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Train a network, evaluate it, and write the report: a run directory with everything in it.
 
-    What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished.
+    What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished;
+    `inkwise resume` goes on with it.
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
@@ -104,6 +106,33 @@ def train(
         )
     show_outcome(run)
     if run.status == INTERRUPTED:
+        raise typer.Exit(130)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    data_dir: DataDirOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Go on with a training that was interrupted, or that died, from its last finished epoch."""
+    from inkwise.cli.progress import Display
+    from inkwise.cli.show import show_outcome
+    from inkwise.run import INTERRUPTED
+    from inkwise.study import resume as resume_run
+
+    with Display() as display:
+        outcome = resume_run(
+            run,
+            data_dir=data_dir,
+            device=device,
+            on_notice=display.notice,
+            on_download=display.download,
+            on_batch=display.batch,
+            on_epoch=display.epoch,
+        )
+    show_outcome(outcome)
+    if outcome.status == INTERRUPTED:
         raise typer.Exit(130)
 
 
@@ -145,24 +174,50 @@ def evaluate(
 
 @app.command()
 def predict(
-    model: ModelArgument,
     files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Pictures of one digit each.", show_default=False),
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Pictures of one digit each; folders of them; patterns, such as 'scans/*.png'; "
+            "or - for a picture in standard input.",
+            show_default=False,
+        ),
     ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A run or a model directory; the model that comes with inkwise if not given.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object a line, for other programs.")
     ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table with a header.")] = False,
 ) -> None:
-    """Tell what pictures show: a line a file, with the class and its probability.
+    """Tell what pictures show, or that they show no digit: a line a picture.
 
-    Any size, dark on light or light on dark. The exit code is 1 if a file could not be read.
+    Photos, scans and drawings of any size, dark on light or light on dark. At a terminal, a
+    single picture is drawn as the network saw it. The exit code is 1 if one could not be read.
     """
-    from inkwise.cli.answers import show_answers
+    from inkwise.cli.answers import find_sources, show_answers, show_csv, show_json
+    from inkwise.errors import ArgumentError
     from inkwise.predict import predict_files
+    from inkwise.pretrained import load_pretrained
     from inkwise.run import find_model
 
-    if not show_answers(predict_files(find_model(model), files), as_json=json):
+    if json and csv:
+        raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
+    chosen = load_pretrained() if model is None else find_model(model)
+    sources = find_sources(files)
+    answers = predict_files(chosen, sources)
+    if json:
+        complete = show_json(answers)
+    elif csv:
+        complete = show_csv(answers)
+    else:
+        complete = show_answers(answers, [source.name for source in sources])
+    if not complete:
         raise typer.Exit(1)
 
 

@@ -32,7 +32,8 @@ def show_outcome(run: Run) -> None:
         console.print(f"The training was interrupted {when}.", soft_wrap=True)
         if done:
             console.print(
-                "The model of the last finished epoch is kept. Next: "
+                "The model of the last finished epoch is kept. To go on: "
+                f"inkwise resume {run.path}. To see how far it came: "
                 f"inkwise evaluate {run.path}, then inkwise report {run.path}",
                 soft_wrap=True,
             )

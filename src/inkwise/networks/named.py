@@ -60,5 +60,32 @@ def swift(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Ne
     )
 
 
-NETWORKS = {"case-study": case_study, "swift": swift}
+def precise(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:
+    """Return a network that has room for other people's handwriting, and for other devices.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Height and width in pixels, each at least 24.
+    classes : int
+    dropout : float
+        Rate of a dropout layer before the dense one, from 0 (none) to below 1.
+    """
+    return Network(
+        image_size,
+        (
+            Conv(32, 5),
+            MaxPool(2),
+            Conv(64, 3),
+            Conv(128, 3),
+            MaxPool(2),
+            Conv(224, 3),
+            Flatten(),
+            *([Dropout(dropout)] if dropout else []),
+            Dense(classes, relu=False),
+        ),
+    )
+
+
+NETWORKS = {"case-study": case_study, "swift": swift, "precise": precise}
 """Networks by name: functions of image size, class count and dropout rate."""

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from inkwise import figures
 from inkwise.errors import RunError
+from inkwise.evaluation.calibration import at_another_temperature, expected_calibration_error
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
+from inkwise.extras import require_training
 from inkwise.files import write_bytes, write_text
 from inkwise.run import Run
 
@@ -48,7 +50,10 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         The model is damaged.
     StorageError
         The run cannot be written.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
     """
+    require_training("the report")
     import jinja2
 
     run = run if isinstance(run, Run) else Run(run)
@@ -83,11 +88,21 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     environment.filters.update(
         percent=_percent, interval=_interval, number=_number, count=lambda n: f"{n:,}"
     )
+    model = run.model
+    temperature = model.calibration.temperature
     html = environment.get_template(TEMPLATE).render(
         run=run,
         record=run.record,
         recipe=run.recipe,
-        network=run.model.network,
+        network=model.network,
+        calibration=model.calibration,
+        calibration_errors=[
+            expected_calibration_error(evaluation.labels, probabilities)
+            for probabilities in (
+                at_another_temperature(evaluation.probabilities, temperature),
+                evaluation.probabilities,
+            )
+        ],
         history=history,
         evaluation=evaluation,
         example=_hardest_class(evaluation),

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +57,13 @@ class Checkpoint:
     epoch : Epoch
     weights : mapping of str to ndarray of float32
         A copy, by the names and of the shapes that ``Network.summary`` states.
+    state : mapping of str to ndarray, optional
+        What it takes to go on from here; None where the engine cannot.
     """
 
     epoch: Epoch
     weights: Mapping[str, NDArray[np.float32]]
+    state: Mapping[str, NDArray[Any]] | None = None
 
 
 _HEADER = [field.name for field in dataclasses.fields(Epoch)]

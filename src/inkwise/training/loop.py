@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -50,84 +50,151 @@ class Batch:
     seconds: float
 
 
-def fit(
-    module: nn.Module,
-    train: Split,
-    validation: Split,
-    recipe: Recipe,
-    on_batch: Callable[[Batch], object] | None = None,
-    device: torch.device = _CPU,
-) -> Iterator[Epoch]:
-    """Train a network in place, one epoch each time the iterator is advanced.
-
-    Whoever iterates decides what happens between epochs, and may stop at any of them.
+class Training:
+    """A network being trained, one epoch after another.
 
     Parameters
     ----------
     module : torch.nn.Module
-        float32 (N, 1, H, W) in [0, 1] to logits (N, classes). It is moved to the device.
+        What `inkwise.networks.module.build` returned: float32 (N, 1, H, W) in [0, 1] to logits
+        (N, classes). It is moved to the device and trained in place.
     train, validation : Split
         The validation images are only looked at, after every epoch.
     recipe : Recipe
         All of it is followed but its network and holdout. Random draws come from PyTorch's global
         generator.
-    on_batch : callable, optional
-        Told how far the epoch has come: on the CPU after every batch, elsewhere now and then.
     device : torch.device
         Where to train. The images go there at once.
 
-    Yields
-    ------
-    Epoch
-
-    Raises
-    ------
-    TrainingError
-        The loss is no longer a number.
+    Attributes
+    ----------
+    averaged : torch.nn.Module
+        The network to validate and to keep: the running average of the trained one's weights, or,
+        where the recipe does not average, the trained one itself.
     """
-    if device.type == "cpu":
-        keep_freed_memory()
-    module.to(device)
-    images, labels = (torch.from_numpy(part).to(device) for part in (train.images, train.labels))
-    step = Step(module, images, labels, recipe)
-    captured = CapturedStep(step) if device.type == "cuda" else None
-    plan = _images_by_epoch(recipe, len(images))
-    steps = sum(math.ceil(count / recipe.batch_size) for count in plan)
-    freeze_at = math.ceil(recipe.freeze_after * steps)
-    report_every = 1 if device.type == "cpu" else _REPORT_EVERY
-    done = 0
-    for epoch, count in enumerate(plan, start=1):
-        module.train()
-        start = time.perf_counter()
-        step.totals.zero_()
-        seen = 0
-        for index in _draw(step.losses, count).split(recipe.batch_size):
-            if recipe.schedule is not None:
-                step.scale_learning_rates(recipe.schedule(done / steps))
-            if done == freeze_at:
-                step.freeze_first_layer()
-                if captured:
-                    captured.forget()
-            (captured or step)(index)
 
-            done += 1
-            seen += len(index)
-            if done % report_every and seen < count:
-                continue
-            loss_sum, correct = step.totals.tolist()
-            check_loss(loss_sum, epoch, recipe)
-            seconds = time.perf_counter() - start
-            if on_batch is not None:
-                on_batch(
-                    Batch(
-                        epoch, recipe.epochs, seen, count, loss_sum / seen, correct / seen, seconds
-                    )
-                )
-        validation_loss, validation_accuracy = _validate(module, validation, device)
-        check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
-        yield Epoch(
-            epoch, loss_sum / seen, correct / seen, validation_loss, validation_accuracy, seconds
+    def __init__(
+        self,
+        module: nn.Module,
+        train: Split,
+        validation: Split,
+        recipe: Recipe,
+        device: torch.device = _CPU,
+    ) -> None:
+        if device.type == "cpu":
+            keep_freed_memory()
+        self._module = module.to(device)
+        self._recipe, self._device, self._validation = recipe, device, validation
+        images, labels = (
+            torch.from_numpy(each).to(device) for each in (train.images, train.labels)
         )
+        self._step = Step(self._module, images, labels, recipe)
+        self.averaged = self._step.averaged
+        self._plan = _images_by_epoch(recipe, len(images))
+        self._epoch = 0
+
+    def epochs(self, on_batch: Callable[[Batch], object] | None = None) -> Iterator[Epoch]:
+        """Train for the epochs that are left, one each time the iterator is advanced.
+
+        Whoever iterates decides what happens between epochs, and may stop at any of them.
+
+        Parameters
+        ----------
+        on_batch : callable, optional
+            Told how far the epoch has come: on the CPU after every batch, elsewhere now and then.
+
+        Yields
+        ------
+        Epoch
+
+        Raises
+        ------
+        TrainingError
+            The loss is no longer a number.
+        """
+        recipe, step = self._recipe, self._step
+        captured = CapturedStep(step) if self._device.type == "cuda" else None
+        steps_by_epoch = [math.ceil(count / recipe.batch_size) for count in self._plan]
+        steps, done = sum(steps_by_epoch), sum(steps_by_epoch[: self._epoch])
+        freeze_at = math.ceil(recipe.freeze_after * steps)
+        if done > freeze_at:
+            step.freeze_first_layer()
+        report_every = 1 if self._device.type == "cpu" else _REPORT_EVERY
+        for epoch, count in enumerate(self._plan[self._epoch :], start=self._epoch + 1):
+            self._module.train()
+            start = time.perf_counter()
+            step.totals.zero_()
+            seen = 0
+            for index in _draw(step.losses, count).split(recipe.batch_size):
+                if recipe.schedule is not None:
+                    step.scale_learning_rates(recipe.schedule(done / steps))
+                if done == freeze_at:
+                    step.freeze_first_layer()
+                    if captured:
+                        captured.forget()
+                (captured or step)(index)
+
+                done += 1
+                seen += len(index)
+                if done % report_every and seen < count:
+                    continue
+                loss_sum, correct = step.totals.tolist()
+                check_loss(loss_sum, epoch, recipe)
+                seconds = time.perf_counter() - start
+                if on_batch is not None:
+                    loss, accuracy = loss_sum / seen, correct / seen
+                    on_batch(Batch(epoch, recipe.epochs, seen, count, loss, accuracy, seconds))
+            validation_loss, validation_accuracy = self._validate()
+            check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
+            self._epoch = epoch
+            yield Epoch(
+                epoch,
+                loss_sum / seen,
+                correct / seen,
+                validation_loss,
+                validation_accuracy,
+                seconds,
+            )
+
+    def state(self) -> dict[str, Tensor]:
+        """Return copies of all that the epochs to come depend on; `restore` takes it."""
+        state = {
+            **self._step.state(),
+            "epoch": torch.tensor(self._epoch),
+            "generator": torch.get_rng_state(),
+        }
+        if self._device.type == "cuda":
+            state["device_generator"] = torch.cuda.get_rng_state(self._device)
+        return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where another training of the same recipe and images was.
+
+        Raises
+        ------
+        TrainingError
+            The state is that of another kind of training.
+        """
+        try:
+            self._step.restore(state)
+            self._epoch = int(state["epoch"])
+            torch.set_rng_state(state["generator"])
+            if self._device.type == "cuda":
+                torch.cuda.set_rng_state(state["device_generator"], self._device)
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise TrainingError(
+                f"the checkpoint does not fit the recipe or the device ({error}): train again"
+            ) from error
+
+    def _validate(self) -> tuple[float, float]:
+        """Mean loss and accuracy."""
+        images, labels = (
+            torch.from_numpy(each).to(self._device)
+            for each in (self._validation.images, self._validation.labels)
+        )
+        logits = predict_logits(self.averaged, images)
+        loss = functional.cross_entropy(logits, labels).item()
+        return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
 @torch.inference_mode()
@@ -148,14 +215,6 @@ def _draw(losses: Tensor, count: int) -> Tensor:
     """Return the indices of the images with the largest losses, `count` of them, in any order."""
     shuffled = torch.randperm(count, device=losses.device)
     return shuffled if count == len(losses) else losses.topk(count).indices[shuffled]
-
-
-def _validate(module: nn.Module, validation: Split, device: torch.device) -> tuple[float, float]:
-    """Mean loss and accuracy."""
-    logits = predict_logits(module, torch.from_numpy(validation.images).to(device))
-    labels = torch.from_numpy(validation.labels).to(device)
-    loss = functional.cross_entropy(logits, labels).item()
-    return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
 def check_loss(loss: float, epoch: int, recipe: Recipe) -> None:

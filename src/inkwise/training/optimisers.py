@@ -6,7 +6,7 @@ The arithmetic of Adam and of gradient descent is PyTorch's: its fused kernels, 
 parameters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -28,6 +28,9 @@ class Optimiser(Protocol):
 
     def step(self) -> None:
         """Take a step. Parameters without a gradient stay where they are."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what later steps depend on but for the rate, not copied."""
 
 
 def make_optimisers(module: nn.Module, recipe: Recipe) -> list[Optimiser]:
@@ -83,6 +86,14 @@ class AdamOptimiser:
             maximize=False,
         )
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the running means and the counts of steps."""
+        return {
+            f"{place}.{name}": value
+            for place, values in enumerate(self._state.values())
+            for name, value in zip(("mean", "square", "count"), values, strict=True)
+        }
+
 
 class SGDOptimiser:
     """Gradient descent with momentum, see `inkwise.recipes.SGD`."""
@@ -111,6 +122,10 @@ class SGDOptimiser:
             is_first_step=False,  # the state starts at zero, which comes to the same
         )
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the momenta."""
+        return _by_place(self._momenta)
+
 
 class MuonOptimiser:
     """Muon for the kernels of convolutions, see `inkwise.recipes.Muon`.
@@ -137,6 +152,10 @@ class MuonOptimiser:
             ahead = torch.add(gradient, average, alpha=self._momentum)  # Nesterov's momentum
             update = orthogonalise(ahead.flatten(1)).view_as(parameter)
             parameter.addcmul_(update, self.rate, value=-1)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the momenta."""
+        return _by_place(self._momenta)
 
 
 # Of the quintic that draws singular values towards 1, steepest at 0 (Jordan, above).
@@ -175,3 +194,7 @@ def _learning(parameters: Iterable[Tensor]) -> tuple[list[Tensor], list[Tensor]]
     """Return the parameters that have a gradient, and their gradients."""
     learning = [parameter for parameter in parameters if parameter.grad is not None]
     return learning, [parameter.grad for parameter in learning if parameter.grad is not None]
+
+
+def _by_place(state: Mapping[Tensor, Tensor]) -> dict[str, Tensor]:
+    return {str(place): value for place, value in enumerate(state.values())}

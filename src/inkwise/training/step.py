@@ -1,9 +1,13 @@
 """One step of a training: a batch forward, the gradient back, the optimisers."""
 
+import copy
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inkwise.augment.outliers import make_outliers
 from inkwise.recipes import Recipe
 from inkwise.training.optimisers import make_optimisers
 
@@ -23,6 +27,8 @@ class Step:
 
     Attributes
     ----------
+    averaged : torch.nn.Module
+        The module with the running average of its weights; without one, the module itself.
     losses : Tensor of float32, shape (N,)
         The loss on every image when it was last seen.
     totals : Tensor of float32, shape (2,)
@@ -34,31 +40,49 @@ class Step:
         self.totals = torch.zeros(2, device=images.device)
         self._module, self._images, self._labels = module, images, labels
         self._augmentation, self._smoothing = recipe.augmentation, recipe.label_smoothing
+        self._outliers = recipe.outliers
         self._parameters = [*module.parameters()]
         self._optimisers = make_optimisers(module, recipe)
+        self._average = Average(module, recipe.averaging) if recipe.averaging else None
+        self.averaged = self._average.module if self._average else module
         self._rates = [float(optimiser.rate) for optimiser in self._optimisers]
 
     def __call__(self, index: Tensor) -> None:
         """Train on the images of these indices, int64 (M,)."""
         inputs = to_inputs(self._images.index_select(0, index))
         targets = self._labels.index_select(0, index)
+        outliers = self._draw_outliers(inputs) if self._outliers else None
         if self._augmentation is not None:
             inputs = self._augmentation(inputs)
-        logits = self._module(inputs).float()
+        if outliers is not None:
+            inputs = torch.cat([inputs, outliers])
+        answers = self._module(inputs).float()
+        logits = answers[: len(index)]
         log_probabilities = functional.log_softmax(logits, 1)
         losses = functional.nll_loss(log_probabilities, targets, reduction="none")
         # Cross-entropy with a target of which a share lies on all classes alike.
         loss = torch.lerp(losses.mean(), -log_probabilities.mean(), self._smoothing)
+        if outliers is not None:
+            loss = loss + _detection_loss(answers, len(index))
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()
         for optimiser in self._optimisers:
             optimiser.step()
+        if self._average:
+            self._average.update()
 
         losses = losses.detach()
         self.losses.index_copy_(0, index, losses)
         correct = (logits.detach().argmax(1) == targets).sum()
         self.totals += torch.stack([losses.sum(), correct])
+
+    def _draw_outliers(self, inputs: Tensor) -> Tensor:
+        """Draw pictures of no class; every other one undergoes what the images do."""
+        outliers = make_outliers(inputs, round(self._outliers * len(inputs)))
+        if self._augmentation is not None:
+            outliers[::2] = self._augmentation(outliers[::2])
+        return outliers
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to this multiple of its recipe's."""
@@ -69,6 +93,65 @@ class Step:
         """Let the first layer learn no more, which spares its gradient and all that leads to it."""
         first = next(layer for layer in self._module.children() if [*layer.parameters()])
         first.requires_grad_(False)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that later steps depend on, not copied."""
+        return {
+            "losses": self.losses,
+            **_prefix("module", self._module.state_dict()),
+            **(_prefix("average", self._average.state()) if self._average else {}),
+            **{
+                name: value
+                for number, optimiser in enumerate(self._optimisers)
+                for name, value in _prefix(f"optimiser{number}", optimiser.state()).items()
+            },
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Copy a state into this step's; KeyError or RuntimeError where it is not alike."""
+        with torch.no_grad():
+            for name, value in self.state().items():
+                value.copy_(state[name])
+
+
+class Average:
+    """A copy of a module whose weights are the running average of the module's own.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    decay : float
+        What of the average a step leaves, in (0, 1); the first steps leave less, so that the
+        weights that the training began with are soon forgotten.
+
+    References
+    ----------
+    B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        self._current, self._averages = (
+            [*each.state_dict().values()] for each in (module, self.module)
+        )
+        self._decay = decay
+        self._updates = torch.zeros((), device=self._averages[0].device)
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the module's weights as they are now."""
+        self._updates += 1
+        share = 1 - ((1 + self._updates) / (10 + self._updates)).clamp(max=self._decay)
+        for average, current in zip(self._averages, self._current, strict=True):
+            average.lerp_(current, share)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the averages and how many updates they took, not copied."""
+        return {**self.module.state_dict(), "updates": self._updates}
+
+
+def _prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": value for name, value in state.items()}
 
 
 class CapturedStep:
@@ -106,6 +189,17 @@ class CapturedStep:
     def forget(self) -> None:
         """Record anew: the step is about to become another one."""
         self._graph = None
+
+
+def _detection_loss(logits: Tensor, members: int) -> Tensor:
+    """Return the cross-entropy of telling the first images, of the classes, from the others.
+
+    The score of an image, the logarithm of the sum of the exponentials of its logits, is taken for
+    the logit of its belonging to any class.
+    """
+    belongs = torch.zeros(len(logits), device=logits.device)
+    belongs[:members] = 1
+    return functional.binary_cross_entropy_with_logits(logits.logsumexp(1), belongs)
 
 
 def to_inputs(images: Tensor) -> Tensor:

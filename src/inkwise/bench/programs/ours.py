@@ -9,9 +9,9 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.splits import split_dataset
 from inkwise.evaluation.evaluation import evaluate_model
 from inkwise.model import Model
-from inkwise.networks.module import build
+from inkwise.networks.module import build, get_weights
 from inkwise.recipes import get_recipe
-from inkwise.training.loop import fit
+from inkwise.training.loop import Training
 
 
 def main() -> None:
@@ -23,14 +23,13 @@ def main() -> None:
     splits = split_dataset(dataset, recipe.holdout, recipe.seed)
     network = recipe.describe_network(dataset.image_size, len(digits))
     torch.manual_seed(recipe.seed)
-    module = build(network)
+    training = Training(build(network, recipe.batch_norm), splits.train, splits.validation, recipe)
 
     clock = task.ready()
     models = []
-    for _ in fit(module, splits.train, splits.validation, recipe):
+    for _ in training.epochs():
         clock.stop()
-        weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
-        models.append(Model(network, weights, digits))
+        models.append(Model(network, get_weights(training.averaged), digits))
         clock.start()
 
     def evaluate() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inkwise.augment import Augmentation
+from inkwise.augment.augmentation import Augmentation
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError
 from inkwise.training.step import to_inputs
@@ -169,3 +169,31 @@ def test_digits_stay_images_of_the_same_kind(mnist: Dataset) -> None:
 def test_impossible_limits_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match="augmentation limits must be"):
         Augmentation(**limits)
+
+
+def test_a_shear_slants_and_keeps_the_middle() -> None:
+    bar = torch.zeros(COUNT, 1, 29, 29)
+    bar[..., 4:25, 14] = 1
+    slanted = Augmentation(shift=0, rotation=0, zoom=0, shear=0.5)(bar)
+    x = (slanted * torch.arange(29)).sum(3) / slanted.sum(3).clamp(min=1e-6) - 14
+    slope = (x[:, 0, 8] - x[:, 0, 20]) / 12
+    assert spans(slope, -0.5, 0.5, 0.02)
+    torch.testing.assert_close(x[:, 0, 14], torch.zeros(COUNT), atol=0.05, rtol=0)
+
+
+def test_a_stretch_widens_as_it_flattens() -> None:
+    square = torch.zeros(COUNT, 1, 41, 41)
+    square[..., 13:28, 13:28] = 1
+    stretched = Augmentation(shift=0, rotation=0, zoom=0, stretch=0.4)(square)
+    width, height = stretched[:, 0, 20].sum(1), stretched[:, 0, :, 20].sum(1)
+    assert spans((width / 15).log(), -0.4, 0.4, 0.03)
+    torch.testing.assert_close(width * height, torch.full((COUNT,), 225.0), rtol=0.03, atol=0)
+
+
+def test_an_elastic_displacement_bends_by_up_to_its_limit() -> None:
+    ramp = (torch.arange(28) / 27).expand(COUNT, 1, 28, 28).contiguous()
+    bent = Augmentation(shift=0, rotation=0, zoom=0, elastic=1.5)(ramp)
+    moved = 27 * (bent - ramp)[..., 6:-6, 6:-6]
+    deviation = moved.std((1, 2, 3))
+    assert 0.2 < deviation.mean() < 1.5
+    assert (moved.diff(dim=2).abs().amax() < 1.5).all()  # smooth: a pixel moves as its neighbours

@@ -1,0 +1,128 @@
+"""What each part of the augmentation is worth: one at a time, on validation images only.
+
+The network of `precise` is trained on few images with one part, and the accuracy is that on MNIST's
+last 10,000 training images, as they are and made worse. Prints a Markdown table.
+"""
+
+import argparse
+import dataclasses
+import statistics
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from record import write_record
+
+import inkwise
+from inkwise.augment.augmentation import EFFECTS, Augmentation
+from inkwise.data.dataset import Split
+from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move_within
+from inkwise.ink.fitting import fit_and_centre
+from inkwise.networks.module import build
+from inkwise.recipes import Recipe, get_recipe
+from inkwise.training.loop import Training, predict_logits
+
+TRAINED, EPOCHS = 20_000, 4
+VALIDATION, SEEN = 10_000, 2_000
+"""The validation images are the last ones; of the ways to make them worse, each meets so many."""
+
+NOTHING = Augmentation(shift=0, rotation=0, zoom=0)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
+    seeds = parser.parse_args().seeds
+
+    images = inkwise.load_dataset("mnist").train
+    train = images.take(np.arange(TRAINED))
+    validation = images.take(np.arange(len(images) - VALIDATION, len(images)))
+    worse = make_worse(validation.take(np.arange(SEEN)))
+    recipe = get_recipe("precise", epochs=EPOCHS, outliers=0.0)
+    rows = {
+        name: [
+            measure(dataclasses.replace(recipe, augmentation=part, seed=seed), train, worse)
+            for seed in range(seeds)
+        ]
+        for name, part in parts(recipe).items()
+    }
+    columns = list(rows["nothing"][0])
+    print(f"| only | {' | '.join(columns)} |\n|---{'|---:' * len(columns)}|")
+    for name, figures in rows.items():
+        means = [statistics.mean(figure[column] for figure in figures) for column in columns]
+        print(f"| {name} | {' | '.join(f'{mean:.2%}' for mean in means)} |")
+    path = write_record(
+        "augmentation",
+        {
+            "what": "validation accuracy of the precise network, by the only augmentation",
+            "trained_on": TRAINED,
+            "epochs": EPOCHS,
+            "recipe": recipe.to_dict(),
+            "accuracy": rows,
+        },
+    )
+    print(f"wrote {path}")
+
+
+def parts(recipe: Recipe) -> dict[str, Augmentation | None]:
+    """Return every part of a recipe's augmentation by itself, nothing, and all of it."""
+    whole = recipe.augmentation
+    assert whole is not None  # noqa: S101 - precise has one
+    limits = {name: value for name, value in vars(whole).items() if name != "effects"}
+    return {
+        "nothing": None,
+        **{name: dataclasses.replace(NOTHING, **{name: limit}) for name, limit in limits.items()},
+        **{
+            name.replace("_", " "): dataclasses.replace(
+                NOTHING, effects={name: whole.effects[name]}
+            )
+            for name in EFFECTS
+        },
+        "all of them": whole,
+    }
+
+
+def make_worse(digits: Split) -> dict[str, list[Split]]:
+    """Return the images by what was done to them; the corruptions are together."""
+
+    def like(images: NDArray[np.uint8]) -> Split:
+        return Split(images, digits.labels)
+
+    return {
+        "as they are": [digits],
+        "scanned at 8×8": [like(np.stack([scan(image) for image in digits.images]))],
+        "moved by up to 6 pixels": [like(move_within(digits.images, 6))],
+        "inverted": [like(255 - digits.images)],
+        "half contrast": [like(halve_contrast(digits.images))],
+        "fifteen corruptions": [like(corrupt(digits.images, name)) for name in CORRUPTIONS],
+    }
+
+
+def scan(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crop a digit, and bring it to 8×8 cells and back."""
+    rows, columns = np.nonzero(image)
+    ink = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    height, width = (max(2, round(8 * side / max(ink.shape))) for side in ink.shape)
+    small = Image.fromarray(ink).resize((width, height), Image.Resampling.BOX)
+    return fit_and_centre(np.asarray(small))
+
+
+def measure(recipe: Recipe, train: Split, worse: dict[str, list[Split]]) -> dict[str, float]:
+    """Train, and return the accuracy of each way to make images worse."""
+    torch.manual_seed(recipe.seed)
+    module = build(recipe.describe_network((28, 28), 10), recipe.batch_norm)
+    training = Training(module, train, worse["as they are"][0], recipe)
+    *_, last = training.epochs()
+    print(f"{recipe.augmentation}: {last}", flush=True)
+
+    def accuracy(digits: Split) -> float:
+        answers = predict_logits(training.averaged, torch.from_numpy(digits.images)).argmax(1)
+        return float(np.mean(answers.numpy() == digits.labels))
+
+    return {name: statistics.mean(map(accuracy, cases)) for name, cases in worse.items()}
+
+
+if __name__ == "__main__":
+    main()

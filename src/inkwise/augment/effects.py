@@ -1,0 +1,265 @@
+"""Effects: what other pens, papers and devices do to a digit, for whole batches at once.
+
+Each takes images, float32 (N, 1, H, W) in [0, 1], light ink on a black ground, and returns changed
+copies in [0, 1]; every image has its own draws, from PyTorch's global generator. Nothing waits for
+the host, so that a step on a graphics processor can be recorded.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def thicker(images: Tensor) -> Tensor:
+    """Let strokes grow by up to a pixel on every side."""
+    return torch.lerp(images, _widest(images), _uniform(images, 0.3, 1))
+
+
+def thinner(images: Tensor) -> Tensor:
+    """Take up to most of a pixel off the strokes on every side."""
+    return torch.lerp(images, -_widest(-images), _uniform(images, 0.2, 0.7))
+
+
+def low_resolution(images: Tensor) -> Tensor:
+    """Scan with 4 to 17 cells a side, and enlarge again, linearly or cubically."""
+    rows, columns = (_there_and_back(images, side) for side in images.shape[2:])
+    return (rows @ images @ columns.mT).clamp(0, 1)
+
+
+def blur(images: Tensor) -> Tensor:
+    """Blur by a Gaussian, of another width along each axis."""
+    rows, columns = (_gaussian(images, side) for side in images.shape[2:])
+    return rows @ images @ columns.mT
+
+
+def motion_blur(images: Tensor) -> Tensor:
+    """Move the picture by 3 to 9 pixels while it is taken, in any direction."""
+    reach = 5
+    x, y = _pixels(images, 2 * reach + 1, 2 * reach + 1)
+    x, y = x - reach, y - reach
+    angle = _uniform(images, 0, math.pi)
+    across, along = y * angle.cos() - x * angle.sin(), x * angle.cos() + y * angle.sin()
+    kernels = (1 - across.abs()).clamp(0) * (along.abs() <= _uniform(images, 1.5, 4.5))
+    kernels = kernels / kernels.sum((2, 3), keepdim=True)
+    return functional.conv2d(
+        images.transpose(0, 1), kernels, padding=reach, groups=len(images)
+    ).transpose(0, 1)
+
+
+def threshold(images: Tensor) -> Tensor:
+    """Scan as black and white, with little between."""
+    level, softness = _uniform(images, 0.2, 0.7), _uniform(images, 0.02, 0.1)
+    return torch.sigmoid((images - level) / softness)
+
+
+def contrast(images: Tensor) -> Tensor:
+    """Make the ink fainter, down to a quarter."""
+    return images * _uniform(images, 0.25, 1)
+
+
+def tone(images: Tensor) -> Tensor:
+    """Change the tone by a gamma of 0.4 to 2.5."""
+    return images.clamp(min=1e-4) ** _uniform(images, -0.9, 0.9).exp()
+
+
+def brightness(images: Tensor) -> Tensor:
+    """Lighten the ground, and the ink with it or only what range is left."""
+    ground = _uniform(images, 0.1, 0.6)
+    return _either(images, (images + ground).clamp(max=1), torch.lerp(ground, _one(images), images))
+
+
+def noise(images: Tensor) -> Tensor:
+    """Add Gaussian noise."""
+    return (images + torch.randn_like(images) * _uniform(images, 0.03, 0.35)).clamp(0, 1)
+
+
+def shot_noise(images: Tensor) -> Tensor:
+    """Count few photons: 3 to 20 for full ink."""
+    photons = _uniform(images, 3, 20)
+    return (torch.poisson(images * photons) / photons).clamp(max=1)
+
+
+def impulses(images: Tensor) -> Tensor:
+    """Let 2 to 30% of the pixels be stuck at black or white."""
+    share, draw = _uniform(images, 0.02, 0.3), torch.rand_like(images)
+    return torch.where(draw < share / 2, 0, torch.where(draw < share, 1, images))
+
+
+def lines(images: Tensor) -> Tensor:
+    """Draw two straight strokes, whole or dotted, of any length."""
+    x, y = _pixels(images)
+    for _ in range(2):
+        angle, middle = _uniform(images, 0, math.pi), _points(images)
+        across = (y - middle[1]) * angle.cos() - (x - middle[0]) * angle.sin()
+        along = (x - middle[0]) * angle.cos() + (y - middle[1]) * angle.sin()
+        ink = (_uniform(images, 0.9, 1.7) - across.abs()).clamp(0, 1)
+        ink = ink * (along.abs() < _uniform(images, 4, 24))
+        gaps = (along / _uniform(images, 2, 5)) % 2 > 1
+        images = _draw(images, ink * ~(gaps & _chance(images, 0.4)))
+    return images
+
+
+def zigzag(images: Tensor) -> Tensor:
+    """Draw a stroke that goes up and down on its way across."""
+    height, width = images.shape[2:]
+    x, y = _pixels(images)
+    corners = 7
+    share = torch.linspace(0, 1, corners, device=images.device).view(1, corners, 1, 1)
+    sign = torch.arange(corners, device=images.device) % 2 * 2 - 1
+    along = share + torch.randn_like(share.expand(len(images), -1, -1, -1)) / 25
+    across = _uniform(images, 0, 1) + _uniform(images, -0.5, 0.5) * (share - 0.5)
+    across = across + _uniform(images, 0.02, 0.25) * sign.view(1, corners, 1, 1)
+    upright = _chance(images, 0.3)
+    xs = torch.where(upright, across, along) * width
+    ys = torch.where(upright, along, across) * height
+    distance = torch.full_like(images, math.inf)
+    for start, end in zip(range(corners - 1), range(1, corners), strict=True):
+        to_x, to_y = (each[:, start : start + 1] for each in (xs, ys))
+        by_x, by_y = (each[:, end : end + 1] - each[:, start : start + 1] for each in (xs, ys))
+        place = ((x - to_x) * by_x + (y - to_y) * by_y) / (by_x**2 + by_y**2 + 1e-6)
+        place = place.clamp(0, 1)
+        gap = (x - to_x - place * by_x) ** 2 + (y - to_y - place * by_y) ** 2
+        distance = torch.minimum(distance, gap.sqrt())
+    return _draw(images, (_uniform(images, 0.9, 1.6) - distance).clamp(0, 1))
+
+
+def stripe(images: Tensor) -> Tensor:
+    """Invert a band of the picture, or all but a band, or cover it with one grey."""
+    x, y = _pixels(images)
+    height, width = images.shape[2:]
+    place = torch.where(_chance(images, 0.5), x / width, y / height)
+    start = _uniform(images, 0, 0.9)
+    band = (place >= start) & (place < start + _uniform(images, 0.1, 0.55))
+    band = band ^ _chance(images, 0.5)
+    fill = torch.where(_chance(images, 0.7), 1 - images, _uniform(images, 0, 1))
+    return torch.where(band, fill, images)
+
+
+def fog(images: Tensor) -> Tensor:
+    """Add haze with structure at every scale."""
+    haze = sum((_field(images, cells) / cells for cells in (2, 4, 8, 14)), torch.zeros_like(images))
+    low, high = haze.amin((2, 3), keepdim=True), haze.amax((2, 3), keepdim=True)
+    foggy = images + _uniform(images, 0.3, 1.5) * (haze - low) / (high - low + 1e-6)
+    return foggy / foggy.amax((2, 3), keepdim=True).clamp(min=1)
+
+
+def blots(images: Tensor) -> Tensor:
+    """Spill ink, or wipe it away, here and there."""
+    wetness = _field(images, 14) + 0.3 * torch.randn_like(images)
+    blot = torch.sigmoid(8 * (wetness - _uniform(images, 1, 2)))
+    return torch.lerp(images, _chance(images, 0.7).to(images.dtype), blot)
+
+
+def outline(images: Tensor) -> Tensor:
+    """Keep only the edges of the strokes."""
+    outer, inner = _widest(images), -_widest(-images)
+    edges = _either(images, outer - inner, outer - images)
+    sharp = torch.sigmoid(15 * (edges - _uniform(images, 0.2, 0.6)))
+    return torch.where(_chance(images, 0.6), sharp, edges)
+
+
+def invert(images: Tensor) -> Tensor:
+    """Turn to dark ink on a light ground."""
+    return 1 - images
+
+
+def jitter(images: Tensor) -> Tensor:
+    """Take every pixel from a place near by, as through rough glass."""
+    height, width = images.shape[2:]
+    unit = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
+    grid = functional.affine_grid(unit, list(images.shape), align_corners=False)
+    size = torch.cat([images.new_full((1,), side) for side in (width, height)])
+    reach = _uniform(images, 0, 1.6)
+    jump = torch.randn_like(grid) * reach * 2 / size
+    return functional.grid_sample(images, grid + jump, align_corners=False)
+
+
+def move(images: Tensor) -> Tensor:
+    """Move the digit by up to 6 pixels along each axis."""
+    height, width = images.shape[2:]
+    unit = torch.eye(2, 2, device=images.device).expand(len(images), 2, 2)
+    shift = torch.cat([_uniform(images, -12 / side, 12 / side) for side in (width, height)], 1)
+    grid = functional.affine_grid(
+        torch.cat([unit, shift[:, :, 0]], 2), list(images.shape), align_corners=False
+    )
+    return functional.grid_sample(images, grid, align_corners=False)
+
+
+def _uniform(images: Tensor, low: float, high: float) -> Tensor:
+    """Draw a number for every image, (N, 1, 1, 1)."""
+    return torch.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
+
+
+def _chance(images: Tensor, share: float) -> Tensor:
+    """Draw yes or no for every image, (N, 1, 1, 1)."""
+    return torch.rand(len(images), 1, 1, 1, device=images.device) < share
+
+
+def _either(images: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    return torch.where(_chance(images, 0.5), one, other)
+
+
+def _one(images: Tensor) -> Tensor:
+    return torch.ones((), device=images.device)
+
+
+def _points(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw a point of every image: x and y in pixels, (N, 1, 1, 1) each."""
+    height, width = images.shape[2:]
+    return _uniform(images, 0, width), _uniform(images, 0, height)
+
+
+def _pixels(
+    images: Tensor, height: int | None = None, width: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the pixels' x, (W,), and y, (H, 1), by default of the images' own size."""
+    rows, columns = images.shape[2:]
+    return (
+        torch.arange(width or columns, device=images.device, dtype=images.dtype),
+        torch.arange(height or rows, device=images.device, dtype=images.dtype)[:, None],
+    )
+
+
+def _widest(images: Tensor) -> Tensor:
+    """Return the greatest of every 3 × 3 pixels."""
+    return functional.max_pool2d(images, 3, stride=1, padding=1)
+
+
+def _draw(images: Tensor, ink: Tensor) -> Tensor:
+    """Draw strokes over images, mostly light and sometimes as dark as the ground."""
+    light = _uniform(images, 0.6, 1) * _chance(images, 0.85)
+    return torch.lerp(images, light.expand_as(images), ink)
+
+
+def _field(images: Tensor, cells: int) -> Tensor:
+    """Draw smooth noise of about unit variance, with so many cells a side, (N, 1, H, W)."""
+    coarse = torch.randn(len(images), 1, cells, cells, device=images.device)
+    size = list(images.shape[2:])
+    return functional.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
+
+
+def _gaussian(images: Tensor, side: int) -> Tensor:
+    """Return a matrix that blurs along a side, (N, 1, side, side)."""
+    place = torch.arange(side, device=images.device, dtype=images.dtype)
+    width = _uniform(images, 0.5, 1.6)
+    weights = torch.exp(-(((place[:, None] - place) / width) ** 2) / 2)
+    return weights / weights.sum(3, keepdim=True)
+
+
+def _there_and_back(images: Tensor, side: int) -> Tensor:
+    """Return a matrix that averages cells along a side and interpolates between them."""
+    place = torch.arange(side, device=images.device, dtype=images.dtype)
+    cell = side / _uniform(images, side / 4, side / 1.65)
+    shift = _uniform(images, 0, 1)
+    cells = place.view(1, 1, -1, 1) - shift
+    overlap = torch.minimum(place + 1, (cells + 1) * cell) - torch.maximum(place, cells * cell)
+    average = overlap.clamp(min=0) / cell
+    distance = ((place[:, None] + 0.5) / cell - cells.mT - 0.5).abs()
+    linear = (1 - distance).clamp(min=0)
+    # Keys' cubic convolution with a = -0.5, IEEE Transactions on Acoustics 29 (1981).
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    cubic = torch.where(distance < 1, near, torch.where(distance < 2, far, 0))
+    return _either(images, linear, cubic) @ average
