@@ -87,6 +87,10 @@ def main() -> None:
     }
     picture = mistake_sheet(chosen, models[chosen][0], as_they_are)
     drawn = write_bytes(IMAGES / f"handwriting-mistakes{suffix}.png", to_bytes(picture, "png"))
+    curves = write_bytes(
+        IMAGES / f"handwriting-selective{suffix}.png",
+        to_bytes(selective_curves(models, cases), "png"),
+    )
     recorded = write_record(
         f"handwriting{suffix}",
         {
@@ -108,7 +112,7 @@ def main() -> None:
             },
         },
     )
-    print(f"\nwrote {recorded}\nwrote {drawn}")
+    print(f"\nwrote {recorded}\nwrote {drawn}\nwrote {curves}")
 
 
 def name_and_path(argument: str) -> tuple[str, Path]:
@@ -240,6 +244,28 @@ def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
             cells.append(mean + spread)
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+@styled
+def selective_curves(models: dict[str, list[Model]], cases: dict[str, Split]) -> Figure:
+    """Draw the share of mistakes among the surest answers, for the first model of each name."""
+    digits = [name for name in (MNIST, OPTDIGITS) if name in cases]
+    figure = Figure(figsize=(4.5 * len(digits), 4))
+    for place, name in enumerate(digits, start=1):
+        axes = figure.add_subplot(1, len(digits), place)
+        images, labels = cases[name].images, cases[name].labels
+        for title, (model, *_) in models.items():
+            probabilities = model.predict_proba(images)
+            right = probabilities.argmax(axis=1) == labels
+            curve = selective_accuracy(right, probabilities.max(axis=1))
+            axes.plot(100 * curve.answered, 100 * (1 - curve.accuracy), label=title)
+        axes.set_title(name)
+        axes.set_xlabel("answered, the surest first, %")
+        axes.set_xlim(50, 100)
+        axes.set_ylim(bottom=0)
+    figure.axes[0].set_ylabel("wrong among them, %")
+    figure.axes[0].legend()
+    return figure
 
 
 @styled

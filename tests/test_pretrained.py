@@ -5,9 +5,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import inkwise
+from inkwise.data.dataset import Dataset
 from inkwise.errors import ModelError
 from inkwise.model import Model
 from tests.strokes import draw, strokes
@@ -20,6 +22,44 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "pretrained.onnx"
     path.write_bytes(strokes().onnx)
     return path
+
+
+def test_the_package_brings_a_small_one_that_is_right(mnist: Dataset) -> None:
+    assert Path(inkwise.__file__).with_name("pretrained.onnx").stat().st_size <= 1_500_000
+    model = inkwise.load_pretrained()
+    assert model.class_names == tuple("0123456789")
+    assert model.provenance["recipe"]["name"] == "precise"
+    assert np.mean(model.predict(mnist.test.images) == mnist.test.labels) > 0.995
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("offset", [(0, 0), (150, 90)])
+def test_it_reads_digits_of_any_polarity_anywhere(
+    dark: bool, offset: tuple[int, int], mnist: Dataset
+) -> None:
+    digits = mnist.test.take(np.arange(100))
+    pictures = np.zeros((100, 300, 250), np.uint8)
+    top, left = offset
+    pictures[:, top : top + 112, left : left + 112] = np.kron(
+        digits.images, np.ones((4, 4), np.uint8)
+    )
+    answers = inkwise.load_pretrained().classify(255 - pictures if dark else pictures)
+    right = [
+        answer.label == str(label) for answer, label in zip(answers, digits.labels, strict=True)
+    ]
+    assert np.mean(right) > 0.97
+
+
+def test_it_declines_where_there_is_no_digit() -> None:
+    model = inkwise.load_pretrained()
+    generator = np.random.default_rng(0)
+    nothing = [
+        np.full((50, 60), 200, np.uint8),
+        np.zeros((28, 28), np.uint8),
+        generator.integers(0, 256, (28, 28), dtype=np.uint8),
+        generator.integers(0, 256, (400, 300), dtype=np.uint8),
+    ]
+    assert [answer.verdict for answer in model.classify(nothing)] == ["not a digit"] * 4
 
 
 def test_it_is_loaded_and_answers_as_the_model_that_was_exported(shipped: Path) -> None:
