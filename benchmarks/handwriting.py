@@ -21,6 +21,7 @@ from sklearn.datasets import load_digits
 import inkwise
 from inkwise.data.dataset import Split
 from inkwise.data.optdigits import load_optdigits
+from inkwise.data.splits import split_dataset
 from inkwise.errors import NoInkError
 from inkwise.evaluation.calibration import (
     auroc,
@@ -35,10 +36,10 @@ from inkwise.figures import WRONG, styled, to_bytes
 from inkwise.files import write_bytes
 from inkwise.ink import normalise
 from inkwise.model import Model
+from inkwise.recipes import Recipe
 from inkwise.run import find_model
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-VALIDATION = 10_000
 NON_DIGITS = 1_000
 """How many of each kind."""
 SHARES = (0.9, 0.95, 0.99)
@@ -64,14 +65,20 @@ def main() -> None:
         "--split",
         choices=("validation", "test"),
         default="test",
-        help="MNIST's last 10,000 training images, or its test images and optdigits (default)",
+        help="the images of MNIST that the models were validated on, or its test images and "
+        "optdigits (default)",
     )
     arguments = parser.parse_args()
     models: dict[str, list[Model]] = {}
     for name, path in arguments.models:
         models.setdefault(name, []).append(find_model(path))
 
-    cases = draw_cases(arguments.split)
+    recipes = [
+        Recipe.from_dict(model.provenance["recipe"]) for seeds in models.values() for model in seeds
+    ]
+    if arguments.split == "validation" and len({(each.holdout, each.seed) for each in recipes}) > 1:
+        parser.error("the models were validated on different images: compare them one at a time")
+    cases = draw_cases(arguments.split, recipes[0])
     strange = draw_non_digits(cases[MNIST].images, NON_DIGITS)
     figures: dict[str, list[dict[str, float]]] = {}
     for name, seeds in models.items():
@@ -123,11 +130,9 @@ def name_and_path(argument: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def draw_cases(split: str) -> dict[str, Split]:
+def draw_cases(split: str, recipe: Recipe) -> dict[str, Split]:
     """Return digits from everywhere by what was done to them, MNIST's own first."""
-    mnist = inkwise.load_dataset("mnist")
-    last = np.arange(len(mnist.train) - VALIDATION, len(mnist.train))
-    own = mnist.test if split == "test" else mnist.train.take(last)
+    own = split_dataset(inkwise.load_dataset("mnist"), recipe.holdout, recipe.seed)[split]
     images = {
         MNIST: own.images,
         "moved by 4 pixels both ways": move(own.images, 4),
@@ -250,7 +255,7 @@ def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
 def selective_curves(models: dict[str, list[Model]], cases: dict[str, Split]) -> Figure:
     """Draw the share of mistakes among the surest answers, for the first model of each name."""
     digits = [name for name in (MNIST, OPTDIGITS) if name in cases]
-    figure = Figure(figsize=(4.5 * len(digits), 4))
+    figure = Figure(figsize=(4.5 * len(digits), 4), layout="constrained")
     for place, name in enumerate(digits, start=1):
         axes = figure.add_subplot(1, len(digits), place)
         images, labels = cases[name].images, cases[name].labels
@@ -261,7 +266,7 @@ def selective_curves(models: dict[str, list[Model]], cases: dict[str, Split]) ->
             axes.plot(100 * curve.answered, 100 * (1 - curve.accuracy), label=title)
         axes.set_title(name)
         axes.set_xlabel("answered, the surest first, %")
-        axes.set_xlim(50, 100)
+        axes.set_xlim(90, 100)
         axes.set_ylim(bottom=0)
     figure.axes[0].set_ylabel("wrong among them, %")
     figure.axes[0].legend()

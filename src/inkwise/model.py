@@ -307,9 +307,13 @@ class Model:
                 f"this model takes uint8 images of shape (N, {height}, {width}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        if len(images) <= BATCH:
-            return self._session.run(outputs, {INPUT: images})
-        return _run_on_all_cores(self._session, images, outputs)
+        session = self._session
+        try:
+            if len(images) <= BATCH:
+                return session.run(outputs, {INPUT: images})
+            return _run_on_all_cores(session, images, outputs)
+        except Exception as error:  # ONNX Runtime's have no base: here for a graph that is damaged
+            raise ModelError(f"{ONNX_FILE} cannot be run: train the model again") from error
 
     def with_provenance(self, **entries: Any) -> "Model":
         """Return the same model with entries added to its provenance."""

@@ -108,9 +108,8 @@ def train(
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine)
-    for notice in notices:
-        (on_notice or _ignore)(notice)
-    return _go_on(run, data, splits, device, None, on_notice or _ignore, on_batch, on_epoch)
+    tell = on_notice or _ignore
+    return _go_on(run, data, splits, device, None, notices, tell, on_batch, on_epoch)
 
 
 def resume(
@@ -165,7 +164,8 @@ def resume(
         run.check_dataset(dataset, _BRING_YOUR_IMAGES)
     recipe = run.recipe
     splits = split_dataset(dataset, recipe.holdout, recipe.seed)
-    return _go_on(run, dataset, splits, device, state, on_notice or _ignore, on_batch, on_epoch)
+    tell = on_notice or _ignore
+    return _go_on(run, dataset, splits, device, state, [], tell, on_batch, on_epoch)
 
 
 def _go_on(
@@ -174,19 +174,13 @@ def _go_on(
     splits: Splits,
     device: str,
     state: Mapping[str, NDArray[Any]] | None,
+    notices: list[str],
     tell: Callable[[str], object],
     on_batch: Callable[["Batch"], object] | None,
     on_epoch: Callable[[Epoch], object] | None,
 ) -> Run:
     """Train from a state, or from the start, to the report."""
-    recipe, record = run.recipe, run.record
-    network = recipe.describe_network(data.image_size, len(data.class_names))
-    # A training that died may have written an epoch's line and not its checkpoint.
-    history = run.history[: int(state["epoch"])] if state else []
-    provenance = {
-        "recipe": recipe.to_dict(),
-        **{key: record[key] for key in ("dataset", "splits", "engine", "machine")},
-    }
+    history: list[Epoch] = []
     last: Checkpoint | None = None
 
     def save(checkpoint: Checkpoint) -> None:
@@ -198,7 +192,18 @@ def _go_on(
             run.save_checkpoint(checkpoint.state)
 
     try:
-        run.set_status(UNFINISHED)
+        for notice in notices:
+            tell(notice)
+        recipe, record = run.recipe, run.record
+        network = recipe.describe_network(data.image_size, len(data.class_names))
+        provenance = {
+            "recipe": recipe.to_dict(),
+            **{key: record[key] for key in ("dataset", "splits", "engine", "machine")},
+        }
+        if state is not None:
+            run.set_status(UNFINISHED)
+            # A training that died may have written an epoch's line and not its checkpoint.
+            history = run.history[: int(state["epoch"])]
         for checkpoint in _fit(record["engine"], device, network, splits, recipe, state, on_batch):
             history.append(checkpoint.epoch)
             last = checkpoint

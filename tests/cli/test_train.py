@@ -165,7 +165,7 @@ def test_full_disk_is_one_line(call: Call, mount_disk: Callable[[int], Path]) ->
 def test_disk_that_fills_up_keeps_the_model_it_has(
     call: Call, mount_disk: Callable[[int], Path]
 ) -> None:
-    run = mount_disk(1100) / "run"  # more than a model, less than two
+    run = mount_disk(2200) / "run"  # more than a model and its checkpoint, less than another
 
     result = call("train", "--dataset", "optdigits", "--epochs", "2", "-o", run)
 
