@@ -1,7 +1,7 @@
 """What each part of the augmentation is worth: one at a time, on validation images only.
 
-The network of `precise` is trained on few images with one part, and the accuracy is that on MNIST's
-last 10,000 training images, as they are and made worse. Prints a Markdown table.
+The network of `precise` is trained on few images with one part, and the accuracy is that on some of
+MNIST's last 10,000 training images, as they are and made worse. Prints a Markdown table.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from inkwise.training.loop import Training, predict_logits
 
 TRAINED, EPOCHS = 20_000, 4
 VALIDATION, SEEN = 10_000, 2_000
-"""The validation images are the last ones; of the ways to make them worse, each meets so many."""
+"""The validation images are the last ones, of which so many are looked at."""
 
 NOTHING = Augmentation(shift=0, rotation=0, zoom=0)
 

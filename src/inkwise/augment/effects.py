@@ -67,7 +67,8 @@ def tone(images: Tensor) -> Tensor:
 def brightness(images: Tensor) -> Tensor:
     """Lighten the ground, and the ink with it or only what range is left."""
     ground = _uniform(images, 0.1, 0.6)
-    return _either(images, (images + ground).clamp(max=1), torch.lerp(ground, _one(images), images))
+    within = torch.lerp(ground, images.new_ones(()), images)
+    return _either(images, (images + ground).clamp(max=1), within)
 
 
 def noise(images: Tensor) -> Tensor:
@@ -199,10 +200,6 @@ def _chance(images: Tensor, share: float) -> Tensor:
 
 def _either(images: Tensor, one: Tensor, other: Tensor) -> Tensor:
     return torch.where(_chance(images, 0.5), one, other)
-
-
-def _one(images: Tensor) -> Tensor:
-    return torch.ones((), device=images.device)
 
 
 def _points(images: Tensor) -> tuple[Tensor, Tensor]:

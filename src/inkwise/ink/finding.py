@@ -7,7 +7,6 @@ width that the network knows.
 """
 
 import dataclasses
-import functools
 import math
 
 import cv2
@@ -37,6 +36,9 @@ COARSE = 64
 
 IMPULSE = 80
 """How far a lone pixel is from all its neighbours to be noise, in levels of 255."""
+
+WIDEST = 0.4
+"""How wide a stroke is at most, as a share of the picture's side; what is wider is ground."""
 
 CLEAR = 3.5
 """How many standard deviations of noise ink is above the ground."""
@@ -213,12 +215,6 @@ def _is_dark(grey: Levels) -> bool:
     return float(rows @ (difference * difference * difference) @ columns) < 0
 
 
-@functools.cache
-def _arch(length: int) -> NDArray[np.float64]:
-    """Return weights that rise to 1 in the middle."""
-    return np.sin(np.linspace(0, np.pi, length + 2)[1:-1])
-
-
 def _above_the_ground(light: Levels) -> tuple[Levels, float]:
     """Return how far light ink is above its ground, and the standard deviation of noise there."""
     ground = _ground(light)
@@ -249,9 +245,7 @@ def _ground(levels: Levels) -> Levels:
             (-(-width // step), -(-height // step)),
             interpolation=cv2.INTER_AREA,
         )
-    # The smaller the picture, the more of it a digit fills.
-    share = 0.4
-    reach = int(share * math.sqrt(coarse.size) / 2)
+    reach = int(WIDEST * math.sqrt(coarse.size) / 2)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     # The picture goes on beyond its border as it is there: a gradient leaves nothing.
     padded = cv2.copyMakeBorder(coarse, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
