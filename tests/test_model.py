@@ -26,6 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import logsumexp
 
 import inkwise
 from inkwise.calibration import Calibration
@@ -40,18 +41,20 @@ from inkwise.model import (
     Answer,
     Model,
 )
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.module import build
 from inkwise.networks.named import case_study
 from inkwise.networks.onnx import to_onnx
 from inkwise.provenance import available_cores, describe_machine, library_versions
 from inkwise.recipes import Recipe, get_recipe
-from tests.networks import networks
+from tests.networks import ensembles, networks
 from tests.strokes import draw, strokes
 
 DIGITS = tuple("0123456789")
 SMALL = Network((6, 7), (Conv(2, 3), MaxPool(2), Flatten(), Dropout(0.25), Dense(3, relu=False)))
-DESCRIBED = ("input", "network", "class_names", "calibration")
+DESCRIBED = ("input", "network", "class_names", "calibration", "rotations")
+ROTATIONS = st.sampled_from([(0.0,), (7,), (0.0, 12.5, -12.5)])
 CALIBRATION = Calibration(temperature=1.5, lowest_score=-0.25, lowest_probability=0.6)
 PROVENANCE = {
     "dataset": {"name": "Ziffern, größer", "sha256": "0" * 64},
@@ -61,7 +64,7 @@ PROVENANCE = {
 }
 
 
-def make(network: Network, class_names: tuple[str, ...], **provenance: Any) -> Model:
+def make(network: Network | Ensemble, class_names: tuple[str, ...], **provenance: Any) -> Model:
     """Make a model with weights drawn at random, its biases too."""
     torch.manual_seed(0)
     module = build(network)
@@ -89,14 +92,35 @@ def saved(tmp_path: Path) -> Path:
 
 def same(one: Model, other: Model) -> bool:
     return (
-        (one.network, one.class_names, one.provenance, one.calibration)
-        == (other.network, other.class_names, other.provenance, other.calibration)
+        (one.network, one.class_names, one.provenance, one.calibration, one.rotations)
+        == (other.network, other.class_names, other.provenance, other.calibration, other.rotations)
         and one.weights.keys() == other.weights.keys()
         and all(one.weights[key].tobytes() == other.weights[key].tobytes() for key in one.weights)
     )
 
 
 # --- prediction ---
+
+
+def test_several_angles_give_the_mean_probability_and_the_mean_score() -> None:
+    each = [dataclasses.replace(small(), rotations=(angle,)) for angle in (0.0, 20.0, -7.5)]
+    together = dataclasses.replace(small(), rotations=(0.0, 20.0, -7.5))
+    images = np.random.default_rng(0).integers(0, 256, (40, 6, 7), np.uint8)
+
+    def answers(model: Model) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        uncalibrated = dataclasses.replace(model, calibration=Calibration())
+        return uncalibrated.predict_proba(images), logsumexp(model.logits(images), axis=1)
+
+    probabilities, scores = zip(*map(answers, each), strict=True)
+    assert not np.allclose(probabilities[0], probabilities[1])
+    mean, score = answers(together)
+    np.testing.assert_allclose(mean, np.mean(probabilities, axis=0), atol=1e-6)
+    np.testing.assert_allclose(score, np.mean(scores, axis=0), atol=1e-5)
+
+
+def test_impossible_angles_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="rotations must be"):
+        dataclasses.replace(small(), rotations=())
 
 
 def test_probabilities_are_those_of_the_module(model: Model, mnist: Dataset) -> None:
@@ -452,10 +476,10 @@ def test_a_loaded_model_gives_the_same_probabilities_to_the_bit(
     assert loaded.predict_proba(images).tobytes() == before.tobytes()
 
 
-@given(network=networks(), data=st.data())
+@given(network=networks() | ensembles(), data=st.data())
 @settings(max_examples=25)
 def test_any_model_survives_the_way_through_its_files(
-    network: Network, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    network: Network | Ensemble, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-model"
     names = st.lists(
@@ -465,6 +489,7 @@ def test_any_model_survives_the_way_through_its_files(
         unique=True,
     )
     drawn = make(network, tuple(data.draw(names)))
+    drawn = dataclasses.replace(drawn, rotations=data.draw(ROTATIONS))
     drawn.save(folder)  # in the place of the one before
     loaded = Model.load(folder)
     assert same(loaded, drawn)
@@ -543,12 +568,15 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> N
 # --- the ONNX file alone ---
 
 
-@given(network=networks(), temperature=st.floats(0.1, 10))
+@given(network=networks() | ensembles(), temperature=st.floats(0.1, 10), rotations=ROTATIONS)
 @settings(max_examples=25)
-def test_any_model_is_read_back_from_its_onnx_file(network: Network, temperature: float) -> None:
+def test_any_model_is_read_back_from_its_onnx_file(
+    network: Network | Ensemble, temperature: float, rotations: tuple[float, ...]
+) -> None:
     names = tuple(f"Größe {place}" for place in range(network.classes))
     made = make(network, names)
-    made = dataclasses.replace(made, calibration=Calibration(temperature, -1.5, 0.5))
+    calibration = Calibration(temperature, -1.5, 0.5)
+    made = dataclasses.replace(made, calibration=calibration, rotations=rotations)
     again = Model.from_onnx(made.onnx)
     assert same(again, made)
     assert again.onnx == made.onnx
@@ -699,6 +727,7 @@ def test_a_flipped_bit_is_noticed(file: str, saved: Path) -> None:
         {"provenance": {**PROVENANCE, "metrics": {"accuracy": {"value": 0.9999}}}},
         {"provenance": {}},
         {"calibration": Calibration().to_dict()},
+        {"rotations": [0.0, 8.0]},
         {"comment": "added"},
     ],
 )

@@ -143,7 +143,11 @@ def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
 @pytest.mark.parametrize(
     ("recipe", "changes", "told"),
     [
-        ("case-studie", {}, "unknown recipe 'case-studie': use case-study, swift, precise"),
+        (
+            "case-studie",
+            {},
+            "unknown recipe 'case-studie': use case-study, swift, precise, ensemble",
+        ),
         ("", {}, "unknown recipe '': use case-study"),
         ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd, muon"),
         ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
@@ -173,6 +177,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(
         ("hardest", [0, 1.1, NAN, True, "all"], "the share of hardest images must lie in"),
         ("freeze_after", [0, 1.1, NAN, None], "the share of steps before freezing must lie in"),
         ("holdout", [0.2, None], "the holdout must be of type"),
+        ("rotations", [(), [0.0], (0.0, 91.0), None], "the rotations must be 1 to 16 different"),
     ],
 )
 def test_a_value_out_of_range_is_refused(name: str, values: list[Any], told: str) -> None:

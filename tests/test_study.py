@@ -2,23 +2,24 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
 import inkwise
-from inkwise import Dataset, Model, Run, Split, evaluate, get_recipe, resume, train, write_report
+from inkwise import Dataset, Model, Run, Split, evaluate, train
 from inkwise.calibration import Calibration
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
 from inkwise.evaluation.calibration import expected_calibration_error
-from inkwise.recipes import SMALL_FACTOR
+from inkwise.networks.ensemble import Ensemble
+from inkwise.recipes import SMALL_FACTOR, Recipe
+from inkwise.run import COMPLETE
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch
+from tests.histories import without_seconds
 
 pytest_plugins = ["tests.runs"]
 
@@ -43,10 +44,6 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def without_seconds(history: list[Epoch]) -> list[Epoch]:
-    return [dataclasses.replace(epoch, seconds=0) for epoch in history]
 
 
 @pytest.mark.slow
@@ -255,155 +252,36 @@ def test_unknown_split_is_refused(run: Run) -> None:
         evaluate(run, "all")
 
 
-def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finished: Path) -> None:
-    assert stopped_run.status == "interrupted"
-    assert [epoch.epoch for epoch in stopped_run.history] == [1]
-    assert stopped_run.model.provenance["epochs_trained"] == 1
-    assert not (stopped_run.path / "metrics.json").exists()
-    assert not stopped_run.report_path.exists()
-
-    # Its epoch is the first of a training that went on: the interrupted one left no trace.
-    assert without_seconds(stopped_run.history) == without_seconds(Run(finished).history[:1])
-    validation = evaluate(stopped_run, "validation")
-    assert validation.accuracy.value == pytest.approx(stopped_run.history[0].validation_accuracy)
-
-    assert evaluate(stopped_run).to_dict() == stopped_run.metrics
-    assert stopped_run.status == "interrupted"
-
-
-def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
-    animals: Dataset, tmp_path: Path
-) -> None:
-    def press_ctrl_c(batch: Batch) -> None:
-        raise KeyboardInterrupt
-
-    run = train(dataset=animals, output=tmp_path / "run", on_batch=press_ctrl_c)
-
-    assert run.status == "interrupted"
-    assert run.history == []
-    with pytest.raises(RunError, match="before the first epoch"):
-        evaluate(run, dataset=animals)
-    with pytest.raises(RunError, match="no predictions"):
-        write_report(run)
+def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -> None:
+    few = Dataset(
+        name="few digits",
+        title="a few digits of MNIST",
+        class_names=mnist.class_names,
+        train=mnist.train.take(np.arange(600)),
+        test=mnist.test.take(np.arange(200)),
+        source=mnist.source,
+    )
+    run = train("ensemble", few, epochs=2, batch_size=20, output=tmp_path / "run")
+    assert run.status == COMPLETE
+    model = run.model
+    assert isinstance(model.network, Ensemble)
+    assert model.rotations == run.recipe.rotations == (0.0, 12.0, -12.0)
+    assert "looked at at 3 angles" in run.report_path.read_text("utf-8")
+    evaluation = run.evaluation
+    assert evaluation.accuracy.value > 0.3
+    np.testing.assert_array_equal(model.predict(few.test.images), evaluation.predicted)
 
 
-@pytest.fixture(params=["weights.safetensors", "model.onnx", "model.json", "history.csv"])
-def interrupted_write(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """Press Ctrl-C when the second epoch's file of this name is about to take its place."""
-    rename, seen = Path.replace, 0
-
-    def replace(path: Path, target: Path) -> Path:
-        nonlocal seen
-        seen += target.name == request.param
-        if seen == 2 and target.name == request.param:
-            seen += 1
-            raise KeyboardInterrupt
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "replace", replace)
-    yield request.param
-    assert seen >= 3  # it did happen
+def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe("own", "ensemble")
+    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
+    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
+        train(recipe, digits, engine="keras", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("interrupted_write")
-def test_interrupt_between_two_writes_leaves_files_that_belong_together(
-    animals: Dataset, tmp_path: Path
-) -> None:
-    run = train(dataset=animals, epochs=3, output=tmp_path / "run")
-
-    assert run.status == "interrupted"
-    assert len(run.history) == run.model.provenance["epochs_trained"]
-    validation = evaluate(run, "validation", dataset=animals)
-    assert validation.accuracy.value == pytest.approx(run.history[-1].validation_accuracy)
-    assert not list(run.path.rglob("*.tmp"))
-
-
-EVERYTHING = get_recipe(
-    "swift",
-    epochs=5,
-    batch_size=32,
-    dropout=0.1,
-    augment=True,
-    batch_norm=True,
-    averaging=0.9,
-    outliers=0.2,
-    hardest=0.5,
-    freeze_after=0.5,
-)
-
-
-def interrupted(dataset: Dataset, output: Path, epoch: int) -> Run:
-    """Train until the middle of an epoch."""
-
-    def press_ctrl_c(batch: Batch) -> None:
-        if batch.epoch == epoch and batch.seen > 64:
-            raise KeyboardInterrupt
-
-    return train(EVERYTHING, dataset, output=output, on_batch=press_ctrl_c)
-
-
-@pytest.mark.parametrize("epoch", [2, 4])
-def test_a_resumed_training_is_the_one_that_was_never_interrupted(
-    epoch: int, animals: Dataset, tmp_path: Path
-) -> None:
-    whole = train(EVERYTHING, animals, output=tmp_path / "whole")
-    stopped = interrupted(animals, tmp_path / "stopped", epoch)
-    assert stopped.status == "interrupted"
-    assert len(stopped.history) == epoch - 1
-
-    seen: list[int] = []
-    resumed = resume(stopped.path, dataset=animals, on_epoch=lambda each: seen.append(each.epoch))
-
-    assert resumed.status == "complete"
-    assert seen == [*range(epoch, 6)]
-    assert without_seconds(resumed.history) == without_seconds(whole.history)
-    for name, array in whole.model.weights.items():
-        np.testing.assert_array_equal(resumed.model.weights[name], array)
-    assert resumed.metrics == whole.metrics
-    assert resumed.report_path.is_file()
-    assert not (resumed.path / "checkpoint.safetensors").exists()
-
-
-def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -> None:
-    def die(epoch: Epoch) -> None:
-        if epoch.epoch == 2:
-            raise RuntimeError("a power cut")
-
-    with pytest.raises(RuntimeError, match="a power cut"):
-        train(EVERYTHING, animals, output=tmp_path / "run", on_epoch=die)
-    run = Run(tmp_path / "run")
-    assert run.status == "unfinished"
-    # As if the cut had come between the history and the checkpoint of the second epoch.
-    run.save_history([*run.history, dataclasses.replace(run.history[-1], epoch=3)])
-
-    assert [epoch.epoch for epoch in resume(run, dataset=animals).history] == [1, 2, 3, 4, 5]
-
-
-def test_what_cannot_be_resumed_is_refused(
-    run: Run, animals: Dataset, optdigits: Dataset, tmp_path: Path
-) -> None:
-    with pytest.raises(RunError, match="is complete: there is nothing left to train"):
-        resume(run)
-    stopped = interrupted(animals, tmp_path / "stopped", 2)
-    with pytest.raises(RunError, match=r"data set of your own, animals: .* inkwise.resume"):
-        resume(stopped)
-    with pytest.raises(RunError, match="is not the data that"):
-        resume(stopped, dataset=optdigits)
-    checkpoint = stopped.path / "checkpoint.safetensors"
-    content = checkpoint.read_bytes()
-    checkpoint.write_bytes(content[:-1])
-    with pytest.raises(RunError, match="is damaged: train again"):
-        resume(stopped, dataset=animals)
-    state = safetensors.numpy.load(content)
-    del state["losses"]
-    checkpoint.write_bytes(safetensors.numpy.save(state))
-    with pytest.raises(TrainingError, match="the checkpoint does not fit the recipe"):
-        resume(stopped, dataset=animals)
-    checkpoint.unlink()
-    with pytest.raises(RunError, match="no checkpoint to go on from"):
-        resume(stopped, dataset=animals)
+def _larger(split: Split) -> Split:
+    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
 
 
 def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_path: Path) -> None:

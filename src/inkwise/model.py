@@ -21,6 +21,7 @@ import inkwise
 from inkwise.calibration import Calibration
 from inkwise.errors import ArgumentError, InkwiseError, ModelError, NoInkError
 from inkwise.files import json_bytes, read_bytes, storage, write_together
+from inkwise.networks.ensemble import Ensemble, from_json, to_json
 from inkwise.networks.layers import Network
 from inkwise.networks.onnx import (
     INPUT,
@@ -32,6 +33,7 @@ from inkwise.networks.onnx import (
     read_weights,
     to_onnx,
 )
+from inkwise.networks.rotations import check_rotations
 from inkwise.provenance import available_cores
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class Model:
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
         The description from which the network is built.
     weights : mapping of str to ndarray of float32
         The trained arrays, by the names and of the shapes that ``network.summary()`` states.
@@ -110,19 +112,25 @@ class Model:
         metrics. It decides nothing in prediction.
     calibration : Calibration
         What makes probabilities and verdicts of the network's logits.
+    rotations : tuple of float
+        Angles at which it looks at every image, in degrees counter-clockwise, from -90 to 90. Of
+        several, it averages the probabilities and the scores.
 
     Raises
     ------
     ModelError
         The weights are not those of the network, or the class names not as many as its outputs,
         or two of them are the same.
+    ArgumentError
+        The rotations are none.
     """
 
-    network: Network
+    network: Network | Ensemble
     weights: Mapping[str, NDArray[np.float32]]
     class_names: tuple[str, ...]
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
+    rotations: tuple[float, ...] = (0.0,)
 
     def __post_init__(self) -> None:
         expected = {
@@ -147,6 +155,7 @@ class Model:
                 f"{len(self.class_names)} class names do not go with the network's "
                 f"{self.network.classes} outputs"
             )
+        check_rotations(self.rotations)
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of every class for every image.
@@ -347,8 +356,9 @@ class Model:
             "schema": SCHEMA,
             "input": self._contract,
             "class_names": list(self.class_names),
-            "network": self.network.to_list(),
+            "network": to_json(self.network),
             "calibration": self.calibration.to_dict(),
+            "rotations": list(self.rotations),
             "provenance": dict(self.provenance),
             "onnx_sha256": hashlib.sha256(self.onnx).hexdigest(),
         }
@@ -411,6 +421,7 @@ class Model:
                 tuple(document["class_names"]),
                 dict(document["provenance"]),
                 Calibration.from_dict(document["calibration"]),
+                tuple(document["rotations"]),
             )
         except (KeyError, TypeError, ValueError, ModelError) as error:
             raise ModelError(
@@ -443,7 +454,14 @@ class Model:
         """
         try:
             metadata = read_metadata(content)
-            described = ("input", "class_names", "network", "calibration", "recipe")
+            described = (
+                "input",
+                "class_names",
+                "network",
+                "calibration",
+                "rotations",
+                "recipe",
+            )
             document = {key: json.loads(metadata[key]) for key in described if key in metadata}
             provenance = {key: document[key] for key in ("recipe",) if key in document}
             if "dataset_sha256" in metadata:
@@ -455,6 +473,7 @@ class Model:
                 tuple(document["class_names"]),
                 provenance,
                 Calibration.from_dict(document["calibration"]),
+                tuple(document["rotations"]),
             )
         except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
             raise ModelError(
@@ -468,14 +487,15 @@ class Model:
         """The model as an ONNX file, with scaling, temperature and softmax in its graph.
 
         Its metadata hold the class names, the input contract, the network's layers, the
-        calibration, the recipe, the data set's hash and the version of inkwise, all but the last
-        two as JSON.
+        calibration, the rotations, the recipe, the data set's hash and the version of inkwise,
+        all but the last two as JSON.
         """
         metadata = {
             "class_names": _json(self.class_names),
             "input": _json(self._contract),
-            "network": _json(self.network.to_list()),
+            "network": _json(to_json(self.network)),
             "calibration": _json(self.calibration.to_dict()),
+            "rotations": _json(self.rotations),
             "inkwise_version": inkwise.__version__,
         }
         if "recipe" in self.provenance:
@@ -483,7 +503,9 @@ class Model:
         dataset = self.provenance.get("dataset")
         if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
             metadata["dataset_sha256"] = dataset["sha256"]
-        return to_onnx(self.network, self.weights, metadata, self.calibration.temperature)
+        return to_onnx(
+            self.network, self.weights, metadata, self.calibration.temperature, self.rotations
+        )
 
     @property
     def _contract(self) -> dict[str, Any]:
@@ -560,9 +582,9 @@ def _run_on_all_cores(
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
 
-def _read_network(document: Mapping[str, Any]) -> Network:
+def _read_network(document: Mapping[str, Any]) -> Network | Ensemble:
     _, height, width = document["input"]["shape"]
-    return Network.from_list((height, width), document["network"])
+    return from_json((height, width), document["network"])
 
 
 def _document_hash(document: Mapping[str, Any]) -> str:

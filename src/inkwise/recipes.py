@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from inkwise.augment.augmentation import Augmentation
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Network
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.rotations import check_rotations
 
 T = TypeVar("T")
 
@@ -179,6 +181,9 @@ class Recipe:
     freeze_after : float
         Share of the steps after which the first layer learns no more, in (0, 1]; 1 is never.
     batch_size : int
+    rotations : tuple of float
+        Angles at which the trained model looks at an image, in degrees counter-clockwise, from
+        -90 to 90: its answer is the mean over them.
     calibrate : bool
         Choose the temperature of the probabilities, and below what the model rather gives no
         answer, on the validation images when the training is over.
@@ -207,6 +212,7 @@ class Recipe:
     hardest: float = 1.0
     freeze_after: float = 1.0
     batch_size: int = 64
+    rotations: tuple[float, ...] = (0.0,)
     calibrate: bool = False
     holdout: Holdout = dataclasses.field(default_factory=Holdout)
     seed: int = 0
@@ -217,6 +223,7 @@ class Recipe:
         _check_share("label smoothing", self.label_smoothing)
         _check_share("share of outliers", self.outliers)
         _check_share("decay of the averaged weights", self.averaging)
+        check_rotations(self.rotations)
         for what, flag in (("batch_norm", self.batch_norm), ("calibrate", self.calibrate)):
             if not isinstance(flag, bool):
                 raise ArgumentError(f"{what} must be true or false, not {flag!r}")
@@ -249,8 +256,8 @@ class Recipe:
             if not isinstance(part, kinds):
                 raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
 
-    def describe_network(self, image_size: tuple[int, int], classes: int) -> Network:
-        """Return the network for images of this height and width and this many classes.
+    def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
+        """Return the network or ensemble for images of this height and width and these classes.
 
         Raises
         ------
@@ -269,6 +276,7 @@ class Recipe:
         """Return the recipe as JSON values; `from_dict` is the way back."""
         document = dataclasses.asdict(self)
         kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        document["rotations"] = list(self.rotations)
         document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
         return document
 
@@ -292,11 +300,63 @@ class Recipe:
                 augmentation=Augmentation(**augmentation) if augmentation else None,
                 schedule=OneCycle(**schedule) if schedule else None,
                 holdout=Holdout(**values.pop("holdout")),
+                rotations=tuple(values.pop("rotations")),
                 **values,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error
 
+
+_PRECISE = Recipe(
+    name="precise",
+    network="precise",
+    augmentation=Augmentation(
+        shift=2.0,
+        rotation=20.0,
+        zoom=0.2,
+        shear=0.3,
+        stretch=0.15,
+        elastic=1.2,
+        effects={
+            "thicker": 0.14,
+            "thinner": 0.07,
+            "low_resolution": 0.18,
+            "blur": 0.04,
+            "motion_blur": 0.04,
+            "threshold": 0.1,
+            "contrast": 0.04,
+            "tone": 0.04,
+            "brightness": 0.04,
+            "noise": 0.04,
+            "shot_noise": 0.04,
+            "impulses": 0.04,
+            "lines": 0.07,
+            "zigzag": 0.085,
+            "stripe": 0.1,
+            "fog": 0.04,
+            "blots": 0.04,
+            "outline": 0.085,
+            "jitter": 0.04,
+            "move": 0.45,
+            "invert": 0.035,
+        },
+    ),
+    optimiser=Muon(
+        learning_rate=0.1,
+        momentum=0.6,
+        adam=Adam(learning_rate=4e-3, beta1=0.9, beta2=0.99, epsilon=1e-8),
+    ),
+    schedule=OneCycle(start=0.05, peak=0.15, end=0.005),
+    batch_norm=True,
+    averaging=0.998,
+    outliers=0.1,
+    label_smoothing=0.05,
+    epochs=80,
+    batch_size=250,
+    rotations=(0.0, 12.0, -12.0),
+    calibrate=True,
+    holdout=Holdout("stratified", 0.05),
+)
 
 RECIPES = {
     recipe.name: recipe
@@ -321,55 +381,8 @@ RECIPES = {
             batch_size=256,
             holdout=Holdout("stratified", 0.05),
         ),
-        Recipe(
-            name="precise",
-            network="precise",
-            augmentation=Augmentation(
-                shift=2.0,
-                rotation=20.0,
-                zoom=0.2,
-                shear=0.3,
-                stretch=0.15,
-                elastic=1.2,
-                effects={
-                    "thicker": 0.14,
-                    "thinner": 0.07,
-                    "low_resolution": 0.18,
-                    "blur": 0.04,
-                    "motion_blur": 0.04,
-                    "threshold": 0.1,
-                    "contrast": 0.04,
-                    "tone": 0.04,
-                    "brightness": 0.04,
-                    "noise": 0.04,
-                    "shot_noise": 0.04,
-                    "impulses": 0.04,
-                    "lines": 0.07,
-                    "zigzag": 0.085,
-                    "stripe": 0.1,
-                    "fog": 0.04,
-                    "blots": 0.04,
-                    "outline": 0.085,
-                    "jitter": 0.04,
-                    "move": 0.28,
-                    "invert": 0.035,
-                },
-            ),
-            optimiser=Muon(
-                learning_rate=0.1,
-                momentum=0.6,
-                adam=Adam(learning_rate=4e-3, beta1=0.9, beta2=0.99, epsilon=1e-8),
-            ),
-            schedule=OneCycle(start=0.05, peak=0.15, end=0.005),
-            batch_norm=True,
-            averaging=0.998,
-            outliers=0.1,
-            label_smoothing=0.05,
-            epochs=40,
-            batch_size=250,
-            calibrate=True,
-            holdout=Holdout("stratified", 0.05),
-        ),
+        _PRECISE,
+        dataclasses.replace(_PRECISE, name="ensemble", network="ensemble", epochs=60),
     )
 }
 """Recipes by name."""

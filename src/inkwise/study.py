@@ -13,9 +13,11 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.fetch import ProgressBar
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.evaluation.calibration import calibrate
 from inkwise.evaluation.evaluation import Evaluation, evaluate_model
 from inkwise.extras import require_training
 from inkwise.model import Model
+from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Network
 from inkwise.provenance import describe_machine, library_versions
 from inkwise.recipes import Recipe, get_recipe, scale_epochs
@@ -101,7 +103,9 @@ def train(
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
-    recipe.describe_network(data.image_size, len(data.class_names))  # refuses what does not fit
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    if engine == "keras":
+        require_single(network, "the engine keras")
     machine = {
         **describe_machine(),
         "device": trained_on,
@@ -186,7 +190,8 @@ def _go_on(
     def save(checkpoint: Checkpoint) -> None:
         number = checkpoint.epoch.epoch
         provenance_then = {**provenance, "epochs_trained": number}
-        run.save_model(Model(network, checkpoint.weights, data.class_names, provenance_then))
+        model = Model(network, checkpoint.weights, data.class_names, provenance_then)
+        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
         run.save_history(history[:number])
         if checkpoint.state is not None:
             run.save_checkpoint(checkpoint.state)
@@ -211,7 +216,7 @@ def _go_on(
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
         if recipe.calibrate:
-            run.save_model(_calibrate(run.model, splits.validation))
+            run.save_model(calibrate(run.model, splits.validation))
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
         evaluate(run, dataset=data)
         last = None  # complete on the disk, with its figures
@@ -223,14 +228,6 @@ def _go_on(
             save(last)  # it may have come between two writes, and the files belong together
         run.set_status(INTERRUPTED)
     return run
-
-
-def _calibrate(model: Model, validation: Split) -> Model:
-    """Return the model with temperature and limits that fit the validation images."""
-    from inkwise.evaluation.calibration import fit_calibration
-
-    calibration = fit_calibration(model.logits(validation.images), validation.labels)
-    return dataclasses.replace(model, calibration=calibration)
 
 
 def evaluate(
@@ -323,7 +320,7 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
 def _fit(
     engine: str,
     device: str,
-    network: Network,
+    network: Network | Ensemble,
     splits: Splits,
     recipe: Recipe,
     state: Mapping[str, NDArray[Any]] | None,

@@ -1,5 +1,7 @@
 """Models written for other programs, which must give the same answers."""
 
+import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,21 @@ from numpy.typing import NDArray
 
 from inkwise import Model, Run, export_model, import_keras
 from inkwise.calibration import Calibration
-from inkwise.errors import ArgumentError, InkwiseError, LibraryError, ModelError, StorageError
+from inkwise.data.catalogue import load_dataset
+from inkwise.data.splits import split_dataset
+from inkwise.errors import (
+    ArgumentError,
+    InkwiseError,
+    LibraryError,
+    ModelError,
+    RunError,
+    StorageError,
+)
+from inkwise.evaluation.calibration import calibrate as calibrate_model
 from inkwise.export.formats import SUFFIXES
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
-from tests.networks import networks
+from tests.networks import ensembles, networks
 
 pytest_plugins = ["tests.runs"]
 
@@ -24,7 +37,7 @@ SMALL = Network((9, 8), (Conv(3, 2), MaxPool(2), Flatten(), Dense(2, relu=False)
 QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def make(network: Network, temperature: float = 1.0, **provenance: Any) -> Model:
+def make(network: Network | Ensemble, temperature: float = 1.0, **provenance: Any) -> Model:
     generator = np.random.default_rng(0)
     weights = {
         name: generator.normal(0, 0.3, shape).astype(np.float32)
@@ -35,7 +48,7 @@ def make(network: Network, temperature: float = 1.0, **provenance: Any) -> Model
     return Model(network, weights, names, provenance, Calibration(temperature))
 
 
-def images_for(network: Network, count: int = 20) -> NDArray[np.uint8]:
+def images_for(network: Network | Ensemble, count: int = 20) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (count, *network.image_size), np.uint8)
 
 
@@ -72,13 +85,21 @@ def test_a_model_comes_back_from_keras_as_it_went(
         np.testing.assert_array_equal(again.weights[name], array)
 
 
-@given(network=networks(), temperature=st.sampled_from([1.0, 0.6, 2.5]))
+@given(
+    network=networks() | ensembles(),
+    temperature=st.sampled_from([1.0, 0.6, 2.5]),
+    rotations=st.sampled_from([(0.0,), (8.0,), (0.0, 8.0, -12.5)]),
+)
 @QUICK
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
 def test_torchscript_gives_the_same_answers_for_any_network(
-    tmp_path: Path, network: Network, temperature: float
+    tmp_path: Path,
+    network: Network | Ensemble,
+    temperature: float,
+    rotations: tuple[float, ...],
 ) -> None:
-    model, images = make(network, temperature), images_for(network)
+    model = dataclasses.replace(make(network, temperature), rotations=rotations)
+    images = images_for(network)
     path = export_model(model, "torchscript", tmp_path / "model.pt")
 
     loaded = torch.jit.load(path)
@@ -88,6 +109,67 @@ def test_torchscript_gives_the_same_answers_for_any_network(
         assert not answers.requires_grad
         np.testing.assert_allclose(answers.numpy(), model.predict_proba(some), atol=1e-5)
     assert loaded.class_names == list(model.class_names)
+
+
+@pytest.mark.parametrize("file_format", ["keras", "h5", "onnx-int8"])
+def test_formats_for_one_look_say_what_to_do_about_several(
+    file_format: str, run: Run, tmp_path: Path
+) -> None:
+    run.save_model(dataclasses.replace(run.model, rotations=(0.0, 8.0)))
+    with pytest.raises(ArgumentError, match=r"at 2 angles: let it look once \(--once\), or write"):
+        export_model(run.path, file_format, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_a_model_that_looks_once_is_calibrated_anew(
+    calibrate: bool, run: Run, tmp_path: Path
+) -> None:
+    path = run.path / "recipe.json"
+    document = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**document, "calibrate": calibrate}), "utf-8")
+    original = run.model
+    run.save_model(dataclasses.replace(original, rotations=(0.0, 20.0, -20.0)))
+
+    path = export_model(run.path, "onnx", tmp_path / "once.onnx", once=True)
+
+    once = Model.from_onnx(path.read_bytes())
+    assert once.rotations == (0.0,)
+    images = load_dataset("optdigits").test.images
+    np.testing.assert_array_equal(once.logits(images), original.logits(images))
+    assert (once.calibration != original.calibration) == calibrate
+    if calibrate:
+        recipe = run.recipe
+        validation = split_dataset(load_dataset("optdigits"), recipe.holdout, 0).validation
+        assert once.calibration == calibrate_model(original, validation).calibration
+    plain = export_model(run.path, "onnx", tmp_path / "all.onnx")
+    assert Model.from_onnx(plain.read_bytes()).rotations == (0.0, 20.0, -20.0)
+
+
+def test_looking_once_takes_a_run(tmp_path: Path) -> None:
+    model = dataclasses.replace(make(SMALL), rotations=(0.0, 8.0))
+    with pytest.raises(RunError, match=r"^looking once is calibrated on the run's own images: n"):
+        export_model(model, "onnx", tmp_path / "model.onnx", once=True)
+    # Nothing is to be done about a model that does so already.
+    assert export_model(make(SMALL), "onnx", tmp_path / "model.onnx", once=True).exists()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "what"), [("keras", "Keras"), ("h5", "Keras"), ("onnx-int8", "onnx-int8")]
+)
+def test_formats_for_one_network_refuse_an_ensemble(
+    keras: Any, file_format: str, what: str, run: Run, tmp_path: Path
+) -> None:
+    single = run.model
+    ensemble = Ensemble((single.network, single.network))  # type: ignore[arg-type]
+    weights = {
+        f"member{number}.{name}": array
+        for number in (1, 2)
+        for name, array in single.weights.items()
+    }
+    run.save_model(dataclasses.replace(single, network=ensemble, weights=weights))
+    with pytest.raises(ArgumentError, match=f"^{what} takes a single network, and this is an"):
+        export_model(run.path, file_format, tmp_path / "model")
 
 
 def test_onnx_is_the_file_of_the_model_directory(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from inkwise.errors import ArgumentError
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool, Network
 
 COUNTS = st.integers(1, 3)
@@ -26,3 +27,14 @@ def networks(draw: st.DrawFn) -> Network:
         return Network(image_size, (*maps, Flatten(), *vectors, draw(DENSES)))
     except ArgumentError:  # the maps have shrunk away
         reject()
+
+
+@st.composite
+def ensembles(draw: st.DrawFn) -> Ensemble:
+    """Draw ensembles of two or three small networks."""
+    image_size = draw(st.tuples(st.integers(6, 14), st.integers(6, 14)))
+    ending = (Flatten(), draw(DENSES))
+    fronts: list[list[Layer]] = draw(
+        st.lists(st.lists(st.builds(Conv, COUNTS, COUNTS), max_size=2), min_size=2, max_size=3)
+    )
+    return Ensemble(tuple(Network(image_size, (*front, *ending)) for front in fronts))

@@ -1,4 +1,5 @@
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, Network
 from inkwise.networks.module import build
 from inkwise.recipes import SGD, Muon, Recipe, get_recipe
@@ -103,6 +105,39 @@ def test_the_average_follows_the_weights() -> None:
     average = step.averaged.state_dict()["1.weight"]
     torch.testing.assert_close(average, expected)
     assert not torch.equal(average, weight_of(module, 1))
+
+
+@pytest.mark.parametrize("outliers", [0.0, 0.5])
+def test_members_learn_as_each_would_alone(outliers: float) -> None:
+    other = Network((3, 4), (Flatten(), Dense(5, relu=False)))
+    recipe = get_recipe(RECIPE, optimiser=SGD(RATE), label_smoothing=0.1, outliers=outliers)
+    torch.manual_seed(0)
+    together = build(Ensemble((NETWORK, other)))
+    alone = [copy.deepcopy(member) for member in together.children()]
+    losses, totals = [], []
+    for module in (together, *alone):
+        torch.manual_seed(1)  # the same outliers
+        step = step_of(module, recipe)
+        for index in torch.arange(20).split(4):
+            step(index)
+        losses.append(step.losses)
+        totals.append(step.totals)
+    for member, expected in zip(together.children(), alone, strict=True):
+        for trained, parameter in zip(member.parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(trained, parameter)
+    torch.testing.assert_close(losses[0], (losses[1] + losses[2]) / 2)
+    torch.testing.assert_close(totals[0], (totals[1] + totals[2]) / 2)
+
+
+def test_the_first_layers_of_all_members_freeze() -> None:
+    torch.manual_seed(0)
+    module = build(Ensemble((NETWORK, NETWORK)))
+    step = step_of(module)
+    step.freeze_first_layer()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    step(torch.arange(10))
+    moved = {name for name, value in module.state_dict().items() if (value != before[name]).any()}
+    assert moved == {f"member{n}.dense1.{role}" for n in (1, 2) for role in ("weight", "bias")}
 
 
 def test_without_averaging_the_module_itself_is_kept() -> None:

@@ -4,6 +4,7 @@ Everything that is chosen here is chosen on validation images. What is chosen, a
 part of the model.
 """
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.calibration import Calibration
+from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
+from inkwise.model import Model
 
 BINS = 15
 REFUSED = 0.01
@@ -180,6 +183,12 @@ def fit_calibration(
     named = np.sort(probabilities[scores >= lowest_score])
     lowest_probability = float(named[doubtful - (len(labels) - len(named))])
     return Calibration(temperature, lowest_score, lowest_probability)
+
+
+def calibrate(model: Model, validation: Split) -> Model:
+    """Return the model with temperature and limits that fit the validation images."""
+    calibration = fit_calibration(model.logits(validation.images), validation.labels)
+    return dataclasses.replace(model, calibration=calibration)
 
 
 def auroc(inside: NDArray[np.floating], outside: NDArray[np.floating]) -> float:

@@ -1,11 +1,12 @@
 """Writing a model for other programs."""
 
+import dataclasses
 import os
 from pathlib import Path
 
-from inkwise.data.dataset import Split
-from inkwise.data.splits import split_dataset
+from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.evaluation.calibration import calibrate
 from inkwise.extras import require_training
 from inkwise.files import write_bytes
 from inkwise.model import Model
@@ -25,10 +26,13 @@ def export_model(
     model: Model | str | os.PathLike[str],
     file_format: str,
     output: str | os.PathLike[str] | None = None,
+    *,
+    once: bool = False,
 ) -> Path:
     """Write a model for another program, which gets the same probabilities within 1e-5.
 
-    But for ``onnx-int8``, which is faster and rounds: see `inkwise.export.int8.int8_bytes`.
+    But for ``onnx-int8``, which is faster and rounds: see `inkwise.export.int8.int8_bytes`; and
+    but for `once`.
 
     Parameters
     ----------
@@ -42,6 +46,10 @@ def export_model(
         ``evaluate``; they need Keras. All return probabilities, float32 (N, classes).
     output : path-like, optional
         The file, which is replaced if it exists; by default `default_name` here.
+    once : bool
+        Let a model that looks at an image at several angles look once, which is faster and a
+        little less accurate; it is calibrated anew. This needs a run whose data set is in the
+        catalogue. Keras' formats and ``onnx-int8`` hold no other models.
 
     Returns
     -------
@@ -51,12 +59,13 @@ def export_model(
     Raises
     ------
     ArgumentError
-        There is no such format, or the file's name ends like another format's.
+        There is no such format, the file's name ends like another format's, or the format does
+        not hold such a model.
     LibraryError
         A library that the format takes is not installed.
     ModelError, RunError
-        There is no model, or it is damaged; for ``onnx-int8``, there is no run, or what it was
-        trained on is not to be had.
+        There is no model, or it is damaged; for ``onnx-int8`` and `once`, there is no run, or
+        what it was trained on is not to be had.
     DataError
         The same, of files that are missing or damaged.
     StorageError
@@ -75,6 +84,16 @@ def export_model(
     source = model
     if not isinstance(model, Model):
         model = find_model(model)
+    if once and any(model.rotations):
+        run = _run(source, "looking once")
+        model = dataclasses.replace(model, rotations=(0.0,))
+        if run.recipe.calibrate:
+            model = calibrate(model, _splits(run).validation)
+    if any(model.rotations) and file_format not in ("onnx", "torchscript"):
+        raise ArgumentError(
+            f"{file_format} holds no model that looks at an image at {len(model.rotations)} "
+            "angles: let it look once (--once), or write onnx or torchscript"
+        )
     path = Path(default_name(model) + suffix if output is None else output)
     match file_format:
         case "onnx":
@@ -82,7 +101,7 @@ def export_model(
         case "onnx-int8":
             from inkwise.export.int8 import int8_bytes
 
-            content = int8_bytes(model, _training_images(source))
+            content = int8_bytes(model, _splits(_run(source, file_format)).train)
         case "torchscript":
             from inkwise.export.torchscript import torchscript_bytes
 
@@ -94,17 +113,20 @@ def export_model(
     return write_bytes(path, content)
 
 
-def _training_images(source: Model | str | os.PathLike[str]) -> Split:
-    """Return the images that a run was trained on, without those for validation."""
+def _run(source: Model | str | os.PathLike[str], what: str) -> Run:
     if isinstance(source, Model) or not (Path(source) / "run.json").is_file():
         raise RunError(
-            "onnx-int8 is calibrated on training images: name the directory of a run that "
+            f"{what} is calibrated on the run's own images: name the directory of a run that "
             f"`inkwise train` wrote{'' if isinstance(source, Model) else f', not {source}'}"
         )
-    run = Run(source)
+    return Run(source)
+
+
+def _splits(run: Run) -> Splits:
+    """Return the images that a run was trained on, and those for validation."""
     dataset = run.load_dataset("export it as onnx, which needs no images")
     recipe = run.recipe
-    return split_dataset(dataset, recipe.holdout, recipe.seed).train
+    return split_dataset(dataset, recipe.holdout, recipe.seed)
 
 
 def default_name(model: Model) -> str:

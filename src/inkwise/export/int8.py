@@ -15,6 +15,7 @@ from inkwise.data.dataset import Split
 from inkwise.data.splits import stratified_draw
 from inkwise.files import read_bytes, storage, write_bytes
 from inkwise.model import Model
+from inkwise.networks.ensemble import require_single
 from inkwise.networks.onnx import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def int8_bytes(model: Model, train: Split) -> bytes:
 
     Raises
     ------
+    ArgumentError
+        The model is an ensemble.
     DataError
         The training images cannot be drawn from by class.
     StorageError
@@ -66,6 +69,7 @@ def int8_bytes(model: Model, train: Split) -> bytes:
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
+    require_single(model.network, "onnx-int8")
     images = _draw(train)
     original = onnx.load_from_string(model.onnx)
     source = onnx.load_from_string(model.onnx)

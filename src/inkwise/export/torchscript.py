@@ -3,11 +3,14 @@
 import io
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inkwise.model import Model
 from inkwise.networks.module import build
+from inkwise.networks.rotations import rotation_grid
 
 
 class _Predictor(nn.Module):
@@ -15,6 +18,8 @@ class _Predictor(nn.Module):
 
     class_names: list[str]
     temperature: float
+    looks: int
+    rotated: bool
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -23,9 +28,22 @@ class _Predictor(nn.Module):
         self.network = build(model.network)
         weights = {name: torch.tensor(array) for name, array in model.weights.items()}
         self.network.load_state_dict(weights)
+        self.looks = len(model.rotations)
+        self.rotated = any(model.rotations)
+        size = model.network.image_size
+        grids = [rotation_grid(size, degrees) for degrees in model.rotations]
+        self.grids = nn.Buffer(torch.from_numpy(np.concatenate(grids)))
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.network(images.unsqueeze(1).float() / 255)
+        inputs = images.unsqueeze(1).float() / 255
+        if not self.rotated:
+            logits = self.network(inputs)
+        else:
+            grids = self.grids.repeat_interleave(len(inputs), 0)
+            looks = inputs.repeat(self.looks, 1, 1, 1)
+            rotated = functional.grid_sample(looks, grids, align_corners=False)
+            each = torch.log_softmax(self.network(rotated), 1)
+            logits = torch.logsumexp(each.unflatten(0, [self.looks, -1]), 0)
         return torch.softmax(logits / self.temperature, 1)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import LibraryError
+from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 
 
@@ -48,22 +49,28 @@ def require_keras(purpose: str) -> Any:
     return keras
 
 
-def build_keras(network: Network) -> Any:
+def build_keras(network: Network | Ensemble) -> Any:
     """Build the Keras model of a network, with fresh weights.
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
 
     Returns
     -------
     keras.Sequential
         float32 (N, H, W, 1) in [0, 1] to probabilities (N, classes). Its layers have the names
         that `network.summary()` states.
+
+    Raises
+    ------
+    ArgumentError
+        It is an ensemble.
     """
     import keras
     from keras import layers
 
+    network = require_single(network, "Keras")
     model = keras.Sequential([keras.Input((*network.image_size, 1))], name="inkwise")
     # The case study's program ends in a softmax; behind a ReLU it needs a layer of its own.
     last = network.layers[-1]

@@ -1,6 +1,7 @@
 """From a network's description to a PyTorch module."""
 
 import itertools
+import math
 from collections import OrderedDict
 
 import numpy as np
@@ -9,18 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 
 
-def build(network: Network, batch_norm: bool = False) -> nn.Sequential:
-    """Build the PyTorch module of a network.
+def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequential:
+    """Build the PyTorch module of a network, or of an ensemble.
 
     Weights are Glorot-uniform and biases zero, as Keras starts them, drawn from PyTorch's global
     generator.
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
     batch_norm : bool
         Normalise what a convolution returns over the batch, in place of its own bias. It is part
         of the training only: `get_weights` folds it into the convolution.
@@ -30,12 +32,20 @@ def build(network: Network, batch_norm: bool = False) -> nn.Sequential:
     torch.nn.Sequential
         float32 (N, 1, H, W) in [0, 1] to logits (N, classes); channels-last in memory. Without
         `batch_norm` its parameters have the names and shapes that `network.summary()` states.
+        An ensemble's is a `Members`.
 
     References
     ----------
     X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010.
     """
+    if isinstance(network, Ensemble):
+        return Members(
+            OrderedDict(
+                (prefix.rstrip("."), build(member, batch_norm))
+                for prefix, member in members(network)
+            )
+        )
     module = nn.Sequential()
     lines = network.summary()
     inputs = 1
@@ -90,9 +100,11 @@ def get_weights(module: nn.Module) -> dict[str, NDArray[np.float32]]:
         By the names and of the shapes that ``network.summary()`` states. With them, a module
         without batch normalisation answers as this one does in evaluation mode, within rounding.
     """
-    weights = {}
+    weights: dict[str, NDArray[np.float32]] = {}
     layers = dict(module.named_children())
     for name, layer in layers.items():
+        if isinstance(module, Members):
+            weights |= {f"{name}.{key}": array for key, array in get_weights(layer).items()}
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
         arrays: dict[str, Tensor] = dict(layer.named_parameters())
@@ -106,6 +118,22 @@ def get_weights(module: nn.Module) -> dict[str, NDArray[np.float32]]:
         for role, array in arrays.items():
             weights[f"{name}.{role}"] = array.numpy(force=True).copy()
     return weights
+
+
+class Members(nn.Sequential):
+    """The modules of an ensemble's members, side by side.
+
+    In training, float32 (N, 1, H, W) to the logits of the members one after another, each on all
+    images, (members · N, classes); otherwise to the ensemble's logits, (N, classes).
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Let all members answer."""
+        each = torch.stack([member(images) for member in self])
+        if self.training:
+            return each.flatten(0, 1)
+        scores = each.logsumexp(2, keepdim=True)
+        return (each - scores).logsumexp(0) - math.log(len(each)) + scores.mean(0)
 
 
 class BatchNorm(nn.Module):

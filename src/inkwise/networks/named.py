@@ -1,6 +1,9 @@
 """The networks that recipes name."""
 
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from collections.abc import Callable
+
+from inkwise.networks.ensemble import Ensemble
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool, Network
 
 
 def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:
@@ -87,5 +90,39 @@ def precise(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> 
     )
 
 
-NETWORKS = {"case-study": case_study, "swift": swift, "precise": precise}
+def ensemble(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Ensemble:
+    """Return four networks that look at a digit differently, in patches from 3×3 to 7×7.
+
+    Parameters
+    ----------
+    image_size : tuple of int
+        Height and width in pixels, each at least 24.
+    classes : int
+    dropout : float
+        Rate of a dropout layer before each dense one, from 0 (none) to below 1.
+    """
+    last: tuple[Layer, ...] = (
+        Flatten(),
+        *([Dropout(dropout)] if dropout else []),
+        Dense(classes, relu=False),
+    )
+    fronts = (
+        (Conv(32, 3), Conv(32, 3), MaxPool(2), Conv(64, 3), Conv(128, 3), MaxPool(2), Conv(224, 3)),
+        (Conv(32, 5), MaxPool(2), Conv(64, 3), Conv(96, 3), Conv(96, 3), Conv(128, 3)),
+        (Conv(48, 7), MaxPool(2), Conv(96, 3), Conv(160, 3), MaxPool(2), Conv(256, 3)),
+    )
+    return Ensemble(
+        (
+            precise(image_size, classes, dropout),
+            *(Network(image_size, (*front, *last)) for front in fronts),
+        )
+    )
+
+
+NETWORKS: dict[str, Callable[[tuple[int, int], int, float], Network | Ensemble]] = {
+    "case-study": case_study,
+    "swift": swift,
+    "precise": precise,
+    "ensemble": ensemble,
+}
 """Networks by name: functions of image size, class count and dropout rate."""

@@ -1,7 +1,7 @@
 """From a network's description to an ONNX file, and the weights back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 import inkwise
 from inkwise.errors import ModelError
 from inkwise.extras import require_training
+from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network, Shape
+from inkwise.networks.rotations import rotation_grid
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
@@ -23,10 +25,11 @@ PROBABILITIES, LOGITS, SCORE = OUTPUTS = "probabilities", "logits", "score"
 
 
 def to_onnx(
-    network: Network,
+    network: Network | Ensemble,
     weights: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str],
     temperature: float = 1.0,
+    rotations: Sequence[float] = (0.0,),
 ) -> bytes:
     """Write a trained network as an ONNX model.
 
@@ -35,13 +38,16 @@ def to_onnx(
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
     weights : mapping of str to ndarray of float32
         By the names and of the shapes that ``network.summary()`` states.
     metadata : mapping of str to str
         Entries for the file's ``metadata_props``.
     temperature : float
         What the logits are divided by before the softmax.
+    rotations : sequence of float
+        Angles at which every image is looked at, in degrees; the logits are then, as an
+        ensemble's, those of the mean probability and the mean score.
 
     Returns
     -------
@@ -67,36 +73,14 @@ def to_onnx(
     values = graph.add("Cast", INPUT, "levels", to=TensorProto.FLOAT)
     values = graph.add("Div", values, "inputs", {"white": np.array(255, np.float32)})
     height, width = network.image_size
-    values = graph.add("Reshape", values, "maps", {"shape": np.array([-1, 1, height, width])})
-    flattened: Shape | None = None
-    shape: Shape = (height, width, 1)
-    for line in network.summary():
-        name, layer = line.name, line.layer
-        parameters = {parameter: weights[parameter] for parameter in line.parameters}
-        match layer:
-            case Conv():
-                strides = [layer.stride, layer.stride]
-                values = graph.add("Conv", values, name, parameters, strides=strides)
-            case MaxPool():
-                window = [layer.size, layer.size]
-                values = graph.add("MaxPool", values, name, kernel_shape=window, strides=window)
-            case Flatten():
-                values = graph.add("Flatten", values, name)
-                flattened = shape
-            case Dropout():
-                pass
-            case Dense():
-                if flattened is not None:
-                    weight = f"{name}.weight"
-                    parameters[weight] = _channels_first(weights[weight], flattened)
-                    flattened = None
-                values = graph.add("Gemm", values, name, parameters, transB=1)
-            case _:
-                assert_never(layer)
-        # At once, unlike in training: ONNX Runtime makes it part of the convolution.
-        if isinstance(layer, Conv | Dense) and layer.relu:
-            values = graph.add("Relu", values, f"{name}_relu")
-        shape = line.output_shape
+    maps = graph.add("Reshape", values, "maps", {"shape": np.array([-1, 1, height, width])})
+    if any(rotations):
+        maps = _add_rotations(graph, maps, network.image_size, rotations)
+    ends = [
+        _add_layers(graph, maps, prefix, member, weights) for prefix, member in members(network)
+    ]
+    if len(ends) * len(rotations) > 1:
+        _add_mean(graph, ends, len(ends) * len(rotations), network.classes)
     graph.nodes[-1].output[0] = scaled = LOGITS
     if temperature != 1:
         divisor = {"temperature": np.array(temperature, np.float32)}
@@ -128,14 +112,90 @@ def to_onnx(
     return model.SerializeToString(deterministic=True)
 
 
-def read_weights(content: bytes, network: Network) -> dict[str, NDArray[np.float32]]:
+def _add_layers(
+    graph: "_Graph",
+    values: str,
+    prefix: str,
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+) -> str:
+    """Add the layers of one network; return the name of its logits."""
+    flattened: Shape | None = None
+    shape: Shape = (*network.image_size, 1)
+    for line in network.summary():
+        name, layer = prefix + line.name, line.layer
+        parameters = {prefix + each: weights[prefix + each] for each in line.parameters}
+        match layer:
+            case Conv():
+                strides = [layer.stride, layer.stride]
+                values = graph.add("Conv", values, name, parameters, strides=strides)
+            case MaxPool():
+                window = [layer.size, layer.size]
+                values = graph.add("MaxPool", values, name, kernel_shape=window, strides=window)
+            case Flatten():
+                values = graph.add("Flatten", values, name)
+                flattened = shape
+            case Dropout():
+                pass
+            case Dense():
+                if flattened is not None:
+                    weight = f"{name}.weight"
+                    parameters[weight] = _channels_first(weights[weight], flattened)
+                    flattened = None
+                values = graph.add("Gemm", values, name, parameters, transB=1)
+            case _:
+                assert_never(layer)
+        # At once, unlike in training: ONNX Runtime makes it part of the convolution.
+        if isinstance(layer, Conv | Dense) and layer.relu:
+            values = graph.add("Relu", values, f"{name}_relu")
+        shape = line.output_shape
+    return values
+
+
+def _add_rotations(
+    graph: "_Graph", maps: str, image_size: tuple[int, int], rotations: Sequence[float]
+) -> str:
+    """Add the rotated images, those of one angle after another."""
+    # The images as channels of one: they then share a grid that is a constant.
+    as_channels = {"channels_shape": np.array([1, -1, *image_size])}
+    channels = graph.add("Reshape", maps, "as_channels", as_channels)
+    rotated = [
+        graph.add(
+            "GridSample",
+            channels,
+            f"rotated{number}",
+            {f"grid{number}": rotation_grid(image_size, degrees)},
+            align_corners=0,
+        )
+        for number, degrees in enumerate(rotations, start=1)
+    ]
+    together = graph.join("Concat", rotated, "rotated", axis=1)
+    as_maps = {"maps_shape": np.array([-1, 1, *image_size])}
+    return graph.add("Reshape", together, "rotated_maps", as_maps)
+
+
+def _add_mean(graph: "_Graph", ends: Sequence[str], looks: int, classes: int) -> None:
+    """Add what makes one answer of several about every image, see `Ensemble`."""
+    joined = graph.join("Concat", ends, "joined", axis=0)
+    shape = {"looks_shape": np.array([looks, -1, classes])}
+    each = graph.add("Reshape", joined, "looks", shape)
+    scores = graph.add("ReduceLogSumExp", each, "scores", axes=[2])
+    logs = graph.join("Sub", [each, scores], "log_probabilities")
+    total = graph.add("ReduceLogSumExp", logs, "log_sum", axes=[0], keepdims=0)
+    count = {"log_looks": np.array(math.log(looks), np.float32)}
+    mean = graph.add("Sub", total, "log_mean", count)
+    score = graph.add("ReduceMean", scores, "mean_score", axes=[0], keepdims=0)
+    graph.join("Add", [mean, score], "mean_logits")
+
+
+def read_weights(content: bytes, network: Network | Ensemble) -> dict[str, NDArray[np.float32]]:
     """Read the weights back from an ONNX model that `to_onnx` wrote; without the onnx package.
 
     Parameters
     ----------
     content : bytes
         The whole file.
-    network : Network
+    network : Network or Ensemble
         What it was written from.
 
     Returns
@@ -155,21 +215,30 @@ def read_weights(content: bytes, network: Network) -> dict[str, NDArray[np.float
     """
     tensors = [tensor for graph in _fields(content, 7) for tensor in _fields(graph, 5)]
     raw = {_text(tensor, 8): b"".join(_fields(tensor, 9)) for tensor in tensors}
-    weights = {}
+    return {
+        name: array
+        for prefix, member in members(network)
+        for name, array in _read_arrays(raw, prefix, member)
+    }
+
+
+def _read_arrays(
+    raw: Mapping[str, bytes], prefix: str, network: Network
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
     maps: Shape | None = None
     shape: Shape = (*network.image_size, 1)
     for line in network.summary():
         if isinstance(line.layer, Flatten):
             maps = shape
-        for name, dimensions in line.parameters.items():
+        for own, dimensions in line.parameters.items():
+            name = prefix + own
             if len(raw.get(name, b"")) != 4 * math.prod(dimensions):
                 raise ModelError(f"the file does not hold the weights of the network: {name}")
             array = np.frombuffer(raw[name], "<f4").astype(np.float32).reshape(dimensions)
             if maps is not None and array.ndim > 1:
                 array, maps = _channels_last(array, maps), None
-            weights[name] = array
+            yield name, array
         shape = line.output_shape
-    return weights
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
@@ -216,12 +285,18 @@ class _Graph:
         **options: Any,
     ) -> str:
         """Add a node that takes the output of another and constants; return its output's name."""
-        from onnx import helper, numpy_helper
+        from onnx import numpy_helper
 
         constants = constants or {}
         for constant, array in constants.items():
             self.constants.append(numpy_helper.from_array(array, constant))
-        self.nodes.append(helper.make_node(kind, [values, *constants], [name], name, **options))
+        return self.join(kind, [values, *constants], name, **options)
+
+    def join(self, kind: str, inputs: Sequence[str], name: str, **options: Any) -> str:
+        """Add a node that takes these outputs and constants; return its output's name."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, **options))
         return name
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
+from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.keras import build_keras, get_weights, require_keras
 from inkwise.networks.layers import Network
 from inkwise.recipes import SGD, Adam, Recipe
@@ -57,7 +58,7 @@ def keras_device() -> str:
 
 
 def fit_keras(
-    network: Network,
+    network: Network | Ensemble,
     train: Split,
     validation: Split,
     recipe: Recipe,
@@ -67,7 +68,7 @@ def fit_keras(
 
     Parameters
     ----------
-    network : Network
+    network : Network or Ensemble
     train, validation : Split
         The validation images are only looked at, after every epoch.
     recipe : Recipe

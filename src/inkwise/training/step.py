@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.augment.outliers import make_outliers
+from inkwise.networks.module import Members
 from inkwise.recipes import Recipe
 from inkwise.training.optimisers import make_optimisers
 
@@ -20,7 +21,8 @@ class Step:
     Parameters
     ----------
     module : torch.nn.Module
-        float32 (N, 1, H, W) in [0, 1] to logits (N, classes).
+        float32 (N, 1, H, W) in [0, 1] to logits (N, classes), or a `Members`, each of which
+        learns from the same images.
     images : Tensor of uint8, shape (N, H, W)
     labels : Tensor of int64, shape (N,)
     recipe : Recipe
@@ -32,7 +34,8 @@ class Step:
     losses : Tensor of float32, shape (N,)
         The loss on every image when it was last seen.
     totals : Tensor of float32, shape (2,)
-        Sum of the losses and count of right answers since it was last set to zero.
+        Sum of the losses and count of right answers since it was last set to zero; of an
+        ensemble, their means over the members.
     """
 
     def __init__(self, module: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> None:
@@ -56,14 +59,17 @@ class Step:
             inputs = self._augmentation(inputs)
         if outliers is not None:
             inputs = torch.cat([inputs, outliers])
-        answers = self._module(inputs).float()
-        logits = answers[: len(index)]
+        answers = self._module(inputs).float().unflatten(0, (-1, len(inputs)))
+        logits = answers[:, : len(index)].flatten(0, 1)
+        members = len(answers)
+        targets = targets.repeat(members)
         log_probabilities = functional.log_softmax(logits, 1)
         losses = functional.nll_loss(log_probabilities, targets, reduction="none")
         # Cross-entropy with a target of which a share lies on all classes alike.
         loss = torch.lerp(losses.mean(), -log_probabilities.mean(), self._smoothing)
         if outliers is not None:
             loss = loss + _detection_loss(answers, len(index))
+        loss = loss * members  # each learns as it would alone
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()
@@ -72,9 +78,9 @@ class Step:
         if self._average:
             self._average.update()
 
-        losses = losses.detach()
+        losses = losses.detach().view(members, -1).mean(0)
         self.losses.index_copy_(0, index, losses)
-        correct = (logits.detach().argmax(1) == targets).sum()
+        correct = (logits.detach().argmax(1) == targets).sum() / members
         self.totals += torch.stack([losses.sum(), correct])
 
     def _draw_outliers(self, inputs: Tensor) -> Tensor:
@@ -91,8 +97,9 @@ class Step:
 
     def freeze_first_layer(self) -> None:
         """Let the first layer learn no more, which spares its gradient and all that leads to it."""
-        first = next(layer for layer in self._module.children() if [*layer.parameters()])
-        first.requires_grad_(False)
+        for member in self._module if isinstance(self._module, Members) else [self._module]:
+            first = next(layer for layer in member.children() if [*layer.parameters()])
+            first.requires_grad_(False)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that later steps depend on, not copied."""
@@ -191,15 +198,16 @@ class CapturedStep:
         self._graph = None
 
 
-def _detection_loss(logits: Tensor, members: int) -> Tensor:
+def _detection_loss(logits: Tensor, count: int) -> Tensor:
     """Return the cross-entropy of telling the first images, of the classes, from the others.
 
-    The score of an image, the logarithm of the sum of the exponentials of its logits, is taken for
-    the logit of its belonging to any class.
+    The score of an image, the logarithm of the sum of the exponentials of its logits, (members, N,
+    classes), is taken for the logit of its belonging to any class.
     """
-    belongs = torch.zeros(len(logits), device=logits.device)
-    belongs[:members] = 1
-    return functional.binary_cross_entropy_with_logits(logits.logsumexp(1), belongs)
+    scores = logits.logsumexp(2)
+    belongs = torch.zeros_like(scores)
+    belongs[:, :count] = 1
+    return functional.binary_cross_entropy_with_logits(scores, belongs)
 
 
 def to_inputs(images: Tensor) -> Tensor:
