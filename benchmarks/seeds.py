@@ -17,18 +17,26 @@ def main() -> None:
     parser.add_argument("--recipe", default="case-study")
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep the runs as DIR/SEED; those that are there are used, or resumed",
+    )
     arguments = parser.parse_args()
 
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.seeds):
-            run = inkwise.train(
-                arguments.recipe,
-                arguments.dataset,
-                output=Path(folder) / str(seed),
-                on_epoch=print,
-                seed=seed,
-            )
+            path = (arguments.keep or Path(folder)) / str(seed)
+            if not path.exists():
+                run = inkwise.train(
+                    arguments.recipe, arguments.dataset, output=path, on_epoch=print, seed=seed
+                )
+            else:
+                run = inkwise.Run(path)
+                if run.status != "complete":
+                    run = inkwise.resume(run, on_epoch=print)
             history, evaluation = run.history, run.evaluation
             results.append(
                 {
