@@ -13,7 +13,7 @@ from inkwise.evaluation.intervals import (
     UNDEFINED,
     Estimate,
     bootstrap_confusion,
-    bootstrap_mean,
+    bootstrap_means,
     wilson,
     wilson_f1,
 )
@@ -24,6 +24,11 @@ Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 def macro_f1(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
     return average_figures(matrices)[:, 0, 2:]
+
+
+def bootstrap_mean(values: NDArray[np.float64]) -> Estimate:
+    [estimate] = bootstrap_means(values[:, None], np.zeros(len(values), dtype=np.int64))
+    return estimate
 
 
 def all_figures(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -130,9 +135,11 @@ def test_drawing_cells_is_drawing_images() -> None:
     generator = np.random.default_rng(3)
     labels, predicted, classes = noisy_answers(generator, 300)
     estimates = bootstrap_confusion(confusion_matrix(labels, predicted, classes), all_figures)
+    places = [np.flatnonzero(labels == k) for k in range(3)]
     resamples = []
     for _ in range(2000):
-        drawn = generator.integers(300, size=300)
+        # As many of each class as there are.
+        drawn = np.concatenate([generator.choice(place, size=len(place)) for place in places])
         cells = np.bincount(3 * labels[drawn] + predicted[drawn], minlength=9).reshape(1, 3, 3)
         resamples.append(all_figures(cells)[0])
     lows, highs = np.quantile(resamples, [0.025, 0.975], axis=0)
