@@ -329,6 +329,8 @@ def _recipe_pairs(groups: Sequence[RecipeGroup]) -> tuple[RecipePair, ...]:
 def _p(value: float) -> str:
     if value < 0.0001:
         return "< 0.0001"
+    if value > 0.995:
+        return "= 1"
     return f"= {value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
 
 

@@ -226,6 +226,8 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
     )
     error = np.sqrt(variance / bins.counts)
 
+    counts = np.random.default_rng(SEED).multinomial(total, bins.counts / total, size=RESAMPLES)
+
     def chance(step: float) -> NDArray[np.float64]:
         """Return the chance of a right answer in each bin, with gaps so many errors larger."""
         size = np.maximum(np.abs(gaps) + step * error, 0.0)
@@ -235,9 +237,8 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
         return float(np.average(np.abs(bins.confidence - chance(step)), weights=bins.counts))
 
     def excess(step: float, point: float) -> float:
-        generator = np.random.default_rng(SEED)
-        counts = generator.multinomial(total, bins.counts / total, size=RESAMPLES)
-        right = generator.binomial(counts, chance(step))
+        # The same luck at every step, so that the errors drawn rise with it.
+        right = np.random.default_rng([SEED, 1]).binomial(counts, chance(step))
         drawn = np.abs(counts * bins.confidence - right).sum(axis=1) / total
         return float(np.quantile(drawn, point)) - found
 
@@ -247,7 +248,7 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
             return true_error(low)
         if excess(high, point) <= 0:
             return true_error(high)
-        return true_error(optimize.bisect(excess, low, high, args=(point,), xtol=0.01))
+        return true_error(optimize.bisect(excess, low, high, args=(point,), xtol=0.02))
 
     tail = (1 - CONFIDENCE) / 2
     return Estimate(found, min(found, solve(1 - tail)), max(found, solve(tail)))

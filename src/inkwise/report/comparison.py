@@ -54,12 +54,12 @@ def _find_pictures(comparison: Comparison) -> list[tuple[int, str]]:
     """Return index and picture of each disagreement; a run that is wrong about it has one."""
     pictures = [compared.run.pictures for compared in comparison.runs]
     shown = []
-    for index in comparison.disagreements:
+    for index in comparison.disagreements.tolist():
         wrong = next(
             place for place, compared in enumerate(comparison.runs) if not compared.right[index]
         )
         try:
-            shown.append((int(index), data_uri(pictures[wrong][index])))
+            shown.append((index, data_uri(pictures[wrong][index])))
         except KeyError as error:
             path = comparison.runs[wrong].run.path
             raise RunError(
