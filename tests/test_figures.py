@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
-from inkwise import Evaluation, figures
+from inkwise import Evaluation, figures, probability_figures
 from inkwise.run import Pictures
 from inkwise.training.history import Epoch
 
@@ -63,6 +64,10 @@ def draw_evaluation(result: Evaluation) -> dict[str, "Figure"]:
         "per-class": figures.per_class_figures(result),
         "samples": figures.sample_grid(result, pictures(result)),
         "misclassified": figures.mistake_grid(result, pictures(result)),
+        "reliability": probability_figures.reliability_diagram(result),
+        "confidence": probability_figures.confidence_histogram(result),
+        "roc": probability_figures.roc_curves(result),
+        "precision-recall": probability_figures.precision_recall_curves(result),
     }
 
 
@@ -232,3 +237,58 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
         figures.to_bytes(figure, "svg")
 
     assert dict(mpl.rcParams) == before
+
+
+def test_the_reliability_diagram_shows_every_bin_and_its_count() -> None:
+    result = evaluation(12)
+    bins = result.in_probabilities.bins
+    figure = probability_figures.reliability_diagram(result)
+    points = figure.axes[0].lines[1]  # after the diagonal
+    np.testing.assert_allclose(np.asarray(points.get_xdata()), bins.confidence)
+    np.testing.assert_allclose(np.asarray(points.get_ydata()), bins.accuracy)
+    written = texts(figure)
+    assert {str(count) for count in bins.counts} <= set(written)
+    assert any("Calibration error" in text for text in written)
+
+
+def test_the_confidence_of_right_and_wrong_answers_is_told_apart() -> None:
+    figure = probability_figures.confidence_histogram(evaluation(12))
+    for axes, count in zip(figure.axes, (188, 12), strict=True):
+        heights = [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+        assert sum(heights) == count
+        assert axes.get_title(loc="left").startswith(f"{count} ")
+
+
+def ranked(images: int, apart: float) -> Evaluation:
+    """Probabilities that rank a class the better the further its images are apart."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(images) % 3
+    logits = generator.normal(size=(images, 3)) + apart * np.eye(3)[labels]
+    raw = np.exp(logits)
+    probabilities = (raw / raw.sum(1, keepdims=True)).astype(np.float32)
+    return Evaluation("toy", "test", ("ant", "bee", "cat"), labels, probabilities)
+
+
+@pytest.mark.parametrize(
+    "draw", [probability_figures.roc_curves, probability_figures.precision_recall_curves]
+)
+def test_curves_are_magnified_where_all_are_in_the_corner(
+    draw: Callable[[Evaluation], "Figure"],
+) -> None:
+    bad, good = draw(ranked(300, 0.5)).axes[0], draw(ranked(3000, 5)).axes[0]
+    assert bad.get_ylim()[0] == 0
+    assert "times as large" not in bad.get_title(loc="left")
+    assert 0.8 <= good.get_ylim()[0] < 1
+    assert "times as large" in good.get_title(loc="left")
+    legend = good.get_legend()
+    assert legend is not None
+    assert [text.get_text()[:3] for text in legend.get_texts()] == ["ant", "bee", "cat"]
+
+
+def test_of_many_classes_the_hardest_have_names() -> None:
+    result = evaluation(60, names=tuple(f"kind {k}" for k in range(26)))
+    axes = probability_figures.roc_curves(result).axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert len(legend.get_texts()) == 10
+    assert "in grey: 16 easier" in legend.get_title().get_text()

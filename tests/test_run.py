@@ -24,7 +24,18 @@ from inkwise.run import Pictures
 
 pytest_plugins = ["tests.runs"]
 
-FIGURES = ("accuracy", "loss", "confusion", "per-class", "samples", "misclassified")
+FIGURES = (
+    "accuracy",
+    "loss",
+    "confusion",
+    "per-class",
+    "samples",
+    "misclassified",
+    "reliability",
+    "confidence",
+    "roc",
+    "precision-recall",
+)
 
 
 @pytest.fixture
@@ -79,6 +90,7 @@ def test_run_json(finished: Path, optdigits: Dataset) -> None:
         "title": optdigits.title,
         "source": optdigits.source,
         "sha256": optdigits.sha256,
+        "test_sha256": optdigits.test.sha256,
         "class_names": list("0123456789"),
     }
     assert record["splits"] == {"train": 1150, "validation": 288, "test": 359}
@@ -120,7 +132,7 @@ def test_metrics_json_agrees_with_the_predictions(finished: Path) -> None:
     rows = read_csv(finished / "predictions.csv")
 
     correct = sum(row["true"] == row["predicted"] for row in rows)
-    assert metrics["schema"] == "inkwise-metrics/1"
+    assert metrics["schema"] == "inkwise-metrics/2"
     assert (metrics["dataset"], metrics["split"]) == ("optdigits", "test")
     assert metrics["images"] == len(rows) == 359
     assert metrics["correct"] == correct

@@ -8,6 +8,7 @@ _TRAIN = {
     "matplotlib": "matplotlib",
     "onnx": "onnx",
     "sklearn": "scikit-learn",
+    "statsmodels": "statsmodels",
     "torch": "PyTorch",
 }
 

@@ -136,6 +136,7 @@ class Run:
                     "title": dataset.title,
                     "source": dataset.source,
                     "sha256": dataset.sha256,
+                    "test_sha256": splits.test.sha256,
                     "class_names": list(dataset.class_names),
                 },
                 "splits": {

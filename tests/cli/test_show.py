@@ -73,7 +73,7 @@ def test_evaluate_one_class_as_a_binary_task(call: Call, run: Run) -> None:
     counts = " ".join(str(task["matrix"][kind]) for kind in ("tp", "fp", "fn", "tn"))
     assert result.code == 0
     assert counts in words(result.out)
-    assert f"{task['roc_auc']:.4f}" in result.out
+    assert f"{task['roc_auc']['value']:.4f}" in result.out
     # Beside it, what must be compared: the multi-class figures, and the answer "no" to all.
     one_versus_rest = metrics["classes"][7]["one_versus_rest"]
     counts = " ".join(str(one_versus_rest[kind]) for kind in ("tp", "fp", "fn", "tn"))

@@ -116,3 +116,16 @@ def test_the_hash_tells_an_image_from_labels_of_the_same_bytes() -> None:
 def test_data_sets_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         toy().name = "other"  # type: ignore[misc]
+
+
+def test_the_hash_of_a_split_is_that_of_its_images_and_labels() -> None:
+    images, labels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4), np.array([0, 1])
+    split = Split(images, labels)
+    assert split.sha256 == Split(images.copy(), labels.copy()).sha256
+    others = [
+        Split(images.reshape(2, 4, 3), labels),
+        Split(images + np.uint8(1), labels),
+        Split(images, labels[::-1].copy()),
+        split.take(np.array([1, 0])),
+    ]
+    assert len({split.sha256, *(other.sha256 for other in others)}) == 5

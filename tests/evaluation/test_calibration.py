@@ -14,10 +14,12 @@ from inkwise.errors import ArgumentError
 from inkwise.evaluation.calibration import (
     at_another_temperature,
     auroc,
+    calibration_error_interval,
     energy_score,
     expected_calibration_error,
     fit_calibration,
     fit_temperature,
+    reliability_bins,
     selective_accuracy,
     softmax,
 )
@@ -237,3 +239,70 @@ def test_answers_and_scores_must_go_together() -> None:
         selective_accuracy(np.ones(2, bool), np.ones(3))
     with pytest.raises(ArgumentError, match="of one shape"):
         selective_accuracy(np.ones(0, bool), np.ones(0))
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_bins_are_those_of_scikit_learn(adaptive: bool) -> None:
+    logits, labels = honest(500)
+    probabilities = softmax(logits, 0.5)
+    bins = reliability_bins(labels, probabilities, 10, adaptive=adaptive)
+    accuracy, confidence = calibration_curve(
+        probabilities.argmax(1) == labels,
+        probabilities.max(1),
+        n_bins=10,
+        strategy="quantile" if adaptive else "uniform",
+    )
+    np.testing.assert_allclose(bins.accuracy, accuracy)
+    np.testing.assert_allclose(bins.confidence, confidence)
+    assert bins.counts.sum() == 500
+    if adaptive:
+        assert bins.counts.tolist() == [50] * 10
+    error = expected_calibration_error(labels, probabilities, 10, adaptive=adaptive)
+    assert error == pytest.approx(np.average(np.abs(accuracy - confidence), weights=bins.counts))
+
+
+def test_images_of_one_confidence_stay_in_one_bin() -> None:
+    confidence = np.array([0.6] * 3 + [0.9] * 7)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.array([0, 0, 1] + [0] * 6 + [1])
+    bins = reliability_bins(labels, probabilities, 5, adaptive=True)
+    assert bins.counts.tolist() == [3, 7]
+    assert bins.right.tolist() == [2, 6]
+    assert bins.error == pytest.approx((abs(1.8 - 2) + abs(6.3 - 6)) / 10)
+
+
+def test_no_images_have_no_calibration_error_and_no_interval() -> None:
+    for adaptive in (False, True):
+        bins = reliability_bins(np.zeros(0, np.int64), np.zeros((0, 3)), adaptive=adaptive)
+        assert math.isnan(bins.error)
+        assert not calibration_error_interval(bins).defined
+
+
+def test_certain_answers_have_an_interval() -> None:
+    certain = np.tile([1.0, 0.0], (50, 1))
+    all_right = calibration_error_interval(reliability_bins(np.zeros(50, np.int64), certain))
+    assert (all_right.value, all_right.low) == (0, 0)
+    some_wrong = np.repeat([0, 1], [45, 5])
+    estimate = calibration_error_interval(reliability_bins(some_wrong, certain))
+    assert estimate.value == pytest.approx(0.1)
+    assert 0.02 < estimate.low < 0.1 < estimate.high < 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sharpened", "least", "most"), [(1.0, 0.95, 1.0), (1.6, 0.93, 0.97)])
+def test_intervals_of_a_calibration_error_contain_the_truth(
+    sharpened: float, least: float, most: float
+) -> None:
+    # Of a calibrated model the true error, 0, can be missed to one side only: 2.5%.
+    generator = np.random.default_rng(0)
+
+    def draw(count: int) -> tuple[Labels, NDArray[np.float64]]:
+        chance = generator.uniform(0.5, 1, size=count)
+        odds = (chance / (1 - chance)) ** sharpened
+        stated = np.stack([odds, np.ones(count)], axis=1) / (1 + odds)[:, None]
+        return (generator.random(count) > chance).astype(np.int64), stated
+
+    truth = 0.0 if sharpened == 1 else reliability_bins(*draw(2_000_000), 6).error
+    estimates = [calibration_error_interval(reliability_bins(*draw(1_000), 6)) for _ in range(200)]
+    covered = np.mean([it.low <= truth <= it.high for it in estimates])
+    assert least <= covered <= most

@@ -9,6 +9,7 @@ from sklearn import metrics
 from inkwise.evaluation.confusion import (
     AVERAGES,
     OneVersusRest,
+    agreement_figures,
     average_figures,
     class_figures,
     confusion_matrix,
@@ -132,3 +133,27 @@ def test_a_weighted_precision_of_absent_classes_only_weighs_them_alike() -> None
 def test_an_empty_binary_matrix_has_no_figures() -> None:
     empty = OneVersusRest(tp=0, fp=0, fn=0, tn=0)
     assert all(map(math.isnan, (empty.accuracy, empty.precision, empty.recall, empty.f1)))
+
+
+@given(answers=answers())
+@settings(max_examples=100)
+def test_agreement_is_that_of_scikit_learn(answers: Answers) -> None:
+    labels, predicted, _ = answers
+    kappa, matthews = agreement_figures(confusion_matrix(*answers)[None])[0]
+    one_label, one_answer = len(set(labels)) == 1, len(set(predicted)) == 1
+    if one_label and (labels == predicted).all():
+        assert math.isnan(kappa)
+    else:
+        assert kappa == pytest.approx(metrics.cohen_kappa_score(labels, predicted))
+    if one_label or one_answer:  # scikit-learn has 0 here
+        assert math.isnan(matthews)
+    else:
+        assert matthews == pytest.approx(metrics.matthews_corrcoef(labels, predicted))
+
+
+def test_agreement_is_that_of_a_worked_example() -> None:
+    # Two readers of fifty proposals, as Cohen's kappa is usually explained: 35 agreed on, where
+    # chance alone would give 25.
+    [[kappa, matthews]] = agreement_figures(np.array([[[20, 5], [10, 15]]]))
+    assert kappa == pytest.approx(0.4)
+    assert matthews == pytest.approx((20 * 15 - 5 * 10) / math.sqrt(25 * 30 * 20 * 25))

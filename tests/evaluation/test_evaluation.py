@@ -191,7 +191,7 @@ def test_figures_on_file_have_every_key_and_null_where_undefined() -> None:
     assert third["recall"] == third["accuracy"] == undefined
     assert fourth["precision"] == fourth["recall"] == fourth["f1"] == undefined
     assert fourth["one_versus_rest"]["f1"] is None
-    assert fourth["binary_task"]["roc_auc"] is None
+    assert fourth["binary_task"]["roc_auc"] == undefined
     assert fourth["binary_task"]["average_precision"] is None
 
 

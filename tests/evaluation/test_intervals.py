@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn import metrics
 
 from inkwise.evaluation.confusion import average_figures, class_figures, confusion_matrix
 from inkwise.evaluation.intervals import (
     UNDEFINED,
     Estimate,
     bootstrap_confusion,
-    bootstrap_mean,
+    bootstrap_means,
+    delong,
     wilson,
     wilson_f1,
 )
@@ -24,6 +26,11 @@ Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 def macro_f1(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
     return average_figures(matrices)[:, 0, 2:]
+
+
+def bootstrap_mean(values: NDArray[np.float64]) -> Estimate:
+    [estimate] = bootstrap_means(values[:, None], np.zeros(len(values), dtype=np.int64))
+    return estimate
 
 
 def all_figures(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -130,9 +137,11 @@ def test_drawing_cells_is_drawing_images() -> None:
     generator = np.random.default_rng(3)
     labels, predicted, classes = noisy_answers(generator, 300)
     estimates = bootstrap_confusion(confusion_matrix(labels, predicted, classes), all_figures)
+    places = [np.flatnonzero(labels == k) for k in range(3)]
     resamples = []
     for _ in range(2000):
-        drawn = generator.integers(300, size=300)
+        # As many of each class as there are.
+        drawn = np.concatenate([generator.choice(place, size=len(place)) for place in places])
         cells = np.bincount(3 * labels[drawn] + predicted[drawn], minlength=9).reshape(1, 3, 3)
         resamples.append(all_figures(cells)[0])
     lows, highs = np.quantile(resamples, [0.025, 0.975], axis=0)
@@ -151,25 +160,114 @@ def test_a_bootstrap_of_a_mean_is_about_the_normal_interval() -> None:
     assert estimate.high == pytest.approx(values.mean() + half, abs=0.1 * half)
 
 
-def coverage(intervals: list[Estimate], truth: float) -> float:
-    return float(np.mean([it.low <= truth <= it.high for it in intervals]))
+@pytest.mark.parametrize(("trials", "share"), [(100, 0.8), (1_000, 0.95), (10_000, 0.992)])
+def test_wilson_covers_ninety_five_times_in_a_hundred(trials: int, share: float) -> None:
+    # Every outcome with its chance: no simulation is needed.
+    outcomes = np.arange(trials + 1)
+    chances = stats.binom.pmf(outcomes, trials, share)
+    likely = outcomes[chances > 1e-7]
+    intervals = [wilson(int(outcome), trials) for outcome in likely]
+    covered = [
+        chances[outcome]
+        for outcome, it in zip(likely, intervals, strict=True)
+        if it.low <= share <= it.high
+    ]
+    assert 0.93 <= sum(covered) <= 0.97
 
 
-def test_ninety_five_intervals_in_a_hundred_contain_the_truth() -> None:
+@pytest.mark.slow
+def test_ninety_five_bootstrap_intervals_in_a_hundred_contain_the_truth() -> None:
     generator = np.random.default_rng(5)
-    samples = [noisy_answers(generator, 300) for _ in range(300)]
+    # The classes' images are given, as in a test set, and the answers are drawn.
+    shares = np.array([[0.88, 0.08, 0.04], [0.06, 0.9, 0.04], [0.1, 0.02, 0.88]])
+    support = np.array([150, 100, 80])
+    truth = all_figures((1_000_000 * support[:, None] * shares)[None].round().astype(np.int64))[0]
+    repeats = 600
+    hits = np.zeros(len(truth))
+    for confusion in generator.multinomial(support, shares, size=(repeats, 3)):
+        estimates = np.array(bootstrap_confusion(confusion, all_figures))
+        hits += (estimates[:, 1] <= truth) & (truth <= estimates[:, 2])
+    # All but precision and recall of a class, which have Wilson's.
+    bootstrapped = hits[[2, 5, 8, *range(9, 18)]] / repeats
+    assert ((bootstrapped >= 0.93) & (bootstrapped <= 0.97)).all(), bootstrapped
 
-    exact = noisy_answers(generator, 2_000_000)
-    [truth] = macro_f1(confusion_matrix(*exact)[None])[0]
-    bootstrap = [bootstrap_confusion(confusion_matrix(*it), macro_f1)[0] for it in samples]
-    assert 0.90 <= coverage(bootstrap, truth) <= 0.985
 
-    right = [int((it.labels == it.predicted).sum()) for it in samples]
-    truth = 0.8 + 0.2 / 3  # a wrong draw hits by chance one time in three
-    assert 0.90 <= coverage([wilson(count, 300) for count in right], truth) <= 0.985
+def test_the_bootstrap_of_a_mean_is_that_of_a_published_example() -> None:
+    # The survival of seven treated mice in B. Efron, R. J. Tibshirani, "An Introduction to the
+    # Bootstrap", 1993, tables 2.1 and 2.2: mean 86.86, ideal bootstrap standard error 23.36.
+    estimate = bootstrap_mean(np.array([94.0, 197, 16, 38, 99, 141, 23]))
+    assert estimate.value == pytest.approx(86.86, abs=0.005)
+    assert (estimate.high - estimate.low) / (2 * 1.96) == pytest.approx(23.36, rel=0.05)
 
-    losses = [bootstrap_mean(generator.exponential(size=200)) for _ in range(150)]
-    assert 0.88 <= coverage(losses, 1.0) <= 0.99
+
+def test_stratified_draws_are_scipys_of_several_samples() -> None:
+    generator = np.random.default_rng(6)
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    values = generator.exponential(size=100) + 5 * labels
+    [estimate] = bootstrap_means(values[:, None], labels)
+    expected = stats.bootstrap(
+        [values[labels == k] for k in range(3)],
+        lambda *parts, axis: sum(part.sum(axis) for part in parts) / 100,
+        method="percentile",
+        n_resamples=4000,
+        rng=generator,
+    ).confidence_interval
+    width = expected.high - expected.low
+    assert estimate.low == pytest.approx(expected.low, abs=0.08 * width)
+    assert estimate.high == pytest.approx(expected.high, abs=0.08 * width)
+    # The classes lie far apart, and draws that mixed them would move the mean far more.
+    assert estimate.high - estimate.low < 0.5 * (np.ptp(bootstrap_mean(values)[1:]))
+
+
+@given(seed=st.integers(0, 1000), levels=st.integers(2, 12))
+@settings(max_examples=30)
+def test_delongs_interval_is_that_of_its_definition(seed: int, levels: int) -> None:
+    generator = np.random.default_rng(seed)
+    positive = np.arange(40) < 15
+    scores = generator.integers(levels, size=40) + 0.8 * positive  # with ties
+    scores[[0, 20]] = levels  # on neither side alone
+    estimate = delong(positive, scores)
+    area = metrics.roc_auc_score(positive, scores)
+    assert estimate.value == pytest.approx(area)
+    # The structural components, pair by pair.
+    difference = scores[positive][:, None] - scores[~positive]
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    error = math.sqrt(wins.mean(1).var(ddof=1) / 15 + wins.mean(0).var(ddof=1) / 25)
+    odds, half = math.log(area / (1 - area)), 1.959964 * error / (area * (1 - area))
+    ends = [1 / (1 + math.exp(-(odds + sign * half))) for sign in (-1, 1)]
+    assert estimate[1:] == pytest.approx(ends, abs=1e-6)
+
+
+@pytest.mark.parametrize(("apart", "sides"), [(1.0, (100, 300)), (2.5, (200, 600))])
+def test_ninety_five_intervals_of_an_area_in_a_hundred_contain_the_truth(
+    apart: float, sides: tuple[int, int]
+) -> None:
+    generator = np.random.default_rng(7)
+    truth = stats.norm.cdf(apart / math.sqrt(2))
+    positive = np.repeat([True, False], sides)
+    hits = 0
+    for _ in range(500):
+        estimate = delong(positive, generator.normal(size=sum(sides)) + apart * positive)
+        hits += estimate.low <= truth <= estimate.high
+    assert 465 <= hits <= 485
+
+
+def test_an_area_of_one_or_nought_still_has_an_interval() -> None:
+    positive = np.repeat([True, False], [30, 50])
+    best, worst = (
+        delong(positive, positive.astype(float)),
+        delong(positive, -positive.astype(float)),
+    )
+    assert (best.value, best.high) == (1, 1)
+    assert best.low == pytest.approx(wilson(30, 30).low * wilson(50, 50).low)
+    assert worst == pytest.approx((0, 0, 1 - best.low))
+
+
+def test_an_area_needs_images_on_both_sides() -> None:
+    scores = np.array([0.1, 0.5, 0.9])
+    assert delong(np.ones(3, bool), scores) is UNDEFINED
+    assert delong(np.zeros(3, bool), scores) is UNDEFINED
+    assert delong(np.array([True, False, False]), scores) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(("hits", "mistakes"), [(36, 0), (0, 36), (30, 6), (1, 0)])

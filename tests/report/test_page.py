@@ -207,7 +207,7 @@ def test_tables_hold_the_metrics(page: Element, finished: Path) -> None:
         kinds = ("tp", "fp", "fn", "tn")
         assert versus[1:5] == [str(figures["one_versus_rest"][kind]) for kind in kinds]
         assert task[1:5] == [str(figures["binary_task"]["matrix"][kind]) for kind in kinds]
-        assert f"{figures['binary_task']['roc_auc']:.4f}" in task
+        assert f"{figures['binary_task']['roc_auc']['value']:.4f}" in task
 
 
 def test_history_is_told_epoch_by_epoch(page: Element, finished: Path) -> None:

@@ -174,6 +174,40 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="At least two directories that `inkwise train` wrote, on the same data.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a page about it as well, with the images on which the runs disagree.",
+        ),
+    ] = None,
+) -> None:
+    """Tell whether runs differ by more than luck with the test images, and what may be concluded.
+
+    Their answers are paired image by image. Runs of one recipe with several seeds are summed up.
+    """
+    from inkwise.cli.show import show_comparison, show_path
+    from inkwise.comparing import compare as compare_runs
+    from inkwise.report.comparison import write_comparison
+
+    comparison = compare_runs(*runs)
+    show_comparison(comparison)
+    if output is not None:
+        show_path("Page", write_comparison(comparison, output))
+
+
+@app.command()
 def predict(
     files: Annotated[
         list[str],

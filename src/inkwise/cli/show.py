@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from inkwise.comparing import Comparison
 from inkwise.data.catalogue import Availability
 from inkwise.evaluation.confusion import OneVersusRest
 from inkwise.evaluation.evaluation import Evaluation
@@ -62,6 +63,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         table.add_row(f"{kind} avg", "", "", "", *map(_two_lines, estimates))
     show_table(table)
 
+    _show_probabilities(evaluation)
     console.print("Confusion matrix: rows are the actual class, columns the predicted one")
     matrix = new_table("actual", *evaluation.class_names)
     for name, row in zip(evaluation.class_names, evaluation.confusion, strict=True):
@@ -77,6 +79,42 @@ def show_evaluation(evaluation: Evaluation) -> None:
     console.print(evaluation.classification_report, soft_wrap=True)
 
 
+def _show_probabilities(evaluation: Evaluation) -> None:
+    """Show agreement beyond chance, and how good the probabilities are."""
+    figures = evaluation.in_probabilities
+    parts = figures.brier_parts
+    table = new_table("", "", "95% interval", "", left=1)
+    rows = [
+        ("balanced accuracy", evaluation.balanced_accuracy, "mean of the class accuracies"),
+        ("Cohen's kappa", evaluation.agreement["kappa"], "agreement beyond chance"),
+        ("Matthews correlation", evaluation.agreement["matthews"], ""),
+        *(
+            (f"top-{top.k} accuracy", top.accuracy, f"{top.right:,} of {len(evaluation):,} images")
+            for top in figures.top
+        ),
+        (
+            "Brier score",
+            figures.brier,
+            "reliability {:.4f} − resolution {:.4f} + uncertainty {:.4f}".format(*parts),
+        ),
+        (
+            "calibration error",
+            figures.calibration_error,
+            f"{len(figures.bins.counts)} bins of equal width hold images",
+        ),
+        (
+            "calibration error",
+            figures.adaptive_calibration_error,
+            f"{len(figures.adaptive_bins.counts)} bins of about equally many images",
+        ),
+    ]
+    for name, estimate, remark in rows:
+        interval = f"{estimate.low:.4f}–{estimate.high:.4f}" if estimate.defined else ""
+        table.add_row(name, _number(estimate.value), interval, remark)
+    table.columns[-1].justify = "left"
+    show_table(table)
+
+
 def show_binary(evaluation: Evaluation, positive: str) -> None:
     """Show the binary task of one class beside the class' one-versus-rest matrix."""
     task = evaluation.binary(positive)
@@ -89,10 +127,33 @@ def show_binary(evaluation: Evaluation, positive: str) -> None:
     table.add_row("always “no”", *_binary_cells(always_no))
     show_table(table)
     console.print(
-        f"accuracy {_with_interval(task.accuracy)}; ROC AUC {_number(task.roc_auc)}; "
+        f"accuracy {_with_interval(task.accuracy)}; ROC AUC {_number_with_interval(task.roc_auc)}; "
         f"average precision {_number(task.average_precision)}"
     )
     console.print(f"Multi-class accuracy on the same images: {_with_interval(evaluation.accuracy)}")
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Show runs side by side, two by two, and what may be concluded."""
+    table = new_table("run", "recipe", "seed", "errors", "accuracy", "95% interval", left=2)
+    for compared in comparison.runs:
+        accuracy = compared.evaluation.accuracy
+        table.add_row(
+            compared.name,
+            compared.recipe.name,
+            str(compared.recipe.seed),
+            f"{compared.errors:,} of {comparison.images:,}",
+            _percent(accuracy),
+            _interval(accuracy).strip("()"),
+        )
+    show_table(table)
+    for conclusion in comparison.conclusions:
+        console.print(conclusion, soft_wrap=True)
+    console.print(
+        f"{len(comparison.disagreements):,} of {comparison.images:,} images did not get the same "
+        "label from all runs.",
+        soft_wrap=True,
+    )
 
 
 def show_datasets(datasets: list[Availability]) -> None:
@@ -203,6 +264,12 @@ def _with_interval(estimate: Estimate) -> str:
 
 def _two_lines(estimate: Estimate) -> Text:
     return Text.assemble(f"{_percent(estimate)}\n", (_interval(estimate, 1).strip("()"), "dim"))
+
+
+def _number_with_interval(estimate: Estimate) -> str:
+    if not estimate.defined:
+        return _number(estimate.value)
+    return f"{_number(estimate.value)} ({estimate.low:.4f}–{estimate.high:.4f})"
 
 
 def _number(value: float) -> str:

@@ -51,6 +51,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 over the image size, the count, and all images and labels."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return digest.hexdigest()
+
     def take(self, indices: NDArray[np.intp]) -> "Split":
         """Return the split with these indices (shape (M,)), in this order."""
         return Split(self.images[indices], self.labels[indices])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.evaluation.confusion import OneVersusRest
-from inkwise.evaluation.intervals import Estimate, wilson
+from inkwise.evaluation.intervals import Estimate, delong, wilson
 
 THRESHOLD = 0.5
 """The answer is yes where the class' probability is above this."""
@@ -30,8 +30,9 @@ class BinaryTask:
         With Wilson's interval.
     always_no : float
         Accuracy of answering no to everything: what the accuracy must be compared with.
-    roc_auc : float
-        Area under the receiver operating characteristic; NaN where a side has no images.
+    roc_auc : Estimate
+        Area under the receiver operating characteristic, with DeLong's interval; undefined where
+        a side has no images.
     average_precision : float
         Area under the precision–recall curve, as steps; NaN where a side has no images.
     """
@@ -40,7 +41,7 @@ class BinaryTask:
     matrix: OneVersusRest
     accuracy: Estimate
     always_no: float
-    roc_auc: float
+    roc_auc: Estimate
     average_precision: float
 
 
@@ -79,7 +80,7 @@ def binary_task(
         matrix=matrix,
         accuracy=wilson(matrix.tp + matrix.tn, len(labels)),
         always_no=float(1 - actual.mean()),
-        roc_auc=float(metrics.roc_auc_score(actual, score)) if both else float("nan"),
+        roc_auc=delong(actual, score),
         average_precision=(
             float(metrics.average_precision_score(actual, score)) if both else float("nan")
         ),

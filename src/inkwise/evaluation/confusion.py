@@ -148,5 +148,45 @@ def average_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.stack([macro, micro, weighted], axis=1)
 
 
+AGREEMENTS = ("kappa", "matthews")
+
+
+def agreement_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return Cohen's kappa and Matthews' correlation coefficient, for many matrices at once.
+
+    Both are 1 where every answer is right and about 0 where the answers have nothing to do with
+    the images, whatever the shares of the classes.
+
+    Parameters
+    ----------
+    confusion : ndarray of int64, shape (R, K, K)
+
+    Returns
+    -------
+    ndarray of float64, shape (R, 2)
+        Columns as in `AGREEMENTS`. NaN where there is nothing to agree on beyond chance: where all
+        images are of one class and got its label; Matthews' as well where all got one label.
+
+    References
+    ----------
+    J. Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological
+    Measurement 20 (1960) 37–46; J. Gorodkin, "Comparing two K-category assignments by a
+    K-category correlation coefficient", Computational Biology and Chemistry 28 (2004) 367–374.
+    """
+    counts = confusion.astype(np.float64)  # squares of large counts would overflow
+    total = counts.sum(axis=(-2, -1))
+    hits = np.trace(counts, axis1=-2, axis2=-1)
+    predicted, actual = counts.sum(axis=-2), counts.sum(axis=-1)
+    chance = (predicted * actual).sum(axis=-1)
+    spread_predicted, spread_actual = (
+        total**2 - (side**2).sum(axis=-1) for side in (predicted, actual)
+    )
+    beyond = hits * total - chance
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappa = beyond / (total**2 - chance)
+        matthews = beyond / np.sqrt(spread_predicted * spread_actual)
+    return np.stack([kappa, matthews], axis=-1)
+
+
 def _ratio(numerator: int, denominator: int) -> float:
     return numerator / denominator if denominator else float("nan")

@@ -12,8 +12,10 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.evaluation.binary import BinaryTask, binary_task
 from inkwise.evaluation.confusion import (
+    AGREEMENTS,
     AVERAGES,
     OneVersusRest,
+    agreement_figures,
     average_figures,
     class_figures,
     confusion_matrix,
@@ -23,13 +25,13 @@ from inkwise.evaluation.confusion import (
 from inkwise.evaluation.intervals import (
     Estimate,
     bootstrap_confusion,
-    bootstrap_mean,
     wilson,
     wilson_f1,
 )
+from inkwise.evaluation.probabilities import Probabilities
 from inkwise.model import Model
 
-SCHEMA = "inkwise-metrics/1"
+SCHEMA = "inkwise-metrics/2"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,8 @@ class ClassFigures:
     precision, recall : Estimate
         With Wilson's interval.
     f1 : Estimate
-        With a bootstrap interval, or Wilson's where every answer is right or every one wrong.
+        With a stratified bootstrap interval, or Wilson's where every answer is right or every one
+        wrong.
     one_versus_rest : OneVersusRest
     """
 
@@ -130,14 +133,14 @@ class Evaluation:
         return wilson(self.correct, len(self))
 
     @functools.cached_property
-    def loss(self) -> Estimate:
-        """Categorical cross-entropy, in nats an image, with a bootstrap interval.
+    def in_probabilities(self) -> Probabilities:
+        """Figures of the probabilities themselves: Brier score, calibration, curves, top-k."""
+        return Probabilities(self.labels, self.probabilities)
 
-        Probabilities are taken as at least 1.2e-7, single precision's resolution, so that one
-        image can cost 16 nats at the most.
-        """
-        true = self.probabilities[np.arange(len(self)), self.labels].astype(np.float64)
-        return bootstrap_mean(-np.log(np.maximum(true, np.finfo(np.float32).eps)))
+    @property
+    def loss(self) -> Estimate:
+        """Categorical cross-entropy, see `Probabilities.log_loss`."""
+        return self.in_probabilities.log_loss
 
     @functools.cached_property
     def classes(self) -> tuple[ClassFigures, ...]:
@@ -180,6 +183,23 @@ class Evaluation:
             if len(self.misclassified)
             else dict.fromkeys(AVERAGES, pooled)
         )
+
+    @property
+    def balanced_accuracy(self) -> Estimate:
+        """The mean of the classes' accuracies: the macro average of the recall."""
+        return self.averages["macro"].recall
+
+    @functools.cached_property
+    def agreement(self) -> dict[str, Estimate]:
+        """Cohen's kappa and Matthews' correlation coefficient, with bootstrap intervals."""
+        estimates = bootstrap_confusion(self.confusion, agreement_figures)
+        if not len(self.misclassified) and all(estimate.defined for estimate in estimates):
+            # Without a mistake all resamples are alike. What the accuracy might be says what kappa
+            # might be, and Matthews' coefficient, which is the same to first order.
+            chance = float(np.sum((np.bincount(self.labels) / len(self)) ** 2))
+            low = (self.accuracy.low - chance) / (1 - chance)
+            estimates = [Estimate(1.0, max(-1.0, low), 1.0)] * len(AGREEMENTS)
+        return dict(zip(AGREEMENTS, estimates, strict=True))
 
     @functools.cached_property
     def classification_report(self) -> str:
@@ -234,6 +254,9 @@ class Evaluation:
             "accuracy": _to_json(self.accuracy),
             "loss": _to_json(self.loss),
             "averages": {kind: _to_json(average) for kind, average in self.averages.items()},
+            "balanced_accuracy": _to_json(self.balanced_accuracy),
+            **_to_json(self.agreement),
+            "probabilities": self._probabilities_to_json(),
             "classes": [
                 {
                     **_to_json(figures),
@@ -243,6 +266,31 @@ class Evaluation:
             ],
             "confusion": self.confusion.tolist(),
             "confusion_by_row": _to_json(normalise_rows(self.confusion).tolist()),
+        }
+
+    def _probabilities_to_json(self) -> dict[str, Any]:
+        figures = self.in_probabilities
+        errors = {
+            "calibration_error": (figures.calibration_error, figures.bins),
+            "adaptive_calibration_error": (
+                figures.adaptive_calibration_error,
+                figures.adaptive_bins,
+            ),
+        }
+        return {
+            "log_loss": _to_json(figures.log_loss),
+            "brier": {**_to_json(figures.brier), **figures.brier_parts._asdict()},
+            **{
+                name: {
+                    **_to_json(error),
+                    "bins": [
+                        dict(zip(bins._fields, values, strict=True))
+                        for values in zip(*(array.tolist() for array in bins), strict=True)
+                    ],
+                }
+                for name, (error, bins) in errors.items()
+            },
+            "top_k": [_to_json(top._asdict()) for top in figures.top],
         }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise import figures
+from inkwise import figures, probability_figures
 from inkwise.errors import RunError
 from inkwise.evaluation.calibration import at_another_temperature, expected_calibration_error
 from inkwise.evaluation.confusion import normalise_rows
@@ -22,6 +22,7 @@ from inkwise.files import write_bytes, write_text
 from inkwise.run import Run
 
 if TYPE_CHECKING:
+    import jinja2
     from matplotlib.figure import Figure
 
 TEMPLATE = "report.html.jinja"
@@ -54,12 +55,10 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         The libraries of the extra ``train`` are not installed.
     """
     require_training("the report")
-    import jinja2
-
     run = run if isinstance(run, Run) else Run(run)
     evaluation, pictures, history = run.evaluation, run.pictures, run.history
     try:
-        shown = {int(index): _data_uri(pictures[index]) for index in pictures.indices}
+        shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
     except KeyError as error:
@@ -73,24 +72,18 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         "per-class": figures.per_class_figures(evaluation),
         "samples": figures.sample_grid(evaluation, pictures),
         "misclassified": figures.mistake_grid(evaluation, pictures),
+        "reliability": probability_figures.reliability_diagram(evaluation),
+        "confidence": probability_figures.confidence_histogram(evaluation),
+        "roc": probability_figures.roc_curves(evaluation),
+        "precision-recall": probability_figures.precision_recall_curves(evaluation),
     }
     for name, figure in drawn.items():
         for kind in ("png", "svg"):
             write_bytes(run.figures_path / f"{name}.{kind}", figures.to_bytes(figure, kind))
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("inkwise", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=_percent, interval=_interval, number=_number, count=lambda n: f"{n:,}"
-    )
     model = run.model
     temperature = model.calibration.temperature
-    html = environment.get_template(TEMPLATE).render(
+    html = page_template(TEMPLATE).render(
         run=run,
         record=run.record,
         recipe=run.recipe,
@@ -116,6 +109,23 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     return write_text(run.report_path, html)
 
 
+def page_template(name: str) -> "jinja2.Template":
+    """Load a page of this room, with the filters that all of them use."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("inkwise", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=_percent, interval=_interval, number=_number, count=lambda n: f"{n:,}"
+    )
+    return environment.get_template(name)
+
+
 def _hardest_class(evaluation: Evaluation) -> Any:
     """Return the figures of the class with the lowest F1: formulas say most about it."""
     defined = [figures for figures in evaluation.classes if figures.f1.defined]
@@ -131,7 +141,8 @@ def _inline_svg(figure: "Figure", name: str) -> str:
     return re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
 
 
-def _data_uri(image: NDArray[np.uint8]) -> str:
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """Return an image as the address of a PNG that holds it."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,0 +1,201 @@
+"""How good the probabilities are: scores of them, their calibration, and what ranks by them."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.evaluation.calibration import (
+    ReliabilityBins,
+    calibration_error_interval,
+    reliability_bins,
+)
+from inkwise.evaluation.intervals import Estimate, bootstrap_means, wilson
+
+TOP = (2, 3)
+"""The k of the top-k accuracies."""
+
+
+class TopK(NamedTuple):
+    """How often the true class is among the k most probable ones.
+
+    Parameters
+    ----------
+    k : int
+    right : int
+        Images where it is.
+    accuracy : Estimate
+        Their share, with Wilson's interval.
+    """
+
+    k: int
+    right: int
+    accuracy: Estimate
+
+
+class BrierParts(NamedTuple):
+    """What a Brier score is made of: score = reliability − resolution + uncertainty.
+
+    Parameters
+    ----------
+    reliability : float
+        What miscalibration costs, at least 0: how far probabilities are from the shares of the
+        classes among images that got such probabilities.
+    resolution : float
+        What knowing the images gains, at least 0: how far these shares are from those of the
+        classes over all images.
+    uncertainty : float
+        The score of always answering with the classes' shares, which no model changes.
+    """
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+class Curve(NamedTuple):
+    """A curve of one class against all others; arrays of float64, shape (P,).
+
+    Parameters
+    ----------
+    x, y : ndarray
+        False and true positive rate; or recall and precision.
+    area : float
+        Area under the curve; or average precision. NaN, and no points, where a side has no images.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    area: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Probabilities:
+    """Figures of predicted probabilities.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+        The true classes, N ≥ 1.
+    values : ndarray of float32, shape (N, K)
+        Probabilities.
+    """
+
+    labels: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    @functools.cached_property
+    def _means(self) -> list[Estimate]:
+        exact = self.values.astype(np.float64)
+        true = exact[np.arange(len(exact)), self.labels]
+        loss = -np.log(np.maximum(true, np.finfo(np.float32).eps))
+        # (p − y)² over the classes, with y 1 for the true one and 0 for the others.
+        brier = (exact**2).sum(axis=1) - 2 * true + 1
+        return bootstrap_means(np.stack([loss, brier], axis=1), self.labels)
+
+    @property
+    def log_loss(self) -> Estimate:
+        """Categorical cross-entropy, in nats an image, with a stratified bootstrap interval.
+
+        Probabilities are taken as at least 1.2e-7, single precision's resolution, so that one
+        image can cost 16 nats at the most.
+        """
+        return self._means[0]
+
+    @property
+    def brier(self) -> Estimate:
+        """The Brier score, with a stratified bootstrap interval.
+
+        The squared distance between the probabilities and certainty of the true class, summed
+        over the classes: from 0 to 2, as in Brier's paper.
+
+        References
+        ----------
+        G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
+        Review 78 (1950) 1–3.
+        """
+        return self._means[1]
+
+    @functools.cached_property
+    def brier_parts(self) -> BrierParts:
+        """Reliability, resolution and uncertainty of the Brier score, summed over the classes.
+
+        The bins are not chosen: isotonic regression of each class' images on its probabilities
+        pools neighbouring probabilities until the shares rise with them, and the parts add up
+        to the score exactly.
+
+        References
+        ----------
+        A. H. Murphy, "A new vector partition of the probability score", Journal of Applied
+        Meteorology 12 (1973) 595–600; T. Dimitriadis, T. Gneiting, A. I. Jordan, "Stable
+        reliability diagrams for probabilistic classifiers", PNAS 118 (2021) e2016191118, for the
+        bins.
+        """
+        from sklearn.isotonic import isotonic_regression
+
+        parts = np.zeros(3)
+        for index in range(self.values.shape[1]):
+            given, where, counts = np.unique(
+                self.values[:, index].astype(np.float64), return_inverse=True, return_counts=True
+            )
+            hits = self.labels == index
+            # Images of one probability are one point: regression may not tell them apart.
+            shares = np.bincount(where, weights=hits) / counts
+            pooled = isotonic_regression(shares, sample_weight=counts)[where]
+            score, calibrated = np.mean((given[where] - hits) ** 2), np.mean((pooled - hits) ** 2)
+            base = hits.mean() * (1 - hits.mean())
+            parts += score - calibrated, base - calibrated, base
+        return BrierParts(*map(float, parts))
+
+    @functools.cached_property
+    def bins(self) -> ReliabilityBins:
+        """Images by confidence, in bins of equal width."""
+        return reliability_bins(self.labels, self.values)
+
+    @functools.cached_property
+    def adaptive_bins(self) -> ReliabilityBins:
+        """Images by confidence, in bins of about equally many images."""
+        return reliability_bins(self.labels, self.values, adaptive=True)
+
+    @functools.cached_property
+    def calibration_error(self) -> Estimate:
+        """Expected calibration error over bins of equal width; see `calibration_error_interval`."""
+        return calibration_error_interval(self.bins)
+
+    @functools.cached_property
+    def adaptive_calibration_error(self) -> Estimate:
+        """Expected calibration error over bins of about equally many images."""
+        return calibration_error_interval(self.adaptive_bins)
+
+    @functools.cached_property
+    def top(self) -> tuple[TopK, ...]:
+        """Top-2 and top-3 accuracy, as far as they leave a class out."""
+        best = np.argsort(-self.values, axis=1, kind="stable")  # of equals the first, like argmax
+        found = best == self.labels[:, None]
+        counts = {k: int(found[:, :k].sum()) for k in TOP if k < self.values.shape[1]}
+        return tuple(TopK(k, count, wilson(count, len(self.labels))) for k, count in counts.items())
+
+    def roc_curve(self, index: int) -> Curve:
+        """Return the receiver operating characteristic of a class against all others."""
+        from sklearn import metrics
+
+        actual = self.labels == index
+        if actual.all() or not actual.any():
+            return _NO_CURVE
+        false, true, _ = metrics.roc_curve(actual, self.values[:, index])
+        return Curve(false, true, float(metrics.auc(false, true)))
+
+    def precision_recall_curve(self, index: int) -> Curve:
+        """Return precision by recall of a class against all others, recall falling."""
+        from sklearn import metrics
+
+        actual, score = self.labels == index, self.values[:, index]
+        if actual.all() or not actual.any():
+            return _NO_CURVE
+        precision, recall, _ = metrics.precision_recall_curve(actual, score)
+        return Curve(recall, precision, float(metrics.average_precision_score(actual, score)))
+
+
+_NO_CURVE = Curve(np.empty(0), np.empty(0), float("nan"))
