@@ -19,6 +19,8 @@ from inkwise.data.splits import Splits
 from inkwise.errors import InkwiseError, ModelError, RunError
 from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
+from inkwise.evaluation.robustness import SCHEMA as ROBUSTNESS_SCHEMA
+from inkwise.evaluation.robustness import Robustness
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
 from inkwise.model import DOCUMENT_FILE, Model
 from inkwise.recipes import Recipe
@@ -343,6 +345,24 @@ class Run:
         if probabilities.shape != (record["splits"]["test"], len(names)):
             raise RunError(f"{path} is damaged: run `inkwise evaluate {self.path}` again")
         return Evaluation(record["dataset"]["name"], "test", names, labels, probabilities)
+
+    def save_robustness(self, result: Robustness, baseline: Robustness | None = None) -> Path:
+        """Write how robust the model is; return the path.
+
+        The test split as it is goes to ``robustness.json``; what is measured on another split or
+        through ink goes to files that say so in their names.
+        """
+        suffix = "" if result.split == "test" else f"-{result.split}"
+        suffix += "-through-ink" if result.through_ink else ""
+        return write_json(self.path / f"robustness{suffix}.json", result.to_dict(baseline))
+
+    @property
+    def robustness(self) -> dict[str, Any] | None:
+        """The content of ``robustness.json``, or None where it was not measured."""
+        if not (self.path / "robustness.json").exists():
+            return None
+        advice = f"run `inkwise robustness {self.path}` again"
+        return self._read_json("robustness.json", ROBUSTNESS_SCHEMA, advice)
 
     def save_pictures(self, pictures: Pictures) -> None:
         """Keep the images that the report shows, so that it can be made again without the data."""
