@@ -207,6 +207,32 @@ def mistake_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
 
 
 @styled
+def picture_rows(
+    rows: Sequence[tuple[str, Sequence[str], Sequence[NDArray[np.uint8]]]],
+) -> "Figure":
+    """Draw rows of images, ten in each at the most, under a title and lines of text."""
+    from matplotlib.figure import Figure
+
+    # In inches, from the top: title, lines, images, and the gap to the next row.
+    heights = [0.28 + 0.18 * len(lines) + 0.8 + 0.2 for _, lines, _ in rows]
+    width, height = 9.0, sum(heights)
+    figure = Figure(figsize=(width, height))
+    top = height
+    for (title, lines, images), own in zip(rows, heights, strict=True):
+        figure.text(0.1 / width, (top - 0.1) / height, title, weight="bold", va="top", fontsize=11)
+        text = "\n".join(lines)
+        figure.text(0.1 / width, (top - 0.32) / height, text, va="top", fontsize=9)
+        bottom = top - own + 0.1
+        for column, image in enumerate(images[:10]):
+            left = 0.1 + 0.88 * column
+            axes = figure.add_axes((left / width, bottom / height, 0.8 / width, 0.8 / height))
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.axis("off")
+        top -= own
+    return figure
+
+
+@styled
 def robustness_panels(result: Robustness, baseline: Robustness | None = None) -> "Figure":
     """Draw accuracy under every corruption, and along curves of geometry and of attacks.
 

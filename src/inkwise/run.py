@@ -21,6 +21,8 @@ from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.robustness import SCHEMA as ROBUSTNESS_SCHEMA
 from inkwise.evaluation.robustness import Robustness
+from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
+from inkwise.evaluation.slices import Findings
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
 from inkwise.model import DOCUMENT_FILE, Model
 from inkwise.recipes import Recipe
@@ -297,8 +299,7 @@ class Run:
         The run's own test split goes to ``metrics.json`` and ``predictions.csv``, any other to
         files with the data set and the split in their names.
         """
-        own = self.owns(evaluation)
-        suffix = "" if own else f"-{file_name(evaluation.dataset)}-{evaluation.split}"
+        suffix = self._suffix(evaluation)
         names = evaluation.class_names
         write_csv(
             self.path / f"predictions{suffix}.csv",
@@ -316,6 +317,29 @@ class Run:
             ),
         )
         return write_json(self.path / f"metrics{suffix}.json", evaluation.to_dict())
+
+    def save_slices(self, findings: Findings, evaluation: Evaluation) -> Path:
+        """Write on which handwriting an evaluation's answers are wrong, and return the path.
+
+        The names of the files are as with `save_evaluation`.
+        """
+        return write_json(self._slices_path(evaluation), findings.to_dict())
+
+    def slices(self, evaluation: Evaluation) -> dict[str, Any] | None:
+        """Return what `save_slices` wrote, or None where it did not."""
+        path = self._slices_path(evaluation)
+        if not path.exists():
+            return None
+        advice = f"run `inkwise evaluate {self.path}` again"
+        return self._read_json(path.name, SLICES_SCHEMA, advice)
+
+    def _slices_path(self, evaluation: Evaluation) -> Path:
+        return self.path / f"slices{self._suffix(evaluation)}.json"
+
+    def _suffix(self, evaluation: Evaluation) -> str:
+        if self.owns(evaluation):
+            return ""
+        return f"-{file_name(evaluation.dataset)}-{evaluation.split}"
 
     @property
     def evaluation(self) -> Evaluation:

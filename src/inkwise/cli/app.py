@@ -154,7 +154,8 @@ def evaluate(
 ) -> None:
     """Compute all metrics again from the saved model, and write them into the run."""
     from inkwise.cli.progress import Display
-    from inkwise.cli.show import show_binary, show_evaluation
+    from inkwise.cli.show import show_binary, show_evaluation, show_findings
+    from inkwise.run import Run
     from inkwise.study import evaluate as evaluate_run
 
     with Display() as display:
@@ -168,6 +169,7 @@ def evaluate(
         )
     if positive is None:
         show_evaluation(evaluation)
+        show_findings(Run(run).slices(evaluation))
     else:
         show_binary(evaluation, positive)
 
