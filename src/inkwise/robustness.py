@@ -3,9 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inkwise import figures
+from inkwise.data.dataset import Dataset
 from inkwise.data.fetch import ProgressBar
-from inkwise.data.splits import split_dataset, stratified_draw
+from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.robustness import SEED, Robustness, measure_models
 from inkwise.extras import require_training
@@ -16,7 +20,7 @@ IMAGES = 2_000
 """How many images are drawn if nothing else is said."""
 
 _BRING_YOUR_DATA = (
-    "pass its images, in Python, to inkwise.evaluation.robustness.measure_models(models, ...)"
+    "pass what it was trained on, in Python, to inkwise.measure_robustness(run, dataset=...)"
 )
 
 
@@ -28,6 +32,7 @@ def measure_robustness(
     images: int = IMAGES,
     through_ink: bool = False,
     attacks: bool = False,
+    dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     on_notice: Callable[[str], object] | None = None,
     on_download: Callable[[str], ProgressBar] | None = None,
@@ -52,6 +57,8 @@ def measure_robustness(
         Let every image go through `inkwise.ink.normalise` first, as a user's picture does.
     attacks : bool
         Attack the models with FGSM and PGD, too.
+    dataset : Dataset, optional
+        For runs on images of your own: those they were trained on.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the first run was trained from.
     on_notice : callable, optional
@@ -70,7 +77,7 @@ def measure_robustness(
     ------
     RunError
         There is no such run, or it has no model; they are not of one data set, or `split` is not
-        the same images to each; or it was trained on images of your own.
+        the same images to each; or the data set is not what they were trained on.
     ArgumentError
         There is no such split, no run, or fewer than one image to draw; or as from
         `inkwise.evaluation.robustness.measure_models`.
@@ -91,12 +98,12 @@ def measure_robustness(
     for other in everyone[1:]:
         _check_comparable(first, other, split)
     models = {name: run.model for name, run in zip(_names(everyone), everyone, strict=True)}
-    dataset = first.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
+    if dataset is None:
+        dataset = first.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
+    else:
+        first.check_dataset(dataset, _BRING_YOUR_DATA)
     whole = split_dataset(dataset, first.recipe.holdout, first.recipe.seed)[split]
-    drawn = whole
-    if images < len(whole):
-        _, places = stratified_draw(whole.labels, images, SEED)
-        drawn = whole.take(places)
+    drawn = whole.take(_draw(whole.labels, images))
     if on_notice is not None:
         on_notice(
             f"{len(drawn):,} of the {len(whole):,} images of {dataset.name}, {split} split, each "
@@ -120,6 +127,15 @@ def measure_robustness(
         write_bytes(run.figures_path / f"{path.stem}.png", figures.to_bytes(figure, "png"))
         write_bytes(run.figures_path / f"{path.stem}.svg", figures.to_bytes(figure, "svg"))
     return results
+
+
+def _draw(labels: NDArray[np.int64], images: int) -> NDArray[np.intp]:
+    """Draw places, int (M,), ascending, each class at its share to an image, however small."""
+    if images >= len(labels):
+        return np.arange(len(labels))
+    shuffled = np.random.default_rng(SEED).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    return np.sort(by_class[np.arange(images) * len(labels) // images])
 
 
 def _check_comparable(first: Run, other: Run, split: str) -> None:

@@ -11,10 +11,10 @@ pytest_plugins = ["tests.runs"]
 
 
 def test_robustness_shows_what_it_wrote(call: Call, run: Run) -> None:
-    result = call("robustness", run.path, "--images", 30)
+    result = call("robustness", run.path, "--images", 15)
 
     assert result.code == 0
-    assert "30 of the 359 images of optdigits, test split" in result.err
+    assert "15 of the 359 images of optdigits, test split" in result.err
     document = run.robustness
     assert document is not None
     assert f"corruptions {document['mean_error']:.2%} at MNIST-C's" in result.out
@@ -29,7 +29,7 @@ def test_robustness_against_a_baseline_and_attacks(
 ) -> None:
     other = shutil.copytree(finished, tmp_path / "case-study")
 
-    result = call("robustness", run.path, "--baseline", other, "--attacks", "--images", 20)
+    result = call("robustness", run.path, "--baseline", other, "--attacks", "--images", 5)
 
     assert result.code == 0
     assert result.out.count("+0.00") == len(CORRUPTIONS)

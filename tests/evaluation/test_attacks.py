@@ -29,7 +29,7 @@ def test_no_budget_changes_nothing(model: Model, optdigits: Dataset) -> None:
 
 
 def test_what_comes_out_is_within_the_budget(model: Model, optdigits: Dataset) -> None:
-    digits = optdigits.train.take(np.arange(100))
+    digits = optdigits.train.take(np.arange(40))
     before = digits.images.copy()
     for attack in (fgsm, pgd):
         for budget in BUDGETS:
@@ -40,7 +40,7 @@ def test_what_comes_out_is_within_the_budget(model: Model, optdigits: Dataset) -
 
 
 def test_many_steps_mislead_at_least_as_often_as_one(model: Model, optdigits: Dataset) -> None:
-    digits = optdigits.train.take(np.arange(200))
+    digits = optdigits.train.take(np.arange(120))
 
     def right(images: NDArray[np.uint8]) -> int:
         return int(np.sum(model.predict(images) == digits.labels))
@@ -54,7 +54,7 @@ def test_many_steps_mislead_at_least_as_often_as_one(model: Model, optdigits: Da
 
 
 def test_noise_as_large_misleads_less(model: Model, optdigits: Dataset) -> None:
-    digits = optdigits.train.take(np.arange(200))
+    digits = optdigits.train.take(np.arange(120))
     signs = np.random.default_rng(0).choice([-24, 24], size=digits.images.shape)
     noisy = np.clip(digits.images + signs, 0, 255).astype(np.uint8)
     attacked = fgsm(model, digits.images, digits.labels, 24)

@@ -1,7 +1,6 @@
 """Robustness: how right models stay while their images get worse, by kind and by degree."""
 
 import dataclasses
-import statistics
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -123,7 +122,7 @@ class Robustness:
     @property
     def mean_error(self) -> float:
         """The mean of the fifteen error rates, each at MNIST-C's own severity."""
-        return 1 - statistics.mean(self.usual(name).value for name in self.corruptions)
+        return 1 - float(np.mean([self.usual(name).value for name in self.corruptions]))
 
     @property
     def mean_error_all(self) -> float:
