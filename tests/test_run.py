@@ -64,6 +64,8 @@ def strict_json(path: Path) -> Any:
 
 def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
     found = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
+    slices = strict_json(finished / "slices.json")
+    figures = (*FIGURES, "confusions") if slices["confusions"] else FIGURES
 
     assert found == {
         "recipe.json",
@@ -71,12 +73,13 @@ def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
         "history.csv",
         "metrics.json",
         "predictions.csv",
+        "slices.json",
         "pictures.npz",
         "report.html",
         "model/model.json",
         "model/model.onnx",
         "model/weights.safetensors",
-        *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
+        *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg")),
     }
 
 
@@ -249,6 +252,7 @@ def test_missing_run_is_refused_with_advice(tmp_path: Path) -> None:
         ("history.csv", lambda run: run.history),
         ("metrics.json", lambda run: run.metrics),
         ("predictions.csv", lambda run: run.evaluation),
+        ("slices.json", lambda run: run.slices(run.evaluation)),
         ("pictures.npz", lambda run: run.pictures),
         ("model/model.json", lambda run: run.model),
         ("model/model.onnx", lambda run: run.model),

@@ -14,6 +14,7 @@ from inkwise.calibration import Calibration
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
 from inkwise.evaluation.calibration import expected_calibration_error
+from inkwise.evaluation.slices import find_slices
 from inkwise.networks.ensemble import Ensemble
 from inkwise.recipes import SMALL_FACTOR, Recipe
 from inkwise.run import COMPLETE
@@ -195,6 +196,7 @@ def test_other_splits_have_files_of_their_own(run: Run, split: str, images: int)
     assert after.keys() - before.keys() == {
         f"metrics-optdigits-{split}.json",
         f"predictions-optdigits-{split}.csv",
+        f"slices-optdigits-{split}.json",
     }
     assert {name: after[name] for name in before} == before
     if split == "validation":
@@ -212,8 +214,17 @@ def test_other_data_set_has_files_of_its_own(run: Run, small_mnist: Dataset) -> 
     assert after.keys() - before.keys() == {
         "metrics-mnist-tenth-test.json",
         "predictions-mnist-tenth-test.csv",
+        "slices-mnist-tenth-test.json",
     }
     assert {name: after[name] for name in before} == before
+
+
+def test_evaluation_says_what_its_mistakes_have_in_common(run: Run, optdigits: Dataset) -> None:
+    for split in ("test", "validation"):
+        evaluation = evaluate(run, split)
+        images = split_dataset(optdigits, run.recipe.holdout, run.recipe.seed)[split].images
+        found = find_slices(images, evaluation.labels, evaluation.predicted, evaluation.class_names)
+        assert run.slices(evaluation) == found.to_dict()
 
 
 def test_evaluating_again_changes_no_file(run: Run) -> None:

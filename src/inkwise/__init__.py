@@ -29,6 +29,7 @@ _HOMES = {
     "import_keras": "inkwise.export.keras_files",
     "load_dataset": "inkwise.data.catalogue",
     "load_pretrained": "inkwise.pretrained",
+    "measure_robustness": "inkwise.robustness",
     "resume": "inkwise.study",
     "train": "inkwise.study",
     "write_report": "inkwise.report.page",
@@ -51,6 +52,7 @@ __all__ = [
     "import_keras",
     "load_dataset",
     "load_pretrained",
+    "measure_robustness",
     "resume",
     "train",
     "write_report",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from inkwise.pretrained import load_pretrained
     from inkwise.recipes import Recipe, get_recipe
     from inkwise.report.page import write_report
+    from inkwise.robustness import measure_robustness
     from inkwise.run import Run
     from inkwise.study import evaluate, resume, train
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.evaluation import Evaluation
+from inkwise.evaluation.robustness import Robustness
 from inkwise.run import Pictures
 from inkwise.training.history import Epoch
 
@@ -205,6 +206,98 @@ def mistake_grid(evaluation: Evaluation, pictures: Pictures) -> "Figure":
     return _picture_grid([pictures[index] for index in shown], captions, title)
 
 
+@styled
+def picture_rows(
+    rows: Sequence[tuple[str, Sequence[str], Sequence[NDArray[np.uint8]]]],
+) -> "Figure":
+    """Draw rows of images, ten in each at the most, under a title and lines of text."""
+    from matplotlib.figure import Figure
+
+    # In inches, from the top: title, lines, images, and the gap to the next row.
+    heights = [0.28 + 0.18 * len(lines) + 0.8 + 0.2 for _, lines, _ in rows]
+    width, height = 9.0, sum(heights)
+    figure = Figure(figsize=(width, height))
+    top = height
+    for (title, lines, images), own in zip(rows, heights, strict=True):
+        figure.text(0.1 / width, (top - 0.1) / height, title, weight="bold", va="top", fontsize=11)
+        text = "\n".join(lines)
+        figure.text(0.1 / width, (top - 0.32) / height, text, va="top", fontsize=9)
+        bottom = top - own + 0.1
+        for column, image in enumerate(images[:10]):
+            left = 0.1 + 0.88 * column
+            axes = figure.add_axes((left / width, bottom / height, 0.8 / width, 0.8 / height))
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.axis("off")
+        top -= own
+    return figure
+
+
+@styled
+def robustness_panels(result: Robustness, baseline: Robustness | None = None) -> "Figure":
+    """Draw accuracy under every corruption, and along curves of geometry and of attacks.
+
+    A corruption has its interval at MNIST-C's severity, and a small dot for each of the five. The
+    baseline, if there is one, is orange.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    shown = [(result, TRAINING, "o")]
+    if baseline is not None:
+        shown.append((baseline, VALIDATION, "s"))
+    panels = [([name], f"{name}, {curve.unit}") for name, curve in result.geometry.items()]
+    if result.attacks:
+        panels.append(([*result.attacks], "attacks: budget, grey levels of 255"))
+    figure = Figure(figsize=(10.5, 2 * len(panels) + 0.8), layout="constrained")
+    grid = figure.add_gridspec(len(panels), 2, width_ratios=(1.2, 1))
+    names = list(result.corruptions)
+    places = np.arange(len(names))
+    left = figure.add_subplot(grid[:, 0])
+    for number, (model, colour, marker) in enumerate(shown):
+        rows = places + (0.36 * number - 0.18 if len(shown) > 1 else 0)
+        for row, name in zip(rows, names, strict=True):
+            means = model.corruptions[name].right.mean(axis=1)
+            left.plot(
+                means, np.full(len(means), row), ".-", color=colour, alpha=0.35, linewidth=0.8
+            )
+        value, low, high = np.array([model.usual(name) for name in names]).T
+        left.errorbar(
+            value,
+            rows,
+            xerr=[value - low, high - value],
+            fmt=marker,
+            color=colour,
+            markersize=5,
+            elinewidth=1.2,
+            label=short(model.model, 24),
+        )
+    left.set_yticks(places, names)
+    left.invert_yaxis()
+    left.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    left.grid(axis="x")
+    left.set_title("corruptions")
+    left.set_xlabel("accuracy at MNIST-C's severity, and, in small, at severities 1 to 5")
+
+    for place, (curves, title) in enumerate(panels):
+        axes = figure.add_subplot(grid[place, 1])
+        for model, colour, marker in shown:
+            for name, line in zip(curves, ("-", "--"), strict=False):
+                curve = {**model.geometry, **model.attacks}[name]
+                value, low, high = np.array(curve.accuracies).T
+                axes.fill_between(curve.levels, low, high, color=colour, alpha=0.2, linewidth=0)
+                axes.plot(curve.levels, value, line, marker=marker, markersize=3.5, color=colour)
+        if len(curves) > 1:
+            looks = [axes.plot([], [], line, color=INK)[0] for line in ("-", "--")]
+            axes.legend(looks, curves)
+        axes.set_title(title)
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.grid(axis="y")
+    if baseline is not None:
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    return figure
+
+
 def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool = False) -> bytes:
     """Render a figure; the same figure always gives the same bytes."""
     import matplotlib as mpl
@@ -219,9 +312,9 @@ def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool
     return buffer.getvalue()
 
 
-def short(name: str) -> str:
+def short(name: str, most: int = 12) -> str:
     """Return a class' name, cut where it would not fit."""
-    return name if len(name) <= 12 else f"{name[:11]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _answer(evaluation: Evaluation, index: int, sure: str = "") -> str:

@@ -19,6 +19,10 @@ from inkwise.data.splits import Splits
 from inkwise.errors import InkwiseError, ModelError, RunError
 from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
+from inkwise.evaluation.robustness import SCHEMA as ROBUSTNESS_SCHEMA
+from inkwise.evaluation.robustness import Robustness
+from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
+from inkwise.evaluation.slices import Findings
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
 from inkwise.model import DOCUMENT_FILE, Model
 from inkwise.recipes import Recipe
@@ -296,8 +300,7 @@ class Run:
         The run's own test split goes to ``metrics.json`` and ``predictions.csv``, any other to
         files with the data set and the split in their names.
         """
-        own = self.owns(evaluation)
-        suffix = "" if own else f"-{file_name(evaluation.dataset)}-{evaluation.split}"
+        suffix = self._suffix(evaluation)
         names = evaluation.class_names
         write_csv(
             self.path / f"predictions{suffix}.csv",
@@ -315,6 +318,29 @@ class Run:
             ),
         )
         return write_json(self.path / f"metrics{suffix}.json", evaluation.to_dict())
+
+    def save_slices(self, findings: Findings, evaluation: Evaluation) -> Path:
+        """Write on which handwriting an evaluation's answers are wrong, and return the path.
+
+        The names of the files are as with `save_evaluation`.
+        """
+        return write_json(self._slices_path(evaluation), findings.to_dict())
+
+    def slices(self, evaluation: Evaluation) -> dict[str, Any] | None:
+        """Return what `save_slices` wrote, or None where it did not."""
+        path = self._slices_path(evaluation)
+        if not path.exists():
+            return None
+        advice = f"run `inkwise evaluate {self.path}` again"
+        return self._read_json(path.name, SLICES_SCHEMA, advice)
+
+    def _slices_path(self, evaluation: Evaluation) -> Path:
+        return self.path / f"slices{self._suffix(evaluation)}.json"
+
+    def _suffix(self, evaluation: Evaluation) -> str:
+        if self.owns(evaluation):
+            return ""
+        return f"-{file_name(evaluation.dataset)}-{evaluation.split}"
 
     @property
     def evaluation(self) -> Evaluation:
@@ -344,6 +370,24 @@ class Run:
         if probabilities.shape != (record["splits"]["test"], len(names)):
             raise RunError(f"{path} is damaged: run `inkwise evaluate {self.path}` again")
         return Evaluation(record["dataset"]["name"], "test", names, labels, probabilities)
+
+    def save_robustness(self, result: Robustness, baseline: Robustness | None = None) -> Path:
+        """Write how robust the model is; return the path.
+
+        The test split as it is goes to ``robustness.json``; what is measured on another split or
+        through ink goes to files that say so in their names.
+        """
+        suffix = "" if result.split == "test" else f"-{result.split}"
+        suffix += "-through-ink" if result.through_ink else ""
+        return write_json(self.path / f"robustness{suffix}.json", result.to_dict(baseline))
+
+    @property
+    def robustness(self) -> dict[str, Any] | None:
+        """The content of ``robustness.json``, or None where it was not measured."""
+        if not (self.path / "robustness.json").exists():
+            return None
+        advice = f"run `inkwise robustness {self.path}` again"
+        return self._read_json("robustness.json", ROBUSTNESS_SCHEMA, advice)
 
     def save_pictures(self, pictures: Pictures) -> None:
         """Keep the images that the report shows, so that it can be made again without the data."""

@@ -15,6 +15,7 @@ from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.calibration import calibrate
 from inkwise.evaluation.evaluation import Evaluation, evaluate_model
+from inkwise.evaluation.slices import find_slices
 from inkwise.extras import require_training
 from inkwise.model import Model
 from inkwise.networks.ensemble import Ensemble, require_single
@@ -291,6 +292,8 @@ def evaluate(
     if len(run.history) != epochs:
         raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
     run.save_evaluation(evaluation)
+    found = find_slices(images.images, images.labels, evaluation.predicted, evaluation.class_names)
+    run.save_slices(found, evaluation)
     if run.owns(evaluation):
         run.save_pictures(_choose_pictures(images, evaluation))
         run.save_model(model.with_provenance(metrics=evaluation.headline()))

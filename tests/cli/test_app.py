@@ -14,7 +14,18 @@ from tests.cli.conftest import Call
 
 pytest_plugins = ["tests.runs"]
 
-COMMANDS = ("train", "evaluate", "predict", "report", "data", "info", "bench", "export", "import")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "robustness",
+    "predict",
+    "report",
+    "data",
+    "info",
+    "bench",
+    "export",
+    "import",
+)
 HEAVY = (
     "torch",
     "sklearn",
@@ -118,7 +129,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert heavy_modules_after("import inkwise") == []
 
 
-@pytest.mark.parametrize("name", ["evaluate", "report", "info"])
+@pytest.mark.parametrize("name", ["evaluate", "robustness", "report", "info"])
 def test_missing_run_is_one_line(call: Call, tmp_path: Path, name: str) -> None:
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / ("x" * 300)):
         result = call(name, path)
@@ -152,7 +163,7 @@ def test_bad_usage_is_told_without_a_traceback(call: Call, arguments: list[str])
     assert result.out == ""
 
 
-@pytest.mark.parametrize("name", ["evaluate", "report", "info"])
+@pytest.mark.parametrize("name", ["evaluate", "robustness", "report", "info"])
 def test_damaged_run_is_one_line(call: Call, run: Run, name: str) -> None:
     (run.path / "run.json").write_text("{")
 

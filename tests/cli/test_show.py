@@ -54,6 +54,27 @@ def test_evaluate_shows_every_figure(call: Call, run: Run) -> None:
     assert "…" not in result.out
 
 
+def test_evaluate_says_what_the_mistakes_have_in_common(call: Call, run: Run) -> None:
+    result = call("evaluate", run.path)
+
+    found = json.loads((run.path / "slices.json").read_text())
+    assert f"in {found['comparisons']} comparisons, by Fisher's exact test after Holm" in result.out
+    for sentence in found["sentences"][:2]:
+        assert f"{sentence}.\n" in result.out
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    from inkwise.cli.show import show_findings
+
+    show_findings({"sentences": [f"Worse on {n}" for n in range(count)], "comparisons": 40})
+
+    out = capsys.readouterr().out
+    assert out.count("Worse on") == min(count, 2)
+    assert ("nothing is significant in 40 comparisons" in out) == (count == 0)
+    assert (f"after Holm: {count}; all are in slices.json" in out) == (count > 0)
+
+
 def test_evaluate_another_split(call: Call, run: Run) -> None:
     before = (run.path / "metrics.json").read_bytes()
 

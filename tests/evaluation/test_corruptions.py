@@ -15,6 +15,8 @@ from inkwise.evaluation.corruptions import (
     halve_contrast,
     move,
     move_within,
+    resize,
+    turn,
 )
 
 Images = NDArray[np.uint8]
@@ -313,8 +315,53 @@ def test_half_contrast_keeps_the_mean_and_halves_the_rest(digits: Images) -> Non
         (lambda it: corrupt(it[:, :7], "fog"), "8×8 pixels or more"),
         (lambda it: move(it, -1), "not by -1"),
         (lambda it: move_within(it, -2), "not by -2"),
+        (lambda it: resize(it, 0), "not by 0"),
+        (lambda it: turn(it[0], 3), r"of shape \(28, 28\)"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Callable[[Any], Images], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         call(np.zeros((2, 28, 28), np.uint8))
+
+
+def test_turning_and_resizing_by_nothing_change_nothing(digits: Images) -> None:
+    assert np.array_equal(turn(digits, 0), digits)
+    assert np.array_equal(resize(digits, 1), digits)
+    assert np.array_equal(move(digits, 0), digits)
+
+
+@pytest.mark.parametrize("degrees", [-60, -20, 15, 45])
+def test_turn_turns_clockwise(degrees: float) -> None:
+    turned = turn(bar(), degrees)
+    across, down = moment(turned, (1, 1)), moment(turned, (0, 2)) - moment(turned, (2, 0))
+    angle = np.degrees(-0.5 * np.arctan2(2 * across, down))
+    assert angle == pytest.approx(degrees, abs=1.5)
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.4])
+def test_resize_scales_about_the_middle(factor: float) -> None:
+    resized = resize(bar(), factor)
+    spread = np.sqrt(moment(resized, (0, 2)) / moment(bar(), (0, 2)))
+    assert spread == pytest.approx(factor, abs=0.04)
+    assert centres(resized)[0] == pytest.approx([13.5, 13.5], abs=0.1)
+
+
+def test_the_levels_behind_recorded_figures_stay() -> None:
+    usual = {name: it.levels[it.severity - 1] for name, it in CORRUPTIONS.items()}
+    assert usual == {
+        "shot noise": 3,
+        "impulse noise": 0.17,
+        "glass blur": (0.7, 1, 2),
+        "motion blur": (10, 3),
+        "shear": 0.4,
+        "scale": 0.7,
+        "rotate": 0.4,
+        "brightness": 0.5,
+        "translate": 3,
+        "stripe": 1 / 4,
+        "fog": (3, 1.4),
+        "spatter": (0.65, 0.3, 1, 0.65, 1.5),
+        "dotted line": 1,
+        "zigzag": 1,
+        "canny edges": 1.0,
+    }

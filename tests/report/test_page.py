@@ -16,6 +16,7 @@ from PIL import Image
 
 from inkwise import Dataset, Evaluation, Run, write_report
 from inkwise.errors import RunError
+from inkwise.evaluation.slices import find_slices
 from inkwise.run import Pictures
 
 pytest_plugins = ["tests.runs"]
@@ -325,6 +326,23 @@ def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Datase
     assert one[6:] == ["–", "0.00%", "0.00%"]
     (verbatim,) = page.all("pre")  # scikit-learn's own report, which writes nan
     assert not re.search(r"\bnan\b", page.text.replace(verbatim.text, ""), re.IGNORECASE)
+
+
+def test_frequent_confusions_are_drawn_with_their_images(run: Run, optdigits: Dataset) -> None:
+    labels = optdigits.test.labels
+    answer(run, labels, np.where(labels == 4, 9, labels))
+    run.save_pictures(Pictures(np.arange(359), optdigits.test.images, np.arange(24)))
+    findings = find_slices(
+        optdigits.test.images, labels, run.evaluation.predicted, run.evaluation.class_names
+    )
+    run.save_slices(findings, run.evaluation)
+
+    write_report(run)
+
+    svg = (run.figures_path / "confusions.svg").read_text()
+    assert f"4 → 9, {np.sum(labels == 4)} times" in svg
+    assert "Nothing in common that luck would not explain" in svg  # all of the class are wrong
+    assert svg.count("<image") == 10
 
 
 def test_missing_picture_is_refused_before_anything_is_drawn(run: Run, optdigits: Dataset) -> None:

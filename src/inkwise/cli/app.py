@@ -155,7 +155,8 @@ def evaluate(
 ) -> None:
     """Compute all metrics again from the saved model, and write them into the run."""
     from inkwise.cli.progress import Display
-    from inkwise.cli.show import show_binary, show_evaluation
+    from inkwise.cli.show import show_binary, show_evaluation, show_findings
+    from inkwise.run import Run
     from inkwise.study import evaluate as evaluate_run
 
     with Display() as display:
@@ -169,6 +170,7 @@ def evaluate(
         )
     if positive is None:
         show_evaluation(evaluation)
+        show_findings(Run(run).slices(evaluation))
     else:
         show_binary(evaluation, positive)
 
@@ -205,6 +207,58 @@ def compare(
     show_comparison(comparison)
     if output is not None:
         show_path("Page", write_comparison(comparison, output))
+
+
+@app.command()
+def robustness(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Directories that `inkwise train` wrote, of one data set.",
+            show_default=False,
+        ),
+    ],
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A run to compare with.", show_default=False),
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, validation or train.")] = "test",
+    images: Annotated[
+        int, typer.Option(help="How many of its images, each class at its share.")
+    ] = 2_000,
+    through_ink: Annotated[
+        bool,
+        typer.Option("--through-ink", help="Let ink find the digit first, as `predict` does."),
+    ] = False,
+    attacks: Annotated[
+        bool,
+        typer.Option("--attacks", help="Attack the network, too, by its gradient: FGSM and PGD."),
+    ] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Measure how right models stay on noise, blur, fog, lines, moved and turned digits.
+
+    The fifteen corruptions of MNIST-C in five severities, and curves over shift, rotation and size,
+    with 95% intervals: robustness.json and figures/robustness.png in each RUN.
+    """
+    from inkwise.cli.robustness import RobustnessDisplay, show_robustness
+    from inkwise.robustness import measure_robustness
+
+    with RobustnessDisplay() as display:
+        results = measure_robustness(
+            runs,
+            baseline=baseline,
+            split=split,
+            images=images,
+            through_ink=through_ink,
+            attacks=attacks,
+            data_dir=data_dir,
+            on_notice=display.notice,
+            on_download=display.download,
+            on_step=display.step,
+        )
+    show_robustness(runs, results)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Results on the screen: tables of evaluations, runs and data sets."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from inkwise.evaluation.intervals import Estimate
 from inkwise.run import INTERRUPTED, Run
 
 # Paths and class names hold what they hold: brackets and colons mean nothing here.
+SENTENCES = 2
+"""How many of an evaluation's findings are shown."""
+
 console = Console(highlight=False, markup=False, emoji=False)
 
 
@@ -113,6 +117,23 @@ def _show_probabilities(evaluation: Evaluation) -> None:
         table.add_row(name, _number(estimate.value), interval, remark)
     table.columns[-1].justify = "left"
     show_table(table)
+
+
+def show_findings(findings: Mapping[str, Any] | None) -> None:
+    """Show the first of what an evaluation's mistakes have in common, as `Run.slices` has it."""
+    if findings is None:
+        return
+    sentences = findings["sentences"]
+    test = f"in {findings['comparisons']} comparisons, by Fisher's exact test after Holm"
+    for sentence in sentences[:SENTENCES]:
+        console.print(f"{sentence}.", soft_wrap=True)
+    if sentences:
+        console.print(f"Findings {test}: {len(sentences)}; all are in slices.json", soft_wrap=True)
+    else:
+        console.print(
+            f"The mistakes have no handwriting in common: nothing is significant {test}",
+            soft_wrap=True,
+        )
 
 
 def show_binary(evaluation: Evaluation, positive: str) -> None:

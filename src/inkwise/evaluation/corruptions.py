@@ -331,6 +331,41 @@ def move_within(images: NDArray[np.uint8], pixels: int, seed: int = 0) -> NDArra
     return _change_each(images, "move within", seed, change)
 
 
+def turn(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Turn every image clockwise about its middle; nothing is drawn at random.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W)
+    degrees : float
+        Negative to turn it the other way. What leaves the image is lost, and what comes in is
+        ground.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, H, W)
+
+    Raises
+    ------
+    ArgumentError
+        The images have another type or shape.
+    """
+    angle = -math.radians(degrees)  # from the result to its origin
+    cosine, sine = math.cos(angle), math.sin(angle)
+    back = np.array([[cosine, -sine], [sine, cosine]])
+    return _change_each(images, "turn", 0, lambda image, _: _warp(image, back))
+
+
+def resize(images: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    """Draw what is in every image larger or smaller by a factor, about its middle.
+
+    Otherwise it is like `turn`; a factor that is not positive is an `ArgumentError`, too.
+    """
+    if not factor > 0:
+        raise ArgumentError(f"images are resized by a positive factor, not by {factor}")
+    return _change_each(images, "resize", 0, lambda image, _: _warp(image, np.eye(2) / factor))
+
+
 def halve_contrast(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring every pixel halfway to its image's mean, as the contrast of ImageNet-C does.
 

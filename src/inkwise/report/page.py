@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
 from inkwise.extras import require_training
 from inkwise.files import write_bytes, write_text
-from inkwise.run import Run
+from inkwise.run import Pictures, Run
 
 if TYPE_CHECKING:
     import jinja2
@@ -61,6 +62,7 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
+        pairs = _confused_pairs(run.slices(evaluation), pictures)
     except KeyError as error:
         raise RunError(
             f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
@@ -77,6 +79,8 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         "roc": probability_figures.roc_curves(evaluation),
         "precision-recall": probability_figures.precision_recall_curves(evaluation),
     }
+    if pairs:
+        drawn["confusions"] = figures.picture_rows(pairs)
     for name, figure in drawn.items():
         for kind in ("png", "svg"):
             write_bytes(run.figures_path / f"{name}.{kind}", figures.to_bytes(figure, kind))
@@ -124,6 +128,20 @@ def page_template(name: str) -> "jinja2.Template":
         percent=_percent, interval=_interval, number=_number, count=lambda n: f"{n:,}"
     )
     return environment.get_template(name)
+
+
+def _confused_pairs(
+    findings: Mapping[str, Any] | None, pictures: Pictures
+) -> list[tuple[str, list[str], list[NDArray[np.uint8]]]]:
+    """Return a title, what is known about them, and the images of every frequent confusion."""
+    return [
+        (
+            f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
+            pair["sentences"] or ["Nothing in common that luck would not explain"],
+            [pictures[index] for index in pair["indices"]],
+        )
+        for pair in (findings["confusions"] if findings else [])
+    ]
 
 
 def _hardest_class(evaluation: Evaluation) -> Any:

@@ -1,0 +1,124 @@
+"""Robustness on the screen: what is being measured, and the tables of what came of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from inkwise.cli.progress import Display
+from inkwise.cli.show import console, new_table, show_path, show_table
+from inkwise.evaluation.corruptions import CORRUPTIONS
+from inkwise.evaluation.intervals import Estimate
+from inkwise.evaluation.robustness import SEVERITIES, Curve, Robustness, share_right
+
+
+class RobustnessDisplay(Display):
+    """What the command shows while it measures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._drawn,
+        )
+        self._measuring = self._steps.add_task("", total=None)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if self._steps.live.is_started:
+            self._steps.stop()
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Draw how many steps are done, and what the next one is."""
+        if self._drawn and not self._steps.live.is_started:
+            self._downloads.stop()
+            self._steps.start()
+        self._steps.update(self._measuring, description=what, completed=done, total=total)
+
+
+def show_robustness(paths: Sequence[Path], results: Sequence[Robustness]) -> None:
+    """Show the tables of every run, and where its files are; a result more is the baseline."""
+    baseline = results[-1] if len(results) > len(paths) else None
+    for path, result in zip(paths, results, strict=False):
+        _show_one(result, baseline)
+        show_path("Run", path)
+
+
+def _show_one(result: Robustness, baseline: Robustness | None) -> None:
+    clean = share_right(result.clean)
+    console.print(
+        Text.assemble(
+            (
+                f"{result.model}: mean error of the fifteen corruptions {result.mean_error:.2%}",
+                "bold",
+            ),
+            f" at MNIST-C's severities, {result.mean_error_all:.2%} over all five; "
+            f"accuracy as they are {clean.value:.2%} ({_span(clean)})"
+            + ("; through ink" if result.through_ink else ""),
+        ),
+        soft_wrap=True,
+    )
+    console.print("Accuracy at MNIST-C's own severity, which is bold, and at severities 1 to 5")
+    show_table(_corruptions(result, baseline))
+    if baseline is not None:
+        console.print(
+            f"{baseline.model}: mean error {baseline.mean_error:.2%}, "
+            f"{baseline.mean_error_all:.2%} over all five. Differences are in points; p is "
+            "McNemar's, exact, after Holm.",
+            soft_wrap=True,
+        )
+    for name, curve in {**result.geometry, **result.attacks}.items():
+        others = {} if baseline is None else {**baseline.geometry, **baseline.attacks}
+        show_table(_curve(name, curve, result.model, others.get(name), baseline))
+
+
+def _corruptions(result: Robustness, baseline: Robustness | None) -> Table:
+    columns = ["corruption", "accuracy", *map(str, SEVERITIES)]
+    if baseline is not None:
+        columns += [baseline.model, "difference"]
+    table = new_table(*columns)
+    differences = {} if baseline is None else result.differences(baseline)
+    for name, curve in result.corruptions.items():
+        cells = [
+            Text(f"{share:.1%}", "bold" if severity == CORRUPTIONS[name].severity else "dim")
+            for severity, share in zip(curve.levels, curve.right.mean(axis=1), strict=True)
+        ]
+        row: list[str | Text] = [name, _two_lines(result.usual(name)), *cells]
+        if baseline is not None:
+            difference = differences[name]
+            p = f"p = {difference.p:.2g}" if difference.p >= 1e-4 else "p < 0.0001"
+            style = "bold" if difference.significant else "dim"
+            points = Text.assemble((f"{100 * difference.value:+.2f}\n", style), (p, "dim"))
+            row += [_two_lines(baseline.usual(name)), points]
+        table.add_row(*row)
+    return table
+
+
+def _curve(
+    name: str, curve: Curve, model: str, other: Curve | None, baseline: Robustness | None
+) -> Table:
+    table = new_table(f"{name}, {curve.unit}", *(f"{level:g}" for level in curve.levels))
+    table.add_row(model, *(f"{share:.1%}" for share in curve.right.mean(axis=1)))
+    if other is not None and baseline is not None:
+        table.add_row(baseline.model, *(f"{share:.1%}" for share in other.right.mean(axis=1)))
+    return table
+
+
+def _span(estimate: Estimate) -> str:
+    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+
+
+def _two_lines(estimate: Estimate) -> Text:
+    return Text.assemble(f"{estimate.value:.2%}\n", (_span(estimate), "dim"))

@@ -1,0 +1,72 @@
+"""Significance: whether luck alone would explain what was counted.
+
+Tests are exact. Where many statements are tried, p values are Holm's, so that the chance of a
+single false one among all of them is at most the level they are held against.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LEVEL = 0.05
+"""A p value below it is called significant."""
+
+
+def more_often(
+    hits: ArrayLike, draws: ArrayLike, marked: ArrayLike, total: ArrayLike
+) -> NDArray[np.float64]:
+    """Return Fisher's exact p value, one-sided: that of so many hits or more, by luck.
+
+    Of `total` images `marked` have a property; `draws` of all were picked, and `hits` of those have
+    it. Arguments are whole numbers or arrays of them, as in NumPy's arithmetic.
+
+    References
+    ----------
+    R. A. Fisher, "On the interpretation of χ² from contingency tables, and the calculation of P",
+    Journal of the Royal Statistical Society 85 (1922) 87–94.
+    """
+    from scipy import stats
+
+    p_values = stats.hypergeom.sf(np.asarray(hits) - 1, total, marked, draws)
+    return np.asarray(np.minimum(p_values, 1.0), np.float64)  # rounding can go beyond
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """Return McNemar's exact p value, two-sided, for two models on the same images.
+
+    Parameters
+    ----------
+    first_only, second_only : int
+        Images that only the one and only the other model got right.
+
+    Returns
+    -------
+    float
+        1 where they never differ.
+
+    References
+    ----------
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (1947) 153–157.
+    """
+    from scipy import stats
+
+    differ = first_only + second_only
+    return float(stats.binomtest(first_only, differ, 0.5).pvalue) if differ else 1.0
+
+
+def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correct p values, float64 (M,), for their number; they stay in their order.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6 (1979) 65–70.
+    """
+    given = np.asarray(p_values, np.float64)
+    order = given.argsort(kind="stable")
+    raised = given[order] * np.arange(len(given), 0, -1)
+    corrected = np.empty_like(given)
+    corrected[order] = np.minimum(np.maximum.accumulate(raised), 1)
+    return corrected
