@@ -193,7 +193,7 @@ def expected_calibration_error(
 def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
     """Return the expected calibration error with an interval by inverting a test.
 
-    Luck makes the error of any sample larger, and that of a resample larger yet: bootstrap
+    Luck makes the error of any sample larger, and that of a resample larger yet: percentile
     intervals of a well calibrated model do not even hold its true error, 0. So this asks which true
     errors would make the one found an unlikely one. Of the gaps in the bins, each grown or shrunk
     by the same number of its standard errors, images and right answers are drawn anew; the interval
