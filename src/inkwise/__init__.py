@@ -23,6 +23,7 @@ _HOMES = {
     "Split": "inkwise.data.dataset",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
+    "explain": "inkwise.explanation.explanation",
     "export_model": "inkwise.export.formats",
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
@@ -30,6 +31,8 @@ _HOMES = {
     "load_pretrained": "inkwise.pretrained",
     "resume": "inkwise.study",
     "train": "inkwise.study",
+    "write_explanation": "inkwise.explanation.page",
+    "write_map": "inkwise.explanation.map",
     "write_report": "inkwise.report.page",
 }
 
@@ -44,6 +47,7 @@ __all__ = [
     "Split",
     "describe_datasets",
     "evaluate",
+    "explain",
     "export_model",
     "get_recipe",
     "import_keras",
@@ -51,6 +55,8 @@ __all__ = [
     "load_pretrained",
     "resume",
     "train",
+    "write_explanation",
+    "write_map",
     "write_report",
 ]
 
@@ -59,6 +65,9 @@ if TYPE_CHECKING:
     from inkwise.data.dataset import Dataset, Split
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
+    from inkwise.explanation.explanation import explain
+    from inkwise.explanation.map import write_map
+    from inkwise.explanation.page import write_explanation
     from inkwise.export.formats import export_model
     from inkwise.export.keras_files import import_keras
     from inkwise.model import Answer, Model
