@@ -24,6 +24,7 @@ _HOMES = {
     "compare": "inkwise.comparing",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
+    "explain": "inkwise.explanation.explanation",
     "export_model": "inkwise.export.formats",
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
@@ -32,6 +33,8 @@ _HOMES = {
     "measure_robustness": "inkwise.robustness",
     "resume": "inkwise.study",
     "train": "inkwise.study",
+    "write_explanation": "inkwise.explanation.page",
+    "write_map": "inkwise.explanation.map",
     "write_report": "inkwise.report.page",
 }
 
@@ -47,6 +50,7 @@ __all__ = [
     "compare",
     "describe_datasets",
     "evaluate",
+    "explain",
     "export_model",
     "get_recipe",
     "import_keras",
@@ -55,6 +59,8 @@ __all__ = [
     "measure_robustness",
     "resume",
     "train",
+    "write_explanation",
+    "write_map",
     "write_report",
 ]
 
@@ -64,6 +70,9 @@ if TYPE_CHECKING:
     from inkwise.data.dataset import Dataset, Split
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
+    from inkwise.explanation.explanation import explain
+    from inkwise.explanation.map import write_map
+    from inkwise.explanation.page import write_explanation
     from inkwise.export.formats import export_model
     from inkwise.export.keras_files import import_keras
     from inkwise.model import Answer, Model

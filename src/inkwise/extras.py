@@ -1,6 +1,7 @@
 """Libraries that predicting does without, and a line for whoever lacks them."""
 
 import importlib.util
+from collections.abc import Mapping
 
 from inkwise.errors import LibraryError
 
@@ -11,6 +12,7 @@ _TRAIN = {
     "statsmodels": "statsmodels",
     "torch": "PyTorch",
 }
+_GRADIENTS = {"captum": "Captum", "torch": "PyTorch"}
 
 
 def require_training(purpose: str) -> None:
@@ -26,6 +28,15 @@ def require_training(purpose: str) -> None:
     LibraryError
         One of them is missing.
     """
-    missing = [name for module, name in _TRAIN.items() if not importlib.util.find_spec(module)]
+    _require(purpose, _TRAIN)
+
+
+def require_gradients(purpose: str) -> None:
+    """Make sure that PyTorch and Captum are installed; as `require_training` does."""
+    _require(purpose, _GRADIENTS)
+
+
+def _require(purpose: str, libraries: Mapping[str, str]) -> None:
+    missing = [name for module, name in libraries.items() if not importlib.util.find_spec(module)]
     if missing:
         raise LibraryError(f"{purpose} needs {', '.join(missing)}: pip install 'inkwise[train]'")

@@ -21,7 +21,7 @@ import inkwise
 from inkwise.calibration import Calibration
 from inkwise.errors import ArgumentError, InkwiseError, ModelError, NoInkError
 from inkwise.files import json_bytes, read_bytes, storage, write_together
-from inkwise.networks.ensemble import Ensemble, from_json, to_json
+from inkwise.networks.ensemble import Ensemble, from_json, members, to_json
 from inkwise.networks.layers import Network
 from inkwise.networks.onnx import (
     INPUT,
@@ -29,6 +29,7 @@ from inkwise.networks.onnx import (
     OUTPUTS,
     PROBABILITIES,
     SCORE,
+    expose,
     read_metadata,
     read_weights,
     to_onnx,
@@ -189,6 +190,50 @@ class Model:
         (logits,) = self._run(images, LOGITS)
         return logits
 
+    def layer_outputs(self, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
+        """Return what a layer inside the network gives for every image, after its ReLU.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (N, H, W)
+            As for `predict_proba`.
+        layer : str
+            Its name in ``network.summary()``.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, C, H, W) or (N, features)
+            Maps with the channels first; a vector made of maps is in the same order. Of a model
+            that looks at several angles, what it gives at the first.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such layer, or the images have another type or size.
+        ModelError
+            As for `predict_proba`.
+        """
+        session, outputs = self._inner_session
+        if layer not in outputs:
+            raise ArgumentError(f"there is no layer {layer!r}: use {', '.join(outputs)}")
+        (values,) = self._run(images, outputs[layer], session=session)
+        return values
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the last layer is given for every image, float32 (N, F).
+
+        It is all that the network knows of an image when it decides: the logits are weighted sums
+        of these numbers. Of an ensemble, those of all members side by side. Arguments and errors
+        are those of `predict_proba`.
+        """
+        return np.concatenate(
+            [
+                self.layer_outputs(images, prefix + member.summary()[-2].name)
+                for prefix, member in members(self.network)
+            ],
+            axis=1,
+        )
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
         return self.predict_proba(images).argmax(axis=1)
@@ -302,13 +347,23 @@ class Model:
             (self.class_names[place], float(probabilities[place])) for place in likeliest_first
         )
         label, probability = top[0]
-        if score < self.calibration.lowest_score:
-            return Answer("not a digit", None, probability, top, score, ink)
-        unsure = probability < self.calibration.lowest_probability
-        return Answer("unsure" if unsure else "digit", label, probability, top, score, ink)
+        verdict = self.verdict(probability, score)
+        named = None if verdict == "not a digit" else label
+        return Answer(verdict, named, probability, top, score, ink)
 
-    def _run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
-        """Return outputs of the ONNX file, by their names."""
+    def verdict(self, probability: float, score: float) -> Verdict:
+        """Judge an image by the likeliest class' probability and the logsumexp of its logits."""
+        if score < self.calibration.lowest_score:
+            return "not a digit"
+        return "unsure" if probability < self.calibration.lowest_probability else "digit"
+
+    def _run(
+        self,
+        images: NDArray[np.uint8],
+        *outputs: str,
+        session: "InferenceSession | None" = None,
+    ) -> list[NDArray[np.float32]]:
+        """Return outputs of the ONNX file, or of a session on it, by their names."""
         images = np.asarray(images)
         height, width = self.network.image_size
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
@@ -316,10 +371,10 @@ class Model:
                 f"this model takes uint8 images of shape (N, {height}, {width}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        session = self._session
+        session = session or self._session
         try:
             if len(images) <= BATCH:
-                return session.run(outputs, {INPUT: images})
+                return _run_batch(session, images, outputs)
             return _run_on_all_cores(session, images, outputs)
         except Exception as error:  # ONNX Runtime's have no base: here for a graph that is damaged
             raise ModelError(f"{ONNX_FILE} cannot be run: train the model again") from error
@@ -519,20 +574,15 @@ class Model:
         }
 
     @functools.cached_property
-    def _session(self) -> "InferenceSession":
-        import onnxruntime
+    def _inner_session(self) -> "tuple[InferenceSession, dict[str, str]]":
+        """What runs the model with its layers' values as outputs, and their names by layer."""
+        combined = isinstance(self.network, Ensemble) or len(self.rotations) > 1
+        content, outputs = expose(self.onnx, self.network, combined)
+        return _open_session(content), outputs
 
-        options = onnxruntime.SessionOptions()
-        # An image is too little work to share: whole batches run side by side instead.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors are raised, and printing is not ours to do
-        content = self.onnx
-        try:
-            session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
-            raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+    @functools.cached_property
+    def _session(self) -> "InferenceSession":
+        session = _open_session(self.onnx)
         each = ["N", self.network.classes]
         shapes = {PROBABILITIES: each, LOGITS: each, SCORE: ["N"]}
         contract = [
@@ -545,6 +595,26 @@ class Model:
                 f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train it again"
             )
         return session
+
+
+def _open_session(content: bytes) -> "InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # An image is too little work to share: whole batches run side by side instead.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised, and printing is not ours to do
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
+        raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+
+
+def _run_batch(
+    session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    # Inside the network of a model that looks at several angles, those of the first come first.
+    return [values[: len(images)] for values in session.run(outputs, {INPUT: images})]
 
 
 def _run_on_all_cores(
@@ -567,7 +637,7 @@ def _run_on_all_cores(
             if place is None:
                 return
             batch = images[place * BATCH : (place + 1) * BATCH]
-            batches[place] = session.run(outputs, {INPUT: batch})
+            batches[place] = _run_batch(session, batch, outputs)
 
     workers = min(available_cores(), len(batches))
     with ThreadPoolExecutor(workers) as pool:

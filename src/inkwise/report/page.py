@@ -160,7 +160,7 @@ def _inline_svg(figure: "Figure", name: str) -> str:
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """Return an image as the address of a PNG that holds it."""
+    """Return a grey or coloured picture, (H, W) or (H, W, 3), as PNG inside an address."""
     from PIL import Image
 
     buffer = io.BytesIO()
