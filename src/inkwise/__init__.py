@@ -29,6 +29,7 @@ _HOMES = {
     "load_dataset": "inkwise.data.catalogue",
     "load_pretrained": "inkwise.pretrained",
     "resume": "inkwise.study",
+    "serve": "inkwise.serving.server",
     "train": "inkwise.study",
     "write_report": "inkwise.report.page",
 }
@@ -50,6 +51,7 @@ __all__ = [
     "load_dataset",
     "load_pretrained",
     "resume",
+    "serve",
     "train",
     "write_report",
 ]
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from inkwise.recipes import Recipe, get_recipe
     from inkwise.report.page import write_report
     from inkwise.run import Run
+    from inkwise.serving.server import serve
     from inkwise.study import evaluate, resume, train
 
 

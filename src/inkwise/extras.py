@@ -1,6 +1,7 @@
 """Libraries that predicting does without, and a line for whoever lacks them."""
 
 import importlib.util
+from collections.abc import Mapping
 
 from inkwise.errors import LibraryError
 
@@ -9,6 +10,14 @@ _TRAIN = {
     "onnx": "onnx",
     "sklearn": "scikit-learn",
     "torch": "PyTorch",
+}
+
+_SERVE = {
+    "fastapi": "FastAPI",
+    "httptools": "httptools",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
+    "uvicorn": "uvicorn",
 }
 
 
@@ -25,6 +34,15 @@ def require_training(purpose: str) -> None:
     LibraryError
         One of them is missing.
     """
-    missing = [name for module, name in _TRAIN.items() if not importlib.util.find_spec(module)]
+    _require(_TRAIN, "train", purpose)
+
+
+def require_serving(purpose: str) -> None:
+    """Make sure of the extra ``serve`` as `require_training` does of ``train``."""
+    _require(_SERVE, "serve", purpose)
+
+
+def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
+    missing = [name for module, name in libraries.items() if not importlib.util.find_spec(module)]
     if missing:
-        raise LibraryError(f"{purpose} needs {', '.join(missing)}: pip install 'inkwise[train]'")
+        raise LibraryError(f"{purpose} needs {', '.join(missing)}: pip install 'inkwise[{extra}]'")
