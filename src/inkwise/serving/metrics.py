@@ -32,7 +32,7 @@ class Metrics:
     """The metrics of one worker; those of all of them are shown together."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         make: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter(

@@ -10,9 +10,15 @@ import jinja2
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from inkwise.serving.errors import MEDIA_TYPE
-from inkwise.serving.schemas import ProblemDocument
+from inkwise.serving.schemas import (
+    ArrayRequest,
+    InferenceRequest,
+    PictureRequest,
+    ProblemDocument,
+)
 from inkwise.serving.security import OPEN
 from inkwise.serving.settings import Settings
 
@@ -28,6 +34,9 @@ TAGS = [
     },
     {"name": "Operation", "description": "For those who run the service."},
 ]
+
+UNSEEN = (ArrayRequest, InferenceRequest, PictureRequest, ProblemDocument)
+"""What FastAPI does not describe, because it neither reads nor writes it."""
 
 SAMPLES = "x-codeSamples"
 """Where OpenAPI documents hold examples, by an agreement of those who show them."""
@@ -45,7 +54,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def body_of(kinds: Mapping[str, type[BaseModel] | dict[str, Any]]) -> dict[str, Any]:
     """Describe a body by the media types that it may have."""
     content = {
-        kind: {"schema": schema if isinstance(schema, dict) else schema.model_json_schema()}
+        kind: {
+            "schema": schema if isinstance(schema, dict) else {"$ref": _SCHEMA + schema.__name__}
+        }
         for kind, schema in kinds.items()
     }
     return {"requestBody": {"required": True, "content": content}}
@@ -68,10 +79,11 @@ def complete(app: FastAPI, settings: Settings) -> None:
                 routes=app.routes,
                 tags=TAGS,
             )
-            components = made.setdefault("components", {})
-            components.setdefault("schemas", {})["ProblemDocument"] = (
-                ProblemDocument.model_json_schema()
+            components = made["components"]
+            _, described = models_json_schema(
+                [(each, "validation") for each in UNSEEN], ref_template=_SCHEMA + "{model}"
             )
+            components["schemas"] |= described["$defs"]
             if settings.token is not None:
                 components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
                 for path, operations in made["paths"].items():

@@ -100,8 +100,8 @@ def _images(
     # Flat, in the order of the shape; what `shaped` refuses must not be reshaped before.
     if len(data) != math.prod(tensor.shape):
         _refuse(f"{INPUT} has {len(data):,} numbers, which are not its shape, {tensor.shape[:8]}")
-    row = as_images([data], (1, len(data)), limits)
-    return shaped(row.tobytes(), tensor.shape, size, limits)
+    levels = as_images([data], (1, len(data)), limits).tobytes() if data else b""
+    return shaped(levels, tensor.shape, size, limits)
 
 
 def _refuse(detail: str) -> NoReturn:

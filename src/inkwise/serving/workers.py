@@ -17,6 +17,12 @@ class Workers(Multiprocess):
     failed = False
     """Whether one could not even start."""
 
+    def terminate_all(self) -> None:
+        """Take no more connections, and have the workers finish what they have begun."""
+        for each in self.sockets:
+            each.close()  # or callers would wait for an answer that nobody gives
+        super().terminate_all()
+
     def handle_hup(self) -> None:
         """Tell every worker to load the model again, once it can be told."""
         for process in self.processes:
