@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 import inkwise
@@ -60,7 +61,12 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(page.make_router(app))
     app.mount("/static", page.static_files(), name="static")
 
-    @app.get("/metrics", summary="Metrics for Prometheus", tags=["Operation"])
+    @app.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        tags=["Operation"],
+        response_class=PlainTextResponse,
+    )
     async def metrics() -> Response:
         """Give requests, times, batches, what waits, verdicts, and which model is served."""
         return Response(service.metrics.show(), media_type=MEDIA_TYPE)

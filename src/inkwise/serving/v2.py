@@ -136,6 +136,7 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/repository/models/{name}/load",
         summary="Load the model again from where it lies",
+        response_class=Response,  # without a body
         responses=problems(400, 401, 403, 404),
         openapi_extra=curl(
             'curl -X POST -H "Authorization: Bearer $INKWISE_TOKEN" \\\n'
