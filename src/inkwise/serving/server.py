@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 BACKLOG = 2048
 """Connections that wait to be accepted."""
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection waits for its next request: longer than proxies do, who would else send one
+into a connection that is being closed."""
+
 DRAIN_SECONDS = 30
 """How long requests that were begun may take once the service is told to end."""
 
@@ -184,6 +188,7 @@ def _configuration(settings: Settings) -> "uvicorn.Config":
         log_config=CONFIGURATION,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 
