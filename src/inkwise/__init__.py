@@ -32,6 +32,7 @@ _HOMES = {
     "load_pretrained": "inkwise.pretrained",
     "measure_robustness": "inkwise.robustness",
     "resume": "inkwise.study",
+    "serve": "inkwise.serving.server",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.page",
     "write_map": "inkwise.explanation.map",
@@ -58,6 +59,7 @@ __all__ = [
     "load_pretrained",
     "measure_robustness",
     "resume",
+    "serve",
     "train",
     "write_explanation",
     "write_map",
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from inkwise.report.page import write_report
     from inkwise.robustness import measure_robustness
     from inkwise.run import Run
+    from inkwise.serving.server import serve
     from inkwise.study import evaluate, resume, train
 
 

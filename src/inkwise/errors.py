@@ -21,6 +21,10 @@ class NoInkError(DataError):
     """A picture in which there is no ink: blank paper, a gradient, noise."""
 
 
+class TooManyPixelsError(DataError):
+    """A picture with more pixels than are decoded."""
+
+
 class DownloadError(DataError):
     """A data set could not be fetched from any mirror."""
 
@@ -43,6 +47,10 @@ class RunError(InkwiseError):
 
 class BenchError(InkwiseError):
     """A program of the bench that crashed, ran out of time, or gave no figures."""
+
+
+class ServingError(InkwiseError):
+    """The service cannot start: its address is taken or is not this machine's."""
 
 
 class StorageError(InkwiseError):

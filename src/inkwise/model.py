@@ -93,7 +93,8 @@ class Answer:
     ink: "Ink | None"
 
 
-_NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
+NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
+"""The answer about a picture in which there is no ink."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -179,7 +180,7 @@ class Model:
             ``model.onnx`` holds something else than what ``model.json`` describes, though their
             hashes agree.
         """
-        (probabilities,) = self._run(images, PROBABILITIES)
+        (probabilities,) = self.run(images, PROBABILITIES)
         return probabilities
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -187,7 +188,7 @@ class Model:
 
         Arguments and errors are those of `predict_proba`.
         """
-        (logits,) = self._run(images, LOGITS)
+        (logits,) = self.run(images, LOGITS)
         return logits
 
     def layer_outputs(self, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
@@ -216,7 +217,7 @@ class Model:
         session, outputs = self._inner_session
         if layer not in outputs:
             raise ArgumentError(f"there is no layer {layer!r}: use {', '.join(outputs)}")
-        (values,) = self._run(images, outputs[layer], session=session)
+        (values,) = self._run(session, images, [outputs[layer]])
         return values
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -312,22 +313,23 @@ class Model:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, pictures: "Sequence[Picture | InkwiseError]") -> list[Answer | InkwiseError]:
-        inks = [self._find_ink(picture) for picture in pictures]
+        inks = [self.find_ink(picture) for picture in pictures]
         found = [ink.image for ink in inks if not isinstance(ink, InkwiseError)]
         images = np.array(found, np.uint8).reshape(-1, *self.network.image_size)
-        rows = zip(*self._run(images, PROBABILITIES, SCORE), strict=True)
+        rows = zip(*self.run(images, PROBABILITIES, SCORE), strict=True)
         answers: list[Answer | InkwiseError] = []
         for ink in inks:
             if isinstance(ink, NoInkError):
-                answers.append(_NO_INK)
+                answers.append(NO_INK)
             elif isinstance(ink, InkwiseError):
                 answers.append(ink)
             else:
                 probabilities, score = next(rows)
-                answers.append(self._judge(ink, probabilities, float(score)))
+                answers.append(self.judge(ink, probabilities, float(score)))
         return answers
 
-    def _find_ink(self, picture: "Picture | InkwiseError") -> "Ink | InkwiseError":
+    def find_ink(self, picture: "Picture | InkwiseError") -> "Ink | InkwiseError":
+        """Bring a picture to what the network expects, or return why that cannot be done."""
         from inkwise.ink import CANVAS, Ink, normalise, take_as_is
 
         if isinstance(picture, InkwiseError):
@@ -341,29 +343,54 @@ class Model:
             return error
         return Ink(image, "light ink", (0, 0, height, width), 1.0)
 
-    def _judge(self, ink: "Ink", probabilities: NDArray[np.float32], score: float) -> Answer:
+    def judge(self, ink: "Ink", probabilities: NDArray[np.float32], score: float) -> Answer:
+        """Make an answer of what the network gave for an ink: probabilities (classes,), a score."""
         likeliest_first = (-probabilities).argsort(kind="stable")[:CANDIDATES]
         top = tuple(
             (self.class_names[place], float(probabilities[place])) for place in likeliest_first
         )
         label, probability = top[0]
-        verdict = self.verdict(probability, score)
-        named = None if verdict == "not a digit" else label
-        return Answer(verdict, named, probability, top, score, ink)
+        (verdict,) = self.verdicts(np.array([probability]), np.array([score]))
+        return Answer(
+            verdict, None if verdict == "not a digit" else label, probability, top, score, ink
+        )
 
-    def verdict(self, probability: float, score: float) -> Verdict:
-        """Judge an image by the likeliest class' probability and the logsumexp of its logits."""
-        if score < self.calibration.lowest_score:
-            return "not a digit"
-        return "unsure" if probability < self.calibration.lowest_probability else "digit"
+    def verdicts(
+        self, probability: NDArray[np.floating[Any]], score: NDArray[np.floating[Any]]
+    ) -> list[Verdict]:
+        """Return the verdicts on images.
+
+        Parameters
+        ----------
+        probability : ndarray of float, shape (N,)
+            Of the likeliest class.
+        score : ndarray of float, shape (N,)
+        """
+        # NumPy would round the limits to float32, and one image get another verdict than it did.
+        unsure = probability.astype(np.float64) < self.calibration.lowest_probability
+        foreign = score.astype(np.float64) < self.calibration.lowest_score
+        return np.where(foreign, "not a digit", np.where(unsure, "unsure", "digit")).tolist()
+
+    def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        """Return outputs of the ONNX file, by their names, for whoever needs several in one pass.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (N, H, W)
+            As for `predict_proba`. Up to `BATCH` of them are computed on the caller's core.
+        *outputs : str
+            Of `inkwise.networks.onnx.OUTPUTS`.
+
+        Raises
+        ------
+        ArgumentError, ModelError
+            As `predict_proba` does.
+        """
+        return self._run(self._session, images, outputs)
 
     def _run(
-        self,
-        images: NDArray[np.uint8],
-        *outputs: str,
-        session: "InferenceSession | None" = None,
+        self, session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
     ) -> list[NDArray[np.float32]]:
-        """Return outputs of the ONNX file, or of a session on it, by their names."""
         images = np.asarray(images)
         height, width = self.network.image_size
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
@@ -371,7 +398,6 @@ class Model:
                 f"this model takes uint8 images of shape (N, {height}, {width}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        session = session or self._session
         try:
             if len(images) <= BATCH:
                 return _run_batch(session, images, outputs)

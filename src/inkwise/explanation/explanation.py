@@ -254,6 +254,7 @@ def explain(
     probabilities = model.predict_proba(image[None])[0]
     label, other = _compare(model, probabilities, truth, against)
     score = float(np.logaddexp.reduce(logits.astype(np.float64)))
+    (verdict,) = model.verdicts(probabilities[label, None], np.array([score]))
     itself = index if split == "train" else None
     return Explanation(
         title,
@@ -261,7 +262,7 @@ def explain(
         model.class_names,
         probabilities,
         logits,
-        model.verdict(float(probabilities[label]), score),
+        verdict,
         label,
         other,
         truth,

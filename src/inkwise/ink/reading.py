@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from inkwise.errors import ArgumentError, DataError
+from inkwise.errors import ArgumentError, DataError, TooManyPixelsError
 from inkwise.files import storage
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
@@ -125,7 +125,7 @@ def _damage(name: str) -> Iterator[None]:
             f"{name} is not a picture: save it as PNG or JPEG, or name another file"
         ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(
+        raise TooManyPixelsError(
             f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
         ) from error
     except Exception as error:  # Pillow has a dozen kinds of "damaged"

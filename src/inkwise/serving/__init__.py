@@ -1,0 +1,1 @@
+"""The HTTP service: answers about pictures and arrays, for other programs and for people."""

@@ -1,0 +1,113 @@
+"""The application: all routes, behind the gate."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp
+
+import inkwise
+from inkwise.errors import InkwiseError
+from inkwise.serving import page, v1, v2
+from inkwise.serving.errors import Problem, from_inkwise, respond
+from inkwise.serving.gate import Gate
+from inkwise.serving.metrics import MEDIA_TYPE
+from inkwise.serving.reference import complete
+from inkwise.serving.security import TokenRequired
+from inkwise.serving.service import Service
+
+DESCRIPTION = """\
+Tells what pictures of handwritten digits show, or declines to. What is sent is neither stored nor
+logged. Problems are answered as RFC 9457 has it; every answer has an `X-Request-ID`, the caller's
+own if it sent one.
+"""
+
+
+def create_app(service: Service) -> ASGIApp:
+    """Make the ASGI application of a service.
+
+    Parameters
+    ----------
+    service : Service
+        It is opened when the application starts, and closed when it ends.
+
+    Returns
+    -------
+    ASGI application
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.open()
+        try:
+            yield
+        finally:
+            service.close()
+
+    app = FastAPI(
+        title="inkwise",
+        version=inkwise.__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(v1.make_router(service))
+    app.include_router(v2.make_router(service))
+    app.include_router(page.make_router(app))
+    app.mount("/static", page.static_files(), name="static")
+
+    @app.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        tags=["Operation"],
+        response_class=PlainTextResponse,
+    )
+    async def metrics() -> Response:
+        """Give requests, times, batches, what waits, verdicts, and which model is served."""
+        return Response(service.metrics.show(), media_type=MEDIA_TYPE)
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
+        return respond(request, error)
+
+    @app.exception_handler(InkwiseError)
+    async def refused(request: Request, error: InkwiseError) -> Response:
+        return respond(request, from_inkwise(error))
+
+    @app.exception_handler(HTTPException)
+    async def no_route(request: Request, error: HTTPException) -> Response:
+        told = {
+            404: "there is nothing at this address: /docs lists what there is",
+            405: "this address does not take this method: /docs lists what it takes",
+        }
+        return respond(
+            request,
+            Problem(error.status_code, told.get(error.status_code, error.detail), error.headers),
+        )
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, _: ClientDisconnect) -> Response:
+        return respond(request, Problem(400, "the caller left before its request was there"))
+
+    @app.exception_handler(Exception)
+    async def mistake(request: Request, _: Exception) -> Response:
+        return respond(request, Problem(500, "the service made a mistake; its log has more"))
+
+    complete(app, service.settings)
+    inner: ASGIApp = app
+    if service.settings.token is not None:
+        inner = TokenRequired(inner, service.settings.token)
+    if service.settings.cors:
+        inner = CORSMiddleware(
+            inner,
+            allow_origins=service.settings.cors,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Shape"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    return Gate(inner, service)

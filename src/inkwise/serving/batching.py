@@ -1,0 +1,257 @@
+"""Batching: requests that come at the same time are computed together, off the event loop."""
+
+import asyncio
+import dataclasses
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import DataError, InkwiseError, NoInkError
+from inkwise.ink import Ink
+from inkwise.model import BATCH, NO_INK, Answer, Model
+from inkwise.networks.onnx import OUTPUTS
+from inkwise.serving.errors import too_busy
+from inkwise.serving.metrics import Metrics
+
+GATHER_SECONDS = 0.002
+"""How long the first of a batch waits for others; more makes answers late and batches no larger."""
+
+CHUNK = 8
+"""How many pictures of one request are computed together, so that several threads share it."""
+
+PICTURE = 8
+"""How many images' work a picture is, from 2 for one of MNIST's to 50 for a photo."""
+
+LARGE = 1 << 17
+"""A picture of more bytes is looked at alone: small ones would wait for it."""
+
+Floats = NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
+
+
+class Outputs(NamedTuple):
+    """What the network gives for N images; float32 of shapes (N, classes), the same, and (N,)."""
+
+    probabilities: Floats
+    logits: Floats
+    scores: Floats
+
+
+class Seen(NamedTuple):
+    """What there is to say about a picture.
+
+    Parameters
+    ----------
+    answer : Answer or InkwiseError
+        As `Model.classify_each` gives it.
+    probabilities : list of float or None
+        Of all classes, to six decimals; None where the network was not asked.
+    """
+
+    answer: Answer | InkwiseError
+    probabilities: list[float] | None
+
+
+@dataclasses.dataclass(eq=False)
+class Work:
+    """Pictures or images that are computed together for one request.
+
+    Parameters
+    ----------
+    model : Model
+        What answers: the one that was served when the request came.
+    pictures : sequence of bytes
+        Encoded; or none, where there are images.
+    images : ndarray of uint8, shape (N, H, W), or None
+        Of the model's size.
+    """
+
+    model: Model
+    pictures: Sequence[bytes] = ()
+    images: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.pictures) if self.images is None else len(self.images)
+        self.size = count
+        self.cost = count * PICTURE if self.images is None else count
+        self.alone = count > BATCH or any(len(picture) > LARGE for picture in self.pictures)
+        self.future: asyncio.Future[list[Seen] | Outputs] | None = None
+
+
+class Batcher:
+    """A bounded queue of work, and the threads that do it.
+
+    Parameters
+    ----------
+    threads : int
+        That compute at the same time.
+    limit : int
+        Images that may wait; see `Limits`.
+    metrics : Metrics
+    """
+
+    def __init__(self, threads: int, limit: int, metrics: Metrics) -> None:
+        self.pool = ThreadPoolExecutor(threads, "inkwise")
+        self._idle = threads
+        self._limit = limit
+        self._metrics = metrics
+        self._queue: deque[Work] = deque()
+        self._cost = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def make_sure_of_room(self) -> None:
+        """Refuse with a `Problem` where too much is waiting already."""
+        if self._cost >= self._limit:
+            raise too_busy()
+
+    async def see(self, model: Model, pictures: Sequence[bytes]) -> list[Seen]:
+        """Tell what pictures show, in their order; `Problem` where too much is waiting."""
+        parts = await self._compute(
+            [
+                Work(model, pictures[first : first + CHUNK])
+                for first in range(0, len(pictures), CHUNK)
+            ]
+        )
+        return [seen for part in parts if isinstance(part, list) for seen in part]
+
+    async def run(self, model: Model, images: NDArray[np.uint8]) -> Outputs:
+        """Return the network's outputs for images; `Problem` where too much is waiting."""
+        (outputs,) = await self._compute([Work(model, images=images)])
+        assert isinstance(outputs, Outputs)  # noqa: S101
+        return outputs
+
+    async def _compute(self, works: Sequence[Work]) -> "list[list[Seen] | Outputs]":
+        self.make_sure_of_room()
+        loop = asyncio.get_running_loop()
+        futures = []
+        for work in works:
+            work.future = loop.create_future()
+            futures.append(work.future)
+            self._queue.append(work)
+            self._cost += work.cost
+        self._metrics.waiting(self._cost)
+        self._wake(loop)
+        try:
+            return [await future for future in futures]
+        finally:
+            for future in futures:  # of a request that ran out of time, or failed
+                future.cancel()
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._idle:
+            return  # whoever is busy takes all that has come meanwhile
+        if sum(work.size for work in self._queue) >= BATCH:
+            self._dispatch()
+        elif self._timer is None:
+            self._timer = loop.call_later(GATHER_SECONDS, self._dispatch)
+
+    def _dispatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._idle and (works := self._take()):
+            self._idle -= 1
+            self._metrics.batch(sum(work.size for work in works))
+            task = asyncio.get_running_loop().run_in_executor(self.pool, compute, works)
+            task.add_done_callback(lambda task, works=works: self._finish(task, works))  # type: ignore[misc]
+        self._metrics.waiting(self._cost)
+
+    def _take(self) -> list[Work]:
+        """Take the next batch out of the queue: work for one model, as much as a core does best."""
+        works: list[Work] = []
+        size = 0
+        while self._queue:
+            work = self._queue[0]
+            fits = not works or (
+                size + work.size <= BATCH
+                and work.model is works[0].model
+                and not (work.alone or works[0].alone)
+            )
+            if not fits:
+                break
+            self._queue.popleft()
+            self._cost -= work.cost
+            if work.future is not None and not work.future.done():  # its request is still there
+                works.append(work)
+                size += work.size
+        return works
+
+    def _finish(
+        self, task: "asyncio.Future[list[list[Seen] | Outputs]]", works: Sequence[Work]
+    ) -> None:
+        self._idle += 1
+        if self._queue:
+            self._dispatch()
+        if task.cancelled():
+            return
+        error = task.exception()
+        results = [None] * len(works) if error else task.result()
+        for work, result in zip(works, results, strict=True):
+            future = work.future
+            if future is None or future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            elif result is not None:
+                future.set_result(result)
+
+
+def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
+    """Do several pieces of work for one model in one go; each gets its own part of the outputs."""
+    model = works[0].model
+    inks = [[_find_ink(model, picture) for picture in work.pictures] for work in works]
+    height, width = model.network.image_size
+    blocks = [
+        work.images
+        if work.images is not None
+        else np.array([ink.image for ink in found if isinstance(ink, Ink)], np.uint8)
+        for work, found in zip(works, inks, strict=True)
+    ]
+    outputs = _run(model, np.concatenate([block.reshape(-1, height, width) for block in blocks]))
+    results: list[list[Seen] | Outputs] = []
+    first = 0
+    for work, found, block in zip(works, inks, blocks, strict=True):
+        part = Outputs(*(output[first : first + len(block)] for output in outputs))
+        results.append(part if work.images is not None else _see(model, found, part))
+        first += len(block)
+    return results
+
+
+def _find_ink(model: Model, picture: bytes) -> Ink | InkwiseError:
+    try:
+        return model.find_ink(picture)
+    except Exception:  # one odd picture fails no other request of its batch
+        _log.exception("a picture could not be looked at")
+        return DataError("the picture cannot be understood: save it as PNG or JPEG")
+
+
+def _run(model: Model, images: NDArray[np.uint8]) -> Outputs:
+    """Run the network on this thread, in batches that stay in the core's cache."""
+    parts = [
+        model.run(images[first : first + BATCH], *OUTPUTS)
+        for first in range(0, max(1, len(images)), BATCH)
+    ]
+    return Outputs(*(np.concatenate(output) for output in zip(*parts, strict=True)))
+
+
+def _see(model: Model, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> list[Seen]:
+    rounded = outputs.probabilities.astype(np.float64).round(6).tolist()
+    rows = iter(zip(outputs.probabilities, outputs.scores.tolist(), rounded, strict=True))
+    seen = []
+    for ink in inks:
+        if isinstance(ink, Ink):
+            probabilities, score, shown = next(rows)
+            seen.append(Seen(model.judge(ink, probabilities, score), shown))
+        else:
+            seen.append(Seen(NO_INK if isinstance(ink, NoInkError) else ink, None))
+    return seen

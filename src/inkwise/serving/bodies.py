@@ -1,0 +1,268 @@
+"""Bodies: from what a request brings to pictures and arrays; nothing of it touches a disk."""
+
+import asyncio
+import base64
+import binascii
+import dataclasses
+import io
+import math
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from inkwise.errors import DataError
+from inkwise.serving.errors import Problem
+from inkwise.serving.schemas import ArrayRequest, PictureRequest
+from inkwise.serving.settings import Limits
+
+JSON, NPY, OCTETS, FORM = (
+    "application/json",
+    "application/x-npy",
+    "application/octet-stream",
+    "multipart/form-data",
+)
+
+LONG = 1 << 16
+"""JSON of more bytes is parsed off the event loop."""
+
+FIELDS = 8
+"""The most fields of a form that are no files."""
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """What a caller wants to know about which pictures.
+
+    Parameters
+    ----------
+    contents : sequence of bytes or DataError
+        Encoded files; or why there is none.
+    names : sequence of (str or None)
+        What the caller calls them.
+    with_image : bool
+        Whether to show what the network saw.
+    """
+
+    contents: Sequence[bytes | DataError]
+    names: Sequence[str | None]
+    with_image: bool
+
+
+def media_type(request: Request) -> str:
+    """Return the type of the body, in lower case and without parameters."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "compressed bodies are not taken: send it as it is")
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_pictures(request: Request, limits: Limits) -> Pictures:
+    """Read the pictures of a request: a form, JSON, or a picture that is the whole body.
+
+    Raises
+    ------
+    Problem
+        It is none of these, damaged, or too much.
+    """
+    kind = media_type(request)
+    if kind == FORM:
+        pictures = await _read_form(request, limits)
+    elif kind == JSON:
+        body = await request.body()
+        if len(body) > LONG:
+            pictures = await asyncio.to_thread(_read_base64, body)
+        else:
+            pictures = _read_base64(body)
+    elif kind.startswith("image/"):
+        with_image = _flag(request.query_params.get("with_image", "false"), "the query's")
+        pictures = Pictures([await request.body()], [None], with_image)
+    else:
+        raise Problem(
+            415,
+            f"pictures come as {FORM}, as {JSON} with base64, or as image/png and the like, not "
+            f"as {kind[:80] or 'a body without a type'}",
+        )
+    if not pictures.contents:
+        raise Problem(422, "there is no picture in the request: send one as `pictures`")
+    if len(pictures.contents) > limits.pictures:
+        raise _too_many(limits.pictures, "pictures")
+    return pictures
+
+
+def _read_base64(body: bytes) -> Pictures:
+    document = read_json(PictureRequest, body)
+    contents = [_decode(picture) for picture in document.pictures]
+    return Pictures(contents, [None] * len(contents), document.with_image)
+
+
+async def _read_form(request: Request, limits: Limits) -> Pictures:
+    form = MultiPartParser(
+        request.headers, _whole(request), max_files=limits.pictures, max_fields=FIELDS
+    )
+    form.spool_max_size = limits.body_bytes + 1  # in memory, whatever its size
+    try:
+        items = (await form.parse()).multi_items()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise _too_many(limits.pictures, "pictures") from error
+        raise Problem(400, f"the form is damaged: {error.message}") from error
+    except (LookupError, ValueError) as error:
+        raise Problem(400, "the form is damaged: its parts cannot be told apart") from error
+    contents, names, with_image = [], [], False
+    for name, value in items:
+        if name == "pictures" and isinstance(value, UploadFile):
+            contents.append(value.file.read())
+            names.append(value.filename)
+        elif name == "with_image" and isinstance(value, str):
+            with_image = _flag(value, "the form's")
+        elif name == "pictures":
+            raise Problem(422, "the form's `pictures` are no files: give each a filename")
+        else:
+            raise Problem(
+                422, f"the form has a field {name[:80]!r}: `pictures` and `with_image` are taken"
+            )
+    return Pictures(contents, names, with_image)
+
+
+async def _whole(request: Request) -> AsyncGenerator[bytes, None]:
+    # In one piece: the parser is slow about many.
+    yield await request.body()
+
+
+def _flag(value: str, whose: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise Problem(422, f"{whose} `with_image` is true or false, not {value[:80]!r}")
+    return value.lower() == "true"
+
+
+def _decode(text: str) -> bytes | DataError:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return DataError("the picture is not base64: encode the file's bytes, without a prefix")
+
+
+def _too_many(limit: int, what: str) -> Problem:
+    return Problem(413, f"a request has at most {limit:,} {what}: send them in several")
+
+
+def read_json(kind: type[Document], body: bytes) -> Document:
+    """Read a JSON document of a certain kind; `Problem` where it is none, or another."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)
+        if first[0]["type"] == "json_invalid":
+            raise Problem(400, f"the body is not JSON: {first[0]['msg']}") from error
+        errors = [{"at": [*each["loc"]], "reason": each["msg"]} for each in first[:10]]
+        place = ".".join(map(str, first[0]["loc"])) or "the body"
+        raise Problem(422, f"{place[:80]}: {first[0]['msg']}", errors=errors) from error
+
+
+async def read_images(request: Request, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
+    """Read the images of a request: raw bytes, a .npy file, or nested lists.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, H, W)
+
+    Raises
+    ------
+    Problem
+        They are something else, or of another size than `size`.
+    """
+    kind = media_type(request)
+    if kind not in (OCTETS, NPY, JSON):
+        raise Problem(
+            415,
+            f"arrays come as {OCTETS} with a shape, as {NPY} or as {JSON}, not as "
+            f"{kind[:80] or 'a body without a type'}",
+        )
+    body = await request.body()
+    if kind == OCTETS:
+        shape = request.query_params.get("shape") or request.headers.get("x-shape")
+        return shaped(body, _parse_shape(shape, size), size, limits)
+    if kind == NPY:
+        return _read_npy(body, size, limits)
+    if len(body) > LONG:
+        return await asyncio.to_thread(_read_nested, body, size, limits)
+    return _read_nested(body, size, limits)
+
+
+def _read_nested(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
+    return as_images(read_json(ArrayRequest, body).images, size, limits)
+
+
+def shaped(
+    body: bytes | memoryview, shape: Sequence[int], size: tuple[int, int], limits: Limits
+) -> NDArray[np.uint8]:
+    """Return bytes as images of a shape, (N, H, W) or (H, W), that must be what the model takes."""
+    _check_shape(shape, size, limits)
+    if len(body) != math.prod(shape):
+        raise Problem(
+            422, f"there are {len(body):,} bytes, and shape {list(shape)} has {math.prod(shape):,}"
+        )
+    return np.frombuffer(body, np.uint8).reshape(-1, *size)
+
+
+def as_images(nested: Any, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
+    """Return nested lists of whole numbers from 0 to 255 as images."""
+    try:
+        array = np.array(nested)
+    except (ValueError, OverflowError) as error:
+        raise Problem(422, "the rows of the images are not of one length") from error
+    if array.size and array.dtype.kind not in "iu":
+        raise Problem(422, "the images hold something else than whole numbers")
+    _check_shape(array.shape, size, limits)
+    if array.size and not (array.min() >= 0 and array.max() <= 255):
+        raise Problem(422, "the images hold numbers that are not from 0 to 255")
+    return array.astype(np.uint8).reshape(-1, *size)
+
+
+def _parse_shape(text: str | None, size: tuple[int, int]) -> list[int]:
+    example = f"N,{size[0]},{size[1]}"
+    if text is None:
+        raise Problem(422, f"raw bytes need a shape: ask with ?shape={example} or X-Shape")
+    sides = text.split(",")
+    if not all(side.strip().isascii() and side.strip().isdigit() for side in sides[:4]):
+        raise Problem(422, f"the shape is numbers with commas between, as {example}")
+    if len(sides) > 3 or any(len(side) > 12 for side in sides):
+        raise Problem(422, f"the shape is not {example}")
+    return [int(side) for side in sides]
+
+
+def _check_shape(shape: Sequence[int], size: tuple[int, int], limits: Limits) -> None:
+    height, width = size
+    if len(shape) not in (2, 3) or tuple(shape[-2:]) != size or (len(shape) == 3 and shape[0] < 1):
+        raise Problem(
+            422,
+            f"the model takes images of shape (N, {height}, {width}), not of {list(shape[:8])}",
+        )
+    if len(shape) == 3 and shape[0] > limits.images:
+        raise _too_many(limits.images, "images")
+
+
+def _read_npy(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
+    file = io.BytesIO(body)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    # The header is a literal; the numbers are taken only if they are plain bytes, so that nothing
+    # is unpickled and no more memory taken than the body has.
+    try:
+        shape, in_columns, dtype = read[np.lib.format.read_magic(file)](file)
+    except Exception as error:  # a damaged header makes NumPy's reader raise half a dozen kinds
+        raise Problem(422, "the body is not a .npy file: write it with numpy.save") from error
+    if dtype != np.uint8:
+        raise Problem(422, f"the array holds {dtype.name[:80]}, not uint8")
+    if in_columns:
+        raise Problem(422, "the array is in Fortran's order: make it contiguous first")
+    return shaped(memoryview(body)[file.tell() :], shape, size, limits)

@@ -1,0 +1,33 @@
+"""Pages for people: the first one, and the reference."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from inkwise.serving.reference import render
+
+STATIC = Path(__file__).with_name("static")
+"""The files that pages bring: style sheets, scripts, pictures."""
+
+
+def static_files() -> StaticFiles:
+    """Return the application that serves `STATIC`."""
+    return StaticFiles(directory=STATIC)
+
+
+def make_router(app: FastAPI) -> APIRouter:
+    """Return the routes of the pages; they are not part of the interface for programs."""
+    router = APIRouter(include_in_schema=False)
+    first = (STATIC / "index.html").read_text(encoding="utf-8")
+
+    @router.get("/", response_class=HTMLResponse)
+    async def index() -> str:
+        return first
+
+    @router.get("/docs", response_class=HTMLResponse)
+    async def docs(request: Request) -> str:
+        return render(app.openapi(), str(request.base_url).rstrip("/"))
+
+    return router

@@ -1,0 +1,223 @@
+"""Running: the socket, the workers, and the signals that they answer to."""
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import functools
+import os
+import platform
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from inkwise.errors import ArgumentError, ServingError
+from inkwise.extras import require_serving
+from inkwise.serving.settings import TOKEN_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+_M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
+
+BACKLOG = 2048
+"""Connections that wait to be accepted."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection waits for its next request: longer than proxies do, who would else send one
+into a connection that is being closed."""
+
+DRAIN_SECONDS = 30
+"""How long requests that were begun may take once the service is told to end."""
+
+
+def serve(
+    model: str | os.PathLike[str] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    token: str | None = None,
+    cors: Sequence[str] = (),
+    on_ready: Callable[[str], object] | None = None,
+) -> None:
+    """Answer requests over HTTP until SIGTERM or Ctrl-C; then finish what was begun.
+
+    SIGHUP loads the model again. The log, a JSON object a line, goes to standard output.
+
+    Parameters
+    ----------
+    model : path-like, optional
+        A run or a model directory; the model that comes with the package if not given.
+    host : str
+        The address to listen on; the default is reached from this machine only.
+    port : int
+        0 for one that the system chooses.
+    workers : int
+        Processes that share the port; one a core is fastest.
+    token : str, optional
+        What callers must bring as ``Authorization: Bearer …``; also the environment's
+        INKWISE_TOKEN.
+    cors : sequence of str
+        Origins whose pages may ask from a browser.
+    on_ready : callable, optional
+        Told the service's address once it listens.
+
+    Raises
+    ------
+    ArgumentError
+        A value makes no sense.
+    ServingError
+        The address is taken, or not this machine's.
+    LibraryError
+        The libraries of the extra ``serve`` are not installed.
+    ModelError, RunError, StorageError
+        There is no such model, or it is damaged.
+    """
+    require_serving("serving")
+    if isinstance(cors, str):
+        raise ArgumentError("cors is a list of origins: put a single one in brackets")
+    settings = Settings(
+        None if model is None else Path(model),
+        host,
+        port,
+        workers,
+        token or os.environ.get(TOKEN_VARIABLE) or None,
+        tuple(cors),
+    )
+    from inkwise.serving.service import load
+
+    load(settings)  # or say why not, before anything listens
+    with _listen(settings) as listener:
+        if on_ready is not None:
+            on_ready(_address(listener))
+        if settings.workers == 1:
+            _run_here(settings, listener)
+        else:
+            _run_workers(settings, listener)
+
+
+@contextlib.contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    place = f"{settings.host}, port {settings.port}"
+    try:
+        family, *_ = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ServingError(
+                f"{place} is in use: end what listens there, or choose another --port"
+            ) from error
+        raise ServingError(f"cannot listen on {place}: {error.strerror or error}") from error
+    except (UnicodeError, OverflowError) as error:
+        raise ServingError(f"cannot listen on {place}: that is no address") from error
+    with listener:
+        listener.set_inheritable(True)
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def return_freed_memory() -> None:
+    """Have glibc's malloc give large pictures' memory back to the system when they are done with.
+
+    By itself it learns from the first large block to keep such blocks, in every thread, and a
+    service that has seen one large picture would stay large. See mallopt(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+def make_application(settings: Settings) -> "ASGIApp":
+    """Make one worker's application, within its event loop; see `serve`."""
+    from inkwise.serving.app import create_app
+    from inkwise.serving.service import Service
+
+    return_freed_memory()
+    service = Service(settings)
+    if hasattr(signal, "SIGHUP"):
+        loop = asyncio.get_running_loop()
+        reloading: set[asyncio.Task[None]] = set()  # the loop itself would forget them
+
+        def reload() -> None:
+            task = loop.create_task(service.reload_or_log())
+            reloading.add(task)
+            task.add_done_callback(reloading.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        if settings.workers > 1:
+            service.tell_others = functools.partial(os.kill, os.getppid(), signal.SIGHUP)
+    return create_app(service)
+
+
+def _run_here(settings: Settings, listener: socket.socket) -> None:
+    import uvicorn
+
+    with _ends_quietly():
+        uvicorn.Server(_configuration(settings)).run([listener])
+
+
+def _run_workers(settings: Settings, listener: socket.socket) -> None:
+    from inkwise.serving.workers import SHARED, Workers
+
+    with tempfile.TemporaryDirectory(prefix="inkwise-metrics-") as folder:
+        os.environ[SHARED] = folder
+        try:
+            workers = Workers(_configuration(settings), [listener])
+            workers.run()
+        finally:
+            del os.environ[SHARED]
+    if workers.failed:
+        raise ServingError("a worker could not start: the log says why")
+
+
+def _configuration(settings: Settings) -> "uvicorn.Config":
+    import uvicorn
+
+    from inkwise.serving.log import CONFIGURATION
+    from inkwise.serving.protocol import BoundedProtocol
+
+    return uvicorn.Config(
+        functools.partial(make_application, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=CONFIGURATION,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+@contextlib.contextmanager
+def _ends_quietly() -> Iterator[None]:
+    """Let uvicorn, which sends itself the signal again when all is done, end like any command."""
+
+    def ignore(_signal: int, _frame: FrameType | None) -> None:
+        pass
+
+    before = {each: signal.signal(each, ignore) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

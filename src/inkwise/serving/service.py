@@ -1,0 +1,117 @@
+"""The service itself: the model that it serves, and how another takes its place."""
+
+import asyncio
+import dataclasses
+import functools
+import hashlib
+import logging
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from inkwise.errors import InkwiseError
+from inkwise.model import Model
+from inkwise.pretrained import load_pretrained
+from inkwise.provenance import available_cores
+from inkwise.run import find_model
+from inkwise.serving.batching import Batcher
+from inkwise.serving.metrics import Metrics
+from inkwise.serving.settings import Settings
+
+NAME = "inkwise"
+"""What the model is called by those who ask for it by name."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Served:
+    """A model that is served.
+
+    Parameters
+    ----------
+    model : Model
+    """
+
+    model: Model
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The first twelve hexadecimal digits of the SHA-256 of its ``model.onnx``."""
+        return hashlib.sha256(self.model.onnx).hexdigest()[:12]
+
+
+def load(settings: Settings) -> Model:
+    """Load the model that the settings name; raises as `find_model` and `load_pretrained` do."""
+    return load_pretrained() if settings.model is None else find_model(settings.model)
+
+
+class Service:
+    """One worker's model, queue and metrics.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    InkwiseError
+        There is no such model, or it is damaged.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = settings.limits
+        self.metrics = Metrics()
+        self.batcher = Batcher(
+            max(1, available_cores() // settings.workers), self.limits.waiting, self.metrics
+        )
+        self.tell_others: Callable[[], None] = lambda: None
+        self._swapping = asyncio.Lock()
+        self._pixels = Image.MAX_IMAGE_PIXELS
+        self._serve(self._load())
+
+    def open(self) -> None:
+        """Begin: pictures of more pixels than the limits allow are refused from now on."""
+        # Pillow's own limit, which is one for the whole process, is checked before it decodes.
+        Image.MAX_IMAGE_PIXELS = self.limits.pixels
+
+    def close(self) -> None:
+        """End, when all that was begun is done."""
+        self.batcher.close()
+        Image.MAX_IMAGE_PIXELS = self._pixels
+
+    async def reload(self) -> None:
+        """Load the model again from where it lies, and serve it from now on.
+
+        What has been asked already is answered by the model that was there. Where the new one
+        cannot be loaded, the old one stays.
+
+        Raises
+        ------
+        InkwiseError
+            As the service itself does.
+        """
+        async with self._swapping:
+            loop = asyncio.get_running_loop()
+            self._serve(await loop.run_in_executor(None, self._load))
+            _log.info("model loaded", extra={"fields": {"version": self.served.version}})
+
+    async def reload_or_log(self) -> None:
+        """Reload as `reload` does; an error goes to the log."""
+        try:
+            await self.reload()
+        except InkwiseError as error:
+            _log.error("model not loaded", extra={"fields": {"reason": str(error)}})
+
+    def _load(self) -> Served:
+        served = Served(load(self.settings))
+        # The first answer takes longest: not a caller's.
+        served.model.predict(np.zeros((1, *served.model.network.image_size), np.uint8))
+        _ = served.version
+        return served
+
+    def _serve(self, served: Served) -> None:
+        self.served = served
+        self.metrics.model(NAME, served.version)

@@ -1,0 +1,177 @@
+"""The first version of our own interface: pictures and arrays, each with their answers."""
+
+import math
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from inkwise.errors import InkwiseError
+from inkwise.serving.batching import Seen
+from inkwise.serving.bodies import FORM, JSON, NPY, OCTETS, read_images, read_pictures
+from inkwise.serving.errors import about_picture
+from inkwise.serving.reference import body_of, curl, problems
+from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
+from inkwise.serving.service import NAME, Served, Service
+
+_FILE = {"type": "string", "format": "binary"}
+
+_PICTURES = body_of(
+    {
+        FORM: {
+            "type": "object",
+            "properties": {
+                "pictures": {
+                    "type": "array",
+                    "items": _FILE,
+                    "minItems": 1,
+                    "description": "Files of any usual format, each with a filename.",
+                },
+                "with_image": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Show what the network saw of each.",
+                },
+            },
+            "required": ["pictures"],
+            "additionalProperties": False,
+        },
+        JSON: PictureRequest,
+        "image/*": _FILE,
+    }
+)
+
+_ARRAYS = body_of({OCTETS: _FILE, NPY: _FILE, JSON: ArrayRequest})
+
+_SHAPE: dict[str, Any] = {
+    "schema": {"type": "string", "pattern": r"^[0-9]+(,[0-9]+){1,2}$"},
+    "description": "Of raw bytes: N,H,W, or H,W for one image.",
+    "required": False,
+}
+
+
+def make_router(service: Service) -> APIRouter:
+    """Return the routes under ``/v1``."""
+    router = APIRouter(prefix="/v1", tags=["Pictures and arrays"])
+
+    @router.post(
+        "/predict",
+        summary="Tell what pictures show",
+        responses={200: {"model": PictureAnswers}, **problems(400, 408, 413, 415, 422, 503)},
+        openapi_extra={
+            **_PICTURES,
+            "parameters": [
+                {
+                    "name": "with_image",
+                    "in": "query",
+                    "schema": {"type": "boolean", "default": False},
+                    "description": "Show what the network saw; of a picture that is the body.",
+                }
+            ],
+            **curl(
+                "curl -F pictures=@seven.png -F pictures=@photo.jpg {url}/v1/predict",
+                "curl -H 'Content-Type: image/png' --data-binary @seven.png {url}/v1/predict",
+                'printf \'{{"pictures": ["%s"]}}\' "$(base64 < seven.png | tr -d \'\\n\')" | \\\n'
+                "  curl -H 'Content-Type: application/json' -d @- {url}/v1/predict",
+            ),
+        },
+    )
+    async def predict(request: Request) -> Response:
+        """Take photos, scans and drawings of one digit each, of any usual format and size.
+
+        A picture that cannot be read gets an `error` in its place, and does not fail the others.
+        """
+        service.batcher.make_sure_of_room()
+        pictures = await read_pictures(request, service.limits)
+        served = service.served
+        readable = [picture for picture in pictures.contents if isinstance(picture, bytes)]
+        seen = iter(await service.batcher.see(served.model, readable))
+        entries = []
+        for name, picture in zip(pictures.names, pictures.contents, strict=True):
+            each = next(seen) if isinstance(picture, bytes) else Seen(picture, None)
+            entries.append(_entry(name, each, served, with_image=pictures.with_image))
+            service.metrics.verdict(entries[-1].get("verdict", "unreadable"))
+        return _answer({"model": _name(served), "pictures": entries})
+
+    @router.post(
+        "/predict/array",
+        summary="Tell what images show that are ready for the network",
+        responses={200: {"model": ArrayAnswers}, **problems(400, 408, 413, 415, 422, 503)},
+        openapi_extra={
+            **_ARRAYS,
+            "parameters": [
+                {"name": "shape", "in": "query", **_SHAPE},
+                {"name": "X-Shape", "in": "header", **_SHAPE},
+            ],
+            **curl(
+                "curl -H 'Content-Type: application/octet-stream' --data-binary @images.raw \\\n"
+                "  '{url}/v1/predict/array?shape=256,28,28'",
+                "curl -H 'Content-Type: application/x-npy' --data-binary @images.npy \\\n"
+                "  {url}/v1/predict/array",
+            ),
+        },
+    )
+    async def predict_array(request: Request) -> Response:
+        """Take uint8 grey levels, light ink on a black ground, of the size that the model takes.
+
+        Nothing is looked for, moved or scaled. Raw bytes are in the order of their shape.
+        """
+        service.batcher.make_sure_of_room()
+        served = service.served
+        model = served.model
+        images = await read_images(request, model.network.image_size, service.limits)
+        outputs = await service.batcher.run(model, images)
+        probabilities = outputs.probabilities
+        best = probabilities.argmax(axis=1)
+        verdicts = model.verdicts(probabilities[np.arange(len(best)), best], outputs.scores)
+        for verdict in set(verdicts):
+            service.metrics.verdict(verdict, verdicts.count(verdict))
+        return _answer(
+            {
+                "model": _name(served),
+                "class_names": model.class_names,
+                "labels": [
+                    None if verdict == "not a digit" else model.class_names[place]
+                    for place, verdict in zip(best.tolist(), verdicts, strict=True)
+                ],
+                "verdicts": verdicts,
+                "probabilities": probabilities.astype(np.float64).round(6).tolist(),
+                "scores": outputs.scores.astype(np.float64).round(4).tolist(),
+            }
+        )
+
+    return router
+
+
+def _answer(document: dict[str, Any]) -> Response:
+    return Response(to_json(document), media_type="application/json")
+
+
+def _name(served: Served) -> dict[str, str]:
+    return {"name": NAME, "version": served.version}
+
+
+def _entry(name: str | None, seen: Seen, served: Served, *, with_image: bool) -> dict[str, Any]:
+    """Return what there is to say about a picture, by the names that `inkwise predict` uses."""
+    answer = seen.answer
+    if isinstance(answer, InkwiseError):
+        return {"file": name, "error": about_picture(answer)}
+    ink = answer.ink
+    entry = {
+        "file": name,
+        "label": answer.label,
+        "probability": round(answer.probability, 6),
+        "verdict": answer.verdict,
+        "top": [(label, round(probability, 6)) for label, probability in answer.top],
+        "probabilities": seen.probabilities
+        and dict(zip(served.model.class_names, seen.probabilities, strict=True)),
+        "score": None if answer.score == -math.inf else round(answer.score, 4),
+        "polarity": None if ink is None else ink.polarity,
+        "box": None if ink is None else ink.box,
+        "scale": None if ink is None else ink.scale,
+        "dropped": None if ink is None else ink.dropped,
+    }
+    if with_image:
+        entry["image"] = None if ink is None else ink.image.tolist()
+    return entry
