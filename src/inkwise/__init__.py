@@ -21,6 +21,7 @@ _HOMES = {
     "Recipe": "inkwise.recipes",
     "Run": "inkwise.run",
     "Split": "inkwise.data.dataset",
+    "audit": "inkwise.auditing.audit",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
     "export_model": "inkwise.export.formats",
@@ -42,6 +43,7 @@ __all__ = [
     "Recipe",
     "Run",
     "Split",
+    "audit",
     "describe_datasets",
     "evaluate",
     "export_model",
@@ -55,6 +57,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from inkwise.auditing.audit import audit
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
     from inkwise.errors import InkwiseError

@@ -5,6 +5,7 @@ import importlib.util
 from inkwise.errors import LibraryError
 
 _TRAIN = {
+    "cleanlab": "cleanlab",
     "matplotlib": "matplotlib",
     "onnx": "onnx",
     "sklearn": "scikit-learn",
