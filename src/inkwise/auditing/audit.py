@@ -251,7 +251,7 @@ def _write(audit: Audit, recipe: dict[str, Any]) -> None:
         "near": NEAR,
         "recipe": recipe,
         "folds": FOLDS if audit.split == "train" else None,
-        "seeds": SEEDS,
+        "models": FOLDS * SEEDS,
         "machine": {**describe_machine(), "versions": library_versions()},
     }
     write_json(audit.path / "audit.json", document)

@@ -17,7 +17,7 @@ FOLDS = 3
 """Parts of the training images: each is judged by models that were trained on the others."""
 
 SEEDS = 2
-"""Models an image is judged by, whose probabilities are averaged.
+"""Rounds of cross-validation: models a training image is judged by, averaged.
 
 Folds, seeds and recipe were chosen on MNIST's training images with wrong labels planted among
 them; see ``docs/benchmarks.md``.
@@ -69,15 +69,16 @@ def judge(
     if split == "train":
         parts = [part for seed in range(SEEDS) for part in _folds(dataset, seed)]
     else:
-        parts = [(np.arange(len(train)), np.arange(len(images)))] * SEEDS
+        # As many trainings as the other split takes.
+        parts = [(np.arange(len(train)), np.arange(len(images)))] * (FOLDS * SEEDS)
     probabilities = np.zeros((len(images), len(dataset.class_names)), dtype=np.float32)
     for number, (learnt, judged) in enumerate(parts):
         on_step(f"Training model {number + 1} of {len(parts)} on {len(learnt):,} images")
         answers = _train_and_judge(
             dataset, train.take(learnt), images.take(judged), number, on_batch
         )
-        probabilities[judged] += answers / SEEDS
-    return probabilities
+        probabilities[judged] += answers
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
 def _folds(dataset: Dataset, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
