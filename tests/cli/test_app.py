@@ -14,7 +14,18 @@ from tests.cli.conftest import Call
 
 pytest_plugins = ["tests.runs"]
 
-COMMANDS = ("train", "evaluate", "predict", "report", "data", "info", "bench", "export", "import")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "report",
+    "audit",
+    "data",
+    "info",
+    "bench",
+    "export",
+    "import",
+)
 HEAVY = (
     "torch",
     "sklearn",
