@@ -41,7 +41,7 @@ def main() -> None:
             "share": arguments.share,
             "recipe": audit_recipe(len(mnist.train)).to_dict(),
             "folds": FOLDS,
-            "models_per_image": SEEDS,
+            "rounds": SEEDS,
             "draws": results,
         },
     )
