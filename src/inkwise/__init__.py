@@ -22,6 +22,7 @@ _HOMES = {
     "Run": "inkwise.run",
     "Split": "inkwise.data.dataset",
     "compare": "inkwise.comparing",
+    "audit": "inkwise.auditing.audit",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
     "explain": "inkwise.explanation.explanation",
@@ -48,6 +49,7 @@ __all__ = [
     "Recipe",
     "Run",
     "Split",
+    "audit",
     "compare",
     "describe_datasets",
     "evaluate",
@@ -67,6 +69,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from inkwise.auditing.audit import audit
     from inkwise.comparing import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from inkwise.errors import LibraryError
 
 _TRAIN = {
+    "cleanlab": "cleanlab",
     "matplotlib": "matplotlib",
     "onnx": "onnx",
     "sklearn": "scikit-learn",

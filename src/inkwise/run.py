@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.data.corrections import Corrections
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import InkwiseError, ModelError, RunError
@@ -35,6 +36,7 @@ SCHEMA = "inkwise-run/1"
 RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
 CHECKPOINT_FILE = "checkpoint.safetensors"
+LABELS_FILE = "labels.csv"
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
@@ -100,6 +102,7 @@ class Run:
         notices: list[str],
         machine: Mapping[str, Any],
         engine: str,
+        corrections: Corrections | None = None,
     ) -> "Run":
         """Start a run directory.
 
@@ -116,6 +119,8 @@ class Run:
             Where, and with which libraries, as JSON values.
         engine : str
             What trains it.
+        corrections : Corrections, optional
+            Those that `splits` went through; the run keeps a copy.
 
         Raises
         ------
@@ -129,6 +134,8 @@ class Run:
             folder = claim_next(DEFAULT_PARENT, name)
         else:
             folder = claim_folder(path)
+        if corrections is not None:
+            write_bytes(folder / LABELS_FILE, corrections.content)
         write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
         write_json(
             folder / "run.json",
@@ -148,6 +155,7 @@ class Run:
                     "validation": len(splits.validation),
                     "test": len(splits.test),
                 },
+                "labels": corrections and corrections.describe(),
                 "notices": notices,
                 "engine": engine,
                 "machine": dict(machine),
@@ -174,6 +182,26 @@ class Run:
         """The recipe that was followed."""
         document = self._read_json("recipe.json", RECIPE_SCHEMA)
         return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
+
+    @property
+    def corrections(self) -> Corrections | None:
+        """The corrected labels that it was trained on, or None if on the labels as given.
+
+        Raises
+        ------
+        RunError
+            They are missing or are not those any more.
+        """
+        record = self.record.get("labels")
+        if record is None:
+            return None
+        path = self.path / LABELS_FILE
+        if not path.exists():
+            raise RunError(f"{path} is missing, whose labels the run was trained on: train again")
+        corrections = Corrections.read(path)
+        if corrections.sha256 != record["sha256"]:
+            raise RunError(f"{path} has changed since the run was trained on it: train again")
+        return corrections
 
     @property
     def history(self) -> list[Epoch]:
@@ -312,30 +340,34 @@ class Run:
         own = (self.record["dataset"]["name"], "test")
         return (evaluation.dataset, evaluation.split) == own
 
-    def save_evaluation(self, evaluation: Evaluation) -> Path:
+    def save_evaluation(
+        self, evaluation: Evaluation, corrections: Corrections | None = None
+    ) -> Path:
         """Write an evaluation's figures and predictions; return the path of the figures.
 
         The run's own test split goes to ``metrics.json`` and ``predictions.csv``, any other to
-        files with the data set and the split in their names.
+        files with the data set and the split in their names. With the corrected labels goes which
+        file they came from.
         """
         suffix = self._suffix(evaluation)
         names = evaluation.class_names
+        labels = {"true": evaluation.labels, "predicted": evaluation.predicted}
+        if evaluation.corrected_labels is not None:
+            labels["corrected"] = evaluation.corrected_labels
         write_csv(
             self.path / f"predictions{suffix}.csv",
-            ["index", "true", "predicted", *(f"probability_{name}" for name in names)],
+            ["index", *labels, *(f"probability_{name}" for name in names)],
             (
-                [index, names[label], names[predicted], *(f"{p:.9g}" for p in row)]
-                for index, (label, predicted, row) in enumerate(
-                    zip(
-                        evaluation.labels,
-                        evaluation.predicted,
-                        evaluation.probabilities,
-                        strict=True,
-                    )
+                [index, *(names[label] for label in row), *(f"{p:.9g}" for p in probabilities)]
+                for index, (row, probabilities) in enumerate(
+                    zip(zip(*labels.values(), strict=True), evaluation.probabilities, strict=True)
                 )
             ),
         )
-        return write_json(self.path / f"metrics{suffix}.json", evaluation.to_dict())
+        document = evaluation.to_dict()
+        if corrections is not None:
+            document["corrected"] = {**document["corrected"], "labels": corrections.describe()}
+        return write_json(self.path / f"metrics{suffix}.json", document)
 
     def save_slices(self, findings: Findings, evaluation: Evaluation) -> Path:
         """Write on which handwriting an evaluation's answers are wrong, and return the path.
@@ -378,16 +410,22 @@ class Run:
         names = tuple(record["dataset"]["class_names"])
         index = {name: label for label, name in enumerate(names)}
         try:
-            rows = list(csv.reader(io.StringIO(read_bytes(path).decode("utf-8"))))[1:]
+            header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8")))
             labels = np.array([index[row[1]] for row in rows], dtype=np.int64)
-            probabilities = np.array([row[3:] for row in rows], dtype=np.float32)
+            corrected = header[3] == "corrected"
+            corrected_labels = (
+                np.array([index[row[3]] for row in rows], dtype=np.int64) if corrected else None
+            )
+            probabilities = np.array([row[3 + corrected :] for row in rows], dtype=np.float32)
         except (KeyError, ValueError, IndexError, csv.Error) as error:
             raise RunError(
                 f"{path} is damaged: run `inkwise evaluate {self.path}` again"
             ) from error
         if probabilities.shape != (record["splits"]["test"], len(names)):
             raise RunError(f"{path} is damaged: run `inkwise evaluate {self.path}` again")
-        return Evaluation(record["dataset"]["name"], "test", names, labels, probabilities)
+        return Evaluation(
+            record["dataset"]["name"], "test", names, labels, probabilities, corrected_labels
+        )
 
     def save_robustness(self, result: Robustness, baseline: Robustness | None = None) -> Path:
         """Write how robust the model is; return the path.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.catalogue import load_dataset
+from inkwise.data.corrections import Corrections
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.fetch import ProgressBar
 from inkwise.data.splits import Splits, split_dataset
@@ -41,6 +42,7 @@ def train(
     dataset: str | Dataset = "auto",
     *,
     data_dir: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
@@ -62,6 +64,10 @@ def train(
         A name in the catalogue, or images of your own.
     data_dir : path-like, optional
         A folder with MNIST's four files.
+    labels : path-like, optional
+        A file of decisions about labels, from the page of an audit: the training goes by the
+        corrected labels, and the evaluation has the figures for the labels as given and, under
+        `Evaluation.corrected`, for the corrected ones.
     output : path-like, optional
         The run directory, new or empty; by default the next free one under ``runs/``.
     engine : {"torch", "keras"}
@@ -100,7 +106,9 @@ def train(
     trained_on, engine_versions = _prepare(engine, device, recipe)
     data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
-    splits = split_dataset(data, recipe.holdout, recipe.seed)
+    corrections = None if labels is None else Corrections.read(labels)
+    corrected = None if corrections is None else corrections.apply(data)
+    splits = split_dataset(data, recipe.holdout, recipe.seed, corrected)
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
@@ -112,7 +120,7 @@ def train(
         "device": trained_on,
         "versions": {**library_versions(), **engine_versions},
     }
-    run = Run.create(output, recipe, data, splits, notices, machine, engine)
+    run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections)
     tell = on_notice or _ignore
     return _go_on(run, data, splits, device, None, notices, tell, on_batch, on_epoch)
 
@@ -167,8 +175,9 @@ def resume(
         dataset = run.load_dataset(_BRING_YOUR_IMAGES, data_dir, on_download)
     else:
         run.check_dataset(dataset, _BRING_YOUR_IMAGES)
-    recipe = run.recipe
-    splits = split_dataset(dataset, recipe.holdout, recipe.seed)
+    recipe, corrections = run.recipe, run.corrections
+    corrected = None if corrections is None else corrections.apply(dataset)
+    splits = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)
     tell = on_notice or _ignore
     return _go_on(run, dataset, splits, device, state, [], tell, on_batch, on_epoch)
 
@@ -204,7 +213,7 @@ def _go_on(
         network = recipe.describe_network(data.image_size, len(data.class_names))
         provenance = {
             "recipe": recipe.to_dict(),
-            **{key: record[key] for key in ("dataset", "splits", "engine", "machine")},
+            **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
         }
         if state is not None:
             run.set_status(UNFINISHED)
@@ -237,6 +246,7 @@ def evaluate(
     *,
     dataset: str | Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
     on_notice: Callable[[str], object] | None = None,
     on_download: Callable[[str], ProgressBar] | None = None,
 ) -> Evaluation:
@@ -252,6 +262,10 @@ def evaluate(
     data_dir : path-like, optional
         A folder with MNIST's four files; for the run's own data, by default the one that it was
         trained from.
+    labels : path-like, optional
+        A file of decisions about labels, from the page of an audit; for the run's own data, by
+        default the one that it was trained with, if any. Every figure goes by the labels as given,
+        but those of `Evaluation.corrected`.
     on_notice : callable, optional
         Told in a line that a data set stands in for MNIST.
     on_download : callable, optional
@@ -285,13 +299,21 @@ def evaluate(
         dataset = load_dataset(dataset, data_dir, on_download)
         if dataset.notice and on_notice is not None:
             on_notice(dataset.notice)
-    if dataset.name == run.record["dataset"]["name"]:
+    own = dataset.name == run.record["dataset"]["name"]
+    if own:
         run.check_dataset(dataset, _BRING_YOUR_DATA)
     images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
+    corrections = run.corrections if own and labels is None else None
+    if labels is not None:
+        corrections = Corrections.read(labels)
+    corrected = None if corrections is None else corrections.apply(dataset)
     evaluation = evaluate_model(model, dataset, images, split)
+    if corrected is not None:
+        relabelled = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[split]
+        evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
     if len(run.history) != epochs:
         raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
-    run.save_evaluation(evaluation)
+    run.save_evaluation(evaluation, corrections)
     found = find_slices(images.images, images.labels, evaluation.predicted, evaluation.class_names)
     run.save_slices(found, evaluation)
     if run.owns(evaluation):

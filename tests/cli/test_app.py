@@ -20,6 +20,7 @@ COMMANDS = (
     "robustness",
     "predict",
     "report",
+    "audit",
     "data",
     "info",
     "bench",

@@ -30,6 +30,10 @@ DataDirOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Corrected labels, from the page of `inkwise audit`."),
+]
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
 ]
@@ -45,6 +49,7 @@ def train(
         str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
     ] = "auto",
     data_dir: DataDirOption = None,
+    labels: LabelsOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="RUN", help="The run directory, new or empty."),
@@ -95,6 +100,7 @@ def train(
             recipe,
             dataset,
             data_dir=data_dir,
+            labels=labels,
             output=output,
             augment=augment,
             engine=engine,
@@ -148,6 +154,7 @@ def evaluate(
         ),
     ] = None,
     data_dir: DataDirOption = None,
+    labels: LabelsOption = None,
     positive: Annotated[
         str | None,
         typer.Option(metavar="CLASS", help="Evaluate the binary task: is it this class?"),
@@ -165,6 +172,7 @@ def evaluate(
             split,
             dataset=dataset,
             data_dir=data_dir,
+            labels=labels,
             on_notice=display.notice,
             on_download=display.download,
         )
@@ -579,6 +587,45 @@ def data(data_dir: DataDirOption = None) -> None:
     from inkwise.data.catalogue import describe_datasets
 
     show_datasets(describe_datasets(data_dir))
+
+
+@app.command()
+def audit(
+    dataset: Annotated[
+        str,
+        typer.Argument(metavar="DATASET", help="auto, mnist or optdigits.", show_default=False),
+    ],
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="train, validation images included, or test.")
+    ] = "train",
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The directory, new or empty."),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Find labels that are probably wrong, near-duplicates and outliers; decide on a page.
+
+    What the page downloads, `inkwise train --labels` and `inkwise evaluate --labels` take.
+    """
+    from inkwise.auditing.audit import audit as audit_dataset
+    from inkwise.cli.audit import AuditDisplay, show_audit
+
+    with AuditDisplay() as display:
+        found = audit_dataset(
+            dataset,
+            split,
+            data_dir=data_dir,
+            output=output,
+            on_notice=display.notice,
+            on_download=display.download,
+            on_step=display.step,
+            on_batch=display.batch,
+        )
+    show_audit(found)
+    if open_ and not webbrowser.open(found.page_path.resolve().as_uri()):
+        typer.echo("No browser answered: open the file yourself.", err=True)
 
 
 @app.command()

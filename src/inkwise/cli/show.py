@@ -207,6 +207,9 @@ def show_run(run: Run) -> None:
         },
         "engine": record["engine"],
     }
+    if (labels := record.get("labels")) is not None:
+        changed = ", ".join(f"{count:,} {part}" for part, count in labels["changed"].items())
+        facts["labels"] = f"corrected by {labels['file']}: {changed}"
     facts = {"recipe": recipe.name, **facts}
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
@@ -248,6 +251,15 @@ def _headline(evaluation: Evaluation) -> None:
         ),
         soft_wrap=True,
     )
+    if (corrected := evaluation.corrected) is not None:
+        count = len(evaluation.relabelled)
+        console.print(
+            f"With {count:,} corrected label{'' if count == 1 else 's'}: accuracy "
+            f"{_with_interval(corrected.accuracy)}, macro F1 "
+            f"{_with_interval(corrected.averages['macro'].f1)}, loss {corrected.loss.value:.4f}: "
+            f"{len(corrected.misclassified):,} mistakes. All else goes by the labels as given.",
+            soft_wrap=True,
+        )
 
 
 def _where(evaluation: Evaluation) -> str:

@@ -55,7 +55,9 @@ class Splits:
         return split
 
 
-def split_dataset(dataset: Dataset, holdout: Holdout, seed: int) -> Splits:
+def split_dataset(
+    dataset: Dataset, holdout: Holdout, seed: int, corrected: Dataset | None = None
+) -> Splits:
     """Set validation images apart from the training part of a data set.
 
     Parameters
@@ -66,6 +68,9 @@ def split_dataset(dataset: Dataset, holdout: Holdout, seed: int) -> Splits:
         Which images, and how many.
     seed : int
         Decides the draw of a stratified split; a split of the last images does not use it.
+    corrected : Dataset, optional
+        The same images with other labels, which the parts get. The draw goes by the labels of
+        `dataset`, so that corrections move no image from one part into another.
 
     Returns
     -------
@@ -91,7 +96,8 @@ def split_dataset(dataset: Dataset, holdout: Holdout, seed: int) -> Splits:
         kept, apart = order[: count - held_out], order[count - held_out :]
     else:
         kept, apart = stratified_draw(dataset.train.labels, held_out, seed)
-    return Splits(dataset.train.take(kept), dataset.train.take(apart), dataset.test)
+    source = corrected or dataset
+    return Splits(source.train.take(kept), source.train.take(apart), source.test)
 
 
 def stratified_draw(

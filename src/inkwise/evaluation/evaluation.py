@@ -90,6 +90,9 @@ class Evaluation:
     labels : ndarray of int64, shape (N,)
         The true classes.
     probabilities : ndarray of float32, shape (N, K)
+    corrected_labels : ndarray of int64, shape (N,), optional
+        The labels as people corrected them. Every figure goes by the labels as given, but those
+        of `corrected`.
     """
 
     dataset: str
@@ -97,6 +100,21 @@ class Evaluation:
     class_names: tuple[str, ...]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    corrected_labels: NDArray[np.int64] | None = None
+
+    @functools.cached_property
+    def corrected(self) -> "Evaluation | None":
+        """The same answers beside the corrected labels, or None where there are none."""
+        if self.corrected_labels is None:
+            return None
+        return dataclasses.replace(self, labels=self.corrected_labels, corrected_labels=None)
+
+    @functools.cached_property
+    def relabelled(self) -> NDArray[np.intp]:
+        """Indices of the images with a corrected label, ascending, intp (M,)."""
+        if self.corrected_labels is None:
+            return np.array([], dtype=np.intp)
+        return np.flatnonzero(self.corrected_labels != self.labels)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -266,6 +284,19 @@ class Evaluation:
             ],
             "confusion": self.confusion.tolist(),
             "confusion_by_row": _to_json(normalise_rows(self.confusion).tolist()),
+            "corrected": self.corrected
+            and {
+                **self.corrected.headline(),
+                "correct": self.corrected.correct,
+                "relabelled": [
+                    {
+                        "index": int(index),
+                        "given": self.class_names[self.labels[index]],
+                        "decided": self.class_names[self.corrected.labels[index]],
+                    }
+                    for index in self.relabelled
+                ],
+            },
         }
 
     def _probabilities_to_json(self) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""inkwise audit, and --labels: what is shown and what is refused."""
+
+import dataclasses
+from pathlib import Path
+
+from inkwise import Dataset, Run
+from inkwise.data.corrections import ACCEPT, Decision, hash_image, write_decisions
+from tests.cli.conftest import Call
+
+pytest_plugins = ["tests.runs"]
+
+
+def test_labels_give_both_numbers_or_one_line(
+    call: Call, run: Run, optdigits: Dataset, tmp_path: Path
+) -> None:
+    image, label = optdigits.test.images[7], optdigits.test.labels[7]
+    names = optdigits.class_names
+    decision = Decision("test", 7, names[label], names[(label + 1) % 10], ACCEPT, hash_image(image))
+    path = write_decisions(tmp_path / "labels.csv", [decision])
+
+    result = call("evaluate", run.path, "--labels", path)
+
+    assert result.code == 0
+    assert "With 1 corrected label: accuracy" in result.out
+    foreign = dataclasses.replace(decision, image_sha256="0" * 64)
+    write_decisions(path, [foreign])
+    refused = call("evaluate", run.path, "--labels", path)
+    assert refused.code == 1
+    assert refused.err.startswith("error: ")
+    assert "made for other data: image 7 of test" in refused.err
+    assert refused.err.count("\n") == 1
+
+
+def test_what_an_audit_refuses(call: Call, tmp_path: Path) -> None:
+    unknown = call("audit", "nothing", "-o", tmp_path / "audit")
+    assert unknown.code == 2
+    assert unknown.err == "error: unknown data set 'nothing': use auto, mnist, optdigits\n"
+    assert not (tmp_path / "audit").exists()
+    split = call("audit", "optdigits", "--split", "validation")
+    assert split.code == 2
+    assert "an audit takes train or test" in split.err
+
+
+def test_an_audit_shows_what_it_found(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+
+    result = call("audit", "optdigits", "--split", "test", "--output", path)
+
+    assert result.code == 0
+    assert "labels of optdigits, test split, are probably wrong" in result.out
+    assert str(path / "audit.html") in result.out
+    assert "Training model 6 of 6 on 1,438 images" in result.err
+    assert (path / "labels.csv").is_file()
