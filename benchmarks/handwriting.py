@@ -8,6 +8,7 @@ takes them. A picture that ink finds nothing in counts as a mistake.
 """
 
 import argparse
+import dataclasses
 import statistics
 from pathlib import Path
 
@@ -19,10 +20,8 @@ from record import write_record
 from sklearn.datasets import load_digits
 
 import inkwise
-from inkwise.data.dataset import Split
 from inkwise.data.optdigits import load_optdigits
 from inkwise.data.splits import split_dataset
-from inkwise.errors import NoInkError
 from inkwise.evaluation.calibration import (
     auroc,
     energy_score,
@@ -32,9 +31,9 @@ from inkwise.evaluation.calibration import (
 )
 from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move, move_within
 from inkwise.evaluation.nondigits import draw_non_digits
+from inkwise.evaluation.through_ink import Inks, find_inks, logits_through_ink
 from inkwise.figures import WRONG, styled, to_bytes
 from inkwise.files import write_bytes
-from inkwise.ink import normalise
 from inkwise.model import Model
 from inkwise.recipes import Recipe
 from inkwise.run import find_model
@@ -49,6 +48,24 @@ THROUGH_INK = " through ink"
 MNIST, OPTDIGITS = "MNIST", f"optdigits{THROUGH_INK}"
 NO_DIGIT = -1
 """The label of a picture that ink finds nothing in: no answer is right."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """Digits, and what ink found in them where they go through it."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    inks: Inks | None = None
+
+    def logits(self, model: Model) -> NDArray[np.float32]:
+        """Return the model's logits, of the readings that it chooses where there are several."""
+        return (
+            model.logits(self.images) if self.inks is None else logits_through_ink(model, self.inks)
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 def main() -> None:
@@ -130,7 +147,7 @@ def name_and_path(argument: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def draw_cases(split: str, recipe: Recipe) -> dict[str, Split]:
+def draw_cases(split: str, recipe: Recipe) -> dict[str, Case]:
     """Return digits from everywhere by what was done to them, MNIST's own first."""
     own = split_dataset(inkwise.load_dataset("mnist"), recipe.holdout, recipe.seed)[split]
     images = {
@@ -141,7 +158,7 @@ def draw_cases(split: str, recipe: Recipe) -> dict[str, Split]:
         "half contrast": halve_contrast(own.images),
         **{name: corrupt(own.images, name) for name in CORRUPTIONS},
     }
-    cases = {name: Split(changed, own.labels) for name, changed in images.items()}
+    cases = {name: Case(changed, own.labels) for name, changed in images.items()}
     cases |= {f"{name}{THROUGH_INK}": through_ink(case) for name, case in cases.items()}
     if split == "test":  # optdigits, too, chooses nothing
         cases["optdigits resized"] = resized_optdigits()
@@ -149,39 +166,35 @@ def draw_cases(split: str, recipe: Recipe) -> dict[str, Split]:
     return cases
 
 
-def through_ink(digits: Split) -> Split:
-    """Return digits as `normalise` finds them."""
-    images, labels = np.zeros_like(digits.images), digits.labels.copy()
-    for place, picture in enumerate(digits.images):
-        try:
-            images[place] = normalise(picture).image
-        except NoInkError:
-            labels[place] = NO_DIGIT
-    return Split(images, labels)
+def through_ink(digits: Case) -> Case:
+    """Return digits on the road that a user's pictures take."""
+    inks = find_inks(digits.images)
+    images = np.stack([ink.image for ink in inks.inks])
+    return Case(images, np.where(inks.found, digits.labels, NO_DIGIT), inks)
 
 
-def resized_optdigits() -> Split:
+def resized_optdigits() -> Case:
     """Return scikit-learn's digits as tutorials bring them to 28×28: by resizing."""
     bunch = load_digits()
     grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     larger = [Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR) for image in grey]
-    return Split(np.stack([np.asarray(image) for image in larger]), bunch.target.astype(np.int64))
+    return Case(np.stack([np.asarray(image) for image in larger]), bunch.target.astype(np.int64))
 
 
-def all_of(dataset: inkwise.Dataset) -> Split:
+def all_of(dataset: inkwise.Dataset) -> Case:
     """Return both parts of a data set that no model was trained on."""
     parts = dataset.train, dataset.test
-    return Split(
+    return Case(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
     )
 
 
 def measure(
-    model: Model, cases: dict[str, Split], strange: dict[str, NDArray[np.uint8]]
+    model: Model, cases: dict[str, Case], strange: dict[str, NDArray[np.uint8]]
 ) -> dict[str, float]:
     """Return every figure of a model, as shares from 0 to 1, by the row that it stands in."""
-    logits = {name: model.logits(case.images) for name, case in cases.items()}
+    logits = {name: case.logits(model) for name, case in cases.items()}
     accuracies = {
         name: float(np.mean(logits[name].argmax(axis=1) == case.labels))
         for name, case in cases.items()
@@ -252,7 +265,7 @@ def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
 
 
 @styled
-def selective_curves(models: dict[str, list[Model]], cases: dict[str, Split]) -> Figure:
+def selective_curves(models: dict[str, list[Model]], cases: dict[str, Case]) -> Figure:
     """Draw the share of mistakes among the surest answers, for the first model of each name."""
     digits = [name for name in (MNIST, OPTDIGITS) if name in cases]
     figure = Figure(figsize=(4.5 * len(digits), 4), layout="constrained")
@@ -274,7 +287,7 @@ def selective_curves(models: dict[str, list[Model]], cases: dict[str, Split]) ->
 
 
 @styled
-def mistake_sheet(name: str, model: Model, cases: dict[str, Split]) -> Figure:
+def mistake_sheet(name: str, model: Model, cases: dict[str, Case]) -> Figure:
     """Draw the surest mistakes of every case: label, answer and how sure it was."""
     tile, across, down = 28, 34, 42  # pixels of an image, and from one to the next
     height, width = down * len(cases), across * SHOWN

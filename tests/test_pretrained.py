@@ -11,6 +11,7 @@ import pytest
 import inkwise
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ModelError
+from inkwise.evaluation.corruptions import corrupt
 from inkwise.model import Model
 from tests.strokes import draw, strokes
 
@@ -30,6 +31,24 @@ def test_the_package_brings_a_small_one_that_is_right(mnist: Dataset) -> None:
     assert model.class_names == tuple("0123456789")
     assert model.provenance["recipe"]["name"] == "precise"
     assert np.mean(model.predict(mnist.test.images) == mnist.test.labels) > 0.995
+
+
+@pytest.mark.parametrize("corruption", ["stripe", "zigzag", "dotted line"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_spoilt_digit_of_mnists_size_is_looked_at_as_it_is_too(
+    corruption: str, dark: bool, mnist: Dataset
+) -> None:
+    digits = mnist.train.take(np.arange(100))
+    spoilt = corrupt(digits.images, corruption)
+    answers = inkwise.load_pretrained().classify(255 - spoilt if dark else spoilt)
+    right = [
+        answer.label == mnist.class_names[label]
+        for answer, label in zip(answers, digits.labels, strict=True)
+    ]
+    assert np.mean(right) >= 0.95
+    for answer in answers:
+        assert answer.ink is not None
+        assert answer.ink.unchanged is None  # it says what the network saw, and that alone
 
 
 @pytest.mark.parametrize("dark", [False, True])

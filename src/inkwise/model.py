@@ -97,6 +97,32 @@ NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
 """The answer about a picture in which there is no ink."""
 
 
+def choose_readings(
+    inks: "Iterable[Ink]", scores: NDArray[np.float32]
+) -> "Iterator[tuple[Ink, int]]":
+    """Choose of every ink's readings the one that looks most like any of the classes.
+
+    Parameters
+    ----------
+    inks : iterable of Ink
+    scores : ndarray of float32, shape (R,)
+        Of all their `readings`, one after another.
+
+    Yields
+    ------
+    Ink
+        With the reading as its image.
+    int
+        The reading's place in `scores`.
+    """
+    first = 0
+    for ink in inks:
+        count = len(ink.readings)
+        place = int(scores[first : first + count].argmax())
+        yield ink.read_as(place), first + place
+        first += count
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
     """A trained network with all that is needed to use it.
@@ -314,9 +340,11 @@ class Model:
 
     def _answer(self, pictures: "Sequence[Picture | InkwiseError]") -> list[Answer | InkwiseError]:
         inks = [self.find_ink(picture) for picture in pictures]
-        found = [ink.image for ink in inks if not isinstance(ink, InkwiseError)]
-        images = np.array(found, np.uint8).reshape(-1, *self.network.image_size)
-        rows = zip(*self.run(images, PROBABILITIES, SCORE), strict=True)
+        found = [ink for ink in inks if not isinstance(ink, InkwiseError)]
+        readings = [reading for ink in found for reading in ink.readings]
+        images = np.array(readings, np.uint8).reshape(-1, *self.network.image_size)
+        probabilities, scores = self.run(images, PROBABILITIES, SCORE)
+        chosen = choose_readings(found, scores)
         answers: list[Answer | InkwiseError] = []
         for ink in inks:
             if isinstance(ink, NoInkError):
@@ -324,8 +352,8 @@ class Model:
             elif isinstance(ink, InkwiseError):
                 answers.append(ink)
             else:
-                probabilities, score = next(rows)
-                answers.append(self.judge(ink, probabilities, float(score)))
+                seen, row = next(chosen)
+                answers.append(self.judge(seen, probabilities[row], float(scores[row])))
         return answers
 
     def find_ink(self, picture: "Picture | InkwiseError") -> "Ink | InkwiseError":

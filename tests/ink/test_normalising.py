@@ -14,7 +14,9 @@ from PIL import Image
 
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError, StorageError
+from inkwise.evaluation.corruptions import corrupt
 from inkwise.ink import BOX, CANVAS, normalise, normalise_batch, take_as_is
+from inkwise.ink.normalising import DARK
 from tests.ink import pictures
 from tests.ink.pictures import Draw, Generator, Levels
 
@@ -292,3 +294,29 @@ def test_a_model_of_another_size_takes_pictures_of_just_that_size(mnist: Dataset
             take_as_is(other, (24, 20))
     with pytest.raises(NoInkError, match="blank"):
         take_as_is(np.zeros((24, 20), np.uint8), (24, 20))
+
+
+def test_a_picture_of_28_by_28_pixels_may_be_meant_as_it_is(mnist: Dataset) -> None:
+    digits = mnist.train.images[:20]
+    noisy = corrupt(digits, "stripe")
+    for picture, digit in zip(noisy, digits, strict=True):
+        assert normalise(digit).readings[1:] == ()  # in MNIST's geometry: it is
+        ink = normalise(picture)
+        made, unchanged = ink.readings
+        np.testing.assert_array_equal(unchanged, 255 - picture if ink.polarity == DARK else picture)
+        np.testing.assert_array_equal(made, ink.image)
+        assert normalise(np.pad(picture, 1)).unchanged is None
+        as_it_is = ink.read_as(1)
+        np.testing.assert_array_equal(as_it_is.image, unchanged)
+        assert (as_it_is.box, as_it_is.scale, as_it_is.dropped) == ((0, 0, 28, 28), 1.0, ())
+        assert as_it_is.unchanged is ink.read_as(0).unchanged is None
+        assert ink.read_as(0).box == ink.box
+
+
+def test_a_coloured_picture_of_28_by_28_pixels_is_kept_in_grey() -> None:
+    picture = np.full((28, 28, 3), 255, np.uint8)
+    picture[3:12, 4:6] = (160, 20, 20)
+    unchanged = normalise(picture).unchanged
+    assert unchanged is not None
+    grey = np.asarray(Image.fromarray(picture).convert("L"))
+    np.testing.assert_array_equal(unchanged, 255 - grey)

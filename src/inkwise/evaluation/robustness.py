@@ -2,22 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
-from inkwise.errors import ArgumentError, NoInkError
+from inkwise.errors import ArgumentError
 from inkwise.evaluation.attacks import fgsm, pgd
 from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, move, resize, turn
 from inkwise.evaluation.intervals import Estimate, wilson
 from inkwise.evaluation.significance import LEVEL, holm, mcnemar
+from inkwise.evaluation.through_ink import find_inks, logits_through_ink
 from inkwise.extras import require_training
-from inkwise.ink import CANVAS, normalise
+from inkwise.ink import CANVAS
 from inkwise.model import Model
-from inkwise.provenance import available_cores
 
 SCHEMA = "inkwise-robustness/1"
 
@@ -261,11 +260,12 @@ def measure_models(
         done += 1
 
     def answers(images: Images) -> dict[str, NDArray[np.bool_]]:
-        found = np.ones(len(images), bool)
-        if through_ink:
-            images, found = _through_ink(images)
+        if not through_ink:
+            return {name: model.predict(images) == digits.labels for name, model in models.items()}
+        inks = find_inks(images)
         return {
-            name: found & (model.predict(images) == digits.labels) for name, model in models.items()
+            name: inks.found & (logits_through_ink(model, inks).argmax(1) == digits.labels)
+            for name, model in models.items()
         }
 
     step("as they are")
@@ -334,22 +334,6 @@ def _attack_curve(
     if attack is pgd:
         right = np.logical_and.accumulate(right)
     return Curve("grey levels", BUDGETS, right)
-
-
-def _through_ink(images: Images) -> tuple[Images, NDArray[np.bool_]]:
-    """Return images as `normalise` finds them, and in which it finds a digit."""
-
-    def find(image: Images) -> Images | None:
-        try:
-            return normalise(image).image
-        except NoInkError:
-            return None
-
-    with ThreadPoolExecutor(available_cores()) as pool:
-        found = list(pool.map(find, images))
-    blank = np.zeros((CANVAS, CANVAS), np.uint8)
-    inks = [blank if image is None else image for image in found]
-    return np.stack(inks), np.array([image is not None for image in found])
 
 
 def _to_json(curve: Curve) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
-from inkwise.ink.fitting import BOX, bounds, fit_and_centre, is_fitted
+from inkwise.ink.fitting import BOX, CANVAS, bounds, fit_and_centre, is_fitted
 from inkwise.ink.reading import Picture, describe, read
 
 Polarity = Literal["light ink", "dark ink"]
@@ -35,6 +35,9 @@ class Ink:
         Pixels of `image` per pixel of the picture.
     dropped : tuple of str
         What else was in the picture and is not in `image`: ``lines`` that were ruled, ``specks``.
+    unchanged : ndarray of uint8, shape (28, 28), or None
+        The picture itself, light ink on a dark ground, where it has 28×28 pixels and was not in
+        MNIST's geometry: it may be meant for the network as it is, noise and all.
     """
 
     image: NDArray[np.uint8]
@@ -42,6 +45,19 @@ class Ink:
     box: tuple[int, int, int, int]
     scale: float
     dropped: tuple[str, ...] = ()
+    unchanged: NDArray[np.uint8] | None = None
+
+    @property
+    def readings(self) -> tuple[NDArray[np.uint8], ...]:
+        """What a network may look at, to choose what it knows better; `image` comes first."""
+        return (self.image,) if self.unchanged is None else (self.image, self.unchanged)
+
+    def read_as(self, place: int) -> "Ink":
+        """Return the ink with one of its `readings` as its image, and no other."""
+        if place == 0:
+            return dataclasses.replace(self, unchanged=None)
+        height, width = self.readings[place].shape
+        return Ink(self.readings[place], self.polarity, (0, 0, height, width), 1.0)
 
 
 def normalise(picture: Picture) -> Ink:
@@ -89,6 +105,10 @@ def normalise(picture: Picture) -> Ink:
         image = fit_and_centre(found.levels)
     except NoInkError as error:
         raise NoInkError(f"there is no digit in {describe(picture)}: {error}") from error
+    unchanged = None
+    if raster.size == (CANVAS, CANVAS):
+        levels = _grey(raster.pixels)
+        unchanged = 255 - levels if found.dark else levels.copy()
     height, width = raster.size
     # A large picture was reduced while it was read.
     down, across = height / raster.pixels.shape[0], width / raster.pixels.shape[1]
@@ -104,6 +124,7 @@ def normalise(picture: Picture) -> Ink:
         ),
         BOX / max((bottom - top) * down, (right - left) * across),
         found.dropped,
+        unchanged,
     )
 
 
@@ -156,9 +177,7 @@ def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
         As `normalise` does; ink is missing where all is black.
     """
     raster = read(picture)
-    levels = raster.pixels
-    if levels.ndim == 3:
-        levels = np.asarray(Image.fromarray(levels).convert("L"))
+    levels = _grey(raster.pixels)
     border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
     if levels.shape != size or np.median(border) > 127:
         height, width = size
@@ -169,3 +188,7 @@ def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
     if not levels.any():
         raise NoInkError(f"{describe(picture)} is blank: there is no ink in it")
     return levels.copy()
+
+
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))

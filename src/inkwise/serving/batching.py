@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
 from inkwise.ink import Ink
-from inkwise.model import BATCH, NO_INK, Answer, Model
+from inkwise.model import BATCH, NO_INK, Answer, Model, choose_readings
 from inkwise.networks.onnx import OUTPUTS
 from inkwise.serving.errors import too_busy
 from inkwise.serving.metrics import Metrics
@@ -214,7 +214,9 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     blocks = [
         work.images
         if work.images is not None
-        else np.array([ink.image for ink in found if isinstance(ink, Ink)], np.uint8)
+        else np.array(
+            [reading for ink in found if isinstance(ink, Ink) for reading in ink.readings], np.uint8
+        )
         for work, found in zip(works, inks, strict=True)
     ]
     outputs = _run(model, np.concatenate([block.reshape(-1, height, width) for block in blocks]))
@@ -246,12 +248,14 @@ def _run(model: Model, images: NDArray[np.uint8]) -> Outputs:
 
 def _see(model: Model, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> list[Seen]:
     rounded = outputs.probabilities.astype(np.float64).round(6).tolist()
-    rows = iter(zip(outputs.probabilities, outputs.scores.tolist(), rounded, strict=True))
+    found = [ink for ink in inks if isinstance(ink, Ink)]
+    chosen = choose_readings(found, outputs.scores)
     seen = []
     for ink in inks:
         if isinstance(ink, Ink):
-            probabilities, score, shown = next(rows)
-            seen.append(Seen(model.judge(ink, probabilities, score), shown))
+            read, row = next(chosen)
+            answer = model.judge(read, outputs.probabilities[row], float(outputs.scores[row]))
+            seen.append(Seen(answer, rounded[row]))
         else:
             seen.append(Seen(NO_INK if isinstance(ink, NoInkError) else ink, None))
     return seen
