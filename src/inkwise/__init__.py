@@ -23,6 +23,7 @@ _HOMES = {
     "Split": "inkwise.data.dataset",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
+    "explain": "inkwise.explanation.explanation",
     "export_model": "inkwise.export.formats",
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
@@ -31,6 +32,8 @@ _HOMES = {
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
+    "write_explanation": "inkwise.explanation.page",
+    "write_map": "inkwise.explanation.map",
     "write_report": "inkwise.report.page",
 }
 
@@ -45,6 +48,7 @@ __all__ = [
     "Split",
     "describe_datasets",
     "evaluate",
+    "explain",
     "export_model",
     "get_recipe",
     "import_keras",
@@ -53,6 +57,8 @@ __all__ = [
     "resume",
     "serve",
     "train",
+    "write_explanation",
+    "write_map",
     "write_report",
 ]
 
@@ -61,6 +67,9 @@ if TYPE_CHECKING:
     from inkwise.data.dataset import Dataset, Split
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
+    from inkwise.explanation.explanation import explain
+    from inkwise.explanation.map import write_map
+    from inkwise.explanation.page import write_explanation
     from inkwise.export.formats import export_model
     from inkwise.export.keras_files import import_keras
     from inkwise.model import Answer, Model

@@ -11,6 +11,7 @@ _TRAIN = {
     "sklearn": "scikit-learn",
     "torch": "PyTorch",
 }
+_GRADIENTS = {"captum": "Captum", "torch": "PyTorch"}
 
 _SERVE = {
     "fastapi": "FastAPI",
@@ -40,6 +41,11 @@ def require_training(purpose: str) -> None:
 def require_serving(purpose: str) -> None:
     """Make sure of the extra ``serve`` as `require_training` does of ``train``."""
     _require(_SERVE, "serve", purpose)
+
+
+def require_gradients(purpose: str) -> None:
+    """Make sure that PyTorch and Captum are installed; as `require_training` does."""
+    _require(_GRADIENTS, "train", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:

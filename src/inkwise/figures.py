@@ -104,7 +104,7 @@ def confusion_heatmap(evaluation: Evaluation) -> "Figure":
     """
     import matplotlib as mpl
 
-    names, counts = [_short(name) for name in evaluation.class_names], evaluation.confusion
+    names, counts = [short(name) for name in evaluation.class_names], evaluation.confusion
     classes = len(names)
     side = max(5.0, 0.55 * classes + 1.2)
     figure, axes = new_figure(side, side)
@@ -170,7 +170,7 @@ def per_class_figures(evaluation: Evaluation) -> "Figure":
             elinewidth=1,
             label="F1" if kind == "f1" else kind,
         )
-    axes.set_yticks(places, [_short(figures.name) for figures in classes])
+    axes.set_yticks(places, [short(figures.name) for figures in classes])
     axes.invert_yaxis()
     axes.set_ylabel("class")
     axes.set_xlim(right=1.0)
@@ -219,14 +219,15 @@ def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool
     return buffer.getvalue()
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a class' name, cut where it is too long for a figure."""
     return name if len(name) <= 12 else f"{name[:11]}…"
 
 
 def _answer(evaluation: Evaluation, index: int, sure: str = "") -> str:
     """Caption a picture: true → predicted; in several lines where one would not fit over it."""
     label, guess = evaluation.labels[index], evaluation.predicted[index]
-    true, predicted = (_short(evaluation.class_names[k]) for k in (label, guess))
+    true, predicted = (short(evaluation.class_names[k]) for k in (label, guess))
     line = f"{true} → {predicted}  {sure}".rstrip()
     return line if len(line) <= 14 else f"{true}\n→ {predicted}\n{sure}".rstrip()
 

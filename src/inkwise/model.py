@@ -28,6 +28,7 @@ from inkwise.networks.onnx import (
     OUTPUTS,
     PROBABILITIES,
     SCORE,
+    expose,
     read_metadata,
     read_weights,
     to_onnx,
@@ -181,6 +182,43 @@ class Model:
         (logits,) = self.run(images, LOGITS)
         return logits
 
+    def layer_outputs(self, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
+        """Return what a layer inside the network gives for every image, after its ReLU.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (N, H, W)
+            As for `predict_proba`.
+        layer : str
+            Its name in ``network.summary()``.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, C, H, W) or (N, features)
+            Maps with the channels first; a vector made of maps is in the same order.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such layer, or it is a dropout that takes the images themselves, or the
+            images have another type or size.
+        ModelError
+            As for `predict_proba`.
+        """
+        session, outputs = self._inner_session
+        if layer not in outputs:
+            raise ArgumentError(f"no layer {layer!r} gives anything: use {', '.join(outputs)}")
+        (values,) = self._run(session, images, [outputs[layer]])
+        return values
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the last layer is given for every image, float32 (N, F).
+
+        It is all that the network knows of an image when it decides: the logits are weighted sums
+        of these numbers. Arguments and errors are those of `predict_proba`.
+        """
+        return self.layer_outputs(images, self.network.summary()[-2].name)
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
         return self.predict_proba(images).argmax(axis=1)
@@ -296,10 +334,14 @@ class Model:
             (self.class_names[place], float(probabilities[place])) for place in likeliest_first
         )
         label, probability = top[0]
+        verdict = self.verdict(probability, score)
+        named = None if verdict == "not a digit" else label
+        return Answer(verdict, named, probability, top, score, ink)
+
+    def verdict(self, probability: float, score: float) -> Verdict:
+        """Return the verdict on one image; see `verdicts`."""
         (verdict,) = self.verdicts(np.array([probability]), np.array([score]))
-        return Answer(
-            verdict, None if verdict == "not a digit" else label, probability, top, score, ink
-        )
+        return verdict
 
     def verdicts(
         self, probability: NDArray[np.floating[Any]], score: NDArray[np.floating[Any]]
@@ -332,6 +374,11 @@ class Model:
         ArgumentError, ModelError
             As `predict_proba` does.
         """
+        return self._run(self._session, images, outputs)
+
+    def _run(
+        self, session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
         images = np.asarray(images)
         height, width = self.network.image_size
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
@@ -339,7 +386,6 @@ class Model:
                 f"this model takes uint8 images of shape (N, {height}, {width}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        session = self._session
         try:
             if len(images) <= BATCH:
                 return session.run(outputs, {INPUT: images})
@@ -529,20 +575,14 @@ class Model:
         }
 
     @functools.cached_property
-    def _session(self) -> "InferenceSession":
-        import onnxruntime
+    def _inner_session(self) -> "tuple[InferenceSession, dict[str, str]]":
+        """What runs the model with its layers' values as outputs, and their names by layer."""
+        content, outputs = expose(self.onnx, self.network)
+        return _open_session(content), outputs
 
-        options = onnxruntime.SessionOptions()
-        # An image is too little work to share: whole batches run side by side instead.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors are raised, and printing is not ours to do
-        content = self.onnx
-        try:
-            session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
-            raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+    @functools.cached_property
+    def _session(self) -> "InferenceSession":
+        session = _open_session(self.onnx)
         each = ["N", self.network.classes]
         shapes = {PROBABILITIES: each, LOGITS: each, SCORE: ["N"]}
         contract = [
@@ -555,6 +595,19 @@ class Model:
                 f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train it again"
             )
         return session
+
+
+def _open_session(content: bytes) -> "InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # An image is too little work to share: whole batches run side by side instead.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised, and printing is not ours to do
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
+        raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
 
 
 def _run_on_all_cores(

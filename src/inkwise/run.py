@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
-from inkwise.data.splits import Splits
+from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import InkwiseError, ModelError, RunError
 from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
@@ -235,6 +235,24 @@ class Run:
         dataset = load_dataset(record["name"], data_dir, on_download)
         self.check_dataset(dataset, advice)
         return dataset
+
+    def load_splits(
+        self,
+        advice: str,
+        dataset: Dataset | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+        on_download: Callable[[str], "ProgressBar"] | None = None,
+    ) -> Splits:
+        """Load the data set that the run was trained on, or check a given one, and split it.
+
+        Arguments and errors are those of `load_dataset`; `dataset` is a user's own.
+        """
+        if dataset is None:
+            dataset = self.load_dataset(advice, data_dir, on_download)
+        else:
+            self.check_dataset(dataset, advice)
+        recipe = self.recipe
+        return split_dataset(dataset, recipe.holdout, recipe.seed)
 
     def check_dataset(self, dataset: Dataset, advice: str) -> None:
         """Raise `RunError`, ending in `advice`, if this is not what the run was trained on."""

@@ -13,6 +13,7 @@ from inkwise.data.catalogue import Availability
 from inkwise.evaluation.confusion import OneVersusRest
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
+from inkwise.explanation.explanation import Explanation
 from inkwise.run import INTERRUPTED, Run
 
 # Paths and class names hold what they hold: brackets and colons mean nothing here.
@@ -93,6 +94,11 @@ def show_binary(evaluation: Evaluation, positive: str) -> None:
         f"average precision {_number(task.average_precision)}"
     )
     console.print(f"Multi-class accuracy on the same images: {_with_interval(evaluation.accuracy)}")
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Show the answer about a picture, and what speaks for it."""
+    console.print(str(explanation), soft_wrap=True)
 
 
 def show_datasets(datasets: list[Availability]) -> None:

@@ -177,6 +177,49 @@ def read_metadata(content: bytes) -> dict[str, str]:
     return {_text(entry, 1): _text(entry, 2) for entry in _fields(content, 14)}
 
 
+def expose(content: bytes, network: Network) -> tuple[bytes, dict[str, str]]:
+    """Make what the layers inside a network give outputs of its ONNX model; without onnx.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file, as `to_onnx` wrote it.
+    network : Network
+        What it was written from.
+
+    Returns
+    -------
+    content : bytes
+        The same model, with further outputs.
+    outputs : dict of str to str
+        By the name of a layer, the output that gives its values, after the ReLU if it has one:
+        float32 (N, C, H, W), or (N, features) in the file's own order. That of a dropout is that
+        of the layer before it, that of the last layer the logits.
+
+    References
+    ----------
+    "Last one wins", and why messages can be joined end to end,
+    https://protobuf.dev/programming-guides/encoding/#last-one-wins.
+    """
+    outputs: dict[str, str] = {}
+    value = ""
+    *inner, last = network.summary()
+    for line in inner:
+        if not isinstance(line.layer, Dropout):
+            with_relu = isinstance(line.layer, Conv | Dense) and line.layer.relu
+            value = f"{line.name}_relu" if with_relu else line.name
+        if value:
+            outputs[line.name] = value
+    # What follows a message joins it: a graph of outputs alone adds them to those in the file.
+    added = (_field(7, _field(12, _field(1, name.encode()))) for name in set(outputs.values()))
+    return b"".join([content, *sorted(added)]), {**outputs, last.name: LOGITS}
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a protobuf field of bytes; number and length are small enough for a byte each."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
 def _fields(message: bytes, number: int) -> list[bytes]:
     """Return what a protobuf message holds under a number: messages, text or bytes."""
     from google.protobuf.empty_pb2 import Empty

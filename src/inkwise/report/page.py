@@ -59,7 +59,7 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     run = run if isinstance(run, Run) else Run(run)
     evaluation, pictures, history = run.evaluation, run.pictures, run.history
     try:
-        shown = {int(index): _data_uri(pictures[index]) for index in pictures.indices}
+        shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
     except KeyError as error:
@@ -131,7 +131,8 @@ def _inline_svg(figure: "Figure", name: str) -> str:
     return re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
 
 
-def _data_uri(image: NDArray[np.uint8]) -> str:
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """Return a grey or coloured picture, (H, W) or (H, W, 3), as PNG inside an address."""
     from PIL import Image
 
     buffer = io.BytesIO()

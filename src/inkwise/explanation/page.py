@@ -1,0 +1,109 @@
+"""From an explanation to one HTML page that needs nothing else."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.explanation.explanation import Explanation, where
+from inkwise.files import write_text
+from inkwise.report.page import data_uri
+
+TEMPLATE = "explanation.html.jinja"
+
+FOR, AGAINST = (75, 165, 255), (255, 130, 40)
+"""Colours that people with any colour vision tell apart, on the black ground of the digits."""
+
+FAINT = 0.4
+"""The ink under a map keeps so much of its light."""
+
+CLASSES_SHOWN = 10
+
+
+def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
+    """Write an explanation as a page: pictures, maps, and what each does and does not say.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    path : path-like
+        The HTML file; it is replaced if it exists.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("inkwise", room) for room in ("explanation", "report")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        grey=data_uri,
+        coloured=lambda values: data_uri(paint(values, explanation.image)),
+        percent=lambda share: f"{share:.1%}",
+        number=lambda value: f"{value:.2f}".replace("-", "−"),
+        count=lambda number: f"{number:,}",
+        where=where,
+    )
+    likeliest = (-explanation.probabilities).argsort(kind="stable")[:CLASSES_SHOWN]
+    html = environment.get_template(TEMPLATE).render(
+        it=explanation,
+        likeliest=[int(label) for label in likeliest],
+        kernels=_paint_kernels(explanation),
+        maps=_light_maps(explanation),
+    )
+    return write_text(path, html)
+
+
+def paint(
+    values: NDArray[np.float32], image: NDArray[np.uint8] | None = None, scale: float | None = None
+) -> NDArray[np.uint8]:
+    """Paint an attribution: blue where it is positive, orange where it is negative.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (H, W)
+    image : ndarray of uint8, shape (H, W), optional
+        What shows through, faintly, where little is painted.
+    scale : float, optional
+        What gets the full colour; by default the largest absolute value.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+    """
+    scale = float(np.abs(values).max()) if scale is None else scale
+    strength = (np.abs(values) / (scale or 1.0)).clip(0, 1)[..., None]
+    colour = np.where(values[..., None] >= 0, FOR, AGAINST)
+    ground = np.zeros(values.shape) if image is None else FAINT * image
+    return (strength * colour + (1 - strength) * ground[..., None]).round().astype(np.uint8)
+
+
+def _paint_kernels(explanation: Explanation) -> list[NDArray[np.uint8]]:
+    if explanation.filters is None:
+        return []
+    kernels = explanation.filters.kernels
+    scale = float(np.abs(kernels).max())
+    return [paint(kernel, scale=scale) for kernel in kernels]
+
+
+def _light_maps(explanation: Explanation) -> list[NDArray[np.uint8]]:
+    if explanation.filters is None:
+        return []
+    maps = explanation.filters.maps
+    lit = maps.clip(0) / (maps.max() if maps.max() > 0 else 1)
+    return [*(255 * lit).round().astype(np.uint8)]
