@@ -16,7 +16,9 @@ from tests.strokes import draw, strokes
 pytest_plugins = ["tests.runs"]
 
 LIBRARIES = {"torch": "PyTorch", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
-PLAIN = f"import sys; sys.modules.update(dict.fromkeys({[*LIBRARIES, 'onnx', 'scipy']!r}))"
+PLAIN = (
+    f"import sys; sys.modules.update(dict.fromkeys({[*LIBRARIES, 'captum', 'onnx', 'scipy']!r}))"
+)
 
 
 def in_a_plain_installation(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -91,6 +93,19 @@ def test_a_plain_installation_predicts_and_exports_the_model_as_it_is(tmp_path: 
     done = in_a_plain_installation("export", model, "--format", "onnx", "--output", exported)
     assert (done.returncode, done.stderr) == (0, "")
     assert exported.read_bytes() == strokes().onnx
+
+
+def test_a_plain_installation_explains_by_occlusion(tmp_path: Path) -> None:
+    model, picture = strokes().save(tmp_path / "model"), tmp_path / "flat.png"
+    draw("flat").save(picture)
+
+    page = tmp_path / "page.html"
+    done = in_a_plain_installation("explain", model, "--image", picture, "--output", page)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"{picture}: flat (")
+    assert done.stderr.splitlines()[0].endswith(": pip install 'inkwise[train]'")
+    assert page.exists()
 
 
 @pytest.mark.parametrize("command", ["--help", "--version", "data"])

@@ -128,6 +128,53 @@ def test_logits_are_those_of_the_module_and_the_temperature_divides_them(
     )
 
 
+@settings(max_examples=25)
+@given(network=networks(), seed=st.integers(0, 9))
+def test_every_layer_of_any_network_tells_what_it_gives(network: Network, seed: int) -> None:
+    model = make(network, tuple(map(str, range(network.classes))))
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 256, (3, *network.image_size), dtype=np.uint8)
+
+    *inner, last = network.summary()
+    for line in inner:
+        shape = line.output_shape
+        expected = shape if len(shape) == 1 else (shape[2], *shape[:2])
+        assert model.layer_outputs(images, line.name).shape == (3, *expected)
+    assert (model.layer_outputs(images, last.name) == model.logits(images)).all()
+
+    module = build(network).eval()
+    module.load_state_dict({name: torch.tensor(array) for name, array in model.weights.items()})
+    *before, _ = (child for name, child in module.named_children() if name != f"{last.name}_relu")
+    values = torch.from_numpy(images).float()[:, None] / 255
+    for child in before:
+        values = child(values)
+    # Maps become a vector in another order in the file.
+    expected_features = np.sort(values.numpy(force=True), axis=1)
+    np.testing.assert_allclose(
+        np.sort(model.features(images), axis=1), expected_features, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_only_layers_that_are_there_tell_anything() -> None:
+    images = np.zeros((1, 6, 7), np.uint8)
+    with pytest.raises(
+        ArgumentError, match="there is no layer 'conv2': use conv1, pool1, flatten1"
+    ):
+        small().layer_outputs(images, "conv2")
+    with pytest.raises(ArgumentError, match="takes uint8 images"):
+        small().features(images[:, 1:])
+
+
+def test_what_layers_give_changes_no_answer(saved: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 7), dtype=np.uint8)
+    model = Model.load(saved)
+    before, content = model.predict_proba(images), model.onnx
+
+    assert model.features(images).shape == (5, 8)
+    assert (model.predict_proba(images) == before).all()
+    assert model.onnx == content
+
+
 @pytest.mark.parametrize("count", [0, 1, BATCH, BATCH + 1, 1234])
 def test_any_number_of_images_is_answered(count: int, model: Model, mnist: Dataset) -> None:
     images = mnist.test.images[:count]

@@ -200,14 +200,13 @@ class Model:
         Raises
         ------
         ArgumentError
-            There is no such layer, or it is a dropout that takes the images themselves, or the
-            images have another type or size.
+            There is no such layer, or the images have another type or size.
         ModelError
             As for `predict_proba`.
         """
         session, outputs = self._inner_session
         if layer not in outputs:
-            raise ArgumentError(f"no layer {layer!r} gives anything: use {', '.join(outputs)}")
+            raise ArgumentError(f"there is no layer {layer!r}: use {', '.join(outputs)}")
         (values,) = self._run(session, images, [outputs[layer]])
         return values
 

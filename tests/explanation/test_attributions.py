@@ -3,7 +3,10 @@
 After J. Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from scipy.stats import spearmanr
 from inkwise.errors import ArgumentError
 from inkwise.explanation.fields import Field, last_field
 from inkwise.explanation.gradients import Gradients
+from inkwise.explanation.neighbours import make_neighbours
 from inkwise.explanation.occlusion import occlusion_map
 from inkwise.model import Model
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
@@ -139,6 +143,15 @@ def test_occlusion_is_that_of_captum() -> None:
         np.testing.assert_allclose(occlusion_map(model, image, label), expected[0, 0], atol=2e-5)
 
 
+def test_a_patch_as_large_as_the_image_takes_all_that_the_ink_adds() -> None:
+    model, image = trained(), SPLIT.images[1]
+    logits = model.logits(np.stack([image, np.zeros_like(image)]))
+
+    values = occlusion_map(model, image, 2, side=30)
+
+    np.testing.assert_allclose(values, logits[0, 2] - logits[1, 2], rtol=1e-5)
+
+
 def test_occlusion_of_blank_paper_is_nothing() -> None:
     model = trained()
     image = np.zeros((30, 30), np.uint8)
@@ -150,6 +163,29 @@ def test_occlusion_of_blank_paper_is_nothing() -> None:
     assert values[7:22, 7:22].any()
     values[7:22, 7:22] = 0  # what a patch of 6 pixels that touches the ink can reach
     assert not values.any()
+
+
+def test_occlusion_and_neighbours_need_no_training_library(tmp_path: Path) -> None:
+    model = trained().save(tmp_path / "model")
+    near = make_neighbours(trained(), SPLIT).save(tmp_path / "neighbours.npz")
+    script = f"""if True:
+        import sys
+        import numpy as np
+        from inkwise import Model
+        from inkwise.explanation.neighbours import Neighbours
+        from inkwise.explanation.neighbours import make_neighbours
+from inkwise.explanation.occlusion import occlusion_map
+        model = Model.load({str(model)!r})
+        image = np.full((30, 30), 255, np.uint8)
+        occlusion_map(model, image)
+        Neighbours.load({str(near)!r}).nearest(model, image)
+        print({{"torch", "captum", "sklearn", "scipy", "matplotlib", "onnx"}} & {{*sys.modules}})"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 def test_occlusion_leaves_the_image_as_it_is_and_follows_the_likeliest_class() -> None:
@@ -169,7 +205,9 @@ def test_occlusion_leaves_the_image_as_it_is_and_follows_the_likeliest_class() -
         ({"label": 3}, "there is no class 3: the last one is 2"),
         ({"label": 0, "against": -1}, "there is no class -1"),
         ({"label": 1, "against": 1}, "name another one to compare with"),
-        ({"stride": 7}, "the stride must lie between 1 and the patch's 6, not 7"),
+        ({"stride": 7}, "the stride must lie between 1 and the patch's side of 6, not 7"),
+        ({"side": 31}, "the patch must have 1 to 30 pixels a side, not 31"),
+        ({"side": 0}, "not 0"),
         ({"stride": 0}, "not 0"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_model_alone_has_no_training_images(tmp_path: Path) -> None:
     assert len(it.attributions) == 2
     assert told == list(it.notices)
     assert len(told) == 1
-    assert "name that" in told[0]
+    assert "name one in place of the model" in told[0]
 
 
 def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_a_picture_without_ink_or_damaged_is_one_line(tmp_path: Path) -> None:
         explain(strokes(), draw("blank"))
     with pytest.raises(StorageError, match=r"^cannot read .*none\.png"):
         explain(strokes(), tmp_path / "none.png")
-    with pytest.raises(RunError, match="go with its run"):
+    with pytest.raises(RunError, match="go with a run"):
         explain(strokes(), index=0)
 
 

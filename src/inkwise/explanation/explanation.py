@@ -143,7 +143,7 @@ class Explanation:
                 f"; the ink at the {where(weights)} speaks most for it: blanked, it costs "
                 f"{weights.max():.1f}"
             )
-        if weights.min() < 0:
+        if -weights.min() > weights.max() / 10 and where(-weights) != where(weights):
             lines[-1] += f"; that at the {where(-weights)} speaks most for {other}"
         if self.neighbours:
             alike = sum(neighbour.label == self.label for neighbour in self.neighbours)
@@ -290,9 +290,7 @@ def _load_splits(
     on_download: "Callable[[str], ProgressBar] | None",
 ) -> Splits:
     if run is None:
-        raise RunError(
-            "the images that a model was trained and tested on go with its run: name that"
-        )
+        raise RunError("they go with a run: name one in place of the model")
     return run.load_splits(_BRING_YOUR_DATA, dataset, data_dir, on_download)
 
 

@@ -13,6 +13,7 @@ def occlusion_map(
     label: int | None = None,
     against: int | None = None,
     *,
+    side: int | None = None,
     stride: int | None = None,
 ) -> NDArray[np.float32]:
     """Blank one patch of an image after another, and see by how much the answer weakens.
@@ -31,9 +32,10 @@ def occlusion_map(
         The class whose logit is followed; by default the one that the model predicts.
     against : int, optional
         Another class: then the difference of the two logits is followed.
+    side : int, optional
+        Of the patch, in pixels; by default a fifth of the image's, 6 of 28.
     stride : int, optional
-        By how many pixels the patch is moved. By default a third of its side, which is a fifth of
-        the image's: 6×6 pixels, moved by 2, on images of 28×28.
+        By how many pixels the patch is moved; by default a third of its side.
 
     Returns
     -------
@@ -44,18 +46,23 @@ def occlusion_map(
     Raises
     ------
     ArgumentError
-        There is no such class, the stride is not from 1 to the patch's side, or the image is of
-        another type or size.
+        There is no such class, the patch does not fit the image or the stride the patch, or the
+        image is of another type or size.
 
     References
     ----------
     M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
     section 4.2. The map is that of Captum's ``Occlusion`` wherever the patches end at the border.
     """
-    side = max(1, round(min(image.shape) / 5))
+    shorter = min(image.shape)
+    side = max(1, round(shorter / 5)) if side is None else side
     stride = max(1, side // 3) if stride is None else stride
+    if not 1 <= side <= shorter:
+        raise ArgumentError(f"the patch must have 1 to {shorter} pixels a side, not {side}")
     if not 1 <= stride <= side:
-        raise ArgumentError(f"the stride must lie between 1 and the patch's {side}, not {stride}")
+        raise ArgumentError(
+            f"the stride must lie between 1 and the patch's side of {side}, not {stride}"
+        )
     places = [
         (slice(top, top + side), slice(left, left + side))
         for top in _steps(image.shape[0], side, stride)

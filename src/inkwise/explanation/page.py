@@ -54,7 +54,7 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
     environment.filters.update(
         grey=data_uri,
         coloured=lambda values: data_uri(paint(values, explanation.image)),
-        percent=lambda share: f"{share:.1%}",
+        percent=_percent,
         number=lambda value: f"{value:.2f}".replace("-", "−"),
         count=lambda number: f"{number:,}",
         where=where,
@@ -63,42 +63,39 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
     html = environment.get_template(TEMPLATE).render(
         it=explanation,
         likeliest=[int(label) for label in likeliest],
-        kernels=_paint_kernels(explanation),
+        kernels=[] if explanation.filters is None else [*map(paint, explanation.filters.kernels)],
         maps=_light_maps(explanation),
     )
     return write_text(path, html)
 
 
-def paint(
-    values: NDArray[np.float32], image: NDArray[np.uint8] | None = None, scale: float | None = None
-) -> NDArray[np.uint8]:
-    """Paint an attribution: blue where it is positive, orange where it is negative.
+def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Paint numbers: blue where they are positive, orange where they are negative.
+
+    The largest absolute value gets the full colour.
 
     Parameters
     ----------
     values : ndarray of float32, shape (H, W)
     image : ndarray of uint8, shape (H, W), optional
         What shows through, faintly, where little is painted.
-    scale : float, optional
-        What gets the full colour; by default the largest absolute value.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, 3)
     """
-    scale = float(np.abs(values).max()) if scale is None else scale
-    strength = (np.abs(values) / (scale or 1.0)).clip(0, 1)[..., None]
+    scale = float(np.abs(values).max()) or 1.0
+    strength = (np.abs(values) / scale)[..., None]
     colour = np.where(values[..., None] >= 0, FOR, AGAINST)
     ground = np.zeros(values.shape) if image is None else FAINT * image
     return (strength * colour + (1 - strength) * ground[..., None]).round().astype(np.uint8)
 
 
-def _paint_kernels(explanation: Explanation) -> list[NDArray[np.uint8]]:
-    if explanation.filters is None:
-        return []
-    kernels = explanation.filters.kernels
-    scale = float(np.abs(kernels).max())
-    return [paint(kernel, scale=scale) for kernel in kernels]
+def _percent(share: float) -> str:
+    """Write a probability so that only what is certain looks so."""
+    if share > 0.9995:
+        return "over 99.9%"
+    return "under 0.1%" if share < 0.0005 else f"{share:.1%}"
 
 
 def _light_maps(explanation: Explanation) -> list[NDArray[np.uint8]]:

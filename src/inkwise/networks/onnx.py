@@ -193,8 +193,8 @@ def expose(content: bytes, network: Network) -> tuple[bytes, dict[str, str]]:
         The same model, with further outputs.
     outputs : dict of str to str
         By the name of a layer, the output that gives its values, after the ReLU if it has one:
-        float32 (N, C, H, W), or (N, features) in the file's own order. That of a dropout is that
-        of the layer before it, that of the last layer the logits.
+        float32 (N, C, H, W), or (N, features) in the file's own order. A dropout gives what it
+        is given, the last layer the logits.
 
     References
     ----------
@@ -202,14 +202,13 @@ def expose(content: bytes, network: Network) -> tuple[bytes, dict[str, str]]:
     https://protobuf.dev/programming-guides/encoding/#last-one-wins.
     """
     outputs: dict[str, str] = {}
-    value = ""
+    value = "maps"
     *inner, last = network.summary()
     for line in inner:
         if not isinstance(line.layer, Dropout):
             with_relu = isinstance(line.layer, Conv | Dense) and line.layer.relu
             value = f"{line.name}_relu" if with_relu else line.name
-        if value:
-            outputs[line.name] = value
+        outputs[line.name] = value
     # What follows a message joins it: a graph of outputs alone adds them to those in the file.
     added = (_field(7, _field(12, _field(1, name.encode()))) for name in set(outputs.values()))
     return b"".join([content, *sorted(added)]), {**outputs, last.name: LOGITS}
