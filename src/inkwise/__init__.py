@@ -28,6 +28,7 @@ _HOMES = {
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
     "load_dataset": "inkwise.data.catalogue",
+    "load_folder": "inkwise.data.folder",
     "load_pretrained": "inkwise.pretrained",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
@@ -53,6 +54,7 @@ __all__ = [
     "get_recipe",
     "import_keras",
     "load_dataset",
+    "load_folder",
     "load_pretrained",
     "resume",
     "serve",
@@ -65,6 +67,7 @@ __all__ = [
 if TYPE_CHECKING:
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
+    from inkwise.data.folder import load_folder
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
     from inkwise.explanation.explanation import explain
