@@ -473,7 +473,8 @@ const meet = async () => {
       row.dataset.name = name;
       const head = document.createElement("th");
       head.scope = "row";
-      head.textContent = name;
+      head.append(document.createElement("span"));
+      head.firstChild.textContent = name;
       const bar = document.createElement("td");
       bar.append(document.createElement("div"));
       bar.firstChild.append(document.createElement("i"));
