@@ -198,7 +198,7 @@ class Page:
 def page(chrome: "Chrome", services: tuple[Running, Running]) -> Iterator[Page]:
     """The page of the service with all that there is, its token given."""
     page = Page(chrome, services[0].address)
-    page.look(1280, 900)
+    page.look(1280, 820)
     if not chrome.current_url.startswith(page.address):
         chrome.get(f"{page.address}/static/icon.svg")
     page.run("sessionStorage.setItem('inkwise-token', arguments[0])", TOKEN)
@@ -222,7 +222,6 @@ def plain(chrome: "Chrome", services: tuple[Running, Running]) -> Page:
 
 
 def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page) -> None:
-    page.shoot("desktop-empty")
     assert page.violations() == []
     page.draw(SEVEN)
     page.wait_for("#label", "7")
@@ -239,7 +238,7 @@ def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page) -> None:
     assert page.text("#near li").strip()
     # A screen reader hears the answer once, when the line has ended.
     page.wait_for("#said", "7 digit, ")
-    page.shoot("desktop")
+    page.shoot("page")
     assert logged(page.chrome, "browser") == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from markupsafe import Markup, escape
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -178,10 +179,21 @@ def _kind(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
         return "object"
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
+    if schema.get("format") == "binary":
+        return "file"
     kind = str(schema.get("type", "any"))
     if kind == "array":
         return f"list of {_kind(schema['items'], schemas)}" if "items" in schema else "list"
     return {"integer": "whole number", "boolean": "true or false", "string": "text"}.get(kind, kind)
+
+
+def _code(text: str) -> Markup:
+    """Show what is between backticks as code; the rest stays text."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
 
 
 @functools.cache
@@ -189,5 +201,6 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["code"] = _code
     source = resources.files("inkwise.serving").joinpath("reference.html.jinja")
     return environment.from_string(source.read_text(encoding="utf-8"))

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import functools
 import os
+import platform
 import signal
 import socket
 import tempfile
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+_M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
+
 BACKLOG = 2048
 """Connections that wait to be accepted."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection waits for its next request: longer than proxies do, who would else send one
+into a connection that is being closed."""
 
 DRAIN_SECONDS = 30
 """How long requests that were begun may take once the service is told to end."""
@@ -129,11 +137,22 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def return_freed_memory() -> None:
+    """Have glibc's malloc give large pictures' memory back to the system when they are done with.
+
+    By itself it learns from the first large block to keep such blocks, in every thread, and a
+    service that has seen one large picture would stay large. See mallopt(3).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
 def make_application(settings: Settings) -> "ASGIApp":
     """Make one worker's application, within its event loop; see `serve`."""
     from inkwise.serving.app import create_app
     from inkwise.serving.service import Service
 
+    return_freed_memory()
     service = Service(settings)
     if hasattr(signal, "SIGHUP"):
         loop = asyncio.get_running_loop()
@@ -189,6 +208,7 @@ def _configuration(settings: Settings) -> "uvicorn.Config":
         log_config=CONFIGURATION,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 

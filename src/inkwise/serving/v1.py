@@ -23,8 +23,17 @@ PICTURES = body_of(
         FORM: {
             "type": "object",
             "properties": {
-                "pictures": {"type": "array", "items": FILE, "minItems": 1},
-                "with_image": {"type": "boolean", "default": False},
+                "pictures": {
+                    "type": "array",
+                    "items": FILE,
+                    "minItems": 1,
+                    "description": "Files of any usual format, each with a filename.",
+                },
+                "with_image": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Show what the network saw of each.",
+                },
             },
             "required": ["pictures"],
             "additionalProperties": False,

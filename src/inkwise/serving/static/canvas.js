@@ -225,7 +225,7 @@ const show = (milliseconds) => {
     strong.textContent = "unsure";
     line.append(strong, `, ${percent(first)}${other === null ? "" : `; or ${other}, ${percent(second)}`}`);
   } else if (verdict === "digit") {
-    strong.textContent = digits() ? "digit" : "sure";
+    strong.textContent = digits() ? "digit" : "recognised";
     line.append(strong, `, ${percent(said.probability)}`);
   } else if (verdict) {
     strong.textContent = none;
