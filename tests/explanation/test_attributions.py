@@ -173,8 +173,7 @@ def test_occlusion_and_neighbours_need_no_training_library(tmp_path: Path) -> No
         import numpy as np
         from inkwise import Model
         from inkwise.explanation.neighbours import Neighbours
-        from inkwise.explanation.neighbours import make_neighbours
-from inkwise.explanation.occlusion import occlusion_map
+        from inkwise.explanation.occlusion import occlusion_map
         model = Model.load({str(model)!r})
         image = np.full((30, 30), 255, np.uint8)
         occlusion_map(model, image)

@@ -295,7 +295,7 @@ def _load_splits(
 
 
 def _open_gradients(model: Model) -> "Gradients":
-    require_gradients("integrated gradients and Grad-CAM")
+    require_gradients("attribution by gradients")
     from inkwise.explanation.gradients import Gradients
 
     return Gradients(model)
