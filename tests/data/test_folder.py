@@ -5,28 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from inkwise import InkwiseError, load_folder
 from inkwise.data.folder import class_folder
 from inkwise.errors import ArgumentError, DataError, StorageError
 from inkwise.ink import normalise
-
-
-def write(folder: Path, counts: Mapping[str, int]) -> Path:
-    """Draw strokes of as many slants as are asked for, a class a length."""
-    for place, (name, count) in enumerate(counts.items()):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            picture = Image.new("L", (90, 90), 235)
-            line = (20 + number, 10, 60 - number, 80)
-            ImageDraw.Draw(picture).line(line, 30, width=5 + 3 * place)
-            picture.save(folder / name / f"{number}.png")
-    return folder
+from tests.folders import write_pictures
 
 
 def test_every_picture_is_in_one_part_as_the_network_takes_it(tmp_path: Path) -> None:
-    folder = write(tmp_path / "pens", {"thin": 20, "thick": 10})
+    folder = write_pictures(tmp_path / "pens", {"thin": 20, "thick": 10})
 
     dataset = load_folder(folder)
 
@@ -47,7 +36,7 @@ def test_every_picture_is_in_one_part_as_the_network_takes_it(tmp_path: Path) ->
 
 
 def test_what_is_held_out_is_said_and_always_the_same(tmp_path: Path) -> None:
-    folder = write(tmp_path / "pens", {"thin": 12, "thick": 8})
+    folder = write_pictures(tmp_path / "pens", {"thin": 12, "thick": 8})
 
     dataset = load_folder(folder)
 
@@ -58,20 +47,20 @@ def test_what_is_held_out_is_said_and_always_the_same(tmp_path: Path) -> None:
 
 def test_the_last_training_images_are_of_all_classes(tmp_path: Path) -> None:
     # A recipe may set the last ones apart for validation.
-    dataset = load_folder(write(tmp_path / "pens", {"a": 25, "b": 25, "c": 25}))
+    dataset = load_folder(write_pictures(tmp_path / "pens", {"a": 25, "b": 25, "c": 25}))
 
     assert set(dataset.train.labels[-15:]) == {0, 1, 2}
 
 
 def test_numbers_are_in_their_order_and_names_after_them(tmp_path: Path) -> None:
-    dataset = load_folder(write(tmp_path / "mnist", {"10": 5, "9": 5, "none": 5}))
+    dataset = load_folder(write_pictures(tmp_path / "mnist", {"10": 5, "9": 5, "none": 5}))
 
     assert dataset.class_names == ("9", "10", "none")
     assert dataset.name == "mnist-folder"  # it is not the catalogue's
 
 
 def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None:
-    folder = write(tmp_path / "pens", {"thin": 6, "thick": 6})
+    folder = write_pictures(tmp_path / "pens", {"thin": 6, "thick": 6})
     Image.new("L", (90, 90), 235).save(folder / "thin" / "blank.png")
     (folder / "thick" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "thick" / "notes.txt").write_text("no picture, and not taken for one")
@@ -102,7 +91,7 @@ def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:
         told.append(name)
         return bar
 
-    load_folder(write(tmp_path / "pens", {"thin": 5, "thick": 6}), begin)
+    load_folder(write_pictures(tmp_path / "pens", {"thin": 5, "thick": 6}), begin)
 
     assert (bar.total, bar.seen, told) == (11, 11, ["pens"])
 
@@ -118,7 +107,7 @@ def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:
 def test_too_little_to_learn_from_is_refused(
     tmp_path: Path, counts: Mapping[str, int], told: str
 ) -> None:
-    folder = write(tmp_path / "pens", counts)
+    folder = write_pictures(tmp_path / "pens", counts)
     folder.mkdir(exist_ok=True)
 
     with pytest.raises(DataError, match=told):

@@ -4,7 +4,7 @@ import { follow, paint, paintAll } from "./pen.js";
 import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
 
 const CALM = 80; // milliseconds between two questions while a line is being drawn
-const SIDE = 280; // pixels of the picture that is sent of a drawing
+const SIDE = 168; // pixels of the picture that is sent of a drawing: more change no answer
 const SHOWN = 1000; // pixels of an uploaded picture that are kept to be shown
 const REMEMBERED = 60; // steps that can be undone
 
