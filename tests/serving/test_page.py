@@ -118,7 +118,7 @@ class Page:
         self.run("document.getElementById('sheet').scrollIntoView({block: 'center'})")
         box = self.run("return document.getElementById('sheet').getBoundingClientRect().toJSON()")
         actions = self.pointer(kind)
-        finer = np.linspace(0, len(line) - 1, 6 * len(line))
+        finer = np.linspace(0, len(line) - 1, 4 * len(line))
         for place, at in enumerate(finer):
             x, y = (np.interp(at, range(len(line)), axis) for axis in zip(*line, strict=True))
             actions.pointer_action.move_to_location(
@@ -493,6 +493,24 @@ def test_the_page_fits_light_and_dark(page: Page) -> None:
             if width in (320, 1280):
                 assert page.violations() == []
             page.shoot(f"{width}-{scheme}")
+
+
+def test_light_ink_is_dark_on_paper(page: Page) -> None:
+    darkest = """
+        const {data} = document.getElementById("sheet").getContext("2d")
+          .getImageData(0, 0, 2000, 2000);
+        return data.reduce((low, v, i) =>
+          (i % 4 === 0 && data[i + 3] === 255 ? Math.min(low, v) : low), 255);
+        """
+    page.look(1280, 820, "dark")
+    page.draw(SEVEN)
+    page.wait_for("#label", "7")
+    assert page.run(darkest) > 150
+    feature = {"name": "prefers-color-scheme", "value": "dark"}
+    page.chrome.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"media": "print", "features": [feature]}
+    )
+    page.wait(lambda: page.run(darkest) < 50)
 
 
 def test_nothing_moves_for_those_who_ask_for_that(page: Page) -> None:

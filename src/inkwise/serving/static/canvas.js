@@ -4,7 +4,7 @@ import { follow, paint, paintAll } from "./pen.js";
 import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
 
 const CALM = 80; // milliseconds between two questions while a line is being drawn
-const SIDE = 168; // pixels of the picture that is sent of a drawing: more change no answer
+const SIDE = 168; // pixels of the picture that is sent of a drawing: more take longer and tell no more
 const SHOWN = 1000; // pixels of an uploaded picture that are kept to be shown
 const REMEMBERED = 60; // steps that can be undone
 
@@ -272,7 +272,7 @@ const showSeen = () => {
   if (image) pixels(seen, image);
   else seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
   const size = `${seen.width} by ${seen.height} pixels`;
-  seen.ariaLabel = `What the network sees: ${image ? size : "nothing yet"}`;
+  seen.setAttribute("aria-label", `What the network sees: ${image ? size : "nothing yet"}`);
   showMap();
 };
 
@@ -346,7 +346,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 new ResizeObserver(draw).observe(sheet);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(query).addEventListener("change", draw); // the ink has another colour then
+}
 
 // Pictures from elsewhere.
 
