@@ -30,6 +30,7 @@ _HOMES = {
     "get_recipe": "inkwise.recipes",
     "import_keras": "inkwise.export.keras_files",
     "load_dataset": "inkwise.data.catalogue",
+    "load_folder": "inkwise.data.folder",
     "load_pretrained": "inkwise.pretrained",
     "measure_robustness": "inkwise.robustness",
     "resume": "inkwise.study",
@@ -58,6 +59,7 @@ __all__ = [
     "get_recipe",
     "import_keras",
     "load_dataset",
+    "load_folder",
     "load_pretrained",
     "measure_robustness",
     "resume",
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from inkwise.comparing import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
+    from inkwise.data.folder import load_folder
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.evaluation import Evaluation
     from inkwise.explanation.explanation import explain

@@ -378,10 +378,14 @@ class Model:
             (self.class_names[place], float(probabilities[place])) for place in likeliest_first
         )
         label, probability = top[0]
+        verdict = self.verdict(probability, score)
+        named = None if verdict == "not a digit" else label
+        return Answer(verdict, named, probability, top, score, ink)
+
+    def verdict(self, probability: float, score: float) -> Verdict:
+        """Return the verdict on one image; see `verdicts`."""
         (verdict,) = self.verdicts(np.array([probability]), np.array([score]))
-        return Answer(
-            verdict, None if verdict == "not a digit" else label, probability, top, score, ink
-        )
+        return verdict
 
     def verdicts(
         self, probability: NDArray[np.floating[Any]], score: NDArray[np.floating[Any]]

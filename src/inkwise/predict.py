@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 from inkwise.errors import DataError, InkwiseError, StorageError
 from inkwise.files import storage
+from inkwise.ink.reading import SUFFIXES
 from inkwise.model import Answer, Model
-
-SUFFIXES = (
-    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""How the names of the files end that are taken for pictures in a folder."""
 
 
 class Source(NamedTuple):

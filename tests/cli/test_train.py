@@ -15,6 +15,7 @@ import pytest
 
 from inkwise import Run
 from tests.cli.conftest import Call
+from tests.folders import write_pictures
 
 pytest_plugins = ["tests.runs"]
 
@@ -249,6 +250,52 @@ def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> No
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
     assert [EPOCH.fullmatch(line) is not None for line in lines].count(True) == 2
     assert any(line.startswith("Accuracy") for line in lines)
+
+
+def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 20, "thick": 20})
+    path = tmp_path / "run"
+
+    trained = call("train", "--data", folder, "--epochs", "1", "--output", path)
+
+    assert trained.code == 0
+    assert "8 of 40, drawn by class, are held out" in " ".join(trained.err.split())
+    run = Run(path)
+    assert run.model.class_names == ("thick", "thin")
+    assert run.record["dataset"]["source"] == str(folder)
+    evaluated = call("evaluate", path, "--data", folder)
+    assert evaluated.code == 0
+    assert f"{run.evaluation.accuracy.value:.2%}" in evaluated.out
+    refused = call("resume", path, "--data", folder)
+    assert (refused.code, "is complete" in refused.err) == (1, True)
+
+
+def test_a_folder_without_pictures_is_refused_in_one_line(call: Call, tmp_path: Path) -> None:
+    result = call("train", "--data", tmp_path, "--output", tmp_path / "run")
+
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert "sub-folders with pictures" in result.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_in_a_terminal_a_bar_shows_what_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from inkwise.cli.progress import Display
+    from inkwise.training.loop import Batch
+
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Display() as display:
+        bar = display.read("pens")
+        bar.total = 40
+        bar.update(40)
+        shown = capsys.readouterr().err
+        display.batch(Batch(1, 1, 32, 32, 0.5, 0.9, 1.0))
+
+    assert "reading pens" in shown
+    assert "epoch 1/1" in capsys.readouterr().err
 
 
 def test_in_a_terminal_a_bar_shows_a_download(

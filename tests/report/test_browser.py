@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,24 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inkwise import Run
+from tests.devtools import logged
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-pytest_plugins = ["tests.runs"]
+pytest_plugins = ["tests.runs", "tests.browser"]
 
 pytestmark = pytest.mark.browser
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # it refuses to start as root otherwise
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 CONTRASTS = r"""
 const parse = (colour) => {
@@ -68,25 +57,6 @@ return found;
 """
 
 
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
-    from selenium import webdriver
-
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not driver:
-        pytest.skip("chromium and chromedriver are not both installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "localhost,127.0.0.1")
-        chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
-
-
 @pytest.fixture(params=["finished", "awkward"])
 def report(request: pytest.FixtureRequest, chrome: "Chrome") -> Iterator[Path]:
     """A report, open in the browser with nothing left of the page before it."""
@@ -109,11 +79,6 @@ def emulate(chrome: "Chrome", scheme: str, media: str = "screen") -> None:
 def background(chrome: "Chrome") -> list[int]:
     colour = chrome.execute_script("return getComputedStyle(document.body).backgroundColor")
     return [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
-
-
-def logged(chrome: "Chrome", kind: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = chrome.get_log(kind)  # type: ignore[no-untyped-call]
-    return entries
 
 
 def requests(chrome: "Chrome") -> list[str]:

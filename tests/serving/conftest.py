@@ -36,10 +36,10 @@ if __name__ == "__main__":
 """The command, as if the libraries of the extra ``train`` were not installed."""
 
 
-def png(kind: str) -> bytes:
+def png(kind: str, ink: int = 20) -> bytes:
     """Draw one of `tests.strokes.LINES`, and encode it."""
     file = io.BytesIO()
-    draw(kind).save(file, "PNG")
+    draw(kind, ink).save(file, "PNG")
     return file.getvalue()
 
 
@@ -100,14 +100,14 @@ class Running:
 StartServer = Callable[..., Running]
 
 
-@pytest.fixture
-def start_server(tmp_path: Path, model_folder: Path) -> Iterator[StartServer]:
-    """Run the command, and wait until it answers."""
+@contextlib.contextmanager
+def servers(folder: Path, model_folder: Path) -> Iterator[StartServer]:
+    """Give what runs the command, with logs in a folder, and waits until it answers."""
     started: list[Running] = []
 
     def start(*arguments: str | Path, model: Path = model_folder, **environment: str) -> Running:
         options = ["--port", "0", "--model", str(model), *map(str, arguments)]
-        log = tmp_path / f"log-{len(started)}"
+        log = folder / f"log-{len(started)}"
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [
@@ -139,10 +139,18 @@ def start_server(tmp_path: Path, model_folder: Path) -> Iterator[StartServer]:
         running.wait_for(answers)
         return running
 
-    yield start
-    for running in started:
-        if running.process.poll() is None:
-            running.process.kill()
-        running.process.wait()
-        assert running.process.stderr is not None
-        running.process.stderr.close()
+    try:
+        yield start
+    finally:
+        for running in started:
+            if running.process.poll() is None:
+                running.process.kill()
+            running.process.wait()
+            assert running.process.stderr is not None
+            running.process.stderr.close()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, model_folder: Path) -> Iterator[StartServer]:
+    with servers(tmp_path, model_folder) as start:
+        yield start

@@ -10,7 +10,7 @@ from tests.serving.conftest import TOKEN, MakeClient
 
 
 def test_nothing_comes_from_another_host(client: TestClient) -> None:
-    for path in ("/", "/docs", "/static/pages.css"):
+    for path in ("/docs", "/static/pages.css"):
         response = client.get(path)
         assert response.status_code == 200
         text = response.text.replace("http://testserver", "")

@@ -34,6 +34,15 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Corrected labels, from the page of `inkwise audit`."),
 ]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Pictures of your own in place of a data set: a folder with a sub-folder a class.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
 ]
@@ -48,6 +57,7 @@ def train(
     dataset: Annotated[
         str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
     ] = "auto",
+    folder: FolderOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,
     output: Annotated[
@@ -84,6 +94,7 @@ def train(
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
+    from inkwise.data.folder import load_folder
     from inkwise.run import INTERRUPTED
     from inkwise.study import train as train_run
 
@@ -98,7 +109,7 @@ def train(
     with Display() as display:
         run = train_run(
             recipe,
-            dataset,
+            dataset if folder is None else load_folder(folder, display.read),
             data_dir=data_dir,
             labels=labels,
             output=output,
@@ -119,18 +130,21 @@ def train(
 @app.command()
 def resume(
     run: RunArgument,
+    folder: FolderOption = None,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Go on with a training that was interrupted, or that died, from its last finished epoch."""
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
+    from inkwise.data.folder import load_folder
     from inkwise.run import INTERRUPTED
     from inkwise.study import resume as resume_run
 
     with Display() as display:
         outcome = resume_run(
             run,
+            dataset=None if folder is None else load_folder(folder, display.read),
             data_dir=data_dir,
             device=device,
             on_notice=display.notice,
@@ -153,6 +167,7 @@ def evaluate(
             metavar="NAME", help="Another data set than the run's own.", show_default=False
         ),
     ] = None,
+    folder: FolderOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,
     positive: Annotated[
@@ -163,6 +178,7 @@ def evaluate(
     """Compute all metrics again from the saved model, and write them into the run."""
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_binary, show_evaluation, show_findings
+    from inkwise.data.folder import load_folder
     from inkwise.run import Run
     from inkwise.study import evaluate as evaluate_run
 
@@ -170,7 +186,7 @@ def evaluate(
         evaluation = evaluate_run(
             run,
             split,
-            dataset=dataset,
+            dataset=dataset if folder is None else load_folder(folder, display.read),
             data_dir=data_dir,
             labels=labels,
             on_notice=display.notice,
@@ -352,8 +368,19 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    keep_corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the pictures that users of the page correct, for `inkwise train --data "
+            "DIR`; nothing is kept if not given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Answer about pictures over HTTP, until Ctrl-C: for programs, other machines, and browsers.
+
+    At its address is a page to draw on.
 
     SIGTERM ends it when all that was asked is answered; SIGHUP loads the model again.
     """
@@ -366,6 +393,7 @@ def serve(
         workers=workers,
         token=token,
         cors=cors or (),
+        keep_corrections=keep_corrections,
         # Standard output is the log's.
         on_ready=lambda address: typer.echo(
             f"inkwise serves on {address}, and what it takes is on {address}/docs", err=True

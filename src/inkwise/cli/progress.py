@@ -68,7 +68,12 @@ class Display:
     def download(self, file_name: str) -> "Download":
         """Start to draw a download."""
         self._downloads.start()
-        return Download(self._downloads, file_name)
+        return Download(self._downloads, f"fetching {file_name}")
+
+    def read(self, folder: str) -> "Download":
+        """Start to draw how many pictures of a folder have been read."""
+        self._progress.start()
+        return Download(self._progress, f"reading {folder}", figures="pictures")
 
     def batch(self, batch: "Batch") -> None:
         """Draw how far the epoch has come."""
@@ -83,6 +88,8 @@ class Display:
         )
         description = f"epoch {batch.epoch}/{batch.epochs}"
         if self._task is None:
+            for read in self._progress.task_ids:
+                self._progress.remove_task(read)
             self._task = self._progress.add_task(description, total=batch.images, figures=figures)
         self._progress.update(
             self._task, completed=batch.seen, description=description, figures=figures
@@ -97,15 +104,15 @@ class Display:
 
 
 class Download:
-    """Draws one download as a bar."""
+    """Draws one download, or the reading of a folder, as a bar."""
 
-    def __init__(self, progress: Progress, file_name: str) -> None:
+    def __init__(self, progress: Progress, description: str, figures: str = "") -> None:
         self._progress = progress
-        self._task = progress.add_task(f"fetching {file_name}", total=None)
+        self._task = progress.add_task(description, total=None, figures=figures)
 
     @property
     def total(self) -> float:
-        """Bytes to come; 0 where the mirror does not say."""
+        """Bytes or pictures to come; 0 where the mirror does not say."""
         return self._progress.tasks[self._progress.task_ids.index(self._task)].total or 0.0
 
     @total.setter
@@ -114,5 +121,5 @@ class Download:
         self._progress.reset(self._task, total=total or None)
 
     def update(self, n: int, /) -> None:
-        """Note that `n` more bytes have come."""
+        """Note that `n` more of them have come."""
         self._progress.advance(self._task, n)

@@ -1,5 +1,7 @@
 """Occlusion: what the answer loses when a patch of the ink is blanked. Needs no PyTorch."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,31 +56,67 @@ def occlusion_map(
     M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
     section 4.2. The map is that of Captum's ``Occlusion`` wherever the patches end at the border.
     """
-    shorter = min(image.shape)
-    side = max(1, round(shorter / 5)) if side is None else side
-    stride = max(1, side // 3) if stride is None else stride
-    if not 1 <= side <= shorter:
-        raise ArgumentError(f"the patch must have 1 to {shorter} pixels a side, not {side}")
-    if not 1 <= stride <= side:
-        raise ArgumentError(
-            f"the stride must lie between 1 and the patch's side of {side}, not {stride}"
-        )
-    places = [
-        (slice(top, top + side), slice(left, left + side))
-        for top in _steps(image.shape[0], side, stride)
-        for left in _steps(image.shape[1], side, stride)
-    ]
-    inked = [place for place in places if image[place].any()]
-    copies = np.repeat(image[None], len(inked) + 1, axis=0)
-    for copy, place in zip(copies[1:], inked, strict=True):
-        copy[place] = 0
-    margins = margin(model.logits(copies).astype(np.float64), label, against)
-    total, covers = np.zeros(image.shape), np.zeros(image.shape)
-    for place in places:
-        covers[place] += 1
-    for place, loss in zip(inked, margins[0] - margins[1:], strict=True):
-        total[place] += loss
-    return (total / covers).astype(np.float32)
+    occlusion = Occlusion(image, side=side, stride=stride)
+    return occlusion.map(model.logits(occlusion.copies), label, against)
+
+
+class Occlusion:
+    """An image with one patch after another blanked, for whoever runs the model in another way.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W)
+    side, stride : int, optional
+        As for `occlusion_map`.
+
+    Attributes
+    ----------
+    copies : ndarray of uint8, shape (1 + patches with ink, H, W)
+        The image itself first.
+
+    Raises
+    ------
+    ArgumentError
+        The patch does not fit the image or the stride the patch.
+    """
+
+    def __init__(
+        self, image: NDArray[np.uint8], *, side: int | None = None, stride: int | None = None
+    ) -> None:
+        shorter = min(image.shape)
+        side = max(1, round(shorter / 5)) if side is None else side
+        stride = max(1, side // 3) if stride is None else stride
+        if not 1 <= side <= shorter:
+            raise ArgumentError(f"the patch must have 1 to {shorter} pixels a side, not {side}")
+        if not 1 <= stride <= side:
+            raise ArgumentError(
+                f"the stride must lie between 1 and the patch's side of {side}, not {stride}"
+            )
+        self._places = [
+            (slice(top, top + side), slice(left, left + side))
+            for top in _steps(image.shape[0], side, stride)
+            for left in _steps(image.shape[1], side, stride)
+        ]
+        self._inked = [place for place in self._places if image[place].any()]
+        self.copies = np.repeat(image[None], len(self._inked) + 1, axis=0)
+        for copy, place in zip(self.copies[1:], self._inked, strict=True):
+            copy[place] = 0
+
+    def map(
+        self,
+        logits: NDArray[np.floating[Any]],
+        label: int | None = None,
+        against: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Make the map of the copies' logits, (N, classes); see `occlusion_map`."""
+        margins = margin(logits.astype(np.float64), label, against)
+        shape = self.copies.shape[1:]
+        total, covers = np.zeros(shape), np.zeros(shape)
+        for place in self._places:
+            covers[place] += 1
+        for place, loss in zip(self._inked, margins[0] - margins[1:], strict=True):
+            total[place] += loss
+        return (total / covers).astype(np.float32)
 
 
 def margin(

@@ -29,6 +29,12 @@ STRIP = 1 << 21
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "ICO", "JPEG2000")
 """What is read: rasters only. Others that Pillow knows start programs, as PostScript does."""
 
+SUFFIXES = (
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
+    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""How the names of the files end that are taken for pictures in a folder."""
+
 FAINTEST_INK = 64
 """How far from white the ink on a transparent ground is at least, if it is not white itself."""
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 import inkwise
 from inkwise.errors import InkwiseError
-from inkwise.serving import page, v1, v2
+from inkwise.serving import canvas, page, v1, v2
 from inkwise.serving.errors import Problem, from_inkwise, respond
 from inkwise.serving.gate import Gate
 from inkwise.serving.metrics import MEDIA_TYPE
@@ -21,10 +21,16 @@ from inkwise.serving.security import TokenRequired
 from inkwise.serving.service import Service
 
 DESCRIPTION = """\
-Tells what pictures of handwritten digits show, or declines to. What is sent is neither stored nor
-logged. Problems are answered as RFC 9457 has it; every answer has an `X-Request-ID`, the caller's
-own if it sent one.
+Tells what pictures of handwritten digits show, or declines to. What is sent is {kept}.
+Problems are answered as RFC 9457 has it; every answer has an `X-Request-ID`, the caller's own if it
+sent one.
 """
+
+KEPT = {
+    False: "neither stored nor logged",
+    True: "not stored, but for corrections, and not logged",
+}
+"""What becomes of what is sent, by whether corrections are kept."""
 
 
 def create_app(service: Service) -> ASGIApp:
@@ -51,12 +57,13 @@ def create_app(service: Service) -> ASGIApp:
     app = FastAPI(
         title="inkwise",
         version=inkwise.__version__,
-        description=DESCRIPTION,
+        description=DESCRIPTION.format(kept=KEPT[service.corrections is not None]),
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     app.include_router(v1.make_router(service))
+    app.include_router(canvas.make_router(service))
     app.include_router(v2.make_router(service))
     app.include_router(page.make_router(app))
     app.mount("/static", page.static_files(), name="static")

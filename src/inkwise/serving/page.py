@@ -1,8 +1,9 @@
 """Pages for people: the first one, and the reference."""
 
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
@@ -12,9 +13,20 @@ STATIC = Path(__file__).with_name("static")
 """The files that pages bring: style sheets, scripts, pictures."""
 
 
+class Static(StaticFiles):
+    """Serves files that browsers keep, and of which they ask every time whether they changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Answer with a file, or with 304 to who has it."""
+        response = super().file_response(*args, **kwargs)
+        # Without this a browser guesses, and pairs a new page with an old script.
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def static_files() -> StaticFiles:
     """Return the application that serves `STATIC`."""
-    return StaticFiles(directory=STATIC)
+    return Static(directory=STATIC)
 
 
 def make_router(app: FastAPI) -> APIRouter:

@@ -94,6 +94,51 @@ class ArrayAnswers(BaseModel):
     scores: list[float]
 
 
+class NearbyImage(BaseModel):
+    """A training image that looks alike to the network."""
+
+    label: str = Field(description="Its class.")
+    similarity: float = Field(description="At most 1, which is for the same image.")
+    image: list[list[int]]
+
+
+class ExplanationAnswer(BaseModel):
+    """What an answer about one picture hangs on."""
+
+    model: ModelName
+    picture: PictureAnswer = Field(description="As from `/v1/predict`, with its image.")
+    evidence: list[list[float]] | None = Field(
+        description="By occlusion, a number a pixel of the image: by how much the likeliest class' "
+        "logit falls when the ink there is blanked; null if there is no ink."
+    )
+    strongest: str | None = Field(
+        description="Where in the image that is most, as `upper left`; null if it is nowhere."
+    )
+    neighbours: list[NearbyImage] | None = Field(
+        description="The most alike of the run's training images, the nearest first; null where "
+        "the service has none."
+    )
+
+
+class ServedModel(BaseModel):
+    """What is served, and what it takes."""
+
+    model: ModelName
+    class_names: list[str] = Field(description="In the order of the probabilities.")
+    image_size: tuple[int, int] = Field(description="Height and width that the network takes.")
+    has_neighbours: bool = Field(description="Whether explanations show training images.")
+    keeps_corrections: bool = Field(description="Whether `/v1/corrections` is there.")
+    most_bytes: int = Field(description="In the body of a request.")
+    most_pixels: int = Field(description="In a picture.")
+
+
+class KeptPicture(BaseModel):
+    """A correction that was kept."""
+
+    label: str
+    file: str = Field(description="Its name in the folder of its class.")
+
+
 class Tensor(BaseModel):
     """A tensor of the Open Inference Protocol, on its way in."""
 

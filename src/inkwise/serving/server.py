@@ -44,6 +44,7 @@ def serve(
     workers: int = 1,
     token: str | None = None,
     cors: Sequence[str] = (),
+    keep_corrections: str | os.PathLike[str] | None = None,
     on_ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer requests over HTTP until SIGTERM or Ctrl-C; then finish what was begun.
@@ -65,6 +66,9 @@ def serve(
         INKWISE_TOKEN.
     cors : sequence of str
         Origins whose pages may ask from a browser.
+    keep_corrections : path-like, optional
+        A folder for the pictures that users of the page correct, which
+        `inkwise.load_folder` reads; without it, nothing of what is sent is kept.
     on_ready : callable, optional
         Told the service's address once it listens.
 
@@ -89,10 +93,11 @@ def serve(
         workers,
         token or os.environ.get(TOKEN_VARIABLE) or None,
         tuple(cors),
+        corrections=None if keep_corrections is None else Path(keep_corrections),
     )
-    from inkwise.serving.service import load
+    from inkwise.serving.service import load, open_corrections
 
-    load(settings)  # or say why not, before anything listens
+    open_corrections(settings, load(settings))  # or say why not, before anything listens
     with _listen(settings) as listener:
         if on_ready is not None:
             on_ready(_address(listener))

@@ -11,11 +11,13 @@ import numpy as np
 from PIL import Image
 
 from inkwise.errors import InkwiseError
+from inkwise.explanation.neighbours import FILE, Neighbours
 from inkwise.model import Model
 from inkwise.pretrained import load_pretrained
 from inkwise.provenance import available_cores
 from inkwise.run import find_model
 from inkwise.serving.batching import Batcher
+from inkwise.serving.corrections import Corrections
 from inkwise.serving.metrics import Metrics
 from inkwise.serving.settings import Settings
 
@@ -32,9 +34,12 @@ class Served:
     Parameters
     ----------
     model : Model
+    neighbours : Neighbours or None
+        Training images to compare pictures with, where the model is a run's that has them.
     """
 
     model: Model
+    neighbours: Neighbours | None = None
 
     @functools.cached_property
     def version(self) -> str:
@@ -47,6 +52,28 @@ def load(settings: Settings) -> Model:
     return load_pretrained() if settings.model is None else find_model(settings.model)
 
 
+def load_neighbours(settings: Settings, model: Model) -> Neighbours | None:
+    """Load the training images that lie beside a run's model, if they were made with it.
+
+    `inkwise explain` makes them. Damaged ones are no reason not to answer.
+    """
+    if settings.model is None or not (settings.model / FILE).is_file():
+        return None
+    try:
+        found = Neighbours.load(settings.model / FILE)
+    except InkwiseError as error:
+        _log.warning("training images not loaded", extra={"fields": {"reason": str(error)}})
+        return None
+    return found if found.belong_to(model) else None
+
+
+def open_corrections(settings: Settings, model: Model) -> Corrections | None:
+    """Open the folder of corrections, if there is to be one; raises as `Corrections` does."""
+    if settings.corrections is None:
+        return None
+    return Corrections(settings.corrections, model.class_names)
+
+
 class Service:
     """One worker's model, queue and metrics.
 
@@ -57,7 +84,7 @@ class Service:
     Raises
     ------
     InkwiseError
-        There is no such model, or it is damaged.
+        There is no such model, or it is damaged; or the folder of corrections cannot be written.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,6 +98,7 @@ class Service:
         self._swapping = asyncio.Lock()
         self._pixels = Image.MAX_IMAGE_PIXELS
         self._serve(self._load())
+        self.corrections = open_corrections(settings, self.served.model)
 
     def open(self) -> None:
         """Begin: pictures of more pixels than the limits allow are refused from now on."""
@@ -106,9 +134,13 @@ class Service:
             _log.error("model not loaded", extra={"fields": {"reason": str(error)}})
 
     def _load(self) -> Served:
-        served = Served(load(self.settings))
+        model = load(self.settings)
+        served = Served(model, load_neighbours(self.settings, model))
         # The first answer takes longest: not a caller's.
-        served.model.predict(np.zeros((1, *served.model.network.image_size), np.uint8))
+        blank = np.zeros((1, *model.network.image_size), np.uint8)
+        model.predict(blank)
+        if served.neighbours is not None:
+            served.neighbours.nearest(model, blank[0])
         _ = served.version
         return served
 

@@ -74,6 +74,8 @@ class Settings:
     cors : tuple of str
         The origins whose pages may ask from a browser, or ``*`` for any.
     limits : Limits
+    corrections : Path or None
+        The folder in which corrected pictures are kept; None where nothing is.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Settings:
     token: str | None = dataclasses.field(default=None, repr=False)
     cors: tuple[str, ...] = ()
     limits: Limits = dataclasses.field(default_factory=Limits)
+    corrections: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -15,16 +15,17 @@ from inkwise.serving.reference import body_of, curl, problems
 from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
 from inkwise.serving.service import NAME, Served, Service
 
-_FILE = {"type": "string", "format": "binary"}
+FILE = {"type": "string", "format": "binary"}
+"""How OpenAPI describes bytes."""
 
-_PICTURES = body_of(
+PICTURES = body_of(
     {
         FORM: {
             "type": "object",
             "properties": {
                 "pictures": {
                     "type": "array",
-                    "items": _FILE,
+                    "items": FILE,
                     "minItems": 1,
                     "description": "Files of any usual format, each with a filename.",
                 },
@@ -38,11 +39,11 @@ _PICTURES = body_of(
             "additionalProperties": False,
         },
         JSON: PictureRequest,
-        "image/*": _FILE,
+        "image/*": FILE,
     }
 )
 
-_ARRAYS = body_of({OCTETS: _FILE, NPY: _FILE, JSON: ArrayRequest})
+_ARRAYS = body_of({OCTETS: FILE, NPY: FILE, JSON: ArrayRequest})
 
 _SHAPE: dict[str, Any] = {
     "schema": {"type": "string", "pattern": r"^[0-9]+(,[0-9]+){1,2}$"},
@@ -60,7 +61,7 @@ def make_router(service: Service) -> APIRouter:
         summary="Tell what pictures show",
         responses={200: {"model": PictureAnswers}, **problems(400, 408, 413, 415, 422, 503)},
         openapi_extra={
-            **_PICTURES,
+            **PICTURES,
             "parameters": [
                 {
                     "name": "with_image",
@@ -90,9 +91,9 @@ def make_router(service: Service) -> APIRouter:
         entries = []
         for name, picture in zip(pictures.names, pictures.contents, strict=True):
             each = next(seen) if isinstance(picture, bytes) else Seen(picture, None)
-            entries.append(_entry(name, each, served, with_image=pictures.with_image))
+            entries.append(describe(name, each, served, with_image=pictures.with_image))
             service.metrics.verdict(entries[-1].get("verdict", "unreadable"))
-        return _answer({"model": _name(served), "pictures": entries})
+        return answer_json({"model": name_of(served), "pictures": entries})
 
     @router.post(
         "/predict/array",
@@ -127,9 +128,9 @@ def make_router(service: Service) -> APIRouter:
         verdicts = model.verdicts(probabilities[np.arange(len(best)), best], outputs.scores)
         for verdict in set(verdicts):
             service.metrics.verdict(verdict, verdicts.count(verdict))
-        return _answer(
+        return answer_json(
             {
-                "model": _name(served),
+                "model": name_of(served),
                 "class_names": model.class_names,
                 "labels": [
                     None if verdict == "not a digit" else model.class_names[place]
@@ -144,15 +145,17 @@ def make_router(service: Service) -> APIRouter:
     return router
 
 
-def _answer(document: dict[str, Any]) -> Response:
-    return Response(to_json(document), media_type="application/json")
+def answer_json(document: dict[str, Any], status: int = 200) -> Response:
+    """Answer with a JSON document."""
+    return Response(to_json(document), status, media_type="application/json")
 
 
-def _name(served: Served) -> dict[str, str]:
+def name_of(served: Served) -> dict[str, str]:
+    """Return which model answers."""
     return {"name": NAME, "version": served.version}
 
 
-def _entry(name: str | None, seen: Seen, served: Served, *, with_image: bool) -> dict[str, Any]:
+def describe(name: str | None, seen: Seen, served: Served, *, with_image: bool) -> dict[str, Any]:
     """Return what there is to say about a picture, by the names that `inkwise predict` uses."""
     answer = seen.answer
     if isinstance(answer, InkwiseError):

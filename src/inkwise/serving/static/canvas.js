@@ -1,0 +1,500 @@
+// The page: a sheet, what is on it, and what the service says about it.
+
+import { follow, paint, paintAll } from "./pen.js";
+import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
+
+const CALM = 80; // milliseconds between two questions while a line is being drawn
+const SIDE = 168; // pixels of the picture that is sent of a drawing: more take longer and tell no more
+const SHOWN = 1000; // pixels of an uploaded picture that are kept to be shown
+const REMEMBERED = 60; // steps that can be undone
+
+const $ = (id) => document.getElementById(id);
+const sheet = $("sheet");
+const context = sheet.getContext("2d");
+
+// What is on the sheet: strokes, or a picture; a step of the history each. Steps are never changed.
+const BLANK = { strokes: [], picture: null };
+let steps = [BLANK];
+let place = 0;
+let stroke = null; // that is being drawn
+
+let served = null; // what the service told of itself
+let answer = null; // the last one, and the picture that it is about
+let asked = 0; // questions are numbered, because answers may overtake each other
+let shown = 0;
+
+const isBlank = ({ strokes, picture }) => !strokes.length && !picture;
+const percent = (p) => (p > 0.9995 ? "> 99.9%" : `${(100 * p).toFixed(1)}%`);
+const digits = () => served.class_names.every((name) => /^\d$/.test(name));
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+const tell = (text) => {
+  $("trouble").hidden = !text;
+  if ($("trouble").textContent !== text) $("trouble").textContent = text;
+};
+
+// The sheet.
+
+const ratio = () => (served ? served.image_size[0] / served.image_size[1] : 1);
+
+const draw = () => {
+  const box = sheet.getBoundingClientRect();
+  const dense = window.devicePixelRatio || 1;
+  const [width, height] = [box.width, box.height].map((side) => Math.round(side * dense));
+  if (sheet.width !== width || sheet.height !== height) {
+    sheet.width = width;
+    sheet.height = height;
+  }
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const { strokes, picture } = steps[place];
+  if (picture?.shown && !stroke) drawPicture(picture, width, height);
+  const colour = getComputedStyle(sheet).color;
+  paintAll(context, stroke ? (picture ? [stroke] : [...strokes, stroke]) : strokes, width, colour);
+  $("file-name").hidden = !picture || stroke !== null;
+  $("file-name").textContent = picture?.name ?? "";
+  $("hint").classList.toggle("gone", stroke !== null || !isBlank(steps[place]));
+};
+
+const drawPicture = (picture, width, height) => {
+  const scale = Math.min(width / picture.shown.width, height / picture.shown.height);
+  const [w, h] = [picture.shown.width * scale, picture.shown.height * scale];
+  const [left, top] = [(width - w) / 2, (height - h) / 2];
+  context.imageSmoothingEnabled = scale < 3;
+  context.drawImage(picture.shown, left, top, w, h);
+  if (answer?.about !== steps[place] || !answer.said.box) return;
+  // Where the ink was found; the service may have got a smaller copy.
+  const [y0, x0, y1, x1] = answer.said.box.map((v) => (v * scale * picture.shown.width) / picture.width);
+  context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
+  context.lineWidth = Math.max(2, width / 200);
+  const rim = width / 80;
+  context.strokeRect(left + x0 - rim, top + y0 - rim, x1 - x0 + 2 * rim, y1 - y0 + 2 * rim);
+};
+
+const update = () => {
+  draw();
+  $("undo").disabled = place === 0;
+  $("redo").disabled = place === steps.length - 1;
+  $("clear").disabled = isBlank(steps[place]);
+};
+
+const step = (next) => {
+  steps = [...steps.slice(Math.max(0, place + 2 - REMEMBERED), place + 1), next];
+  place = steps.length - 1;
+  update();
+  question(true);
+};
+
+const go = (by) => {
+  if (stroke || !steps[place + by]) return;
+  place += by;
+  update();
+  question(true);
+};
+
+// What is sent of a sheet: the file itself, or a picture of the strokes.
+const encode = ({ strokes, picture }) => {
+  if (picture) return picture.file;
+  const canvas = document.createElement("canvas");
+  const [height, width] = served.image_size;
+  const asIs = height !== 28 || width !== 28; // such a model takes images of its own size only
+  [canvas.width, canvas.height] = asIs ? [width, height] : [SIDE, SIDE];
+  const sent = canvas.getContext("2d");
+  sent.fillStyle = asIs ? "#000" : "#fff";
+  sent.fillRect(0, 0, canvas.width, canvas.height);
+  paintAll(sent, strokes, canvas.width, asIs ? "#fff" : "#000");
+  // Of the ways to encode a picture the only one that does not wait for an idle moment.
+  const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
+  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
+};
+
+// Questions and answers.
+
+let asking = 0;
+let askedAt = 0;
+
+const question = async (final) => {
+  if (!served) return;
+  if (!final && (asking || performance.now() - askedAt < CALM)) return;
+  const about = steps[place];
+  const strokes = stroke ? (about.picture ? [stroke] : [...about.strokes, stroke]) : about.strokes;
+  const now = stroke ? { strokes, picture: null } : about;
+  asked += 1;
+  const number = asked;
+  if (isBlank(now)) {
+    shown = number;
+    tell("");
+    showNothing();
+    return;
+  }
+  const file = encode(now);
+  askedAt = performance.now();
+  asking += 1;
+  try {
+    const { model, pictures } = await ask("v1/predict?with_image=true", file);
+    if (number < shown) return;
+    shown = number;
+    if (model.version !== served.model.version) meet();
+    tell(pictures[0].error ? sentence(pictures[0].error.detail) : "");
+    answer = { said: pictures[0], about, file, number, why: null };
+    show(performance.now() - askedAt);
+    if (final) settle();
+  } catch (error) {
+    if (number > shown && final) {
+      if (error.kind === "refused") showNothing();
+      failed(error, () => question(true));
+    } else if (!(error instanceof Trouble)) throw error;
+  } finally {
+    asking -= 1;
+  }
+};
+
+let waiting = null; // for the service to be there again, or less busy
+
+const failed = (error, again) => {
+  if (!(error instanceof Trouble)) throw error;
+  tell(error.kind === "token" ? "" : error.message);
+  if (error.kind === "token") askForToken();
+  if (waiting || !["gone", "busy"].includes(error.kind)) return;
+  const pause = new Promise((resolve) => {
+    setTimeout(resolve, 1000 * error.seconds);
+  });
+  waiting = (error.kind === "gone" ? untilThere() : pause).then(() => {
+    waiting = null;
+    if (error.kind === "gone") tell("");
+    again();
+  });
+};
+
+// An answer that stays: say it aloud, and look at what it hangs on.
+const settle = () => {
+  const { said } = answer;
+  if (answer.about.picture) draw();
+  $("said").textContent = said.error
+    ? ""
+    : `${$("label").textContent.replace("?", "")} ${$("verdict").textContent}`;
+  $("kept-note").textContent = "";
+  $("wrong").hidden = !served.keeps_corrections || !said.image;
+  if (said.image && ($("looked").checked || served.has_neighbours)) explain();
+};
+
+const explain = async () => {
+  const mine = answer;
+  try {
+    const why = await ask("v1/explain", mine.file);
+    if (answer !== mine) return;
+    answer.why = why;
+    showWhy();
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    if (answer === mine) $("looked-note").textContent = error.message;
+  }
+};
+
+const showNothing = () => {
+  answer = null;
+  $("answer").dataset.verdict = "";
+  $("label").textContent = "";
+  $("label").className = "idle";
+  $("verdict").textContent = "Waiting for ink.";
+  $("said").textContent = "";
+  $("wrong").hidden = true;
+  $("near").hidden = true;
+  showChances({});
+  showSeen();
+};
+
+const show = (milliseconds) => {
+  const { said } = answer;
+  const verdict = said.error ? "" : said.verdict;
+  const none = digits() ? "not a digit" : "none of them";
+  const label = $("label");
+  const text = said.label === null || !verdict ? "" : said.label + (verdict === "unsure" ? "?" : "");
+  if (label.textContent !== text) {
+    label.textContent = text;
+    label.className = "";
+    void label.offsetWidth; // or the animation would not start again
+    label.className = [text ? "new" : "idle", text.length > 2 ? "long" : ""].join(" ");
+  }
+  $("answer").dataset.verdict = verdict;
+  const line = $("verdict");
+  line.textContent = "";
+  const strong = document.createElement("b");
+  if (verdict === "unsure") {
+    const [[, first], [other, second]] = [said.top[0], said.top[1] ?? [null, 0]];
+    strong.textContent = "unsure";
+    line.append(strong, `, ${percent(first)}${other === null ? "" : `; or ${other}, ${percent(second)}`}`);
+  } else if (verdict === "digit") {
+    strong.textContent = digits() ? "digit" : "recognised";
+    line.append(strong, `, ${percent(said.probability)}`);
+  } else if (verdict) {
+    strong.textContent = none;
+    line.append(strong, said.image ? "" : ": there is no ink");
+  } else {
+    line.append("No answer.");
+  }
+  showChances(said.probabilities ?? {}, said.top?.[0]?.[0]);
+  showSeen();
+  $("about").textContent = `Model ${served.model.version}, answered in ${Math.round(milliseconds)} ms`;
+  if (!answer.said.image) $("near").hidden = true;
+};
+
+const showChances = (probabilities, best) => {
+  for (const row of $("chances").tBodies[0].rows) {
+    const p = probabilities[row.dataset.name];
+    row.className = best !== undefined && row.dataset.name === best ? "best" : "";
+    row.querySelector("i").style.transform = `translateX(${100 * (p ?? 0) - 101}%)`;
+    row.cells[2].textContent = p === undefined ? "–" : percent(p);
+  }
+};
+
+// Draw an image of the network's, and over it where the evidence lies: orange for, blue against.
+const pixels = (canvas, image, evidence) => {
+  const [height, width] = [image.length, image[0].length];
+  [canvas.width, canvas.height] = [width, height];
+  const drawn = new ImageData(width, height);
+  const most = Math.max(0.5, ...(evidence ?? []).flat().map(Math.abs));
+  image.flat().forEach((level, i) => {
+    const value = evidence ? evidence[Math.floor(i / width)][i % width] / most : 0;
+    const share = 0.75 * Math.abs(value);
+    const over = value > 0 ? [255, 120, 30] : [50, 140, 255];
+    over.forEach((v, channel) => {
+      drawn.data[4 * i + channel] = (1 - share) * level + share * v;
+    });
+    drawn.data[4 * i + 3] = 255;
+  });
+  canvas.getContext("2d").putImageData(drawn, 0, 0);
+};
+
+const showSeen = () => {
+  const seen = $("seen");
+  const image = answer?.said.image;
+  if (image) pixels(seen, image);
+  else seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
+  const size = `${seen.width} by ${seen.height} pixels`;
+  seen.setAttribute("aria-label", `What the network sees: ${image ? size : "nothing yet"}`);
+  showMap();
+};
+
+const showMap = () => {
+  const image = answer?.said.image;
+  const why = answer?.why;
+  const note = $("looked-note");
+  $("map").hidden = !$("looked").checked;
+  $("looked-at").hidden = !image;
+  if (image) pixels($("looked-at"), image, why?.evidence);
+  const name = answer?.said.top?.[0]?.[0];
+  if (!image) note.textContent = "Nothing to look at yet.";
+  else if (!why) note.textContent = "Looking…";
+  else if (!why.strongest) note.textContent = `No single part of the ink speaks for ${name}.`;
+  else {
+    note.textContent =
+      `The ink at the ${why.strongest} speaks most for ${name}. Orange: without it, it would look ` +
+      `less like ${name}. Blue: more.`;
+  }
+};
+
+const showWhy = () => {
+  showMap();
+  const { neighbours } = answer.why;
+  $("near").hidden = !neighbours?.length;
+  $("near").querySelector("ul").replaceChildren(
+    ...(neighbours ?? []).map(({ label, image }) => {
+      const [item, canvas, name] = ["li", "canvas", "span"].map((tag) => document.createElement(tag));
+      pixels(canvas, image);
+      canvas.setAttribute("aria-hidden", "true");
+      name.textContent = label;
+      item.append(canvas, name);
+      return item;
+    }),
+  );
+};
+
+$("looked").addEventListener("change", () => {
+  showMap();
+  if ($("looked").checked && answer?.said.image && !answer.why) explain();
+});
+
+// The pen.
+
+follow(sheet, {
+  begin: (begun) => {
+    stroke = begun;
+    draw();
+  },
+  move: (grown, from) => {
+    paint(context, grown, from);
+    question(false);
+  },
+  end: (ended) => {
+    const { strokes, picture } = steps[place];
+    stroke = null;
+    step({ strokes: [...(picture ? [] : strokes), ended], picture: null });
+  },
+});
+
+$("undo").addEventListener("click", () => go(-1));
+$("redo").addEventListener("click", () => go(1));
+$("clear").addEventListener("click", () => step(BLANK));
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.matches("#token")) return;
+  const key = event.key.toLowerCase();
+  if (key !== "z" && key !== "y") return;
+  event.preventDefault();
+  go(key === "y" || event.shiftKey ? 1 : -1);
+});
+
+new ResizeObserver(draw).observe(sheet);
+for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(query).addEventListener("change", draw); // the ink has another colour then
+}
+
+// Pictures from elsewhere.
+
+const smaller = (image, side, colour) => {
+  const scale = Math.min(1, side / Math.max(image.width, image.height));
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height].map((v) => Math.max(1, Math.round(v * scale)));
+  const copy = canvas.getContext("2d");
+  if (colour) {
+    copy.fillStyle = colour;
+    copy.fillRect(0, 0, canvas.width, canvas.height);
+  }
+  copy.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+};
+
+const take = async (file) => {
+  let [sent, width, canvas] = [file, 0, null];
+  try {
+    const image = await createImageBitmap(file);
+    width = image.width;
+    canvas = smaller(image, SHOWN);
+    if (file.size > served?.most_bytes || image.width * image.height > served?.most_pixels) {
+      // The service would look at 800 pixels a side all the same.
+      const copy = smaller(image, 2000, "#fff");
+      sent = await new Promise((resolve) => {
+        copy.toBlob(resolve, "image/jpeg", 0.92);
+      });
+      width = copy.width;
+    }
+    image.close();
+  } catch {
+    // Not every browser shows every picture that the service reads: let that decide.
+  }
+  if (sent.size > served?.most_bytes) {
+    const most = Math.floor(served.most_bytes / 1e6);
+    tell(`${file.name || "The picture"} is too large: the service takes ${most} MB at most.`);
+    return;
+  }
+  tell("");
+  step({ strokes: [], picture: { file: sent, name: file.name ?? "", shown: canvas, width } });
+};
+
+for (const input of [$("upload"), $("camera")]) {
+  input.addEventListener("change", () => {
+    if (input.files.length) take(input.files[0]);
+    input.value = ""; // so that the same file can be chosen again
+  });
+}
+
+document.addEventListener("paste", (event) => {
+  if (event.target.matches?.("input")) return;
+  const file = [...event.clipboardData.files][0];
+  if (file) take(file);
+  else tell("There is no picture in the clipboard.");
+});
+
+const carriesFile = (event) => event.dataTransfer.types.includes("Files");
+
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    const leaves = kind === "drop" || (kind === "dragleave" && event.relatedTarget === null);
+    $("paper").classList.toggle("wanted", !leaves);
+    if (kind === "drop" && event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+  });
+}
+
+// Corrections.
+
+const correct = async (name) => {
+  try {
+    await ask(`v1/corrections?label=${encodeURIComponent(name)}`, answer.file);
+    $("kept-note").textContent = `Kept as ${name}. Thank you!`;
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    if (error.kind === "token") askForToken();
+    $("kept-note").textContent = error.message;
+  }
+};
+
+// The service.
+
+const askForToken = () => {
+  const wrong = hasToken();
+  if (wrong) setToken(null);
+  $("token-form").hidden = false;
+  if (wrong) tell("That is not the token of this service.");
+  $("token").focus();
+};
+
+$("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const value = $("token").value.trim();
+  $("token").value = "";
+  if (!/^[\x21-\x7e]+$/.test(value)) {
+    tell("A token has no spaces and no special letters.");
+    return;
+  }
+  setToken(value);
+  tell("");
+  meet();
+});
+
+const meet = async () => {
+  try {
+    served = await ask("v1/model");
+  } catch (error) {
+    failed(error, meet);
+    return;
+  }
+  $("token-form").hidden = true;
+  tell("");
+  $("hint-what").textContent = digits() ? "Draw a digit" : `Draw one of ${served.class_names.join(", ")}`;
+  $("keeps").textContent = served.keeps_corrections
+    ? "What you draw goes to this service, which keeps only the pictures that you correct."
+    : "What you draw goes to this service, which keeps none of it.";
+  $("about").textContent = `Model ${served.model.version}`;
+  sheet.style.aspectRatio = 1 / ratio();
+  $("chances").tBodies[0].replaceChildren(
+    ...served.class_names.map((name) => {
+      const row = document.createElement("tr");
+      row.dataset.name = name;
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.append(document.createElement("span"));
+      head.firstChild.textContent = name;
+      const bar = document.createElement("td");
+      bar.append(document.createElement("div"));
+      bar.firstChild.append(document.createElement("i"));
+      row.append(head, bar, document.createElement("td"));
+      return row;
+    }),
+  );
+  $("names").replaceChildren(
+    ...served.class_names.map((name) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.addEventListener("click", () => correct(name));
+      return button;
+    }),
+  );
+  showNothing();
+  question(true);
+};
+
+meet();
