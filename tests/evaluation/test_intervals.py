@@ -180,9 +180,9 @@ def test_ninety_five_bootstrap_intervals_in_a_hundred_contain_the_truth() -> Non
     generator = np.random.default_rng(5)
     # The classes' images are given, as in a test set, and the answers are drawn.
     shares = np.array([[0.88, 0.08, 0.04], [0.06, 0.9, 0.04], [0.1, 0.02, 0.88]])
-    support = np.array([150, 100, 80])
+    support = np.array([300, 250, 200])
     truth = all_figures((1_000_000 * support[:, None] * shares)[None].round().astype(np.int64))[0]
-    repeats = 600
+    repeats = 2_500
     hits = np.zeros(len(truth))
     for confusion in generator.multinomial(support, shares, size=(repeats, 3)):
         estimates = np.array(bootstrap_confusion(confusion, all_figures))
