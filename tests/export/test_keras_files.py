@@ -342,7 +342,7 @@ def then(make: Callable[[Any], list[Any]], shape: tuple[int | None, ...] = (14, 
         (two_outputs, "do not lead to one output"),
         (applied_twice, "branches at its layer"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_not_supported_is_one_line_that_names_it(
