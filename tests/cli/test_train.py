@@ -270,6 +270,16 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     assert (refused.code, "is complete" in refused.err) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_two_data_sets_at_once_are_refused(
+    command: str, call: Call, finished: Path, tmp_path: Path
+) -> None:
+    run = [str(finished)] if command == "evaluate" else []
+    result = call(command, *run, "--data", tmp_path, "--dataset", "optdigits")
+    assert result.code == 2
+    assert "are two data sets: leave out one" in result.err
+
+
 def test_a_folder_without_pictures_is_refused_in_one_line(call: Call, tmp_path: Path) -> None:
     result = call("train", "--data", tmp_path, "--output", tmp_path / "run")
 

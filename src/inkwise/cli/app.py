@@ -4,9 +4,13 @@ import io
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from inkwise.cli.progress import Display
+    from inkwise.data.dataset import Dataset
 
 app = typer.Typer(
     help="Train a handwritten-digit CNN, evaluate it honestly, look at every mistake.",
@@ -48,6 +52,22 @@ DeviceOption = Annotated[
 ]
 
 
+def _choose_data(
+    name: str | None, folder: Path | None, display: "Display"
+) -> "str | Dataset | None":
+    """Return the data set's name, or the folder as one; None where neither is given."""
+    from inkwise.data.folder import load_folder
+    from inkwise.errors import ArgumentError
+
+    if folder is None:
+        return name
+    if name is not None:
+        raise ArgumentError(
+            f"--data {folder} and --dataset {name} are two data sets: leave out one of them"
+        )
+    return load_folder(folder, display.read)
+
+
 @app.command()
 def train(
     recipe: Annotated[
@@ -55,8 +75,13 @@ def train(
         typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
     ] = "case-study",
     dataset: Annotated[
-        str, typer.Option(metavar="NAME", help="The data set: auto, mnist or optdigits.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The data set: auto, mnist or optdigits; auto if not given.",
+            show_default=False,
+        ),
+    ] = None,
     folder: FolderOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,
@@ -94,7 +119,6 @@ def train(
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
-    from inkwise.data.folder import load_folder
     from inkwise.run import INTERRUPTED
     from inkwise.study import train as train_run
 
@@ -109,7 +133,7 @@ def train(
     with Display() as display:
         run = train_run(
             recipe,
-            dataset if folder is None else load_folder(folder, display.read),
+            _choose_data(dataset, folder, display) or "auto",
             data_dir=data_dir,
             labels=labels,
             output=output,
@@ -178,7 +202,6 @@ def evaluate(
     """Compute all metrics again from the saved model, and write them into the run."""
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_binary, show_evaluation, show_findings
-    from inkwise.data.folder import load_folder
     from inkwise.run import Run
     from inkwise.study import evaluate as evaluate_run
 
@@ -186,7 +209,7 @@ def evaluate(
         evaluation = evaluate_run(
             run,
             split,
-            dataset=dataset if folder is None else load_folder(folder, display.read),
+            dataset=_choose_data(dataset, folder, display),
             data_dir=data_dir,
             labels=labels,
             on_notice=display.notice,
