@@ -179,7 +179,7 @@ def test_headline_figures_are_those_of_the_metrics(page: Element, finished: Path
     metrics = json.loads((finished / "metrics.json").read_text())
     cards = {
         texts[0]: texts[1:]
-        for card in next(page.all("dl", "cards")).all("div")
+        for card in next(page.all("ul", "cards")).all("li")
         if (texts := [part.text for part in card.all()])
     }
 
