@@ -144,7 +144,10 @@ def test_report_is_written_again(call: Call, run: Run) -> None:
     run.report_path.unlink()
     (run.figures_path / "loss.png").unlink()
 
-    result = call("report", run.path)
+    result = call("report", run.path, "--notebook")
+
+    assert (run.path / "report.ipynb").exists()
+    assert "report.ipynb" in words(result.out).replace(" ", "")
 
     assert (result.code, result.err) == (0, "")
     assert str(run.report_path) in result.out
