@@ -123,7 +123,6 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
     wrong_counts = counts - np.diag(np.diag(counts))
     html = page_template(TEMPLATE).render(
-        run=run,
         record=run.record,
         recipe=run.recipe,
         network=model.network,
