@@ -292,3 +292,35 @@ def test_of_many_classes_the_hardest_have_names() -> None:
     assert legend is not None
     assert len(legend.get_texts()) == 10
     assert "in grey: 16 easier" in legend.get_title().get_text()
+
+
+def test_classes_without_others_beside_them_have_no_curves() -> None:
+    result = evaluation(0, images=20)
+    labels = np.zeros_like(result.labels)
+    one = Evaluation("digits", "test", result.class_names, labels, result.probabilities)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for draw in (probability_figures.roc_curves, probability_figures.precision_recall_curves):
+            axes = draw(one).axes[0]
+            assert [text.get_text() for text in axes.texts] == ["no class has images on both sides"]
+            assert axes.get_legend() is None
+
+
+def test_the_selective_curve_ends_where_all_are_answered_and_marks_the_limit() -> None:
+    result = evaluation(12)
+    limit = float(np.sort(result.confidence)[20])
+    axes = probability_figures.selective_curve(result, limit).axes[0]
+    curve, mark = axes.get_lines()
+    assert np.asarray(curve.get_xdata())[-1] == 1
+    assert np.asarray(curve.get_ydata())[-1] == result.correct / len(result)
+    given = result.confidence >= limit
+    right = result.predicted == result.labels
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (  # type: ignore[index]
+        given.mean(),
+        right[given].mean(),
+    )
+    far, near = sorted(axes.get_xlim())
+    assert far < given.mean() < near
+    assert "90.0% answered" in axes.texts[0].get_text()
+    assert len(probability_figures.selective_curve(result).axes[0].texts) == 0
+    assert probability_figures.selective_curve(evaluation(0)).axes[0].get_xlim() == (1, 0)

@@ -38,6 +38,7 @@ _HOMES = {
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.page",
     "write_map": "inkwise.explanation.map",
+    "write_notebook": "inkwise.report.notebook",
     "write_report": "inkwise.report.page",
 }
 
@@ -67,6 +68,7 @@ __all__ = [
     "train",
     "write_explanation",
     "write_map",
+    "write_notebook",
     "write_report",
 ]
 
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     from inkwise.model import Answer, Model
     from inkwise.pretrained import load_pretrained
     from inkwise.recipes import Recipe, get_recipe
+    from inkwise.report.notebook import write_notebook
     from inkwise.report.page import write_report
     from inkwise.robustness import measure_robustness
     from inkwise.run import Run

@@ -28,6 +28,11 @@ INK = "#24292f"
 """Colour of text and axes; a page may exchange it for its own."""
 GRID = "#8c959f"
 RIGHT, WRONG = "#1a7f37", "#cf222e"
+FOR, AGAINST = (75, 165, 255), (255, 130, 40)
+"""Colours that people with any colour vision tell apart, on the black ground of the digits."""
+
+FAINT = 0.4
+"""The ink under a map keeps so much of its light."""
 
 MISTAKES_SHOWN = 40
 
@@ -296,6 +301,28 @@ def robustness_panels(result: Robustness, baseline: Robustness | None = None) ->
     if baseline is not None:
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
+
+
+def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Paint numbers: blue where they are positive, orange where they are negative.
+
+    The largest absolute value gets the full colour.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (H, W)
+    image : ndarray of uint8, shape (H, W), optional
+        What shows through, faintly, where little is painted.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+    """
+    scale = float(np.abs(values).max()) or 1.0
+    strength = (np.abs(values) / scale)[..., None]
+    colour = np.where(values[..., None] >= 0, FOR, AGAINST)
+    ground = np.zeros(values.shape) if image is None else FAINT * image
+    return (strength * colour + (1 - strength) * ground[..., None]).round().astype(np.uint8)
 
 
 def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool = False) -> bytes:

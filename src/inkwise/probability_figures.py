@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inkwise.evaluation.calibration import selective_accuracy
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.probabilities import Curve
@@ -124,6 +125,44 @@ def precision_recall_curves(evaluation: Evaluation) -> "Figure":
     return figure
 
 
+@styled
+def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> "Figure":
+    """Draw accuracy against the share answered, if the least sure images get no answer.
+
+    The model's own limit on the probability, if it has one, is a dot.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    right = evaluation.predicted == evaluation.labels
+    curve = selective_accuracy(right, evaluation.confidence)
+    given = evaluation.confidence >= lowest_probability
+    share, accuracy = float(given.mean()), float(right[given].mean()) if given.any() else 0.0
+    # As much of the axis as it takes to lose three quarters of the mistakes, and to see the limit.
+    wrong = 1 - curve.at(1)
+    reach = [size for size in _CORNERS if 1 - curve.at(1 - size) <= wrong / 4] if wrong else []
+    corner = min(1.0, max(min(reach, default=1.0), 1.25 * (1 - share)))
+    shown = curve.answered >= 1 - corner
+    figure, axes = _square()
+    axes.plot(curve.answered[shown], curve.accuracy[shown], color=TRAINING)
+    if lowest_probability > 0 and given.any():
+        axes.plot(share, accuracy, "o", color=WRONG)
+        axes.annotate(
+            f"the model's limit: {share:.1%} answered,\n{accuracy:.2%} of them right",
+            (share, accuracy),
+            xytext=(8, -4),
+            textcoords="offset points",
+            va="top",
+        )
+    axes.set_xlim(1, 1 - corner)  # from left to right, ever fewer are answered
+    axes.set_title("Accuracy, if the least sure images get no answer")
+    axes.set_xlabel("images answered")
+    axes.set_ylabel("accuracy of the answers")
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.grid()
+    return figure
+
+
 def _stacked(heights: tuple[int, int] = (3, 1)) -> tuple["Figure", tuple["Axes", "Axes"]]:
     from matplotlib.figure import Figure
 
@@ -191,6 +230,13 @@ def _draw_curves(
             label=f"{short(evaluation.class_names[index])}  {curves[index].area:.5f}",
         )
     axes.grid()
+    if not named:
+        axes.text(
+            *(0.5, 0.5, "no class has images on both sides"),
+            transform=axes.transAxes,
+            ha="center",
+        )
+        return
     rest = len(hardest) - len(named)
     axes.legend(
         title=f"class, {area}" + (f"\nin grey: {rest} easier" if rest else ""),

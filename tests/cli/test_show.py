@@ -144,12 +144,14 @@ def test_report_is_written_again(call: Call, run: Run) -> None:
     run.report_path.unlink()
     (run.figures_path / "loss.png").unlink()
 
-    result = call("report", run.path)
+    result = call("report", run.path, "--notebook")
 
     assert (result.code, result.err) == (0, "")
     assert str(run.report_path) in result.out
     assert run.report_path.read_bytes() == before
     assert (run.figures_path / "loss.png").exists()
+    assert (run.path / "report.ipynb").exists()
+    assert "report.ipynb" in result.out
 
 
 def test_report_opens_in_the_users_browser(command: Call, run: Run, tmp_path: Path) -> None:

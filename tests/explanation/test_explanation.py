@@ -9,7 +9,7 @@ from inkwise import Dataset, Run, explain, train, write_explanation
 from inkwise.errors import ArgumentError, NoInkError, RunError, StorageError
 from inkwise.explanation.explanation import where
 from inkwise.explanation.neighbours import FILE
-from inkwise.explanation.page import AGAINST, FOR, paint
+from inkwise.figures import AGAINST, FOR, paint
 from tests.strokes import draw, strokes
 
 pytest_plugins = ["tests.runs"]

@@ -71,6 +71,10 @@ def report(request: pytest.FixtureRequest, chrome: "Chrome") -> Iterator[Path]:
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def open_all(chrome: "Chrome") -> None:
+    chrome.execute_script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+
+
 def emulate(chrome: "Chrome", scheme: str, media: str = "screen") -> None:
     feature = {"name": "prefers-color-scheme", "value": scheme}
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
@@ -102,12 +106,16 @@ def test_opens_without_complaints_or_requests(chrome: "Chrome", report: Path) ->
 
 def test_every_image_is_decoded(chrome: "Chrome", report: Path) -> None:
     sizes = chrome.execute_script(
-        "return [...document.images].map((i) => [i.complete, i.naturalHeight, i.naturalWidth])"
+        "return [...document.querySelectorAll('.digit img')]"
+        ".map((i) => [i.complete, i.naturalHeight, i.naturalWidth])"
     )
 
     height, width = Run(report.parent).model.network.image_size
     assert len(sizes) > 24
     assert all(size == [True, height, width] for size in sizes)
+    assert chrome.execute_script(
+        "return [...document.images].every((i) => i.complete && i.naturalHeight > 0)"
+    )
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1400])
@@ -117,6 +125,7 @@ def test_page_never_scrolls_sideways(chrome: "Chrome", width: int) -> None:
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 740, "deviceScaleFactor": 2, "mobile": width < 500},
     )
+    open_all(chrome)
 
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     # Nor is anything simply cut off: what is wider than the page scrolls in a box of its own.
@@ -149,6 +158,7 @@ def test_dark_mode_changes_the_background(chrome: "Chrome") -> None:
 @pytest.mark.usefixtures("report")
 def test_all_text_is_readable(chrome: "Chrome", scheme: str, media: str) -> None:
     emulate(chrome, scheme, media)
+    open_all(chrome)
 
     contrasts: list[tuple[float, str]] = chrome.execute_script(CONTRASTS)
 
@@ -170,12 +180,62 @@ def test_prints_on_light_paper(chrome: "Chrome", report: Path) -> None:
 
 
 @pytest.mark.usefixtures("report")
+def test_every_fold_prints_open(chrome: "Chrome") -> None:
+    heights = "return [...document.querySelectorAll('.fold > section')].map((s) => s.offsetHeight)"
+    assert chrome.execute_script("return document.querySelectorAll('.fold:not([open])').length") > 5
+    emulate(chrome, "light", "print")
+
+    closed = chrome.execute_script(heights)
+    open_all(chrome)
+
+    assert closed == chrome.execute_script(heights)
+    assert min(closed) > 20
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1400)])
+@pytest.mark.usefixtures("report")
+def test_axe_finds_nothing(chrome: "Chrome", scheme: str, width: int) -> None:
+    from axe_selenium_python import Axe
+
+    chrome.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    emulate(chrome, scheme)
+    open_all(chrome)
+    axe = Axe(chrome)
+    axe.inject()
+
+    violations = axe.run()["violations"]
+
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+
+
+@pytest.mark.usefixtures("report")
+def test_the_keyboard_folds_and_unfolds(chrome: "Chrome") -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    fold = chrome.find_element("css selector", ".fold:not([open])")
+    opened = "return arguments[0].open"
+    chrome.execute_script("arguments[0].firstElementChild.focus()", fold)
+    ActionChains(chrome).send_keys(Keys.ENTER).perform()
+    assert chrome.execute_script(opened, fold)
+    ActionChains(chrome).send_keys(Keys.SPACE).perform()
+    assert not chrome.execute_script(opened, fold)
+
+
+@pytest.mark.usefixtures("report")
 def test_links_lead_to_their_sections(chrome: "Chrome") -> None:
     from selenium.webdriver.common.by import By
 
     chrome.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
     for link in chrome.find_elements(By.CSS_SELECTOR, "nav a"):
         chrome.execute_script("scrollTo(0, 0); arguments[0].click()", link)
+        # The browser itself unfolds what a link leads into.
+        assert chrome.execute_script(
+            "return document.querySelector(location.hash).closest('details').open"
+        )
         target = chrome.execute_script(
             "const box = document.querySelector(location.hash).getBoundingClientRect();"
             "return [box.top, box.bottom, innerHeight]"

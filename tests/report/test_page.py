@@ -179,7 +179,7 @@ def test_headline_figures_are_those_of_the_metrics(page: Element, finished: Path
     metrics = json.loads((finished / "metrics.json").read_text())
     cards = {
         texts[0]: texts[1:]
-        for card in next(page.all("dl", "cards")).all("div")
+        for card in next(page.all("ul", "cards")).all("li")
         if (texts := [part.text for part in card.all()])
     }
 
@@ -328,6 +328,20 @@ def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Datase
     assert not re.search(r"\bnan\b", page.text.replace(verbatim.text, ""), re.IGNORECASE)
 
 
+def test_mistakes_of_a_bad_model_do_not_swell_the_page(
+    run: Run, optdigits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = optdigits.test.labels
+    answer(run, labels, (labels + 1) % 10)
+    run.save_pictures(Pictures(np.arange(359), optdigits.test.images, np.arange(24)))
+    monkeypatch.setattr("inkwise.report.page.MISTAKES_SHOWN", 50)
+
+    mistakes = section(parse(write_report(run)), "mistakes")
+
+    assert len(list(mistakes.all("figure"))) == 50
+    assert "The surest 50 of 359" in mistakes.text
+
+
 def test_frequent_confusions_are_drawn_with_their_images(run: Run, optdigits: Dataset) -> None:
     labels = optdigits.test.labels
     answer(run, labels, np.where(labels == 4, 9, labels))
@@ -337,12 +351,129 @@ def test_frequent_confusions_are_drawn_with_their_images(run: Run, optdigits: Da
     )
     run.save_slices(findings, run.evaluation)
 
-    write_report(run)
+    common = section(parse(write_report(run)), "common")
 
+    headings = [heading.text for heading in common.all("h3")]
+    assert f"4 read as 9, {np.sum(labels == 4)} times" in headings
+    assert len(list(common.all("figure"))) == min(20, int(np.sum(labels == 4)))
     svg = (run.figures_path / "confusions.svg").read_text()
     assert f"4 → 9, {np.sum(labels == 4)} times" in svg
     assert "Nothing in common that luck would not explain" in svg  # all of the class are wrong
     assert svg.count("<image") == 10
+
+
+def test_sections_say_their_main_figure_and_what_is_first_is_open(
+    page: Element, finished: Path
+) -> None:
+    evaluation = Run(finished).evaluation
+    folds = {
+        next(fold.all("section")).attributes["id"]: (
+            next(fold.all("summary")).text,
+            "open" in fold.attributes,
+        )
+        for fold in page.all("details")
+    }
+
+    assert f"{len(evaluation.misclassified)} of {len(evaluation)} images" in folds["mistakes"][0]
+    error = evaluation.in_probabilities.calibration_error.value
+    assert f"{error:.2%}" in folds["probabilities"][0]
+    opened = {name for name, (_, is_open) in folds.items() if is_open}
+    assert opened == {
+        *("curves", "confusion", "classes", "mistakes", "common", "samples", "metrics"),
+    }
+    contents = next(page.all("nav"))
+    assert {link.attributes["href"][1:] for link in contents.all("a")} == set(folds)
+
+
+def test_metrics_of_probabilities_are_those_of_the_metrics(page: Element, finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text())
+    figures = metrics["probabilities"]
+
+    shown = section(page, "probabilities").text
+    brier = figures["brier"]
+    assert f"={brier['value']:.4f}" in shown.replace(" ", "")
+    for part in ("reliability", "resolution", "uncertainty"):
+        assert f"{brier[part]:.4f}" in shown
+    for kind in ("calibration_error", "adaptive_calibration_error"):
+        assert f"{figures[kind]['value']:.2%}" in shown
+    for top in figures["top_k"]:
+        assert f"{top['accuracy']['value']:.2%}" in shown
+    agreement = section(page, "metrics").text
+    for kind in ("kappa", "matthews"):
+        assert f"{metrics[kind]['value']:.4f}" in agreement
+    assert f"{metrics['balanced_accuracy']['value']:.2%}" in agreement
+    hardest = min(metrics["classes"], key=lambda figures: figures["f1"]["value"])
+    ranking = section(page, "ranking").text
+    assert f"{hardest['binary_task']['roc_auc']['value']:.5f}" in ranking
+    assert f"{hardest['binary_task']['average_precision']:.5f}" in ranking
+
+
+def test_refusing_is_told_in_mistakes_left(page: Element, finished: Path) -> None:
+    evaluation = Run(finished).evaluation
+    surest = np.argsort(-evaluation.confidence, kind="stable")
+    wrong = (evaluation.predicted != evaluation.labels)[surest]
+
+    (answered,) = (table for table in tables(page, "calibration") if len(table[0]) == 4)
+    for share, count, accuracy, mistakes in answered:
+        first = int(count)
+        assert first == np.ceil(round(int(share.rstrip("%")) / 100 * len(wrong), 6))
+        assert mistakes == str(wrong[:first].sum())
+        assert accuracy == f"{1 - wrong[:first].mean():.2%}"
+
+
+def test_filters_are_those_of_the_first_convolution(page: Element, finished: Path) -> None:
+    model = Run(finished).model
+    kernels = [pixels(image) for image in section(page, "filters").all("img")]
+
+    # Alone among the layers it looks at one channel.
+    weights = next(w for w in model.weights.values() if w.ndim == 4 and w.shape[1] == 1)
+    assert len(kernels) == len(weights)
+    for kernel, values in zip(kernels, weights[:, 0], strict=True):
+        # The strongest weight has the full colour: blue where it is positive, else orange.
+        row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+        red, _, blue = kernel[row, column]
+        assert (blue > red) == (values[row, column] > 0)
+
+
+def test_what_was_not_measured_is_told_how_to_get(page: Element) -> None:
+    assert "inkwise robustness" in section(page, "robustness").text
+    assert "inkwise map" in section(page, "map").text
+
+
+def test_what_other_commands_wrote_is_shown(run: Run) -> None:
+    image = np.zeros((9, 9), np.uint8)
+    point = {"level": 2, "value": 0.61, "low": 0.5, "high": 0.7}
+    document = {
+        "schema": "inkwise-robustness/1",
+        "split": "test",
+        "images": 200,
+        "mean_error": 0.39,
+        "clean": {"value": 0.93, "low": 0.9, "high": 0.95},
+        "corruptions": {"fog <b>": {"severity": 2, "unit": "severity", "points": [point]}},
+        "baseline": None,
+    }
+    (run.path / "robustness.json").write_text(json.dumps(document))
+    (run.figures_path / "robustness.svg").write_text("<svg><script>alert(1)</script></svg>")
+    Image.fromarray(image).save(run.figures_path / "map.png")
+    evaluation = run.evaluation
+    corrected = evaluation.labels.copy()
+    index = int(evaluation.misclassified[0])
+    corrected[index] = evaluation.predicted[index]
+    run.save_evaluation(dataclasses.replace(evaluation, corrected_labels=corrected))
+
+    page = parse(write_report(run))
+
+    (corruptions,) = tables(page, "robustness")
+    assert corruptions == [["fog <b>", "61.0%", "50.0–70.0%", "61.0%"]]
+    assert "39.0%" in section(page, "robustness").text
+    (map_,) = section(page, "map").all("img")
+    np.testing.assert_array_equal(pixels(map_), image)
+    assert not list(page.all("script"))
+    figures, images = tables(page, "labels")
+    mistakes = len(evaluation.misclassified)
+    assert [row[-1] for row in figures] == [str(mistakes), str(mistakes - 1)]
+    label, answer_ = evaluation.labels[index], evaluation.predicted[index]
+    assert [row[:3] for row in images] == [[f"#{index}", str(label), str(answer_)]]
 
 
 def test_missing_picture_is_refused_before_anything_is_drawn(run: Run, optdigits: Dataset) -> None:

@@ -428,14 +428,21 @@ def serve(
 def report(
     run: RunArgument,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    notebook: Annotated[
+        bool,
+        typer.Option("--notebook", help="Write report.ipynb as well, for Jupyter."),
+    ] = False,
 ) -> None:
     """Write the figures and the report of a run again, from the run's own files."""
     from inkwise.cli.show import show_path
+    from inkwise.report.notebook import write_notebook
     from inkwise.report.page import write_report
     from inkwise.run import Run
 
     path = write_report(Run(run))
     show_path("Report", path)
+    if notebook:
+        show_path("Notebook", write_notebook(run))
     if open_:
         _open_page(path)
 

@@ -7,16 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.explanation.explanation import Explanation, where
+from inkwise.figures import paint
 from inkwise.files import write_text
 from inkwise.report.page import data_uri
 
 TEMPLATE = "explanation.html.jinja"
-
-FOR, AGAINST = (75, 165, 255), (255, 130, 40)
-"""Colours that people with any colour vision tell apart, on the black ground of the digits."""
-
-FAINT = 0.4
-"""The ink under a map keeps so much of its light."""
 
 CLASSES_SHOWN = 10
 
@@ -67,28 +62,6 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
         maps=_light_maps(explanation),
     )
     return write_text(path, html)
-
-
-def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Paint numbers: blue where they are positive, orange where they are negative.
-
-    The largest absolute value gets the full colour.
-
-    Parameters
-    ----------
-    values : ndarray of float32, shape (H, W)
-    image : ndarray of uint8, shape (H, W), optional
-        What shows through, faintly, where little is painted.
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-    """
-    scale = float(np.abs(values).max()) or 1.0
-    strength = (np.abs(values) / scale)[..., None]
-    colour = np.where(values[..., None] >= 0, FOR, AGAINST)
-    ground = np.zeros(values.shape) if image is None else FAINT * image
-    return (strength * colour + (1 - strength) * ground[..., None]).round().astype(np.uint8)
 
 
 def _percent(share: float) -> str:

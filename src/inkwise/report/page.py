@@ -14,19 +14,43 @@ from numpy.typing import NDArray
 
 from inkwise import figures, probability_figures
 from inkwise.errors import RunError
-from inkwise.evaluation.calibration import at_another_temperature, expected_calibration_error
+from inkwise.evaluation.calibration import (
+    at_another_temperature,
+    expected_calibration_error,
+    selective_accuracy,
+)
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
+from inkwise.evaluation.slices import format_p
 from inkwise.extras import require_training
-from inkwise.files import write_bytes, write_text
+from inkwise.files import read_bytes, write_bytes, write_text
+from inkwise.model import Model
+from inkwise.networks.layers import Conv
 from inkwise.run import Pictures, Run
 
 if TYPE_CHECKING:
     import jinja2
-    from matplotlib.figure import Figure
 
 TEMPLATE = "report.html.jinja"
+
+MISTAKES_SHOWN = 2_000
+"""So many on the page at the most: those of a bad model would make it larger than a mail."""
+
+ANSWERED = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8)
+"""Shares of the images to answer, in the table of what refusing gains."""
+
+INLINE = {
+    "accuracy": "Training and validation accuracy by epoch",
+    "loss": "Training and validation loss by epoch",
+    "per-class": "Precision, recall and F1 of every class with their intervals",
+    "reliability": "Share of right answers by confidence, with counts",
+    "confidence": "Histograms of the confidence of right and of wrong answers",
+    "roc": "Receiver operating characteristic of each class against the rest",
+    "precision-recall": "Precision by recall of each class against the rest",
+    "selective": "Accuracy by the share of images answered",
+}
+"""The figures that are drawn into the page, and what they are to who cannot see them."""
 
 
 def write_report(run: Run | str | os.PathLike[str]) -> Path:
@@ -62,11 +86,13 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
-        pairs = _confused_pairs(run.slices(evaluation), pictures)
+        findings = run.slices(evaluation)
+        pairs = _confused_pairs(findings, pictures)
     except KeyError as error:
         raise RunError(
             f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
         ) from error
+    model = run.model
     drawn = {
         "accuracy": figures.accuracy_curve(history),
         "loss": figures.loss_curve(history),
@@ -78,17 +104,25 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         "confidence": probability_figures.confidence_histogram(evaluation),
         "roc": probability_figures.roc_curves(evaluation),
         "precision-recall": probability_figures.precision_recall_curves(evaluation),
+        "selective": probability_figures.selective_curve(
+            evaluation, model.calibration.lowest_probability
+        ),
     }
     if pairs:
         drawn["confusions"] = figures.picture_rows(pairs)
+    curves = {}
     for name, figure in drawn.items():
-        for kind in ("png", "svg"):
-            write_bytes(run.figures_path / f"{name}.{kind}", figures.to_bytes(figure, kind))
+        svg = figures.to_bytes(figure, "svg")
+        write_bytes(run.figures_path / f"{name}.png", figures.to_bytes(figure, "png"))
+        write_bytes(run.figures_path / f"{name}.svg", svg)
+        if name in INLINE:
+            curves[name] = _inline_svg(svg, name, INLINE[name])
 
-    model = run.model
-    temperature = model.calibration.temperature
+    temperature, kernels = model.calibration.temperature, _first_kernels(model)
+    counts = evaluation.confusion
+    selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
+    wrong_counts = counts - np.diag(np.diag(counts))
     html = page_template(TEMPLATE).render(
-        run=run,
         record=run.record,
         recipe=run.recipe,
         network=model.network,
@@ -103,12 +137,33 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         history=history,
         evaluation=evaluation,
         example=_hardest_class(evaluation),
+        smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
         tasks=[evaluation.binary(name) for name in evaluation.class_names],
-        shares=normalise_rows(evaluation.confusion),
-        worst=figures.worst_share(evaluation.confusion),
-        curves={name: _inline_svg(drawn[name], name) for name in ("accuracy", "loss", "per-class")},
+        shares=normalise_rows(counts),
+        worst=figures.worst_share(counts),
+        # The most frequent confusion: row, column.
+        confused=[int(k) for k in np.unravel_index(wrong_counts.argmax(), counts.shape)],
+        chance=float(counts.sum(axis=0) @ counts.sum(axis=1)) / len(evaluation) ** 2,
+        spreads=[
+            1 - float(((counts.sum(axis=axis) / len(evaluation)) ** 2).sum()) for axis in (0, 1)
+        ],
+        selective=[
+            (share, selective.at(share), math.ceil(round(share * len(evaluation), 6)))
+            for share in ANSWERED
+        ],
+        # What the model gives the true label, in the mean of the logarithms.
+        typical=math.exp(-evaluation.loss.value),
+        curves=curves,
         samples=samples,
-        mistakes=mistakes,
+        mistakes=mistakes[:MISTAKES_SHOWN],
+        shown=shown,
+        findings=findings,
+        robustness=run.robustness,
+        kept={
+            name: _kept_figure(run.figures_path / name) for name in ("robustness.svg", "map.png")
+        },
+        kernels=[data_uri(figures.paint(kernel)) for kernel in kernels],
+        kernel_size="×".join(map(str, kernels.shape[1:])),
     )
     return write_text(run.report_path, html)
 
@@ -125,7 +180,11 @@ def page_template(name: str) -> "jinja2.Template":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=_percent, interval=_interval, number=_number, count=lambda n: f"{n:,}"
+        percent=_percent,
+        interval=_interval,
+        number=_number,
+        count=lambda n: f"{n:,}",
+        p_value=_p_value,
     )
     return environment.get_template(name)
 
@@ -150,13 +209,34 @@ def _hardest_class(evaluation: Evaluation) -> Any:
     return min(defined, key=lambda figures: figures.f1.value)
 
 
-def _inline_svg(figure: "Figure", name: str) -> str:
-    """Render a figure as SVG for the inside of a page, in the page's own text colour."""
-    svg = figures.to_bytes(figure, "svg", transparent=True).decode("utf-8")
+def _inline_svg(content: bytes, name: str, alt: str) -> str:
+    """Make a figure's SVG fit the inside of a page, on its ground and in its text colour."""
+    svg = content.decode("utf-8")
     svg = svg[svg.index("<svg") :].replace(figures.INK, "currentColor")
+    svg = svg.replace("fill: #ffffff", "fill: none")
     # Ids must be unique on the page, and the page decides on the size.
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    return re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    label = rf'\g<1>role="img" aria-label="{alt}"'
+    return re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', label, svg, count=1)
+
+
+def _kept_figure(path: Path) -> str | None:
+    """Return a figure that another command drew as an address, or None where it did not.
+
+    As an image, and not part of the page, nothing in the file can act.
+    """
+    if not path.exists():
+        return None
+    kind = {".svg": "svg+xml", ".png": "png"}[path.suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(read_bytes(path)).decode("ascii")
+
+
+def _first_kernels(model: Model) -> NDArray[np.float32]:
+    """Return the weights of the first convolution, (C, K, K); none where there is none."""
+    for line in model.network.summary():
+        if isinstance(line.layer, Conv):
+            return model.weights[f"{line.name}.weight"][:, 0]
+    return np.empty((0, 1, 1), dtype=np.float32)
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
@@ -166,6 +246,11 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _p_value(p: float, whole: bool = True) -> str:
+    text = format_p(p)
+    return text if whole else text.removeprefix("p = ").removeprefix("p ")
 
 
 def _percent(value: Estimate | float, digits: int = 2) -> str:
