@@ -5,6 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,16 @@ def test_the_package_brings_a_small_one_that_is_right(mnist: Dataset) -> None:
     assert model.class_names == tuple("0123456789")
     assert model.provenance["recipe"]["name"] == "precise"
     assert np.mean(model.predict(mnist.test.images) == mnist.test.labels) > 0.995
+
+
+@pytest.mark.parametrize("tilt", [-15, 0, 15])
+@pytest.mark.parametrize("width", [4, 12, 30])
+def test_a_straight_stroke_is_a_one(tilt: int, width: int) -> None:
+    picture = np.full((280, 280), 255, np.uint8)
+    across = round(84 * np.tan(np.radians(tilt)))
+    cv2.line(picture, (140 - across, 224), (140 + across, 56), 0, width, cv2.LINE_AA)
+    (answer,) = inkwise.load_pretrained().classify([picture])
+    assert (answer.label, answer.verdict) == ("1", "digit")
 
 
 @pytest.mark.parametrize("corruption", ["stripe", "zigzag", "dotted line"])
