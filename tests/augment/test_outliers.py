@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inkwise.augment.outliers import make_outliers
+from inkwise.augment.augmentation import Augmentation
+from inkwise.augment.outliers import augmentation_of_outliers, make_outliers
 from inkwise.data.dataset import Dataset
 from inkwise.training.step import to_inputs
 
@@ -44,3 +45,17 @@ def test_a_pair_shows_two_images_side_by_side() -> None:
     assert columns[5:9].max() > 0.5
     assert columns[19:23].max() > 0.5
     assert columns[12:16].max() < 0.1
+
+
+def test_outliers_undergo_nothing_that_draws_a_stroke() -> None:
+    augmentation = Augmentation(shift=1, effects={"lines": 1, "zigzag": 1, "stripe": 1, "blur": 1})
+    assert augmentation_of_outliers(augmentation) == Augmentation(shift=1, effects={"blur": 1})
+
+
+def test_polygons_are_not_thin(digits: Tensor) -> None:
+    torch.manual_seed(0)
+    polygons = make_outliers(digits, 600)[300:400]  # the fourth of six kinds
+    for polygon in polygons[:, 0] > 0.5:
+        rows, columns = polygon.nonzero(as_tuple=True)
+        # 0.4 of the 0.6 of 28 pixels on which they are drawn, less what is rounded away.
+        assert min(rows.max() - rows.min(), columns.max() - columns.min()) >= 6

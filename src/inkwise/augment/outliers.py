@@ -1,8 +1,24 @@
 """Outliers: pictures that belong to no class, made while training, for the network to refuse."""
 
+import dataclasses
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from inkwise.augment.augmentation import Augmentation
+
+_DRAW = ("lines", "zigzag", "stripe")
+"""Effects that draw strokes: alone on a ground with specks, an upright one is a digit."""
+
+_THINNEST = 0.4
+"""Width and height of a polygon at least, as a share of the most: a thin one is a stroke."""
+
+
+def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
+    """Return what outliers undergo, of what images do: all that leaves them without a class."""
+    effects = {name: share for name, share in augmentation.effects.items() if name not in _DRAW}
+    return dataclasses.replace(augmentation, effects=effects)
 
 
 def make_outliers(images: Tensor, count: int) -> Tensor:
@@ -71,6 +87,10 @@ def _scribbles(images: Tensor, count: int) -> Tensor:
 
 def _polygons(images: Tensor, count: int) -> Tensor:
     corners = torch.rand(count, 2, 4, device=images.device)
+    least, most = corners.amin(2, keepdim=True), corners.amax(2, keepdim=True)
+    side = _THINNEST + (1 - _THINNEST) * torch.rand(count, 2, 1, device=images.device)
+    start = (1 - side) * torch.rand(count, 2, 1, device=images.device)
+    corners = start + side * (corners - least) / (most - least).clamp(min=1e-6)
     closed = torch.cat([corners, corners[..., :1]], 2)
     return _strokes(
         images, functional.interpolate(closed, size=64, mode="linear", align_corners=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkwise.augment.outliers import make_outliers
+from inkwise.augment.outliers import augmentation_of_outliers, make_outliers
 from inkwise.networks.module import Members
 from inkwise.recipes import Recipe
 from inkwise.training.optimisers import make_optimisers
@@ -84,10 +84,10 @@ class Step:
         self.totals += torch.stack([losses.sum(), correct])
 
     def _draw_outliers(self, inputs: Tensor) -> Tensor:
-        """Draw pictures of no class; every other one undergoes what the images do."""
+        """Draw pictures of no class; every other one undergoes most of what the images do."""
         outliers = make_outliers(inputs, round(self._outliers * len(inputs)))
         if self._augmentation is not None:
-            outliers[::2] = self._augmentation(outliers[::2])
+            outliers[::2] = augmentation_of_outliers(self._augmentation)(outliers[::2])
         return outliers
 
     def scale_learning_rates(self, factor: float) -> None:
