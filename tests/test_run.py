@@ -35,6 +35,7 @@ FIGURES = (
     "confidence",
     "roc",
     "precision-recall",
+    "selective",
 )
 
 

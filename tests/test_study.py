@@ -318,9 +318,10 @@ def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_
     refused = [answer.verdict != "digit" for answer in model.classify(images.images)]
     assert 0 < np.mean(refused) <= 0.02  # through ink, which may change a pixel
     page = run.report_path.read_text(encoding="utf-8")
-    assert f"temperature {model.calibration.temperature:.3f}" in page
+    chosen = "was chosen on the validation images: here"
+    assert f"{chosen} {model.calibration.temperature:.3f}" in page
     assert "chose the calibration alone" in page
-    assert "temperature" not in plain.report_path.read_text(encoding="utf-8")
+    assert chosen not in plain.report_path.read_text(encoding="utf-8")
 
 
 def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
