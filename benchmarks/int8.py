@@ -17,7 +17,7 @@ from record import write_record
 
 import inkwise
 from inkwise.data.splits import split_dataset
-from inkwise.model import BATCH
+from inkwise.model.running import BATCH
 from inkwise.provenance import available_cores
 
 SPEED_IMAGES = 30_000

@@ -3,9 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inkwise.errors import ArgumentError, ModelError
+
+Verdict = Literal["digit", "unsure", "not a digit"]
 
 _TEMPERATURES = (0.01, 100.0)  # beyond, every answer is certain, or none is
 
@@ -58,6 +63,22 @@ class Calibration:
             raise ArgumentError(
                 f"the lowest probability must lie in [0, 1], not {self.lowest_probability}"
             )
+
+    def verdicts(
+        self, probability: NDArray[np.floating[Any]], score: NDArray[np.floating[Any]]
+    ) -> list[Verdict]:
+        """Return the verdicts on images.
+
+        Parameters
+        ----------
+        probability : ndarray of float, shape (N,)
+            Of the likeliest class.
+        score : ndarray of float, shape (N,)
+        """
+        # NumPy would round the limits to float32, and one image get another verdict than it did.
+        unsure = probability.astype(np.float64) < self.lowest_probability
+        foreign = score.astype(np.float64) < self.lowest_score
+        return np.where(foreign, "not a digit", np.where(unsure, "unsure", "digit")).tolist()
 
     def to_dict(self) -> dict[str, float | None]:
         """Return the values as strict JSON has them: minus infinity is None."""

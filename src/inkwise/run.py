@@ -25,7 +25,8 @@ from inkwise.evaluation.robustness import Robustness
 from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
-from inkwise.model import DOCUMENT_FILE, Model
+from inkwise.model import Model
+from inkwise.model.files import DOCUMENT_FILE
 from inkwise.recipes import Recipe
 from inkwise.training.history import Epoch, read_history, write_history
 

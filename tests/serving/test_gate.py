@@ -11,10 +11,12 @@ from starlette.testclient import TestClient
 from inkwise import Model
 from inkwise.errors import ArgumentError
 from inkwise.ink import Picture
+from inkwise.model.answers import find_ink
 from inkwise.serving.settings import Limits, Settings
 from tests.serving.conftest import TOKEN, MakeClient, png
 
 IMAGE = {"Content-Type": "image/png"}
+FIND_INK = "inkwise.serving.batching.find_ink"
 
 
 def predict(client: TestClient, content: bytes | Iterator[bytes], **headers: str) -> int:
@@ -75,13 +77,12 @@ def test_a_picture_has_so_many_pixels(make_client: MakeClient) -> None:
 def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Nothing is computed before this event."""
     event = threading.Event()
-    find_ink = Model.find_ink
 
-    def wait(model: Model, picture: Picture) -> object:
+    def wait(picture: Picture, image_size: tuple[int, int]) -> object:
         event.wait(30)
-        return find_ink(model, picture)
+        return find_ink(picture, image_size)
 
-    monkeypatch.setattr(Model, "find_ink", wait)
+    monkeypatch.setattr(FIND_INK, wait)
     yield event
     event.set()
 
@@ -189,7 +190,7 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
     assert (response.status_code, response.json()["status"]) == (500, 500)
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
-    monkeypatch.setattr(Model, "find_ink", fail)  # one picture's, which fails no other
+    monkeypatch.setattr(FIND_INK, fail)  # one picture's, which fails no other
     (entry,) = client.post("/v1/predict", content=png("flat"), headers=IMAGE).json()["pictures"]
     assert entry["error"]["status"] == 422
 

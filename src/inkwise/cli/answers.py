@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inkwise.errors import DataError, InkwiseError
-from inkwise.model import CANDIDATES, Answer
+from inkwise.model import Answer
+from inkwise.model.answers import CANDIDATES
 from inkwise.predict import Source, find_pictures
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
 from inkwise.ink import CANVAS, Ink, normalise
-from inkwise.model import Model, choose_readings
+from inkwise.model import Model
+from inkwise.model.answers import choose_readings
 from inkwise.provenance import available_cores
 
 

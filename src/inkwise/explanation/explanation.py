@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.calibration import Verdict
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, InkwiseError, LibraryError, NoInkError, RunError
@@ -18,7 +19,7 @@ from inkwise.explanation.neighbours import FILE, Neighbour, Neighbours, make_nei
 from inkwise.explanation.occlusion import occlusion_map
 from inkwise.extras import require_gradients
 from inkwise.ink.reading import describe
-from inkwise.model import Model, Verdict
+from inkwise.model import Model
 from inkwise.networks.layers import Conv
 from inkwise.run import Run, find_model
 
@@ -254,7 +255,7 @@ def explain(
     probabilities = model.predict_proba(image[None])[0]
     label, other = _compare(model, probabilities, truth, against)
     score = float(np.logaddexp.reduce(logits.astype(np.float64)))
-    (verdict,) = model.verdicts(probabilities[label, None], np.array([score]))
+    (verdict,) = model.calibration.verdicts(probabilities[label, None], np.array([score]))
     itself = index if split == "train" else None
     return Explanation(
         title,

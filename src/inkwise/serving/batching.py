@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
 from inkwise.ink import Ink
-from inkwise.model import BATCH, NO_INK, Answer, Model, choose_readings
+from inkwise.model import Answer, Model
+from inkwise.model.answers import NO_INK, choose_readings, find_ink, judge
+from inkwise.model.running import BATCH
 from inkwise.networks.onnx import OUTPUTS
 from inkwise.serving.errors import too_busy
 from inkwise.serving.metrics import Metrics
@@ -231,7 +233,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
 
 def _find_ink(model: Model, picture: bytes) -> Ink | InkwiseError:
     try:
-        return model.find_ink(picture)
+        return find_ink(picture, model.network.image_size)
     except Exception:  # one odd picture fails no other request of its batch
         _log.exception("a picture could not be looked at")
         return DataError("the picture cannot be understood: save it as PNG or JPEG")
@@ -254,7 +256,7 @@ def _see(model: Model, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> 
     for ink in inks:
         if isinstance(ink, Ink):
             read, row = next(chosen)
-            answer = model.judge(read, outputs.probabilities[row], float(outputs.scores[row]))
+            answer = judge(model, read, outputs.probabilities[row], float(outputs.scores[row]))
             seen.append(Seen(answer, rounded[row]))
         else:
             seen.append(Seen(NO_INK if isinstance(ink, NoInkError) else ink, None))

@@ -125,7 +125,9 @@ def make_router(service: Service) -> APIRouter:
         outputs = await service.batcher.run(model, images)
         probabilities = outputs.probabilities
         best = probabilities.argmax(axis=1)
-        verdicts = model.verdicts(probabilities[np.arange(len(best)), best], outputs.scores)
+        verdicts = model.calibration.verdicts(
+            probabilities[np.arange(len(best)), best], outputs.scores
+        )
         for verdict in set(verdicts):
             service.metrics.verdict(verdict, verdicts.count(verdict))
         return answer_json(
