@@ -3,9 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,26 +25,13 @@ class BenchDisplay(Display):
     def __init__(self) -> None:
         super().__init__()
         self._start = time.monotonic()
-        self._steps = Progress(
+        self._steps = self._new_bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._drawn,
-            refresh_per_second=1,  # what draws must not take from what is measured
+            per_second=1,  # what draws must not take from what is measured
         )
         self._step = self._steps.add_task("", total=None)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        if self._steps.live.is_started:
-            self._steps.stop()
 
     def step(self, text: str) -> None:
         """Show what runs now: beside the time since the start, or as a line with it."""
@@ -53,9 +39,7 @@ class BenchDisplay(Display):
             seconds = round(time.monotonic() - self._start)
             self._console.print(f"{seconds // 60}:{seconds % 60:02} {text}", soft_wrap=True)
             return
-        if not self._steps.live.is_started:
-            self._downloads.stop()
-            self._steps.start()
+        self._draw(self._steps)
         self._steps.update(self._step, description=text)
 
     def outcome(self, outcome: Measurement | Failure) -> None:

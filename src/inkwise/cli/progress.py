@@ -1,6 +1,7 @@
 """Progress on the screen: a bar where there is a terminal, a line an epoch where there is none."""
 
 import os
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +10,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -28,23 +30,15 @@ class Display:
         # Paths and class names hold what they hold: brackets and colons mean nothing here.
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._drawn = self._console.is_interactive and not os.environ.get("CI")
-        self._progress = Progress(
+        self._bars: list[Progress] = []
+        self._progress = self._new_bars(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._drawn,
         )
-        self._downloads = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._drawn,
+        self._downloads = self._new_bars(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
         )
         self._task: TaskID | None = None
 
@@ -57,7 +51,29 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for bars in (self._downloads, self._progress):
+        self._stop(self._bars)
+
+    def _new_bars(self, *columns: ProgressColumn, per_second: float = 10) -> Progress:
+        """Make bars that are drawn this often, at a terminal only, and vanish at the end."""
+        bars = Progress(
+            *columns,
+            console=self._console,
+            transient=True,
+            disable=not self._drawn,
+            refresh_per_second=per_second,
+        )
+        self._bars.append(bars)
+        return bars
+
+    def _draw(self, bars: Progress) -> None:
+        """Draw these bars from now on, and no others: a terminal shows one kind at a time."""
+        if self._drawn and not bars.live.is_started:
+            self._stop(self._bars)
+            bars.start()
+
+    @staticmethod
+    def _stop(several: Iterable[Progress]) -> None:
+        for bars in several:
             if bars.live.is_started:  # else it would print an empty line on some terminals
                 bars.stop()
 
@@ -67,21 +83,19 @@ class Display:
 
     def download(self, file_name: str) -> "Download":
         """Start to draw a download."""
-        self._downloads.start()
+        self._draw(self._downloads)
         return Download(self._downloads, f"fetching {file_name}")
 
     def read(self, folder: str) -> "Download":
         """Start to draw how many pictures of a folder have been read."""
-        self._progress.start()
+        self._draw(self._progress)
         return Download(self._progress, f"reading {folder}", figures="pictures")
 
     def batch(self, batch: "Batch") -> None:
         """Draw how far the epoch has come."""
         if not self._drawn:
             return
-        if not self._progress.live.is_started:
-            self._downloads.stop()
-            self._progress.start()
+        self._draw(self._progress)
         figures = (
             f"loss {batch.loss:.4f}  accuracy {batch.accuracy:.2%}  "
             f"{batch.seen / batch.seconds:,.0f} images/s"

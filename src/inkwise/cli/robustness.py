@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,31 +19,14 @@ class RobustnessDisplay(Display):
 
     def __init__(self) -> None:
         super().__init__()
-        self._steps = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._drawn,
+        self._steps = self._new_bars(
+            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
         )
         self._measuring = self._steps.add_task("", total=None)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        if self._steps.live.is_started:
-            self._steps.stop()
-
     def step(self, what: str, done: int, total: int) -> None:
         """Draw how many steps are done, and what the next one is."""
-        if self._drawn and not self._steps.live.is_started:
-            self._downloads.stop()
-            self._steps.start()
+        self._draw(self._steps)
         self._steps.update(self._measuring, description=what, completed=done, total=total)
 
 

@@ -1,10 +1,12 @@
 """Results on the screen: tables of evaluations, runs and data sets."""
 
 import math
+import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -18,16 +20,22 @@ from inkwise.evaluation.intervals import Estimate
 from inkwise.explanation.explanation import Explanation
 from inkwise.run import INTERRUPTED, Run
 
-# Paths and class names hold what they hold: brackets and colons mean nothing here.
 SENTENCES = 2
 """How many of an evaluation's findings are shown."""
 
+# Paths and class names hold what they hold: brackets and colons mean nothing here.
 console = Console(highlight=False, markup=False, emoji=False)
 
 
 def show_path(what: str, path: Path) -> None:
     """Show where something was written."""
     console.print(Text.assemble(f"{what}: ", (str(path), "bold")), soft_wrap=True)
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the browser, or say that there is none."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        typer.echo("No browser answered: open the file yourself.", err=True)
 
 
 def show_outcome(run: Run) -> None:

@@ -1,0 +1,1 @@
+"""The sub-commands, a file per group of them."""

@@ -1,0 +1,59 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from inkwise.cli.progress import Display
+    from inkwise.data.dataset import Dataset
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A directory that `inkwise train` wrote.", show_default=False
+    ),
+]
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="A run or a model directory.", show_default=False),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Corrected labels, from the page of `inkwise audit`."),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Pictures of your own in place of a data set: a folder with a sub-folder a class.",
+        show_default=False,
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
+]
+SplitOption = Annotated[str, typer.Option(metavar="NAME", help="test, validation or train.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
+
+
+def choose_data(
+    name: str | None, folder: Path | None, display: "Display"
+) -> "str | Dataset | None":
+    """Return the data set's name, or the folder as one; None where neither is given."""
+    from inkwise.data.folder import load_folder
+    from inkwise.errors import ArgumentError
+
+    if folder is None:
+        return name
+    if name is not None:
+        raise ArgumentError(
+            f"--data {folder} and --dataset {name} are two data sets: leave out one of them"
+        )
+    return load_folder(folder, display.read)
