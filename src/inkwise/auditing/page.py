@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from inkwise.data.corrections import COLUMNS
 from inkwise.files import write_text
-from inkwise.report.page import data_uri
+from inkwise.report.templates import data_uri, page_template
 
 if TYPE_CHECKING:
     from inkwise.auditing.audit import Audit
@@ -35,22 +35,10 @@ def write_page(audit: "Audit", document: dict[str, Any]) -> Path:
     StorageError
         It cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        # The page of an audit wears the report's clothes.
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("inkwise", "auditing"), jinja2.PackageLoader("inkwise", "report")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count=lambda n: f"{n:,}", percent=lambda p: f"{p:.1%}")
     labels, margins = audit.images.labels, audit.margins
     decisions = audit.decisions()[:MOST]
-    html = environment.get_template(TEMPLATE).render(
+    template = page_template(TEMPLATE, "auditing", percent=lambda share: f"{share:.1%}")
+    html = template.render(
         document=document,
         columns=COLUMNS,
         names=audit.dataset.class_names,

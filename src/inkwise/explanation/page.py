@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkwise.explanation.explanation import Explanation, where
 from inkwise.figures import paint
 from inkwise.files import write_text
-from inkwise.report.page import data_uri
+from inkwise.report.templates import data_uri, page_template
 
 TEMPLATE = "explanation.html.jinja"
 
@@ -35,27 +35,17 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
     StorageError
         The file cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("inkwise", room) for room in ("explanation", "report")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    template = page_template(
+        TEMPLATE,
+        "explanation",
         grey=data_uri,
         coloured=lambda values: data_uri(paint(values, explanation.image)),
         percent=_percent,
         number=lambda value: f"{value:.2f}".replace("-", "−"),
-        count=lambda number: f"{number:,}",
         where=where,
     )
     likeliest = (-explanation.probabilities).argsort(kind="stable")[:CLASSES_SHOWN]
-    html = environment.get_template(TEMPLATE).render(
+    html = template.render(
         it=explanation,
         likeliest=[int(label) for label in likeliest],
         kernels=[] if explanation.filters is None else [*map(paint, explanation.filters.kernels)],

@@ -8,7 +8,7 @@ from inkwise.comparing import CAUTION, SEEDS_CAUTION, Comparison
 from inkwise.errors import RunError
 from inkwise.extras import require_training
 from inkwise.files import write_text
-from inkwise.report.page import data_uri, page_template
+from inkwise.report.templates import data_uri, page_template
 
 TEMPLATE = "comparison.html.jinja"
 

@@ -1,13 +1,12 @@
 """From a run to its report: figures as files, and one HTML page that needs nothing else."""
 
 import base64
-import io
 import math
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +20,12 @@ from inkwise.evaluation.calibration import (
 )
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.evaluation import Evaluation
-from inkwise.evaluation.intervals import Estimate
-from inkwise.evaluation.slices import format_p
 from inkwise.extras import require_training
 from inkwise.files import read_bytes, write_bytes, write_text
 from inkwise.model import Model
 from inkwise.networks.layers import Conv
+from inkwise.report.templates import data_uri, page_template
 from inkwise.run import Pictures, Run
-
-if TYPE_CHECKING:
-    import jinja2
 
 TEMPLATE = "report.html.jinja"
 
@@ -168,27 +163,6 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     return write_text(run.report_path, html)
 
 
-def page_template(name: str) -> "jinja2.Template":
-    """Load a page of this room, with the filters that all of them use."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("inkwise", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=_percent,
-        interval=_interval,
-        number=_number,
-        count=lambda n: f"{n:,}",
-        p_value=_p_value,
-    )
-    return environment.get_template(name)
-
-
 def _confused_pairs(
     findings: Mapping[str, Any] | None, pictures: Pictures
 ) -> list[tuple[str, list[str], list[NDArray[np.uint8]]]]:
@@ -237,35 +211,3 @@ def _first_kernels(model: Model) -> NDArray[np.float32]:
         if isinstance(line.layer, Conv):
             return model.weights[f"{line.name}.weight"][:, 0]
     return np.empty((0, 1, 1), dtype=np.float32)
-
-
-def data_uri(image: NDArray[np.uint8]) -> str:
-    """Return a grey or coloured picture, (H, W) or (H, W, 3), as PNG inside an address."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _p_value(p: float, whole: bool = True) -> str:
-    text = format_p(p)
-    return text if whole else text.removeprefix("p = ").removeprefix("p ")
-
-
-def _percent(value: Estimate | float, digits: int = 2) -> str:
-    value = value.value if isinstance(value, Estimate) else value
-    return "–" if math.isnan(value) else f"{value:.{digits}%}"
-
-
-def _number(value: Estimate | float, digits: int = 4) -> str:
-    value = value.value if isinstance(value, Estimate) else value
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _interval(estimate: Estimate, digits: int = 2, *, share: bool = True) -> str:
-    if not estimate.defined:
-        return "–"
-    if share:
-        return f"{100 * estimate.low:.{digits}f}–{100 * estimate.high:.{digits}f}%"
-    return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"
