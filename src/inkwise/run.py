@@ -375,17 +375,18 @@ class Run:
 
         The names of the files are as with `save_evaluation`.
         """
-        return write_json(self._slices_path(evaluation), findings.to_dict())
+        return write_json(self.slices_path(evaluation), findings.to_dict())
 
     def slices(self, evaluation: Evaluation) -> dict[str, Any] | None:
         """Return what `save_slices` wrote, or None where it did not."""
-        path = self._slices_path(evaluation)
+        path = self.slices_path(evaluation)
         if not path.exists():
             return None
         advice = f"run `inkwise evaluate {self.path}` again"
         return self._read_json(path.name, SLICES_SCHEMA, advice)
 
-    def _slices_path(self, evaluation: Evaluation) -> Path:
+    def slices_path(self, evaluation: Evaluation) -> Path:
+        """Return where what an evaluation's mistakes have in common stands."""
         return self.path / f"slices{self._suffix(evaluation)}.json"
 
     def _suffix(self, evaluation: Evaluation) -> str:

@@ -167,6 +167,15 @@ def test_a_class_with_too_few_images_is_refused(animals: Dataset, tmp_path: Path
         inkwise.audit(data, output=tmp_path / "audit")
 
 
+def test_an_interruption_leaves_nothing_empty_behind(animals: Dataset, tmp_path: Path) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        inkwise.audit(animals, output=tmp_path / "audit", on_batch=interrupt)
+    assert not (tmp_path / "audit").exists()
+
+
 def test_unknown_split_is_refused(animals: Dataset) -> None:
     with pytest.raises(ArgumentError, match="unknown split 'validation'"):
         inkwise.audit(animals, "validation")

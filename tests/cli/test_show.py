@@ -67,12 +67,15 @@ def test_evaluate_says_what_the_mistakes_have_in_common(call: Call, run: Run) ->
 def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixture[str]) -> None:
     from inkwise.cli.show import show_findings
 
-    show_findings({"sentences": [f"Worse on {n}" for n in range(count)], "comparisons": 40})
+    show_findings(
+        {"sentences": [f"Worse on {n}" for n in range(count)], "comparisons": 40},
+        "slices-mnist-train.json",
+    )
 
     out = capsys.readouterr().out
     assert out.count("Worse on") == min(count, 2)
     assert ("nothing is significant in 40 comparisons" in out) == (count == 0)
-    assert (f"after Holm: {count}; all are in slices.json" in out) == (count > 0)
+    assert (f"after Holm: {count}; all are in slices-mnist-train.json" in out) == (count > 0)
 
 
 def test_evaluate_another_split(call: Call, run: Run) -> None:

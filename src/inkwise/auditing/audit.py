@@ -1,5 +1,6 @@
 """The audit of a data set's labels, from training the models that judge to the page for people."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -161,20 +162,25 @@ def audit(
     recipe.describe_network(data.image_size, len(data.class_names))  # refuses what does not fit
     name = f"{file_name(data.name)}-{split}"
     path = claim_next(DEFAULT_PARENT, name) if output is None else claim_folder(output)
-    probabilities = judge(data, split, tell, on_batch)
-    tell("Looking for images that there are twice")
-    suspects, wrong = find_suspects(getattr(data, split).labels, probabilities)
-    found = Audit(
-        path,
-        data,
-        split,
-        probabilities,
-        suspects,
-        wrong,
-        find_duplicates(data, split),
-        find_outliers(probabilities),
-    )
-    _write(found, recipe.to_dict())
+    try:
+        probabilities = judge(data, split, tell, on_batch)
+        tell("Looking for images that there are twice")
+        suspects, wrong = find_suspects(getattr(data, split).labels, probabilities)
+        found = Audit(
+            path,
+            data,
+            split,
+            probabilities,
+            suspects,
+            wrong,
+            find_duplicates(data, split),
+            find_outliers(probabilities),
+        )
+        _write(found, recipe.to_dict())
+    except BaseException:  # Ctrl-C, too
+        with contextlib.suppress(OSError):  # where something was written, it stays
+            path.rmdir()
+        raise
     return found
 
 

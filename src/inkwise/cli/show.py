@@ -128,7 +128,7 @@ def _show_probabilities(evaluation: Evaluation) -> None:
     show_table(table)
 
 
-def show_findings(findings: Mapping[str, Any] | None) -> None:
+def show_findings(findings: Mapping[str, Any] | None, file: str) -> None:
     """Show the first of what an evaluation's mistakes have in common, as `Run.slices` has it."""
     if findings is None:
         return
@@ -137,7 +137,7 @@ def show_findings(findings: Mapping[str, Any] | None) -> None:
     for sentence in sentences[:SENTENCES]:
         console.print(f"{sentence}.", soft_wrap=True)
     if sentences:
-        console.print(f"Findings {test}: {len(sentences)}; all are in slices.json", soft_wrap=True)
+        console.print(f"Findings {test}: {len(sentences)}; all are in {file}", soft_wrap=True)
     else:
         console.print(
             f"The mistakes have no handwriting in common: nothing is significant {test}",

@@ -49,8 +49,9 @@ def evaluate(
             on_download=display.download,
         )
     if positive is None:
+        evaluated = Run(run)
         show_evaluation(evaluation)
-        show_findings(Run(run).slices(evaluation))
+        show_findings(evaluated.slices(evaluation), evaluated.slices_path(evaluation).name)
     else:
         show_binary(evaluation, positive)
 
