@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inkwise import figures, probability_figures
 from inkwise.errors import RunError
 from inkwise.evaluation.calibration import (
+    BINS,
     at_another_temperature,
     expected_calibration_error,
     selective_accuracy,
@@ -129,6 +130,7 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
                 evaluation.probabilities,
             )
         ],
+        bins=BINS,
         history=history,
         evaluation=evaluation,
         example=_hardest_class(evaluation),

@@ -47,6 +47,7 @@ def page_template(
         "number": _number,
         "count": lambda n: f"{n:,}",
         "p_value": _p_value,
+        "duration": _duration,
     }
     environment.filters.update(shared | filters)
     return environment.get_template(name)
@@ -64,6 +65,12 @@ def data_uri(image: NDArray[np.uint8]) -> str:
 def _p_value(p: float, whole: bool = True) -> str:
     text = format_p(p)
     return text if whole else text.removeprefix("p = ").removeprefix("p ")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _percent(value: Estimate | float, digits: int = 2) -> str:
