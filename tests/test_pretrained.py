@@ -80,6 +80,28 @@ def test_it_reads_digits_of_any_polarity_anywhere(
     assert np.mean(right) > 0.97
 
 
+@pytest.mark.parametrize("side", [7, 8, 10, 16])
+def test_it_reads_tiny_digits_and_no_tiny_noise(side: int, mnist: Dataset) -> None:
+    digits = mnist.train.take(np.arange(500))
+    tiny = [
+        cv2.resize(image[4:24, 4:24], (side, side), interpolation=cv2.INTER_AREA)
+        for image in digits.images
+    ]
+    answers = inkwise.load_pretrained().classify(tiny)
+    right = [
+        answer.label == str(label) for answer, label in zip(answers, digits.labels, strict=True)
+    ]
+    assert np.mean(right) > (0.95 if side < 8 else 0.97)
+
+    generator = np.random.default_rng(0)
+    noise = [
+        *generator.integers(0, 256, (250, side, side), np.uint8),
+        *(255 * generator.integers(0, 2, (250, side, side), np.uint8)),
+    ]
+    verdicts = [answer.verdict for answer in inkwise.load_pretrained().classify(noise)]
+    assert verdicts.count("not a digit") > 0.98 * len(verdicts)
+
+
 def test_it_declines_where_there_is_no_digit() -> None:
     model = inkwise.load_pretrained()
     generator = np.random.default_rng(0)

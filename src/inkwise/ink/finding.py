@@ -28,6 +28,9 @@ SMALLEST_SIDE = 64
 LOWEST_CONTRAST = 6
 """How far the ink is from its ground at least, in levels of 255."""
 
+EVEN = 0.28
+"""The least share of a tiny picture that its ground covers."""
+
 LOW_RESOLUTION = 20
 """Up to this side, in pixels, the digit fills the picture, and its greys are its shape."""
 
@@ -168,9 +171,20 @@ def _refuse_static(grey: Levels) -> None:
     centred = grey - np.float32(cv2.mean(grey)[0])
     beside = np.vdot(centred[:, 1:], centred[:, :-1]) + np.vdot(centred[1:], centred[:-1])
     likeness = beside / 2 / np.vdot(centred, centred)
-    # Of independent pixels it is 0, give or take the other term.
-    if likeness < max(0.2, 2.5 / math.sqrt(2 * grey.size)):
+    # Of independent pixels it is 0, give or take the second term.
+    least = max(0.2, 2.5 / math.sqrt(2 * grey.size))
+    if max(grey.shape) <= LOW_RESOLUTION and _has_even_ground(grey):
+        least /= 2  # strokes are a pixel wide, and noise has no such ground, unless black and white
+    if likeness < least:
         raise NoInkError("it holds nothing but noise")
+
+
+def _has_even_ground(grey: Levels) -> bool:
+    """Tell whether much of a picture is as dark as its darkest pixel, or as light as its lightest.
+
+    Of noise a tenth is, give or take.
+    """
+    return bool(max(np.mean(grey < 26), np.mean(grey > 229)) > EVEN)
 
 
 def _smooth(grey: Levels) -> Levels:
