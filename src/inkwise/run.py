@@ -239,7 +239,7 @@ class Run:
         data_dir: str | os.PathLike[str] | None = None,
         on_download: Callable[[str], "ProgressBar"] | None = None,
     ) -> Dataset:
-        """Load the data set that the run was trained on.
+        """Load the data set that the run was trained on; a folder of pictures from where it was.
 
         Parameters
         ----------
@@ -253,20 +253,25 @@ class Run:
         Raises
         ------
         RunError
-            It is a user's own, or what is found under its name has other content.
+            It is a user's own and no folder, or what is found has other content.
         DataError, StorageError
             The images are not to be had.
         """
         from inkwise.data.catalogue import DATASET_NAMES, load_dataset
+        from inkwise.data.folder import load_folder
 
         record = self.record["dataset"]
-        if record["name"] not in DATASET_NAMES:
-            raise RunError(
-                f"{self.path} was trained on a data set of your own, {record['name']}: {advice}"
-            )
-        if data_dir is None:
-            data_dir = _remembered_folder(record)
-        dataset = load_dataset(record["name"], data_dir, on_download)
+        if record["name"] in DATASET_NAMES:
+            if data_dir is None:
+                data_dir = _remembered_folder(record)
+            dataset = load_dataset(record["name"], data_dir, on_download)
+        else:
+            source = Path(record["source"])
+            if not (source.is_absolute() and source.is_dir()):
+                raise RunError(
+                    f"{self.path} was trained on a data set of your own, {record['name']}: {advice}"
+                )
+            dataset = load_folder(source)
         self.check_dataset(dataset, advice)
         return dataset
 

@@ -269,6 +269,15 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     refused = call("resume", path, "--data", folder)
     assert (refused.code, "is complete" in refused.err) == (1, True)
 
+    assert call("evaluate", path).out == evaluated.out  # it remembers where the folder was
+    (folder / "thin").rename(folder / "narrow")
+    changed = call("evaluate", path)
+    assert (changed.code, changed.err.count("\n")) == (1, 1)
+    assert "is not the data that" in changed.err
+    folder.rename(tmp_path / "elsewhere")
+    gone = call("evaluate", path)
+    assert (gone.code, "data set of your own, pens" in gone.err) == (1, True)
+
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_two_data_sets_at_once_are_refused(
