@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -68,6 +68,8 @@ def test_the_paired_bootstrap_is_scipys() -> None:
 
 
 @given(counts=st.tuples(*[st.integers(0, 40)] * 4).filter(any))
+@example(counts=(0, 0, 1, 0))
+@example(counts=(0, 30, 0, 0))
 @settings(max_examples=40)
 def test_a_comparison_is_statsmodels_and_turns_round_with_its_sides(
     counts: tuple[int, int, int, int],

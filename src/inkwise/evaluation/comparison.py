@@ -96,7 +96,13 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
     )
     total, differ = len(first), only_first + only_second
     value = (only_second - only_first) / total
-    if differ:
+    if differ == 0:  # all resamples are alike; Wilson's says how many images might tell them apart
+        most = wilson(0, total).high
+        difference = Estimate(0.0, -most, most)
+    elif abs(value) == 1:  # alike again; as many as Wilson's says might be the other way round
+        least = 1 - 2 * wilson(0, total).high
+        difference = Estimate(value, *sorted((value, value * least)))
+    else:
         generator = np.random.default_rng(SEED)
         # An image and both answers about it are drawn together: that is drawing the table's cells.
         shares = np.array([only_first, only_second, total - differ]) / total
@@ -104,9 +110,6 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / total, [tail, 1 - tail])
         difference = Estimate(value, min(value, float(low)), max(value, float(high)))
-    else:  # all resamples are alike; Wilson's says how many images might tell them apart
-        most = wilson(0, total).high
-        difference = Estimate(0.0, -most, most)
     return Paired(
         both_wrong,
         only_first,
