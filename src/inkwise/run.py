@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inkwise.data.corrections import Corrections
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits, split_dataset
-from inkwise.errors import InkwiseError, ModelError, RunError
+from inkwise.errors import DataError, InkwiseError, ModelError, RunError, StorageError
 from inkwise.evaluation.evaluation import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.robustness import SCHEMA as ROBUSTNESS_SCHEMA
@@ -266,12 +266,13 @@ class Run:
                 data_dir = _remembered_folder(record)
             dataset = load_dataset(record["name"], data_dir, on_download)
         else:
-            source = Path(record["source"])
-            if not (source.is_absolute() and source.is_dir()):
-                raise RunError(
-                    f"{self.path} was trained on a data set of your own, {record['name']}: {advice}"
-                )
-            dataset = load_folder(source)
+            own = f"{self.path} was trained on a data set of your own, {record['name']}: {advice}"
+            if not Path(record["source"]).is_absolute():
+                raise RunError(own)
+            try:
+                dataset = load_folder(record["source"])
+            except (DataError, StorageError) as error:  # it is gone, or never was one
+                raise RunError(own) from error
         self.check_dataset(dataset, advice)
         return dataset
 
