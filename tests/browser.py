@@ -1,7 +1,9 @@
 """A real browser for the tests of pages; a pytest plugin."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+PROGRAMS = ("chromium", "chromedriver")
 FLAGS = (
     "--headless=new",
     "--no-sandbox",  # it refuses to start as root otherwise
@@ -21,16 +24,17 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
+@contextlib.contextmanager
+def open_chrome(profile: Path, *flags: str) -> Iterator["Chrome"]:
+    """Open Chromium with a profile of its own; a FileNotFoundError where it is not installed."""
     from selenium import webdriver
 
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    browser, driver = map(shutil.which, PROGRAMS)
     if not browser or not driver:
-        pytest.skip("chromium and chromedriver are not both installed")
+        raise FileNotFoundError(f"{' and '.join(PROGRAMS)} are not both installed")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with pytest.MonkeyPatch.context() as patch:
@@ -38,3 +42,12 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
         chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
+    try:
+        with open_chrome(tmp_path_factory.mktemp("chromium")) as chrome:
+            yield chrome
+    except FileNotFoundError as error:
+        pytest.skip(str(error))

@@ -20,7 +20,8 @@ from inkwise.calibration import Calibration
 from inkwise.errors import ArgumentError
 from inkwise.serving import server
 from tests.cli.conftest import Call, call  # noqa: F401 - a fixture
-from tests.serving.conftest import TOKEN, Running, StartServer, png
+from tests.serving.conftest import TOKEN, png
+from tests.serving.processes import Running, StartServer
 from tests.strokes import strokes
 
 BODY = png("flat")

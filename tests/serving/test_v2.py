@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from inkwise.model import Model
 from inkwise.networks.layers import Dense, Flatten, Network
 from inkwise.serving.tensors import HEADER_LENGTH
-from tests.serving.conftest import TOKEN, MakeClient, Running, StartServer
+from tests.serving.conftest import TOKEN, MakeClient
+from tests.serving.processes import Running, StartServer
 from tests.strokes import strokes
 
 INFER = "/v2/models/inkwise/infer"

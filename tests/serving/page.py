@@ -1,0 +1,144 @@
+"""The page in a browser, and what a person does with it."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.remote.webelement import WebElement
+
+Line = Sequence[tuple[float, float]]
+
+SEVEN: Line = [(0.28, 0.24), (0.5, 0.23), (0.72, 0.23), (0.65, 0.4), (0.55, 0.6), (0.46, 0.8)]
+ONE: Line = [(0.5, 0.2), (0.5, 0.5), (0.5, 0.8)]
+GRID: list[Line] = [
+    *([(x, 0.1), (x, 0.9)] for x in (0.2, 0.4, 0.6, 0.8)),
+    *([(0.1, y), (0.9, y)] for y in (0.2, 0.4, 0.6, 0.8)),
+]
+
+SCREENSHOTS = os.environ.get("INKWISE_SCREENSHOTS")
+"""A folder for pictures of the page, for people to look at; none are made without it."""
+
+
+class Page:
+    """The page, and what a person does with it."""
+
+    def __init__(self, chrome: "Chrome", address: str) -> None:
+        self.chrome = chrome
+        self.address = address
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.chrome.execute_script(script, *arguments)
+
+    def find(self, css: str) -> "WebElement":
+        return self.chrome.find_element("css selector", css)
+
+    def text(self, css: str) -> str:
+        text: str = self.run("return document.querySelector(arguments[0]).innerText", css)
+        return text
+
+    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.text("body")
+            time.sleep(0.02)
+
+    def wait_for(self, css: str, text: str) -> None:
+        self.wait(lambda: text in self.text(css))
+
+    def open(self) -> None:
+        self.chrome.get(self.address)
+        self.wait_for("#about", "Model")
+
+    def pointer(self, kind: str = "mouse") -> Any:
+        from selenium.webdriver.common.actions.action_builder import ActionBuilder
+        from selenium.webdriver.common.actions.pointer_input import PointerInput
+
+        made = PointerInput(kind, kind)  # type: ignore[no-untyped-call]
+        return ActionBuilder(self.chrome, mouse=made, duration=8)
+
+    def line(self, line: Line, kind: str = "mouse", *, release: bool = True, **pen: float) -> None:
+        self.run("document.getElementById('sheet').scrollIntoView({block: 'center'})")
+        box = self.run("return document.getElementById('sheet').getBoundingClientRect().toJSON()")
+        actions = self.pointer(kind)
+        finer = np.linspace(0, len(line) - 1, 4 * len(line))
+        for place, at in enumerate(finer):
+            x, y = (np.interp(at, range(len(line)), axis) for axis in zip(*line, strict=True))
+            actions.pointer_action.move_to_location(
+                round(box["left"] + x * box["width"]), round(box["top"] + y * box["height"]), **pen
+            )
+            if place == 0:
+                actions.pointer_action.pointer_down(**pen)
+        if release:
+            actions.pointer_action.pointer_up()
+        actions.perform()
+
+    def draw(self, *lines: Line) -> None:
+        for line in lines:
+            self.line(line)
+
+    def give(self, event: str, content: bytes, name: str, kind: str) -> None:
+        """Paste or drop a file."""
+        self.run(
+            """
+            const [event, bytes, name, type] = arguments;
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], name, {type}));
+            const options = {bubbles: true, cancelable: true};
+            document.body.dispatchEvent(event === "paste"
+              ? new ClipboardEvent(event, {...options, clipboardData: data})
+              : new DragEvent(event, {...options, dataTransfer: data}));
+            """,
+            event,
+            list(content),
+            name,
+            kind,
+        )
+
+    def ink(self, css: str) -> int:
+        """Count the pixels of a canvas that are not as those of an empty one."""
+        count: int = self.run(
+            """
+            const canvas = document.querySelector(arguments[0]);
+            const {data} = canvas.getContext("2d")
+              .getImageData(0, 0, canvas.width, canvas.height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) {
+              count += data[i + 3] > 0 && data[i] + data[i + 1] + data[i + 2] > 40;
+            }
+            return count;
+            """,
+            css,
+        )
+        return count
+
+    def look(self, width: int, height: int, scheme: str = "light", *, still: bool = False) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        if still:
+            features.append({"name": "prefers-reduced-motion", "value": "reduce"})
+        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def shoot(self, name: str) -> None:
+        if SCREENSHOTS:
+            time.sleep(0.6)  # what moves has come to rest
+            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+            self.chrome.save_screenshot(str(Path(SCREENSHOTS) / f"{name}.png"))
+
+    def violations(self) -> list[str]:
+        from axe_selenium_python import Axe
+
+        self.run("document.getAnimations().forEach((animation) => animation.finish())")
+        axe = Axe(self.chrome)
+        axe.inject()
+        return [
+            f"{each['id']}: {each['help']}: {node['html'][:80]}"
+            for each in axe.run()["violations"]
+            for node in each["nodes"]
+        ]
