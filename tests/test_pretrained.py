@@ -1,5 +1,6 @@
 """The model that comes with the package."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -147,6 +148,20 @@ def test_a_damaged_one_is_a_line(shipped: Path, content: bytes) -> None:
     with pytest.raises(ModelError, match="the model that comes with inkwise is damaged") as caught:
         inkwise.load_pretrained()
     assert "\n" not in str(caught.value)
+
+
+def test_what_predicts_leaves_nothing_in_the_home_directory(tmp_path: Path) -> None:
+    script = """
+import numpy as np
+import inkwise
+inkwise.load_pretrained().classify([np.zeros((90, 90), np.uint8)])
+"""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CI", "ORT_"))
+    }
+    homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], env={**kept, **homes}, check=True, timeout=120)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_it_is_found_in_a_zip_file_and_nothing_of_training_is_imported(tmp_path: Path) -> None:

@@ -7,9 +7,14 @@ Estimate(value=..., low=..., high=...)
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime from 1.29 on else keeps an id in the home directory and reports to its makers.
+# It reads this when it is imported, and so do the processes that this one starts.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Names are looked up when they are used, so that importing inkwise imports nothing heavy.
 _HOMES = {
