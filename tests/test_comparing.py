@@ -56,7 +56,7 @@ def test_two_runs_are_paired_image_by_image(make: Make) -> None:
     assert pair.paired.both_wrong == 2
     assert comparison.disagreements.tolist() == [*range(18), 20, 21]
     assert pair.conclusion.startswith("second makes 16 fewer errors than first on these 359 images")
-    assert "exact McNemar p = 0.00040)." in pair.conclusion
+    assert "exact McNemar p = 0.0004)." in pair.conclusion
     assert "luck" not in pair.conclusion
     assert CAUTION in comparison.conclusions
 

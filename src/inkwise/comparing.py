@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import math
 import os
 from collections.abc import Sequence
 
@@ -21,6 +20,7 @@ from inkwise.evaluation.comparison import (
 )
 from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
+from inkwise.evaluation.significance import format_p
 from inkwise.extras import require_training
 from inkwise.recipes import Recipe
 from inkwise.run import Run
@@ -104,9 +104,9 @@ class Pair:
             claim = f"{self.first} makes {fewer.value:,} fewer error{plural} than {self.second}"
         else:
             claim = f"{self.first} and {self.second} make equally many errors, {errors:,},"
-        test = f"exact McNemar p {_p(self.paired.p_value)}"
+        test = f"exact McNemar {format_p(self.paired.p_value)}"
         if self.tests > 1:
-            test += f", {_p(self.p_holm)} with Holm's correction for {self.tests} comparisons"
+            test += f", {format_p(self.p_holm)} with Holm's correction for {self.tests} comparisons"
         sentence = f"{claim} on {images} (95%: {_range(fewer)}; {test})."
         if self.p_holm >= SIGNIFICANT:
             sentence += " That may be luck with the images: they do not tell which is better."
@@ -168,7 +168,7 @@ class RecipePair:
         points, low, high = (100 * end for end in self.difference)
         sentence = (
             f"Over seeds, {self.first} is {points:.2f} points above {self.second} on these images "
-            f"(95%: {low:+.2f} to {high:+.2f}; Welch's t-test p {_p(self.p_value)})."
+            f"(95%: {low:+.2f} to {high:+.2f}; Welch's t-test {format_p(self.p_value)})."
         )
         if self.p_value >= SIGNIFICANT:
             sentence += " That may be luck with the seeds."
@@ -324,14 +324,6 @@ def _recipe_pairs(groups: Sequence[RecipeGroup]) -> tuple[RecipePair, ...]:
         if difference.defined:
             pairs.append(RecipePair(first.name, second.name, difference, p_value))
     return tuple(pairs)
-
-
-def _p(value: float) -> str:
-    if value < 0.0001:
-        return "< 0.0001"
-    if value > 0.995:
-        return "= 1"
-    return f"= {value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
 
 
 def _range(fewer: Estimate) -> str:

@@ -8,7 +8,8 @@ from scipy import stats
 from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.handwriting import measure_handwriting
-from inkwise.evaluation.slices import Findings, find_slices, format_p
+from inkwise.evaluation.significance import format_p
+from inkwise.evaluation.slices import Findings, find_slices
 
 pytest_plugins = ["tests.runs"]
 

@@ -10,9 +10,9 @@ from inkwise.data.dataset import Dataset
 NEAR = 0.12
 """Distance below which two images are near-duplicates.
 
-Of MNIST's training images no two are that close, straight ones apart: the nearest pair, two
-vertical strokes, is there by chance. Copies with other brightness, slight noise or JPEG's traces
-are closer; copies that were moved or enlarged are not found.
+No two of MNIST's 70,000 images are that close: the nearest, two upright ones, are 0.126 apart.
+Copies with other brightness, slight noise or JPEG's traces are closer; copies that were moved or
+enlarged are not found.
 """
 
 _COMPONENTS, _NEIGHBOURS = 64, 6

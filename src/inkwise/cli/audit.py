@@ -33,8 +33,8 @@ def show_audit(audit: Audit) -> None:
         show_table(table)
     conflicts = sum(pair.conflict for pair in audit.duplicates)
     console.print(
-        f"{audit.wrong:,} of {len(labels):,} labels of {audit.dataset.name}, {audit.split} split, "
-        f"are probably wrong; {len(audit.suspects) - audit.wrong:,} more are doubtful. "
+        f"Probably wrong: {audit.wrong:,} of {len(labels):,} labels of {audit.dataset.name}, "
+        f"{audit.split} split; doubtful: {len(audit.suspects) - audit.wrong:,} more. "
         f"{len(audit.duplicates):,} pairs of images are the same or nearly, {conflicts:,} of them "
         "with different labels.",
         soft_wrap=True,

@@ -12,6 +12,7 @@ from inkwise.cli.show import console, new_table, show_path, show_table
 from inkwise.evaluation.corruptions import CORRUPTIONS
 from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.robustness import SEVERITIES, Curve, Robustness, share_right
+from inkwise.evaluation.significance import format_p
 
 
 class RobustnessDisplay(Display):
@@ -80,9 +81,10 @@ def _corruptions(result: Robustness, baseline: Robustness | None) -> Table:
         row: list[str | Text] = [name, _two_lines(result.usual(name)), *cells]
         if baseline is not None:
             difference = differences[name]
-            p = f"p = {difference.p:.2g}" if difference.p >= 1e-4 else "p < 0.0001"
             style = "bold" if difference.significant else "dim"
-            points = Text.assemble((f"{100 * difference.value:+.2f}\n", style), (p, "dim"))
+            points = Text.assemble(
+                (f"{100 * difference.value:+.2f}\n", style), (format_p(difference.p), "dim")
+            )
             row += [_two_lines(baseline.usual(name)), points]
         table.add_row(*row)
     return table

@@ -70,3 +70,8 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     corrected = np.empty_like(given)
     corrected[order] = np.minimum(np.maximum.accumulate(raised), 1)
     return corrected
+
+
+def format_p(p: float) -> str:
+    """Write a p value as people do."""
+    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"

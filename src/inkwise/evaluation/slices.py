@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.handwriting import Handwriting, measure_handwriting
 from inkwise.evaluation.intervals import Estimate, wilson
-from inkwise.evaluation.significance import LEVEL, holm, more_often
+from inkwise.evaluation.significance import LEVEL, format_p, holm, more_often
 
 SCHEMA = "inkwise-slices/1"
 
@@ -253,11 +253,6 @@ def find_slices(
         confusions.append(Confusion(class_names[true], class_names[answer], indices, tuple(said)))
     slices.sort(key=lambda slice_: slice_.p)
     return Findings(tuple(slices), tuple(confusions), len(p_values))
-
-
-def format_p(p: float) -> str:
-    """Write a p value as people do."""
-    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
 
 
 class _Kind(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.evaluation.intervals import Estimate
-from inkwise.evaluation.slices import format_p
+from inkwise.evaluation.significance import format_p
 
 if TYPE_CHECKING:
     import jinja2
