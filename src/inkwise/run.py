@@ -6,7 +6,6 @@ import dataclasses
 import io
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from inkwise.evaluation.robustness import Robustness
 from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_json
+from inkwise.folders import claim_folder, claim_next, file_name
 from inkwise.model import Model
 from inkwise.model.files import DOCUMENT_FILE
 from inkwise.recipes import Recipe
@@ -536,40 +536,3 @@ def find_model(path: str | os.PathLike[str]) -> Model:
                 "train` wrote, or its model/"
             )
     return Model.load(folder)
-
-
-def claim_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a directory for what is about to be written; RunError if it holds files already."""
-    folder = Path(path)
-    with storage(folder, "write to"):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise RunError(f"{folder} holds files already: choose another --output, or remove it")
-    return folder
-
-
-def claim_next(parent: Path, name: str) -> Path:
-    """Make the next free directory ``name-1``, ``name-2`` and so on under `parent`.
-
-    Raises
-    ------
-    StorageError
-        It cannot be made.
-    """
-    with storage(parent, "write to"):
-        parent.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        folder = parent / f"{name}-{number}"
-        with storage(folder, "write to"):
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                number += 1
-            else:
-                return folder
-
-
-def file_name(name: str) -> str:
-    """Return a name with what would lead into another directory replaced: it is a user's own."""
-    return re.sub(r"[^\w.-]+", "_", name)

@@ -21,8 +21,8 @@ from inkwise.data.fetch import ProgressBar
 from inkwise.errors import ArgumentError
 from inkwise.extras import require_training
 from inkwise.files import write_csv, write_json
+from inkwise.folders import claim_folder, claim_next, file_name
 from inkwise.provenance import describe_machine, library_versions
-from inkwise.run import claim_folder, claim_next, file_name
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch

@@ -25,8 +25,9 @@ from inkwise.errors import ArgumentError, BenchError
 from inkwise.extras import require_training
 from inkwise.figures import to_bytes
 from inkwise.files import write_bytes, write_json
+from inkwise.folders import claim_folder, claim_next
 from inkwise.provenance import describe_machine, library_versions
-from inkwise.run import COMPLETE, INTERRUPTED, UNFINISHED, claim_folder, claim_next
+from inkwise.run import COMPLETE, INTERRUPTED, UNFINISHED
 
 SCHEMA = "inkwise-bench/1"
 DEFAULT_PARENT = Path("bench")

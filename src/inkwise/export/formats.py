@@ -9,8 +9,9 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.calibration import calibrate
 from inkwise.extras import require_training
 from inkwise.files import write_bytes
+from inkwise.folders import file_name
 from inkwise.model import Model
-from inkwise.run import Run, file_name, find_model
+from inkwise.run import Run, find_model
 
 SUFFIXES = {
     "onnx": ".onnx",

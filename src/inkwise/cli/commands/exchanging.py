@@ -85,7 +85,7 @@ def import_(
     """
     from inkwise.cli.show import show_path
     from inkwise.export.keras_files import import_keras
-    from inkwise.run import claim_folder
+    from inkwise.folders import claim_folder
 
     names = None if class_names is None else [name.strip() for name in class_names.split(",")]
     model = import_keras(file, names)
