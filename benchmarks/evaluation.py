@@ -1,0 +1,58 @@
+"""Measure how long the commands take that evaluate a run, from the shell's point of view.
+
+Every command is run several times in a copy of the run; the record has the median, in seconds.
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from record import write_record
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="finished, on MNIST")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    figures: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [
+            Path(shutil.copytree(run, Path(folder) / str(place) / run.resolve().name))
+            for place, run in enumerate(arguments.runs)
+        ]
+        for run in runs:
+            commands: dict[str, list[str | Path]] = {
+                "evaluate": ["evaluate", run],
+                "report": ["report", run],
+                "robustness": ["robustness", run],
+            }
+            if run != runs[0]:
+                commands["robustness"] += ["--baseline", runs[0]]
+                commands["compare"] = ["compare", runs[0], run]
+            figures[run.name] = {
+                name: statistics.median(measure(command) for _ in range(arguments.repeats))
+                for name, command in commands.items()
+            }
+            print(run.name, figures[run.name], flush=True)
+    record = {"repeats": arguments.repeats, "seconds": figures}
+    print(f"wrote {write_record('evaluation', record)}")
+
+
+def measure(command: list[str | Path]) -> float:
+    """Run inkwise with these arguments, and return the seconds that it took."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "inkwise", *command], check=True, stdout=subprocess.DEVNULL
+    )
+    return round(time.perf_counter() - started, 2)
+
+
+if __name__ == "__main__":
+    main()
