@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 LEVEL = 0.05
 """A p value below it is called significant."""
 
+_SMALLEST = 0.0001  # that is written
+
 
 def more_often(
     hits: ArrayLike, draws: ArrayLike, marked: ArrayLike, total: ArrayLike
@@ -73,5 +75,10 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def format_p(p: float) -> str:
-    """Write a p value as people do."""
-    return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+    """Write a p value as sentences do."""
+    return f"p = {p:.2g}" if p >= _SMALLEST else f"p < {_SMALLEST}"
+
+
+def format_p_alone(p: float) -> str:
+    """Write a p value as tables do, whose column is called p."""
+    return f"{p:.2g}" if p >= _SMALLEST else f"< {_SMALLEST}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.evaluation.intervals import Estimate
-from inkwise.evaluation.significance import format_p
+from inkwise.evaluation.significance import format_p, format_p_alone
 
 if TYPE_CHECKING:
     import jinja2
@@ -46,7 +46,8 @@ def page_template(
         "interval": _interval,
         "number": _number,
         "count": lambda n: f"{n:,}",
-        "p_value": _p_value,
+        "p_value": format_p,
+        "p_alone": format_p_alone,
         "duration": _duration,
     }
     environment.filters.update(shared | filters)
@@ -60,11 +61,6 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _p_value(p: float, whole: bool = True) -> str:
-    text = format_p(p)
-    return text if whole else text.removeprefix("p = ").removeprefix("p ")
 
 
 def _duration(seconds: float) -> str:
