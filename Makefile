@@ -16,7 +16,7 @@ run: $(READY)  ## Train the case study, evaluate it, write the report and name i
 	$(BIN)/inkwise train
 
 test: $(READY)  ## Run all tests, with coverage.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench

@@ -59,6 +59,12 @@ def optdigits() -> Dataset:
     return load_optdigits()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files that hold slow tests: at the end one would keep one process busy alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where everything must be at hand, a skipped test is a failed one."""
     if exitstatus == pytest.ExitCode.OK and _forbidden_skips(session.config):
