@@ -19,8 +19,8 @@ import inkwise
 from inkwise.model import Model
 from inkwise.run import find_model
 
-SIDE, FINE = 112, 16
-"""Of a picture, in pixels; and what a pixel is drawn in, which is then averaged."""
+SIDE, FINE = 112, 4
+"""Of a picture, in pixels; and how many times finer it is drawn before it is averaged."""
 
 Points = NDArray[np.float64]
 """Of a stroke, (M, 2): x to the right and y down, from 0 to 1."""
@@ -73,7 +73,7 @@ def draw(way: str, count: int) -> list[NDArray[np.uint8]]:
         angle, slant = np.radians(generator.uniform(-8, 8)), generator.uniform(-0.3, 0.15)
         turn = np.array([[np.cos(angle), slant - np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         width = generator.uniform(0.035, 0.1)
-        fine = np.full((SIDE * FINE // 4, SIDE * FINE // 4), 255, np.uint8)
+        fine = np.full((SIDE * FINE, SIDE * FINE), 255, np.uint8)
         for stroke in strokes:
             points = (stroke - 0.5) @ turn.T + 0.5 + generator.normal(0, 0.006, stroke.shape)
             corners = np.round(points * len(fine)).astype(np.int32)

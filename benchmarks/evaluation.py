@@ -12,35 +12,38 @@ import tempfile
 import time
 from pathlib import Path
 
+from handwriting import name_and_path
 from record import write_record
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="finished, on MNIST")
+    parser.add_argument(
+        "runs", nargs="+", type=name_and_path, metavar="NAME=RUN", help="finished, on MNIST"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        runs = [
-            Path(shutil.copytree(run, Path(folder) / str(place) / run.resolve().name))
-            for place, run in enumerate(arguments.runs)
-        ]
-        for run in runs:
+        runs = {
+            name: Path(shutil.copytree(run, Path(folder) / name)) for name, run in arguments.runs
+        }
+        first = next(iter(runs.values()))
+        for title, run in runs.items():
             commands: dict[str, list[str | Path]] = {
                 "evaluate": ["evaluate", run],
                 "report": ["report", run],
                 "robustness": ["robustness", run],
             }
-            if run != runs[0]:
-                commands["robustness"] += ["--baseline", runs[0]]
-                commands["compare"] = ["compare", runs[0], run]
-            figures[run.name] = {
+            if run != first:
+                commands["robustness"] += ["--baseline", first]
+                commands["compare"] = ["compare", first, run]
+            figures[title] = {
                 name: statistics.median(measure(command) for _ in range(arguments.repeats))
                 for name, command in commands.items()
             }
-            print(run.name, figures[run.name], flush=True)
+            print(title, figures[title], flush=True)
     record = {"repeats": arguments.repeats, "seconds": figures}
     print(f"wrote {write_record('evaluation', record)}")
 
