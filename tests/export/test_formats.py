@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -116,7 +117,7 @@ def test_formats_for_one_look_say_what_to_do_about_several(
     file_format: str, run: Run, tmp_path: Path
 ) -> None:
     run.save_model(dataclasses.replace(run.model, rotations=(0.0, 8.0)))
-    with pytest.raises(ArgumentError, match=r"at 2 angles: let it look once \(--once\), or write"):
+    with pytest.raises(ArgumentError, match=r"turns images: let it look once \(--once\), or write"):
         export_model(run.path, file_format, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
@@ -134,16 +135,30 @@ def test_a_model_that_looks_once_is_calibrated_anew(
     path = export_model(run.path, "onnx", tmp_path / "once.onnx", once=True)
 
     once = Model.from_onnx(path.read_bytes())
-    assert once.rotations == (0.0,)
+    assert once.rotations == (2.0,)
+    turned = dataclasses.replace(original, rotations=(2.0,))
     images = load_dataset("optdigits").test.images
-    np.testing.assert_array_equal(once.logits(images), original.logits(images))
+    np.testing.assert_array_equal(once.logits(images), turned.logits(images))
     assert (once.calibration != original.calibration) == calibrate
     if calibrate:
         recipe = run.recipe
         validation = split_dataset(load_dataset("optdigits"), recipe.holdout, 0).validation
-        assert once.calibration == calibrate_model(original, validation).calibration
+        assert once.calibration == calibrate_model(turned, validation).calibration
+    scripted = export_model(run.path, "torchscript", tmp_path / "once.pt", once=True)
+    answers = torch.jit.load(scripted)(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(answers, once.predict_proba(images), atol=1e-5)
     plain = export_model(run.path, "onnx", tmp_path / "all.onnx")
     assert Model.from_onnx(plain.read_bytes()).rotations == (0.0, 20.0, -20.0)
+
+
+def test_where_images_are_not_turned_the_single_look_is_straight(run: Run, tmp_path: Path) -> None:
+    original = run.model
+    run.save_model(dataclasses.replace(original, rotations=(0.0, 20.0, -20.0)))
+    path = export_model(run.path, "onnx-int8", tmp_path / "once.onnx", once=True)
+    images = load_dataset("optdigits").test.images
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (answers,) = session.run(["probabilities"], {"images": images})
+    assert (answers.argmax(axis=1) == original.predict(images)).mean() >= 0.99
 
 
 def test_looking_once_takes_a_run(tmp_path: Path) -> None:

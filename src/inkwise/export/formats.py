@@ -22,6 +22,14 @@ SUFFIXES = {
 }
 """Formats by name, and how their files' names end."""
 
+SINGLE_LOOK = 2.0
+"""Angle of a single look, in degrees: turning softens edges, as it did those of training images.
+
+An upright stroke with edges as sharp as pixels is foreign to a network that never saw one."""
+
+_TURNING = ("onnx", "torchscript")
+"""Formats that hold models which turn images before they look at them."""
+
 
 def export_model(
     model: Model | str | os.PathLike[str],
@@ -48,9 +56,10 @@ def export_model(
     output : path-like, optional
         The file, which is replaced if it exists; by default `default_name` here.
     once : bool
-        Let a model that looks at an image at several angles look once, which is faster and a
-        little less accurate; it is calibrated anew. This needs a run whose data set is in the
-        catalogue. Keras' formats and ``onnx-int8`` hold no other models.
+        Let a model that looks at an image at several angles look once, at `SINGLE_LOOK`, which
+        is faster and a little less accurate; it is calibrated anew. This needs a run whose data
+        set is in the catalogue. Keras' formats and ``onnx-int8`` hold no model that turns images:
+        there the single look is a straight one.
 
     Returns
     -------
@@ -87,13 +96,14 @@ def export_model(
         model = find_model(model)
     if once and any(model.rotations):
         run = _run(source, "looking once")
-        model = dataclasses.replace(model, rotations=(0.0,))
+        angle = SINGLE_LOOK if file_format in _TURNING else 0.0
+        model = dataclasses.replace(model, rotations=(angle,))
         if run.recipe.calibrate:
             model = calibrate(model, _splits(run).validation)
-    if any(model.rotations) and file_format not in ("onnx", "torchscript"):
+    if any(model.rotations) and file_format not in _TURNING:
         raise ArgumentError(
-            f"{file_format} holds no model that looks at an image at {len(model.rotations)} "
-            "angles: let it look once (--once), or write onnx or torchscript"
+            f"{file_format} holds no model that turns images: let it look once (--once), or write "
+            "onnx or torchscript"
         )
     path = Path(default_name(model) + suffix if output is None else output)
     match file_format:
