@@ -37,12 +37,30 @@ def test_the_package_brings_a_small_one_that_is_right(mnist: Dataset) -> None:
 
 @pytest.mark.parametrize("tilt", [-15, 0, 15])
 @pytest.mark.parametrize("width", [4, 12, 30])
-def test_a_straight_stroke_is_a_one(tilt: int, width: int) -> None:
+@pytest.mark.parametrize("edge", [cv2.LINE_8, cv2.LINE_AA])
+def test_a_straight_stroke_is_a_one(tilt: int, width: int, edge: int) -> None:
     picture = np.full((280, 280), 255, np.uint8)
     across = round(84 * np.tan(np.radians(tilt)))
-    cv2.line(picture, (140 - across, 224), (140 + across, 56), 0, width, cv2.LINE_AA)
+    cv2.line(picture, (140 - across, 224), (140 + across, 56), 0, width, edge)
     (answer,) = inkwise.load_pretrained().classify([picture])
     assert (answer.label, answer.verdict) == ("1", "digit")
+
+
+@pytest.mark.parametrize("width", [6, 12, 24])
+@pytest.mark.parametrize("edge", [cv2.LINE_8, cv2.LINE_AA])
+def test_a_flag_makes_a_one_no_seven_and_a_cross_is_no_digit(width: int, edge: int) -> None:
+    one = [[(98, 106), (140, 56), (140, 224)]]
+    times = [[(56, 56), (224, 224)], [(224, 56), (56, 224)]]
+    plus = [[(28, 140), (252, 140)], [(140, 28), (140, 252)]]
+    pictures = []
+    for lines in (one, times, plus):
+        picture = np.full((280, 280), 255, np.uint8)
+        points = [np.array(line) for line in lines]
+        cv2.polylines(picture, points, False, 0, width, edge)
+        pictures.append(picture)
+    answers = inkwise.load_pretrained().classify(pictures)
+    assert (answers[0].label, answers[0].verdict) == ("1", "digit")
+    assert [answer.verdict for answer in answers[1:]] == ["not a digit"] * 2
 
 
 @pytest.mark.parametrize("corruption", ["stripe", "zigzag", "dotted line"])

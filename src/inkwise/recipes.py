@@ -318,6 +318,7 @@ _PRECISE = Recipe(
         stretch=0.15,
         elastic=1.2,
         effects={
+            "serifs": 0.2,
             "thicker": 0.14,
             "thinner": 0.07,
             "low_resolution": 0.18,

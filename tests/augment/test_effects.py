@@ -60,6 +60,26 @@ def test_an_effect_changes_every_image_in_a_way_of_its_own(
         assert len(torch.unique(after.flatten(1), dim=0)) > 25
 
 
+def test_serifs_add_a_flag_or_a_foot_to_the_digit_and_take_nothing_away(digits: Tensor) -> None:
+    after = changed("serifs", digits)
+    assert (after >= digits).all()
+    more = (ink(after) - ink(digits)) / ink(digits)
+    assert more.median() > 0.02
+    assert more.max() < 1
+    # On a plain stroke what is new touches its upper or its lower end.
+    stroke = torch.zeros(300, 1, 28, 28)
+    stroke[..., 5:23, 13:15] = 0.8
+    drawn = changed("serifs", stroke)
+    new = drawn > stroke + 0.1
+    rows = new.any(3).squeeze(1)
+    ends = rows[:, :8].any(1) | rows[:, 20:].any(1)
+    assert ends.float().mean() > 0.9  # a short one may lie on the stroke itself
+    assert not rows[:, :2].any()
+    assert drawn.max() <= 0.8 + 1e-6
+    upper = new[:, 0, :12]
+    assert upper[..., :13].sum() > 2 * upper[..., 15:].sum()  # most flags are on the left
+
+
 def test_strokes_grow_and_shrink(digits: Tensor) -> None:
     assert (ink(changed("thicker", digits)) > ink(digits)).all()
     assert (ink(changed("thinner", digits)) < ink(digits)).all()
@@ -123,7 +143,7 @@ def test_effects_follow_their_own_order_not_the_mappings(digits: Tensor) -> None
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
-        ({"rain": 0.1}, "unknown effect 'rain': use thicker, "),
+        ({"rain": 0.1}, "unknown effect 'rain': use serifs, "),
         ({"fog": 1.5}, "the share of the effect fog must lie in"),
         ({"fog": -0.1}, "the share of the effect fog must lie in"),
         ({"fog": float("nan")}, "the share of the effect fog must lie in"),

@@ -48,14 +48,16 @@ def test_a_pair_shows_two_images_side_by_side() -> None:
 
 
 def test_outliers_undergo_nothing_that_draws_a_stroke() -> None:
-    augmentation = Augmentation(shift=1, effects={"lines": 1, "zigzag": 1, "stripe": 1, "blur": 1})
+    drawn = ("serifs", "lines", "zigzag", "stripe")
+    augmentation = Augmentation(shift=1, effects=dict.fromkeys(drawn, 1) | {"blur": 1})
     assert augmentation_of_outliers(augmentation) == Augmentation(shift=1, effects={"blur": 1})
 
 
-def test_polygons_are_not_thin(digits: Tensor) -> None:
+@pytest.mark.parametrize("kind", [3, 4])
+def test_polygons_and_crossed_strokes_are_not_thin(kind: int, digits: Tensor) -> None:
     torch.manual_seed(0)
-    polygons = make_outliers(digits, 600)[300:400]  # the fourth of six kinds
-    for polygon in polygons[:, 0] > 0.5:
-        rows, columns = polygon.nonzero(as_tuple=True)
+    drawn = make_outliers(digits, 700)[100 * kind : 100 * (kind + 1)]
+    for picture in drawn[:, 0] > 0.5:
+        rows, columns = picture.nonzero(as_tuple=True)
         # 0.4 of the 0.6 of 28 pixels on which they are drawn, less what is rounded away.
         assert min(rows.max() - rows.min(), columns.max() - columns.min()) >= 6

@@ -16,7 +16,7 @@ from inkwise.explanation.neighbours import FILE, make_neighbours
 from inkwise.networks.layers import Dense, Flatten, Network
 from tests.devtools import logged
 from tests.serving.conftest import TOKEN
-from tests.serving.page import GRID, ONE, SEVEN, Page
+from tests.serving.page import ONE, SEVEN, STAR, Page
 from tests.serving.processes import Running, servers
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def test_answers_come_while_the_line_is_drawn(page: Page) -> None:
     page.wait_for("#said", "7 digit")
 
 
-def test_a_grid_is_no_digit_and_a_dot_is_ink(page: Page) -> None:
-    page.draw(*GRID)
+def test_a_star_is_no_digit_and_a_dot_is_ink(page: Page) -> None:
+    page.draw(*STAR)
     page.wait(lambda: "not a digit" in page.text("#said") and page.text("#label") == "")
     page.find("#clear").click()
     page.line([(0.5, 0.5), (0.5, 0.5)])

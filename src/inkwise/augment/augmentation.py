@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EFFECTS = (
+    "serifs",
     "thicker",
     "thinner",
     "low_resolution",

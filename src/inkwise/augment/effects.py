@@ -12,6 +12,28 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def serifs(images: Tensor) -> Tensor:
+    """Begin the digit with a short stroke that leads up to its top, or end it on a foot."""
+    flag, foot = _chance(images, 0.75), _chance(images, 0.4)
+    side = torch.where(_chance(images, 0.8), 1, -1)
+    up = _uniform(images, -0.4, 0.4)
+    top = _farthest(images, up.sin(), -up.cos())
+    down = up + side * _uniform(images, math.radians(20), math.radians(60))
+    length = _uniform(images, 2.5, 11)
+    end = top[0] - length * down.sin(), top[1] + length * down.cos()
+    bottom = _farthest(images, torch.zeros_like(up), torch.ones_like(up))
+    left, right = (bottom[0] + sign * _uniform(images, 1.5, 5) for sign in (-1, 1))
+    lean = _uniform(images, -1, 1)
+    radius, ink = _uniform(images, 0.9, 1.8), images.amax((2, 3), keepdim=True)
+    for wanted, start, stop in (
+        (flag, top, end),
+        (foot | ~flag, (left, bottom[1] + lean), (right, bottom[1] - lean)),
+    ):
+        stroke = (radius - _distance(images, start, stop)).clamp(0, 1)
+        images = torch.maximum(images, stroke * ink * wanted)
+    return images
+
+
 def thicker(images: Tensor) -> Tensor:
     """Let strokes grow by up to a pixel on every side."""
     return torch.lerp(images, _widest(images), _uniform(images, 0.3, 1))
@@ -105,7 +127,6 @@ def lines(images: Tensor) -> Tensor:
 def zigzag(images: Tensor) -> Tensor:
     """Draw a stroke that goes up and down on its way across."""
     height, width = images.shape[2:]
-    x, y = _pixels(images)
     corners = 7
     share = torch.linspace(0, 1, corners, device=images.device).view(1, corners, 1, 1)
     sign = torch.arange(corners, device=images.device) % 2 * 2 - 1
@@ -117,12 +138,8 @@ def zigzag(images: Tensor) -> Tensor:
     ys = torch.where(upright, along, across) * height
     distance = torch.full_like(images, math.inf)
     for start, end in zip(range(corners - 1), range(1, corners), strict=True):
-        to_x, to_y = (each[:, start : start + 1] for each in (xs, ys))
-        by_x, by_y = (each[:, end : end + 1] - each[:, start : start + 1] for each in (xs, ys))
-        place = ((x - to_x) * by_x + (y - to_y) * by_y) / (by_x**2 + by_y**2 + 1e-6)
-        place = place.clamp(0, 1)
-        gap = (x - to_x - place * by_x) ** 2 + (y - to_y - place * by_y) ** 2
-        distance = torch.minimum(distance, gap.sqrt())
+        first, second = ((xs[:, at : at + 1], ys[:, at : at + 1]) for at in (start, end))
+        distance = torch.minimum(distance, _distance(images, first, second))
     return _draw(images, (_uniform(images, 0.9, 1.6) - distance).clamp(0, 1))
 
 
@@ -217,6 +234,26 @@ def _pixels(
         torch.arange(width or columns, device=images.device, dtype=images.dtype),
         torch.arange(height or rows, device=images.device, dtype=images.dtype)[:, None],
     )
+
+
+def _farthest(images: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the place of the ink that lies farthest in a direction, a pixel inside it."""
+    xs, ys = _pixels(images)
+    inked = images > images.amax((2, 3), keepdim=True) / 2
+    reach = torch.where(inked, xs * x + ys * y, -math.inf).flatten(2)
+    place = reach.argmax(2)[..., None, None]
+    width = images.shape[3]
+    return place % width - x, place // width - y
+
+
+def _distance(images: Tensor, start: tuple[Tensor, Tensor], end: tuple[Tensor, Tensor]) -> Tensor:
+    """Return how far every pixel is from a straight stroke, in pixels."""
+    x, y = _pixels(images)
+    by_x, by_y = end[0] - start[0], end[1] - start[1]
+    along = (x - start[0]) * by_x + (y - start[1]) * by_y
+    share = (along / (by_x**2 + by_y**2 + 1e-6)).clamp(0, 1)
+    across = (x - start[0] - share * by_x) ** 2 + (y - start[1] - share * by_y) ** 2
+    return across.sqrt()
 
 
 def _widest(images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Outliers: pictures that belong to no class, made while training, for the network to refuse."""
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from inkwise.augment.augmentation import Augmentation
 
-_DRAW = ("lines", "zigzag", "stripe")
+_DRAW = ("serifs", "lines", "zigzag", "stripe")
 """Effects that draw strokes: alone on a ground with specks, an upright one is a digit."""
 
 _THINNEST = 0.4
@@ -24,8 +25,9 @@ def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
 def make_outliers(images: Tensor, count: int) -> Tensor:
     """Draw pictures of no class.
 
-    Six kinds in equal numbers: two images squeezed into one, quarters of different images, a
-    scribble, a polygon, texture from fine noise to broad blobs, specks on an empty ground.
+    Seven kinds in equal numbers: two images squeezed into one, quarters of different images, a
+    scribble, a polygon, straight strokes that cross, texture from fine noise to broad blobs, specks
+    on an empty ground.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def make_outliers(images: Tensor, count: int) -> Tensor:
     D. Hendrycks, M. Mazeika, T. Dietterich, "Deep anomaly detection with outlier exposure",
     ICLR 2019.
     """
-    kinds = (_pairs, _mosaics, _scribbles, _polygons, _textures, _specks)
+    kinds = (_pairs, _mosaics, _scribbles, _polygons, _crossings, _textures, _specks)
     starts = [round(place * count / len(kinds)) for place in range(len(kinds) + 1)]
     return torch.cat(
         [
@@ -95,6 +97,20 @@ def _polygons(images: Tensor, count: int) -> Tensor:
     return _strokes(
         images, functional.interpolate(closed, size=64, mode="linear", align_corners=True)
     )
+
+
+def _crossings(images: Tensor, count: int) -> Tensor:
+    # Near the middle of each, or they would make a 4, a 7 or a 1 on its foot.
+    first, turn = (torch.rand(count, 1, 1, device=images.device) * math.pi for _ in range(2))
+    third = torch.rand(count, 1, 1, device=images.device) < 0.3
+    second = first + math.pi / 3 + turn / 3
+    angles = torch.cat([first, second, (first + second) / 2], 1)
+    length = 0.7 + 0.5 * torch.rand(count, 3, 1, device=images.device)
+    middle = (torch.rand(count, 3, 1, device=images.device) - 0.5) / 3
+    along = length * (torch.linspace(-0.5, 0.5, 32, device=images.device) + middle)
+    strokes = torch.stack([along * angles.sin(), along * angles.cos()], 1)
+    strokes[:, :, 2] = torch.where(third, strokes[:, :, 2], strokes[:, :, 0])
+    return _strokes(images, 0.5 + strokes.flatten(2))
 
 
 def _strokes(images: Tensor, path: Tensor) -> Tensor:
