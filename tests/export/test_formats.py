@@ -123,6 +123,7 @@ def test_formats_for_one_look_say_what_to_do_about_several(
 
 
 @pytest.mark.parametrize("calibrate", [True, False])
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
 def test_a_model_that_looks_once_is_calibrated_anew(
     calibrate: bool, run: Run, tmp_path: Path
 ) -> None:
