@@ -63,8 +63,8 @@ class Augmentation:
     elastic : float
         Largest standard deviation of a smooth displacement of the pixels, in pixels.
     effects : mapping of str to float
-        Shares of the images, in [0, 1], by names in `EFFECTS`, in whose order they follow each
-        other.
+        Shares of a batch, in [0, 1], by names in `EFFECTS`, in whose order they follow each
+        other. Of a batch that is so small that a share is less than half an image, none.
 
     Raises
     ------
