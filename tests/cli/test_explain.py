@@ -95,6 +95,7 @@ def test_mistakes_of_the_user_are_one_line(
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith(f"error: {told}")
     assert done.err.count("\n") == 1
+    assert not (finished / "neighbours.npz").exists()
 
 
 def test_a_map_is_drawn(call: Call, run: Run) -> None:

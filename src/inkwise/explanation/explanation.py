@@ -236,6 +236,9 @@ def explain(
     else:
         raise ArgumentError("name one picture to explain: a file, or an image's place in a split")
 
+    probabilities = model.predict_proba(image[None])[0]
+    label, other = _compare(model, probabilities, truth, against)  # refuses before the long work
+
     notices: list[str] = []
     gradients: Gradients | None = None
     try:
@@ -252,8 +255,6 @@ def explain(
             on_notice(notice)
 
     logits = model.logits(image[None])[0]
-    probabilities = model.predict_proba(image[None])[0]
-    label, other = _compare(model, probabilities, truth, against)
     score = float(np.logaddexp.reduce(logits.astype(np.float64)))
     (verdict,) = model.calibration.verdicts(probabilities[label, None], np.array([score]))
     itself = index if split == "train" else None
