@@ -19,7 +19,7 @@ from PIL import Image
 
 from inkwise import Dataset, Evaluation, InkwiseError, Recipe, Run, evaluate, get_recipe
 from inkwise.data.splits import split_dataset
-from inkwise.errors import RunError, StorageError
+from inkwise.errors import ArgumentError, RunError, StorageError
 from inkwise.run import Pictures
 
 pytest_plugins = ["tests.runs"]
@@ -420,7 +420,7 @@ def test_folder_that_holds_files_is_refused_and_left_alone(
 ) -> None:
     (tmp_path / ".hidden").write_text("mine")
 
-    with pytest.raises(RunError, match="holds files already"):
+    with pytest.raises(ArgumentError, match="holds files already"):
         create(tmp_path)
 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(".hidden", "mine")]

@@ -42,7 +42,7 @@ class LibraryError(InkwiseError):
 
 
 class RunError(InkwiseError):
-    """A run directory that is missing, in use, or lacks what was asked of it."""
+    """A run directory that is missing, damaged, or lacks what was asked of it."""
 
 
 class BenchError(InkwiseError):

@@ -4,17 +4,27 @@ import os
 import re
 from pathlib import Path
 
-from inkwise.errors import RunError
+from inkwise.errors import ArgumentError
 from inkwise.files import storage
 
 
 def claim_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a directory for what is about to be written; RunError if it holds files already."""
+    """Make a directory for what is about to be written.
+
+    Raises
+    ------
+    ArgumentError
+        It holds files already.
+    StorageError
+        It cannot be made.
+    """
     folder = Path(path)
     with storage(folder, "write to"):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise RunError(f"{folder} holds files already: choose another --output, or remove it")
+            raise ArgumentError(
+                f"{folder} holds files already: choose another --output, or remove it"
+            )
     return folder
 
 

@@ -125,7 +125,7 @@ class Run:
 
         Raises
         ------
-        RunError
+        ArgumentError
             The directory holds something already.
         StorageError
             It cannot be written.

@@ -13,7 +13,7 @@ from inkwise import Dataset, Split
 from inkwise.auditing.audit import Audit
 from inkwise.auditing.duplicates import find_duplicates
 from inkwise.data.corrections import Corrections
-from inkwise.errors import ArgumentError, DataError, RunError
+from inkwise.errors import ArgumentError, DataError
 
 pytest_plugins = ["tests.runs"]
 
@@ -184,5 +184,5 @@ def test_unknown_split_is_refused(animals: Dataset) -> None:
 def test_a_directory_in_use_is_refused(animals: Dataset, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
 
-    with pytest.raises(RunError, match="holds files already"):
+    with pytest.raises(ArgumentError, match="holds files already"):
         inkwise.audit(animals, output=tmp_path)

@@ -17,7 +17,7 @@ from inkwise.bench import bench as bench_module
 from inkwise.bench.bench import Bench, run_bench
 from inkwise.bench.collect import Failure, Measurement
 from inkwise.bench.contenders import Contender
-from inkwise.errors import ArgumentError, BenchError, RunError
+from inkwise.errors import ArgumentError, BenchError
 from tests.bench import Enter, fake
 
 pytest_plugins = ["tests.bench.fixtures"]
@@ -211,7 +211,7 @@ def test_directory_in_use_is_left_alone(contend: Contend, tmp_path: Path) -> Non
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "mine").touch()
 
-    with pytest.raises(RunError, match="holds files already"):
+    with pytest.raises(ArgumentError, match="holds files already"):
         contend(fake("good"))
 
 

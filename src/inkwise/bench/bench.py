@@ -181,11 +181,11 @@ def run_bench(
     Raises
     ------
     ArgumentError
-        An unknown contender, or rounds out of range.
+        An unknown contender, rounds out of range, or a directory that holds files already.
     BenchError
         No contender is left to run.
-    DataError, RunError, StorageError
-        MNIST is not to be had, or the directory is in use or cannot be written.
+    DataError, StorageError
+        MNIST is not to be had, or the directory cannot be written.
     LibraryError
         The libraries of the extra ``train`` are not installed.
     """
