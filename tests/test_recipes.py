@@ -261,6 +261,7 @@ def changed(**values: Any) -> dict[str, Any]:
         changed(augmentation={"effects": {"rain": 0.1}}),
         changed(augmentation={"effects": {"fog": "much"}}),
         changed(batch_norm=1),
+        changed(mixed_precision=1),
         changed(averaging=1.0),
         changed(outliers=-0.1),
         changed(calibrate="yes"),

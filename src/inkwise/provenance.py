@@ -28,18 +28,32 @@ def describe_machine() -> dict[str, str | int | None]:
     Returns
     -------
     dict
-        The processor's name and its vector instructions, the cores that this process may use, the
-        threads that PyTorch computes on, and the operating system.
+        The processor's name, its vector and matrix instructions, the cores that this process may
+        use, the threads that PyTorch computes on, and the operating system.
     """
     import torch
 
     return {
         "processor": _processor_name(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "instructions": torch.backends.cpu.get_cpu_capability()
+        + (" AMX" if has_bfloat16_units() else ""),
         "threads": torch.get_num_threads(),
         "cores": available_cores(),
         "system": platform.platform(),
     }
+
+
+def has_bfloat16_units() -> bool:
+    """Tell whether the processor multiplies matrices of bfloat16 in units of their own (AMX).
+
+    Elsewhere bfloat16 may be slower than single precision. PyTorch before it could tell
+    (``torch.cpu.get_capabilities``) counts as elsewhere.
+    """
+    import torch
+
+    return hasattr(torch.cpu, "get_capabilities") and bool(
+        torch.cpu.get_capabilities().get("amx_bf16", False)
+    )
 
 
 def available_cores() -> int:

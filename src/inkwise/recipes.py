@@ -165,6 +165,9 @@ class Recipe:
     batch_norm : bool
         Normalise what a convolution returns over the batch; the trained model has it folded into
         the convolution's weights.
+    mixed_precision : bool
+        Compute the networks of a step in bfloat16 where the processor has matrix units for it;
+        weights, losses and optimisers stay in single precision, and so does the trained model.
     averaging : float
         Decay of the running average of the weights, which is then validated and kept in place of
         the last weights, in [0, 1); 0 is none.
@@ -205,6 +208,7 @@ class Recipe:
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
     schedule: OneCycle | None = None
     batch_norm: bool = False
+    mixed_precision: bool = False
     averaging: float = 0.0
     outliers: float = 0.0
     label_smoothing: float = 0.0
@@ -224,7 +228,8 @@ class Recipe:
         _check_share("share of outliers", self.outliers)
         _check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
-        for what, flag in (("batch_norm", self.batch_norm), ("calibrate", self.calibrate)):
+        for what in ("batch_norm", "mixed_precision", "calibrate"):
+            flag = getattr(self, what)
             if not isinstance(flag, bool):
                 raise ArgumentError(f"{what} must be true or false, not {flag!r}")
         for what, value in (
@@ -363,6 +368,7 @@ _ENSEMBLE = dataclasses.replace(
         elastic=1.2,
         effects=dict.fromkeys(EFFECTS, 0.012) | {"serifs": 0.2, "move": 0.05},
     ),
+    mixed_precision=True,
     epochs=60,
 )
 

@@ -129,6 +129,25 @@ def test_members_learn_as_each_would_alone(outliers: float) -> None:
     torch.testing.assert_close(totals[0], (totals[1] + totals[2]) / 2)
 
 
+@pytest.mark.parametrize("units", [True, False])
+def test_mixed_precision_needs_a_processor_with_units_for_it(
+    units: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.training.step.has_bfloat16_units", lambda: units)
+    computed_in = []
+    trained = {}
+    for mixed in (True, False):
+        module = network()
+        module[1].register_forward_hook(lambda *call: computed_in.append(call[2].dtype))
+        step_of(module, get_recipe(RECIPE, mixed_precision=mixed))(torch.arange(20))
+        trained[mixed] = module.state_dict()
+    assert computed_in == [torch.bfloat16 if units else torch.float32, torch.float32]
+    for name, weight in trained[True].items():
+        assert weight.dtype == torch.float32
+        torch.testing.assert_close(weight, trained[False][name], rtol=0.02, atol=0.02)
+        assert units or torch.equal(weight, trained[False][name])
+
+
 def test_the_first_layers_of_all_members_freeze() -> None:
     torch.manual_seed(0)
     module = build(Ensemble((NETWORK, NETWORK)))

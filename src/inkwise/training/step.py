@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from inkwise.augment.outliers import augmentation_of_outliers, make_outliers
 from inkwise.networks.module import Members
+from inkwise.provenance import has_bfloat16_units
 from inkwise.recipes import Recipe
 from inkwise.training.optimisers import make_optimisers
 
@@ -44,6 +45,9 @@ class Step:
         self._module, self._images, self._labels = module, images, labels
         self._augmentation, self._smoothing = recipe.augmentation, recipe.label_smoothing
         self._outliers = recipe.outliers
+        self._mixed = (
+            recipe.mixed_precision and images.device.type == "cpu" and has_bfloat16_units()
+        )
         self._parameters = [*module.parameters()]
         self._optimisers = make_optimisers(module, recipe)
         self._average = Average(module, recipe.averaging) if recipe.averaging else None
@@ -59,7 +63,9 @@ class Step:
             inputs = self._augmentation(inputs)
         if outliers is not None:
             inputs = torch.cat([inputs, outliers])
-        answers = self._module(inputs).float().unflatten(0, (-1, len(inputs)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
+            answers = self._module(inputs)
+        answers = answers.float().unflatten(0, (-1, len(inputs)))
         logits = answers[:, : len(index)].flatten(0, 1)
         members = len(answers)
         targets = targets.repeat(members)
