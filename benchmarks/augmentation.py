@@ -18,7 +18,7 @@ import inkwise
 from inkwise.augment.augmentation import EFFECTS, Augmentation
 from inkwise.data.dataset import Split
 from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move_within
-from inkwise.ink.fitting import fit_and_centre
+from inkwise.ink.fitting import bounds, fit_and_centre
 from inkwise.networks.module import build
 from inkwise.recipes import Recipe, get_recipe
 from inkwise.training.loop import Training, predict_logits
@@ -102,11 +102,15 @@ def make_worse(digits: Split) -> dict[str, list[Split]]:
 
 def scan(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Crop a digit, and bring it to 8×8 cells and back."""
-    rows, columns = np.nonzero(image)
-    ink = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    height, width = (max(2, round(8 * side / max(ink.shape))) for side in ink.shape)
-    small = Image.fromarray(ink).resize((width, height), Image.Resampling.BOX)
-    return fit_and_centre(np.asarray(small))
+    return fit_and_centre(count_in_cells(image, 8))
+
+
+def count_in_cells(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
+    """Crop a digit, and average it in so many cells along its longer side, 2 at least."""
+    top, left, bottom, right = bounds(image)
+    ink = image[top:bottom, left:right]
+    height, width = (max(2, round(cells * side / max(ink.shape))) for side in ink.shape)
+    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
 
 
 def measure(recipe: Recipe, train: Split, worse: dict[str, list[Split]]) -> dict[str, float]:

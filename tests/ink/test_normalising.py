@@ -177,6 +177,17 @@ def test_a_loose_stroke_stays_with_its_digit() -> None:
     assert ink.box[3] > without.box[3]
 
 
+@pytest.mark.parametrize("side", [8, 12, 16, 20])
+def test_a_tiny_picture_keeps_the_width_of_its_strokes_and_its_greys(side: int) -> None:
+    pole = np.zeros((side, side), np.uint8)
+    pole[:, side // 4 : 3 * side // 4] = 255
+    row = normalise(pole).image[CANVAS // 2]
+    assert abs(np.count_nonzero(row > 127) - BOX // 2) <= 1
+    stairs = np.repeat(np.linspace(0, 240, 4, dtype=np.uint8), side // 4)
+    steps = normalise(np.tile(stairs, (side, 1))).image[CANVAS // 2]
+    assert np.count_nonzero((steps > 50) & (steps < 220)) >= 6
+
+
 # --- rules that hold for any digit ---
 
 PLACES = st.integers(0, 200)

@@ -1,6 +1,7 @@
 """Images on the road that a user's pictures take."""
 
 import dataclasses
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,8 +29,8 @@ class Inks:
     found: NDArray[np.bool_]
 
 
-def find_inks(images: NDArray[np.uint8]) -> Inks:
-    """Find the ink in images, uint8 (N, 28, 28)."""
+def find_inks(images: Iterable[NDArray[np.uint8]]) -> Inks:
+    """Find the ink in images, uint8 (H, W) each."""
 
     def find(image: NDArray[np.uint8]) -> Ink | None:
         try:

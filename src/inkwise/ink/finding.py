@@ -32,7 +32,15 @@ EVEN = 0.28
 """The least share of a tiny picture that its ground covers."""
 
 LOW_RESOLUTION = 20
-"""Up to this side, in pixels, the digit fills the picture, and its greys are its shape."""
+"""Up to this side, in pixels, the digit fills the picture, and its greys are its shape: pixels that
+strokes cover in part. So more of them are kept, and no stroke is made wider or narrower.
+"""
+
+FULL, BASE = 0.6, 0.12
+"""The share of ink that is fainter than full, and the share of full up to which it is ground."""
+
+LOW_FULL, LOW_BASE = 0.9, 0.06
+"""The same in pictures of low resolution."""
 
 COARSE = 64
 """On which side the light and the dark are weighed, in pixels."""
@@ -113,13 +121,15 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         dropped.append("lines")
     mask, strong = _threshold(ink, noise)
     chosen, rest = mask, np.zeros_like(mask)
-    if side > LOW_RESOLUTION:
+    low = side <= LOW_RESOLUTION
+    if not low:
         chosen, rest = _choose(mask, strong, ink, ruled)
     if rest.any():
         dropped.append("specks")
-    levels, (top, left, bottom, right) = _cut_out(ink, chosen, rest, noise, factor)
+    shares = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
+    levels, (top, left, bottom, right) = _cut_out(ink, chosen, rest, noise, factor, shares)
     return Found(
-        _adjust_strokes(levels),
+        levels if low else _adjust_strokes(levels),
         (top / factor, left / factor, bottom / factor, right / factor),
         dark,
         tuple(dropped),
@@ -467,16 +477,22 @@ def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Lev
 
 
 def _cut_out(
-    ink: Levels, chosen: Levels, rest: Levels, noise: float, factor: int
+    ink: Levels,
+    chosen: Levels,
+    rest: Levels,
+    noise: float,
+    factor: int,
+    shares: tuple[float, float],
 ) -> tuple[Levels, tuple[int, int, int, int]]:
     """Return the ink of the chosen components alone, from 0 to 255, and its box.
 
-    Nothing is chosen that is as faint as noise and the slopes of uneven light.
+    The shares are `FULL` and `BASE`, or those of low resolution. Nothing is chosen that is as faint
+    as noise and the slopes of uneven light.
     """
-    full = _quantiles(ink[chosen.astype(bool)], 0.6)[0]
+    full = _quantiles(ink[chosen.astype(bool)], shares[0])[0]
     if full < max(2 * CLEAR * noise, FAINTEST):
         raise NoInkError("it holds nothing but noise")
-    base = 0.12 * full
+    base = shares[1] * full
     halo = 2 * factor + 1
     around = cv2.dilate(chosen, np.ones((halo, halo), np.uint8)) & ~rest
     alone = cv2.subtract(cv2.multiply(ink, around), base)

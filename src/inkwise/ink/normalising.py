@@ -65,8 +65,9 @@ def normalise(picture: Picture) -> Ink:
 
     The ink may be light or dark, of any colour, on even, shaded, coloured, ruled or squared paper,
     and anywhere in the picture. It is cut out, given the contrast and, where it is far from it, the
-    stroke width of MNIST, and fitted as `fit_and_centre` does. A picture of 28×28 pixels that is so
-    already, light on black or dark on white, keeps every level.
+    stroke width of MNIST, and fitted as `fit_and_centre` does; a picture of up to 20×20 pixels,
+    which hold parts of strokes, keeps their width. A picture in MNIST's geometry, light on black
+    or dark on white, keeps every level.
 
     Parameters
     ----------

@@ -1,0 +1,133 @@
+"""Digits in few pixels: MNIST's own, averaged in cells, or brought to 8×8 as optdigits' were.
+
+The digits that scikit-learn bundles went through NIST's form reader, which stretches every digit to
+20×32, makes its strokes thinner or thicker until it holds about as much ink as the others, and
+slants it until its left edge is upright; then ink was counted in 4×4 cells. The same is done here
+to the images that each model was validated on, which then go through ink as a user's pictures do:
+it is there to develop by, and no test. Prints a Markdown table.
+
+References
+----------
+M. D. Garris et al., "NIST form-based handprint recognition system", NISTIR 5469, 1994, for the
+reader; E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning
+Repository, 1998, for the cells.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from augmentation import count_in_cells
+from handwriting import name_and_path
+from numpy.typing import NDArray
+from record import write_record
+
+import inkwise
+from inkwise.data.dataset import Split
+from inkwise.data.splits import split_dataset
+from inkwise.evaluation.through_ink import find_inks, logits_through_ink
+from inkwise.ink.fitting import bounds
+from inkwise.model import Model
+from inkwise.recipes import Recipe
+from inkwise.run import find_model
+
+SIDE, WIDTH = 32, 20
+"""Of the form reader's bitmap, and of the digit in it, in pixels."""
+
+CELL = 4
+"""Pixels of the bitmap along the side of a cell."""
+
+THIN, THICK = (108, 256), (560, 412)
+"""Pixels of ink below which strokes grow, and above which they shrink: twice, and once."""
+
+FINE = 8
+"""How many times MNIST's pixels are enlarged before they are black or white."""
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", type=name_and_path, metavar="NAME=MODEL")
+    arguments = parser.parse_args()
+    models = {name: find_model(path) for name, path in arguments.models}
+    models["in the package"] = inkwise.load_pretrained()
+    figures = {name: measure(model) for name, model in models.items()}
+    print(f"| | {' | '.join(models)} |\n|---{'|---:' * len(models)}|")
+    for way in WAYS:
+        print(f"| {way} | {' | '.join(f'{figures[name][way]:.2%}' for name in models)} |")
+    print(f"wrote {write_record('coarse', {'figures': figures})}")
+
+
+def measure(model: Model) -> dict[str, float]:
+    """Return the accuracy on the model's validation images, by what was done to them."""
+    digits = validated_on(model)
+    figures = {}
+    for way, change in WAYS.items():
+        inks = find_inks([change(image) for image in digits.images])
+        right = logits_through_ink(model, inks).argmax(axis=1) == digits.labels
+        figures[way] = float(np.mean(right & inks.found))
+    return figures
+
+
+def validated_on(model: Model) -> Split:
+    """Return the images that its training set apart."""
+    recipe = Recipe.from_dict(model.provenance["recipe"])
+    return split_dataset(inkwise.load_dataset("mnist"), recipe.holdout, recipe.seed)["validation"]
+
+
+def read_form(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bring a digit of MNIST's to optdigits' 8×8 counts of ink, from 0 to 16."""
+    fine = cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_CUBIC)
+    black = np.uint8(1) * (fine > fine.max() // 2)
+    top, left, bottom, right = bounds(black)
+    digit = cv2.resize(
+        black[top:bottom, left:right], (WIDTH, SIDE), interpolation=cv2.INTER_NEAREST
+    )
+    bitmap = upright(even_ink(np.pad(digit, ((0, 0), ((SIDE - WIDTH) // 2,) * 2))))
+    cells = bitmap.reshape(SIDE // CELL, CELL, SIDE // CELL, CELL)
+    return cells.sum(axis=(1, 3), dtype=np.uint8)
+
+
+def even_ink(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Let strokes grow or shrink by a pixel on every side, up to twice."""
+    ink = int(bitmap.sum())
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    if ink < max(THIN):
+        return cv2.dilate(bitmap, cross, iterations=sum(ink < limit for limit in THIN))
+    return cv2.erode(bitmap, cross, iterations=sum(ink > limit for limit in THICK))
+
+
+def upright(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Shift rows until the left edges two rows below the top and above the bottom line up."""
+    rows = np.flatnonzero(bitmap.any(axis=1))
+    top, bottom = rows[0] + 2, rows[-1] - 2
+    if top >= bottom or not (bitmap[top].any() and bitmap[bottom].any()):
+        return bitmap
+    slant = (bitmap[top].argmax() - bitmap[bottom].argmax()) / (bottom - top)
+    shifted = np.zeros_like(bitmap)
+    for row, pixels in enumerate(bitmap):
+        columns = np.flatnonzero(pixels) + round((row - SIDE // 2) * slant)
+        shifted[row, columns[(columns >= 0) & (columns < SIDE)]] = 1
+    return shifted
+
+
+def in_a_square(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
+    """Average a digit in cells, its proportions kept, in the middle of a square picture."""
+    small = count_in_cells(image, cells)
+    before = [(cells - side) // 2 for side in small.shape]
+    margins = [(cells - side - first) for side, first in zip(small.shape, before, strict=True)]
+    return np.pad(small, list(zip(before, margins, strict=True)))
+
+
+WAYS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "as they are": lambda image: image,
+    "in 20×20 cells": lambda image: in_a_square(image, 20),
+    "in 16×16 cells": lambda image: in_a_square(image, 16),
+    "in 12×12 cells": lambda image: in_a_square(image, 12),
+    "in 8×8 cells": lambda image: in_a_square(image, 8),
+    "in 8×8 cells, by way of the form reader": read_form,
+}
+
+if __name__ == "__main__":
+    main()
