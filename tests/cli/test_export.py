@@ -122,7 +122,7 @@ def test_import_leaves_a_directory_with_files_alone(call: Call, finished: Path) 
 
     result = call("import", "model.keras")
 
-    assert result.code == 1
+    assert result.code == 2
     assert "model holds files already: choose another --output" in result.err
     assert Path("model/model.json").read_bytes() == before
 
