@@ -95,6 +95,27 @@ def test_low_resolution_keeps_the_ink_and_loses_detail(digits: Tensor) -> None:
     assert (detail(after) < detail(digits)).float().mean() > 0.95
 
 
+def test_a_form_reader_evens_out_height_slant_and_ink(digits: Tensor) -> None:
+    small = torch.nn.functional.pad(digits[..., ::2, ::2], (7, 7, 7, 7))
+    for images in (digits, small):
+        after = changed("form_reader", images)
+        inked = (after > 0.3).any(3)[:, 0]
+        height = 28 - inked.int().argmax(1) - inked.flip(1).int().argmax(1)
+        assert ((height >= 18) & (height <= 22)).float().mean() > 0.95
+    many = digits.repeat(5, 1, 1, 1)
+    after = changed("form_reader", many)
+    assert ink(after).std() / ink(after).mean() < 0.8 * ink(many).std() / ink(many).mean()
+
+    # A slanted stroke mostly stands upright afterwards.
+    slanted = torch.zeros(300, 1, 28, 28)
+    for row in range(4, 24):
+        slanted[:, :, row, 18 - row // 2 : 21 - row // 2] = 0.9
+    read = changed("form_reader", slanted)[:, 0]
+    centre = (read * torch.arange(28)).sum(2) / read.sum(2).clamp(min=1e-6)
+    leaning = (centre[:, 7] - centre[:, 20]).abs()
+    assert 0.5 < (leaning < 2).float().mean() < 0.95
+
+
 @pytest.mark.parametrize("name", ["blur", "motion_blur"])
 def test_blur_spreads_the_ink_and_keeps_it(name: str, digits: Tensor) -> None:
     after = changed(name, digits)

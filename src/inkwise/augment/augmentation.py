@@ -15,6 +15,7 @@ EFFECTS = (
     "thicker",
     "thinner",
     "low_resolution",
+    "form_reader",
     "blur",
     "motion_blur",
     "threshold",

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_BITMAP = 32
+"""The side of a form reader's bitmap, in pixels."""
+
 
 def serifs(images: Tensor) -> Tensor:
     """Begin the digit with a short stroke that leads up to its top, or end it on a foot."""
@@ -48,6 +51,33 @@ def low_resolution(images: Tensor) -> Tensor:
     """Scan with 4 to 17 cells a side, and enlarge again, linearly or cubically."""
     rows, columns = (_there_and_back(images, side) for side in images.shape[2:])
     return (rows @ images @ columns.mT).clamp(0, 1)
+
+
+def form_reader(images: Tensor) -> Tensor:
+    """Read as forms are read: stretched to a box, with even ink, upright, counted in few cells.
+
+    References
+    ----------
+    M. D. Garris et al., "NIST form-based handprint recognition system", NISTIR 5469, 1994.
+    """
+    bitmaps = _stretch_to_box(images)
+    bitmaps = torch.where(_chance(images, 0.7), _even_ink(bitmaps), bitmaps)
+    bitmaps = _upright(bitmaps)
+    coarse = _chance(images, 0.5)
+    counts = torch.where(
+        coarse,
+        functional.pad(functional.avg_pool2d(bitmaps, 4), (0, 8, 0, 8)),
+        functional.avg_pool2d(bitmaps, 2),
+    )
+    box = 5 / 7 * min(images.shape[2:])
+    cell = box * torch.where(coarse, 4, 2) / _BITMAP
+    rows, columns = (
+        _interpolate(
+            images, (_places(images, side) - (side - box) / 2 + _uniform(images, -1, 1)) / cell, 16
+        )
+        for side in images.shape[2:]
+    )
+    return (rows @ counts @ columns.mT * _uniform(images, 0.85, 1)).clamp(0, 1)
 
 
 def blur(images: Tensor) -> Tensor:
@@ -284,16 +314,91 @@ def _gaussian(images: Tensor, side: int) -> Tensor:
 
 def _there_and_back(images: Tensor, side: int) -> Tensor:
     """Return a matrix that averages cells along a side and interpolates between them."""
-    place = torch.arange(side, device=images.device, dtype=images.dtype)
+    pixels = torch.arange(side, device=images.device, dtype=images.dtype)
     cell = side / _uniform(images, side / 4, side / 1.65)
     shift = _uniform(images, 0, 1)
-    cells = place.view(1, 1, -1, 1) - shift
-    overlap = torch.minimum(place + 1, (cells + 1) * cell) - torch.maximum(place, cells * cell)
+    cells = pixels.view(1, 1, -1, 1) - shift
+    overlap = torch.minimum(pixels + 1, (cells + 1) * cell) - torch.maximum(pixels, cells * cell)
     average = overlap.clamp(min=0) / cell
-    distance = ((place[:, None] + 0.5) / cell - cells.mT - 0.5).abs()
+    return _interpolate(images, _places(images, side) / cell + shift, side) @ average
+
+
+def _places(images: Tensor, side: int) -> Tensor:
+    """Return the middles of the pixels along a side, (side, 1)."""
+    return torch.arange(side, device=images.device, dtype=images.dtype)[:, None] + 0.5
+
+
+def _interpolate(images: Tensor, places: Tensor, cells: int) -> Tensor:
+    """Return matrices that interpolate between cells, linearly or cubically, (N, 1, P, cells).
+
+    The places, (N, 1, P, 1), are in cells; the first one's middle is at a half.
+    """
+    middles = torch.arange(cells, device=images.device, dtype=images.dtype) + 0.5
+    distance = (places - middles).abs()
     linear = (1 - distance).clamp(min=0)
     # Keys' cubic convolution with a = -0.5, IEEE Transactions on Acoustics 29 (1981).
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
     cubic = torch.where(distance < 1, near, torch.where(distance < 2, far, 0))
-    return _either(images, linear, cubic) @ average
+    return _either(images, linear, cubic)
+
+
+def _stretch_to_box(images: Tensor) -> Tensor:
+    """Return black and white digits as tall as a bitmap and mostly 5/8 as wide, (N, 1, 32, 32)."""
+    ink = images.amax((2, 3), keepdim=True)
+    inked = images > ink / 2
+    (top, bottom), (left, right) = _ends(inked.any(3)), _ends(inked.any(2))
+    own = ((right - left) / (bottom - top)).clamp(0.1, 1)
+    drawn = torch.where(_chance(images, 0.5), 0.625, _uniform(images, 0.45, 1))
+    width = torch.where(_chance(images, 0.2), own, drawn)
+    place = _places(images, _BITMAP) / _BITMAP
+    across = (place.mT - 0.5) / width
+    x, y = torch.broadcast_tensors(
+        (left + right) / 2 + across * (right - left), top + place * (bottom - top)
+    )
+    rows, columns = images.shape[2:]
+    grid = torch.cat([2 * x / columns - 1, 2 * y / rows - 1], 1).permute(0, 2, 3, 1)
+    digits = functional.grid_sample(images, grid, align_corners=False)
+    black = (digits > _uniform(images, 0.4, 0.6) * ink) & (across.abs() < 0.5)
+    return black.to(images.dtype)
+
+
+def _ends(flags: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the first flag begins and the last one ends, (N, 1, 1, 1) each."""
+    numbers = flags.to(torch.uint8)
+    last = flags.shape[2] - numbers.flip(2).argmax(2)
+    return numbers.argmax(2)[..., None, None], last[..., None, None]
+
+
+def _even_ink(bitmaps: Tensor) -> Tensor:
+    """Let strokes grow or shrink by a pixel on every side, up to twice."""
+    ink = bitmaps.sum((2, 3), keepdim=True) * _uniform(bitmaps, 0.85, 1.15)
+    for least, most in ((256, 412), (108, 560)):
+        shrunk = torch.where(ink > most, -_cross(-bitmaps), bitmaps)
+        bitmaps = torch.where(ink < least, _cross(bitmaps), shrunk)
+    return bitmaps
+
+
+def _cross(images: Tensor) -> Tensor:
+    """Return the greatest of every pixel and its four neighbours."""
+    return torch.maximum(
+        functional.max_pool2d(images, (3, 1), stride=1, padding=(1, 0)),
+        functional.max_pool2d(images, (1, 3), stride=1, padding=(0, 1)),
+    )
+
+
+def _upright(bitmaps: Tensor) -> Tensor:
+    """Slant most bitmaps until the left edge is upright, and others a little."""
+    side = bitmaps.shape[3]
+    top, bottom = _ends(bitmaps.any(3))
+    top, bottom = (top + 2).clamp(max=side - 1), (bottom - 3).clamp(min=0)
+
+    def edge(row: Tensor) -> Tensor:
+        return bitmaps.gather(2, row.expand(-1, -1, 1, side)).argmax(3, keepdim=True)
+
+    upright = (edge(top) - edge(bottom)) / (bottom - top).clamp(min=1)
+    slope = torch.where(_chance(bitmaps, 0.65), upright, _uniform(bitmaps, -0.2, 0.2)).clamp(-1, 1)
+    columns = torch.arange(side, device=bitmaps.device)
+    source = columns - ((columns[:, None] - side // 2) * slope).round().long()
+    inside = (source >= 0) & (source < side)
+    return bitmaps.gather(3, source.clamp(0, side - 1)) * inside
