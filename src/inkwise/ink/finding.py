@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
 from inkwise.ink.fitting import BOX
-
-Levels = NDArray[np.uint8]
-"""Grey levels, uint8 (H, W)."""
+from inkwise.ink.levels import Levels, quantiles, sample
+from inkwise.ink.lines import erase_lines
 
 NARROWEST = 4
 """The least height and width of a picture, in pixels."""
@@ -53,9 +52,6 @@ WIDEST = 0.4
 
 CLEAR = 3.5
 """How many standard deviations of noise ink is above the ground."""
-
-STEEPEST = 6
-"""How far ruled lines are tilted at most, in degrees."""
 
 THINNEST, THIN, THICK, THICKEST = 1.5, 2.0, 3.6, 4.2
 """Narrower strokes than the first are widened to the second, wider than the last narrowed to the
@@ -116,7 +112,9 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     dropped = []
-    ruled = min(grey.shape) > SMALLEST_SIDE and _erase_lines(ink, noise)
+    ruled = min(grey.shape) > SMALLEST_SIDE and erase_lines(
+        ink, floor=max(CLEAR * noise, LOWEST_CONTRAST)
+    )
     if ruled:
         dropped.append("lines")
     mask, strong = _threshold(ink, noise)
@@ -126,11 +124,14 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         chosen, rest = _choose(mask, strong, ink, ruled)
     if rest.any():
         dropped.append("specks")
-    shares = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
-    levels, (top, left, bottom, right) = _cut_out(ink, chosen, rest, noise, factor, shares)
+    alone = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
+    full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
+    levels = _stretch_ink(alone, chosen, noise, full, base)
+    left, top, width, height = cv2.boundingRect(levels)
+    levels = levels[top : top + height, left : left + width]
     return Found(
         levels if low else _adjust_strokes(levels),
-        (top / factor, left / factor, bottom / factor, right / factor),
+        (top / factor, left / factor, (top + height) / factor, (left + width) / factor),
         dark,
         tuple(dropped),
     )
@@ -208,9 +209,9 @@ def _smooth(grey: Levels) -> Levels:
     lone = np.count_nonzero(lone_light | lone_dark) / grey.size
     if lone > 0.005:
         grey = cv2.medianBlur(grey, 5 if lone > 0.05 and max(grey.shape) > SMALLEST_SIDE else 3)
-    steps = np.abs(np.diff(_sample(grey).astype(np.int16), axis=1))
+    steps = np.abs(np.diff(sample(grey).astype(np.int16), axis=1))
     # A quarter of a normal distribution lies within 0.32 standard deviations of its middle.
-    sigma = _quantiles(steps, 0.25)[0] / 0.32 / math.sqrt(2)
+    sigma = quantiles(steps, 0.25)[0] / 0.32 / math.sqrt(2)
     if sigma < 2:
         return grey
     return cv2.GaussianBlur(grey, (0, 0), min(0.5 + sigma / 20, 1.5))
@@ -244,9 +245,9 @@ def _above_the_ground(light: Levels) -> tuple[Levels, float]:
     ground = _ground(light)
     if max(light.shape) <= LOW_RESOLUTION:
         return cv2.subtract(light, ground), 0.0
-    sample = (_sample(light).astype(np.int16) - _sample(ground)).ravel()
+    differences = (sample(light).astype(np.int16) - sample(ground)).ravel()
     # Both quantiles lie on the ground, 0.61 standard deviations of a normal distribution apart.
-    low, quiet = _quantiles(sample, 0.1, 0.25)
+    low, quiet = quantiles(differences, 0.1, 0.25)
     noise = (quiet - low) / 0.61
     return cv2.subtract(light, cv2.add(ground, max(0.0, quiet + 0.67 * noise))), noise
 
@@ -282,18 +283,6 @@ def _ground(levels: Levels) -> Levels:
     return cv2.dilate(fine, np.ones((2 * step + 1, 2 * step + 1), np.uint8))
 
 
-def _quantiles(values: NDArray[np.integer], *shares: float) -> list[float]:
-    """Return the values that these shares of all are less than; NumPy's takes far longer."""
-    ordered = np.sort(values, axis=None)
-    return [float(ordered[int(share * (ordered.size - 1))]) for share in shares]
-
-
-def _sample(levels: Levels) -> Levels:
-    """Return pixels enough for a quantile."""
-    step = max(1, max(levels.shape) // 128)
-    return levels[::step, ::step]
-
-
 def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
     """Return where there may be ink, and where there is for certain, as 0 and 1.
 
@@ -308,122 +297,6 @@ def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
     strong = cv2.compare(ink, min(max(otsu, floor), float(values.max()) - 1), cv2.CMP_GT) & 1
     mask = cv2.compare(ink, max(otsu / 2, floor), cv2.CMP_GT) & 1
     return mask, strong
-
-
-def _erase_lines(ink: Levels, noise: float) -> bool:
-    """Erase ruled lines, level or upright, tilted by a few degrees; tell whether there were any.
-
-    One or two lines as dark as the rest can be strokes of a digit that fills the picture. Where a
-    stroke crosses a line, it is stronger, or goes on at both sides, and is left.
-    """
-    mask = cv2.compare(ink, max(CLEAR * noise, LOWEST_CONTRAST), cv2.CMP_GT) & 1
-    turned = np.ascontiguousarray(mask.T), np.ascontiguousarray(ink.T)
-    level, upright = _level_lines(mask, ink), _level_lines(*turned)
-    if len(level) + len(upright) < 3:
-        strongest = float(_sample(ink).max())
-        level, upright = (
-            [line for line in lines if line.level < 0.6 * strongest] for lines in (level, upright)
-        )
-    if not level and not upright:
-        return False
-    bands = np.zeros((2, *ink.shape), np.uint8)
-    for line in level:
-        bands[0, line.across, line.along] = 1
-    for line in upright:
-        bands[1, line.along, line.across] = 1
-    without = mask & ~(bands[0] | bands[1])
-    length = 2 * _thickest(mask) + 3
-    straight, slant = np.ones((length, 1), np.uint8), np.eye(length, dtype=np.uint8)
-    slants = slant, np.ascontiguousarray(slant[::-1])
-    for band, kernels in zip(bands, ((straight, *slants), (straight.T, *slants)), strict=True):
-        crossed = [cv2.morphologyEx(without, cv2.MORPH_CLOSE, kernel) for kernel in kernels]
-        ink[(band & ~np.bitwise_or.reduce(crossed)).astype(bool)] = 0
-    return True
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Line:
-    """A ruled line: its pixels' places along and across it, and how dark it is."""
-
-    along: NDArray[np.intp]
-    across: NDArray[np.intp]
-    level: float
-
-
-def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
-    """Return the lines that run from the left of the picture to its right.
-
-    Lines are made of runs that are long and thin. All have one slope: that at which the runs fall
-    on the fewest lines, a Hough transform over few angles.
-    """
-    height, width = mask.shape
-    rows, columns = _thin_runs(mask)
-    edge = max(1, width // 8)
-    if (columns < edge).sum() < edge / 2 or (columns >= width - edge).sum() < edge / 2:
-        return []
-    slope = _common_slope(rows, columns - width / 2)
-    # A line is known by its row in the middle column; it may pass above or below the picture.
-    margin = math.ceil(abs(slope) * width / 2) + 2
-    line_of = np.rint(rows - slope * (columns - width / 2)).astype(int) + margin
-    middle = np.arange(height + 2 * margin) - margin
-    left, right = middle - slope * width / 2, middle + slope * width / 2
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    inside = (np.minimum(high, height) - np.maximum(low, 0)).clip(0) / (high - low).clip(1e-9)
-    inside = np.where(high - low < 1e-6, (middle >= 0) & (middle < height), inside)
-
-    def covered(where: NDArray[np.bool_] | slice) -> NDArray[np.float64]:
-        counts = np.bincount(line_of[where], minlength=len(middle))
-        return np.convolve(counts, np.ones(3), "same")
-
-    long = (inside * width >= edge) & (covered(slice(None)) >= 0.5 * width * inside)
-    long &= (covered(columns < edge) >= 0.5 * edge) | (left < 0) | (left >= height)
-    long &= (covered(columns >= width - edge) >= 0.5 * edge) | (right < 0) | (right >= height)
-
-    lines = []
-    for first, last in np.flatnonzero(np.diff(long, prepend=False, append=False)).reshape(-1, 2):
-        near = (line_of >= first - 2) & (line_of < last + 2)
-        its_rows, its_columns = rows[near], columns[near]
-        darkness = float(np.quantile(ink[its_rows, its_columns], 0.85))
-        half = math.ceil(len(its_rows) / len(np.unique(its_columns)) / 2) + 1
-        # Paper bends: a parabola follows it.
-        centre = np.poly1d(np.polyfit(its_columns, its_rows, 2))(np.arange(width))
-        across = np.rint(centre + np.arange(-half, half + 1)[:, None]).astype(int)
-        along = np.broadcast_to(np.arange(width), across.shape)
-        there = (across >= 0) & (across < height)
-        along, across = along[there], across[there]
-        faint = ink[across, along] < 1.5 * darkness
-        lines.append(_Line(along[faint], across[faint], darkness))
-    return lines
-
-
-def _thin_runs(mask: Levels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of what is long from left to right and thin from top to bottom."""
-    run, thick = max(9, mask.shape[1] // 30), _thickest(mask) + 2
-    # A pixel more on either side, and a tilted line has runs as long as a level one.
-    joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))
-    joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
-    runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
-    bodies = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((thick + 1, 1), np.uint8))
-    rows, columns = np.nonzero(runs & mask & ~bodies)
-    return rows, columns
-
-
-def _thickest(picture: Levels) -> int:
-    """Return how thick a ruled line is at most, in pixels."""
-    return max(4, max(picture.shape) // 80)
-
-
-def _common_slope(rows: NDArray[np.intp], columns: NDArray[np.float64]) -> float:
-    """Return the slope at which pixels of parallel lines fall on the fewest rows."""
-    some = slice(None, None, max(1, len(rows) // 4000))
-    rows, columns = rows[some], columns[some]
-
-    def crowding(slope: float) -> float:
-        fallen = np.rint(rows - slope * columns).astype(int)
-        return float(np.square(np.bincount(fallen - fallen.min())).sum())
-
-    degrees = np.linspace(-STEEPEST, STEEPEST, 20 * STEEPEST + 1)
-    return max(np.tan(np.radians(degrees)).tolist(), key=crowding)
 
 
 def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Levels, Levels]:
@@ -476,30 +349,23 @@ def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Lev
     return chosen[labels].astype(np.uint8), (~chosen)[labels].astype(np.uint8) & mask
 
 
-def _cut_out(
-    ink: Levels,
-    chosen: Levels,
-    rest: Levels,
-    noise: float,
-    factor: int,
-    shares: tuple[float, float],
-) -> tuple[Levels, tuple[int, int, int, int]]:
-    """Return the ink of the chosen components alone, from 0 to 255, and its box.
-
-    The shares are `FULL` and `BASE`, or those of low resolution. Nothing is chosen that is as faint
-    as noise and the slopes of uneven light.
-    """
-    full = _quantiles(ink[chosen.astype(bool)], shares[0])[0]
-    if full < max(2 * CLEAR * noise, FAINTEST):
-        raise NoInkError("it holds nothing but noise")
-    base = shares[1] * full
-    halo = 2 * factor + 1
+def _cut_out(ink: Levels, chosen: Levels, rest: Levels, halo: int) -> Levels:
+    """Return the ink of the chosen components alone, and the faint ink around them."""
     around = cv2.dilate(chosen, np.ones((halo, halo), np.uint8)) & ~rest
-    alone = cv2.subtract(cv2.multiply(ink, around), base)
-    levels = cv2.convertScaleAbs(alone, alpha=255 / (full - base))
-    left, top, width, height = cv2.boundingRect(levels)
-    box = top, left, top + height, left + width
-    return levels[box[0] : box[2], box[1] : box[3]], box
+    return cv2.multiply(ink, around)
+
+
+def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: float) -> Levels:
+    """Bring the levels of ink to all of 0 to 255.
+
+    `full` and `base` are shares, see `FULL` and `BASE`. Nothing is ink that is as faint as noise
+    and the slopes of uneven light.
+    """
+    top = quantiles(ink[chosen.astype(bool)], full)[0]
+    if top < max(2 * CLEAR * noise, FAINTEST):
+        raise NoInkError("it holds nothing but noise")
+    ground = base * top
+    return cv2.convertScaleAbs(cv2.subtract(ink, ground), alpha=255 / (top - ground))
 
 
 def _adjust_strokes(levels: Levels) -> Levels:

@@ -1,0 +1,130 @@
+"""Lines: which of a picture's ink is ruled or squared paper, and erasing it."""
+
+import dataclasses
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.ink.levels import Levels, sample
+
+STEEPEST = 6
+"""How far ruled lines are tilted at most, in degrees."""
+
+
+def erase_lines(ink: Levels, floor: float) -> bool:
+    """Erase ruled lines, level or upright, tilted by a few degrees; tell whether there were any.
+
+    What is not above the floor is noise. One or two lines as dark as the rest can be strokes of a
+    digit that fills the picture. Where a stroke crosses a line, it is stronger, or goes on at both
+    sides, and is left.
+    """
+    mask = cv2.compare(ink, floor, cv2.CMP_GT) & 1
+    turned = np.ascontiguousarray(mask.T), np.ascontiguousarray(ink.T)
+    level, upright = _level_lines(mask, ink), _level_lines(*turned)
+    if len(level) + len(upright) < 3:
+        strongest = float(sample(ink).max())
+        level, upright = (
+            [line for line in lines if line.level < 0.6 * strongest] for lines in (level, upright)
+        )
+    if not level and not upright:
+        return False
+    bands = np.zeros((2, *ink.shape), np.uint8)
+    for line in level:
+        bands[0, line.across, line.along] = 1
+    for line in upright:
+        bands[1, line.along, line.across] = 1
+    without = mask & ~(bands[0] | bands[1])
+    length = 2 * _thickest(mask) + 3
+    straight, slant = np.ones((length, 1), np.uint8), np.eye(length, dtype=np.uint8)
+    slants = slant, np.ascontiguousarray(slant[::-1])
+    for band, kernels in zip(bands, ((straight, *slants), (straight.T, *slants)), strict=True):
+        crossed = [cv2.morphologyEx(without, cv2.MORPH_CLOSE, kernel) for kernel in kernels]
+        ink[(band & ~np.bitwise_or.reduce(crossed)).astype(bool)] = 0
+    return True
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Line:
+    """A ruled line: its pixels' places along and across it, and how dark it is."""
+
+    along: NDArray[np.intp]
+    across: NDArray[np.intp]
+    level: float
+
+
+def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
+    """Return the lines that run from the left of the picture to its right.
+
+    Lines are made of runs that are long and thin. All have one slope: that at which the runs fall
+    on the fewest lines, a Hough transform over few angles.
+    """
+    height, width = mask.shape
+    rows, columns = _thin_runs(mask)
+    edge = max(1, width // 8)
+    if (columns < edge).sum() < edge / 2 or (columns >= width - edge).sum() < edge / 2:
+        return []
+    slope = _common_slope(rows, columns - width / 2)
+    # A line is known by its row in the middle column; it may pass above or below the picture.
+    margin = math.ceil(abs(slope) * width / 2) + 2
+    line_of = np.rint(rows - slope * (columns - width / 2)).astype(int) + margin
+    middle = np.arange(height + 2 * margin) - margin
+    left, right = middle - slope * width / 2, middle + slope * width / 2
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    inside = (np.minimum(high, height) - np.maximum(low, 0)).clip(0) / (high - low).clip(1e-9)
+    inside = np.where(high - low < 1e-6, (middle >= 0) & (middle < height), inside)
+
+    def covered(where: NDArray[np.bool_] | slice) -> NDArray[np.float64]:
+        counts = np.bincount(line_of[where], minlength=len(middle))
+        return np.convolve(counts, np.ones(3), "same")
+
+    long = (inside * width >= edge) & (covered(slice(None)) >= 0.5 * width * inside)
+    long &= (covered(columns < edge) >= 0.5 * edge) | (left < 0) | (left >= height)
+    long &= (covered(columns >= width - edge) >= 0.5 * edge) | (right < 0) | (right >= height)
+
+    lines = []
+    for first, last in np.flatnonzero(np.diff(long, prepend=False, append=False)).reshape(-1, 2):
+        near = (line_of >= first - 2) & (line_of < last + 2)
+        its_rows, its_columns = rows[near], columns[near]
+        darkness = float(np.quantile(ink[its_rows, its_columns], 0.85))
+        half = math.ceil(len(its_rows) / len(np.unique(its_columns)) / 2) + 1
+        # Paper bends: a parabola follows it.
+        centre = np.poly1d(np.polyfit(its_columns, its_rows, 2))(np.arange(width))
+        across = np.rint(centre + np.arange(-half, half + 1)[:, None]).astype(int)
+        along = np.broadcast_to(np.arange(width), across.shape)
+        there = (across >= 0) & (across < height)
+        along, across = along[there], across[there]
+        faint = ink[across, along] < 1.5 * darkness
+        lines.append(_Line(along[faint], across[faint], darkness))
+    return lines
+
+
+def _thin_runs(mask: Levels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of what is long from left to right and thin from top to bottom."""
+    run, thick = max(9, mask.shape[1] // 30), _thickest(mask) + 2
+    # A pixel more on either side, and a tilted line has runs as long as a level one.
+    joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))
+    joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
+    runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    bodies = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((thick + 1, 1), np.uint8))
+    rows, columns = np.nonzero(runs & mask & ~bodies)
+    return rows, columns
+
+
+def _thickest(picture: Levels) -> int:
+    """Return how thick a ruled line is at most, in pixels."""
+    return max(4, max(picture.shape) // 80)
+
+
+def _common_slope(rows: NDArray[np.intp], columns: NDArray[np.float64]) -> float:
+    """Return the slope at which pixels of parallel lines fall on the fewest rows."""
+    some = slice(None, None, max(1, len(rows) // 4000))
+    rows, columns = rows[some], columns[some]
+
+    def crowding(slope: float) -> float:
+        fallen = np.rint(rows - slope * columns).astype(int)
+        return float(np.square(np.bincount(fallen - fallen.min())).sum())
+
+    degrees = np.linspace(-STEEPEST, STEEPEST, 20 * STEEPEST + 1)
+    return max(np.tan(np.radians(degrees)).tolist(), key=crowding)
