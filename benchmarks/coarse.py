@@ -1,4 +1,4 @@
-"""Digits in few pixels: MNIST's own, averaged in cells, or brought to 8×8 as optdigits' were.
+"""Digits in few pixels: MNIST's own, averaged in cells, stretched, or as optdigits' were made.
 
 The digits that scikit-learn bundles went through NIST's form reader, which stretches every digit to
 20×32, makes its strokes thinner or thicker until it holds about as much ink as the others, and
@@ -78,15 +78,18 @@ def validated_on(model: Model) -> Split:
 
 def read_form(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring a digit of MNIST's to optdigits' 8×8 counts of ink, from 0 to 16."""
-    fine = cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_CUBIC)
-    black = np.uint8(1) * (fine > fine.max() // 2)
-    top, left, bottom, right = bounds(black)
-    digit = cv2.resize(
-        black[top:bottom, left:right], (WIDTH, SIDE), interpolation=cv2.INTER_NEAREST
-    )
+    digit = cv2.resize(black_and_white(image), (WIDTH, SIDE), interpolation=cv2.INTER_NEAREST)
     bitmap = upright(even_ink(np.pad(digit, ((0, 0), ((SIDE - WIDTH) // 2,) * 2))))
     cells = bitmap.reshape(SIDE // CELL, CELL, SIDE // CELL, CELL)
     return cells.sum(axis=(1, 3), dtype=np.uint8)
+
+
+def black_and_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the box of a digit's ink, enlarged, as 0 and 1."""
+    fine = cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_CUBIC)
+    black = np.uint8(1) * (fine > fine.max() // 2)
+    top, left, bottom, right = bounds(black)
+    return black[top:bottom, left:right]
 
 
 def even_ink(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -120,12 +123,19 @@ def in_a_square(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
     return np.pad(small, list(zip(before, margins, strict=True)))
 
 
+def stretch(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Stretch a digit to all of 16×16 pixels, which are black or white."""
+    fine = black_and_white(image) * np.float32(1)
+    return np.uint8(255) * (cv2.resize(fine, (16, 16), interpolation=cv2.INTER_AREA) >= 0.5)
+
+
 WAYS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "as they are": lambda image: image,
     "in 20×20 cells": lambda image: in_a_square(image, 20),
     "in 16×16 cells": lambda image: in_a_square(image, 16),
     "in 12×12 cells": lambda image: in_a_square(image, 12),
     "in 8×8 cells": lambda image: in_a_square(image, 8),
+    "stretched to 16×16, black and white": stretch,
     "in 8×8 cells, by way of the form reader": read_form,
 }
 
