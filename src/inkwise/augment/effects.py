@@ -344,7 +344,7 @@ def _interpolate(images: Tensor, places: Tensor, cells: int) -> Tensor:
 
 
 def _stretch_to_box(images: Tensor) -> Tensor:
-    """Return black and white digits as tall as a bitmap and mostly 5/8 as wide, (N, 1, 32, 32)."""
+    """Return black and white digits as tall as a bitmap, and 5/8 as wide or otherwise."""
     ink = images.amax((2, 3), keepdim=True)
     inked = images > ink / 2
     (top, bottom), (left, right) = _ends(inked.any(3)), _ends(inked.any(2))
