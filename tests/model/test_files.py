@@ -189,6 +189,25 @@ def test_an_onnx_file_that_inkwise_did_not_write_is_refused(content: bytes) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        (b"\x12\x01N", b"\x12\x01\xce"),  # the name of a dimension, no longer UTF-8
+        (b"probabilities", b"probabilitie\xf3"),
+        (b"Conv", b"Con\xf6"),
+    ],
+)
+def test_a_damaged_name_in_an_onnx_file_is_one_clear_line(
+    whole: bytes, damaged: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = small().onnx.replace(whole, damaged)
+    assert content != small().onnx
+    with pytest.raises(ModelError, match="train") as caught:
+        Model.from_onnx(content).predict_proba(np.zeros((2, 6, 7), np.uint8))
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
 @given(data=st.data())
 @settings(max_examples=200)
 def test_a_damaged_onnx_file_is_refused_or_works(data: st.DataObject) -> None:

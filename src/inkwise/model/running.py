@@ -1,5 +1,6 @@
 """Running a model on ONNX Runtime, on every core."""
 
+import contextlib
 import math
 import threading
 from collections import deque
@@ -32,8 +33,13 @@ def open_model(content: bytes, network: Network | Ensemble) -> "InferenceSession
         (INPUT, "tensor(uint8)", ["N", *network.image_size]),
         *((name, "tensor(float)", shapes[name]) for name in OUTPUTS),
     ]
-    ends = [*session.get_inputs(), *session.get_outputs()]
-    if [(end.name, end.type, end.shape) for end in ends] != contract:
+    ends = None
+    with contextlib.suppress(UnicodeDecodeError):  # a damaged name is decoded only when asked for
+        ends = [
+            (end.name, end.type, end.shape)
+            for end in (*session.get_inputs(), *session.get_outputs())
+        ]
+    if ends != contract:
         raise ModelError(
             f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train it again"
         )
@@ -49,7 +55,12 @@ def open_session(content: bytes) -> "InferenceSession":
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised, and printing is not ours to do
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to the same provider, with a message on standard output
+        )
     except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
         raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
 
