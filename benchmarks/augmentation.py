@@ -20,7 +20,8 @@ from inkwise.data.dataset import Split
 from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move_within
 from inkwise.ink.fitting import bounds, fit_and_centre
 from inkwise.networks.module import build
-from inkwise.recipes import Recipe, get_recipe
+from inkwise.recipe import Recipe
+from inkwise.recipes import get_recipe
 from inkwise.training.loop import Training, predict_logits
 
 TRAINED, EPOCHS = 20_000, 4

@@ -29,7 +29,7 @@ from inkwise.data.splits import split_dataset
 from inkwise.evaluation.through_ink import find_inks, logits_through_ink
 from inkwise.ink.fitting import bounds
 from inkwise.model import Model
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.run import find_model
 
 SIDE, WIDTH = 32, 20

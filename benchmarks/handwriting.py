@@ -35,7 +35,7 @@ from inkwise.evaluation.through_ink import Inks, find_inks, logits_through_ink
 from inkwise.figures import WRONG, styled, to_bytes
 from inkwise.files import write_bytes
 from inkwise.model import Model
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.run import find_model
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"

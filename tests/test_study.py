@@ -16,7 +16,8 @@ from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
 from inkwise.evaluation.calibration import expected_calibration_error
 from inkwise.evaluation.slices import find_slices
 from inkwise.networks.ensemble import Ensemble
-from inkwise.recipes import SMALL_FACTOR, Recipe
+from inkwise.recipe import Recipe
+from inkwise.recipes import SMALL_FACTOR
 from inkwise.run import COMPLETE
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch

@@ -23,7 +23,7 @@ _HOMES = {
     "Evaluation": "inkwise.evaluation.evaluation",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
-    "Recipe": "inkwise.recipes",
+    "Recipe": "inkwise.recipe",
     "Run": "inkwise.run",
     "Split": "inkwise.data.dataset",
     "compare": "inkwise.comparing",
@@ -92,7 +92,8 @@ if TYPE_CHECKING:
     from inkwise.export.keras_files import import_keras
     from inkwise.model import Answer, Model
     from inkwise.pretrained import load_pretrained
-    from inkwise.recipes import Recipe, get_recipe
+    from inkwise.recipe import Recipe
+    from inkwise.recipes import get_recipe
     from inkwise.report.notebook import write_notebook
     from inkwise.report.page import write_report
     from inkwise.robustness import measure_robustness

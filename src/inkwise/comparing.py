@@ -22,7 +22,7 @@ from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.significance import format_p
 from inkwise.extras import require_training
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.run import Run
 
 SIGNIFICANT = 0.05

@@ -27,7 +27,7 @@ from inkwise.files import read_bytes, storage, write_bytes, write_csv, write_jso
 from inkwise.folders import claim_folder, claim_next, file_name
 from inkwise.model import Model
 from inkwise.model.files import DOCUMENT_FILE
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.training.history import Epoch, read_history, write_history
 
 if TYPE_CHECKING:

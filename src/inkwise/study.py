@@ -22,7 +22,8 @@ from inkwise.model import Model
 from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Network
 from inkwise.provenance import describe_machine, library_versions
-from inkwise.recipes import Recipe, get_recipe, scale_epochs
+from inkwise.recipe import Recipe
+from inkwise.recipes import get_recipe, scale_epochs
 from inkwise.report.page import write_report
 from inkwise.run import COMPLETE, INTERRUPTED, UNFINISHED, Pictures, Run
 from inkwise.training.history import Checkpoint, Epoch

@@ -24,7 +24,8 @@ from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Network
 from inkwise.networks.onnx import to_onnx
 from inkwise.provenance import describe_machine, library_versions
-from inkwise.recipes import Recipe, get_recipe
+from inkwise.recipe import Recipe
+from inkwise.recipes import get_recipe
 from tests.models import CALIBRATION, PROVENANCE, ROTATIONS, SMALL, make, same, small
 from tests.networks import ensembles, networks
 

@@ -14,7 +14,7 @@ from inkwise import Dataset, Run, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, LibraryError, TrainingError
 from inkwise.networks.keras import require_keras
-from inkwise.recipes import SGD, Adam, Recipe
+from inkwise.recipe import SGD, Adam, Recipe
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.keras import fit_keras, prepare_keras
 from inkwise.training.loop import Batch

@@ -17,7 +17,8 @@ from inkwise.errors import TrainingError
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.module import build
 from inkwise.networks.named import case_study, swift
-from inkwise.recipes import SGD, Adam, Muon, OneCycle, Recipe, get_recipe
+from inkwise.recipe import SGD, Adam, Muon, OneCycle, Recipe
+from inkwise.recipes import get_recipe
 from inkwise.training.history import Epoch
 from inkwise.training.loop import EVALUATION_BATCH, Batch, Training, predict_logits
 from inkwise.training.step import to_inputs

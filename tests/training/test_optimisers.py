@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inkwise.recipes import SGD, Adam, Muon, get_recipe
+from inkwise.recipe import SGD, Adam, Muon
+from inkwise.recipes import get_recipe
 from inkwise.training.optimisers import make_optimisers, orthogonalise
 
 

@@ -11,7 +11,8 @@ from torch.nn import functional
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, Network
 from inkwise.networks.module import build
-from inkwise.recipes import SGD, Muon, Recipe, get_recipe
+from inkwise.recipe import SGD, Muon, Recipe
+from inkwise.recipes import get_recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 RATE = 0.5

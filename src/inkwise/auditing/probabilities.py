@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import DataError
-from inkwise.recipes import Recipe, get_recipe, scale_epochs
+from inkwise.recipe import Recipe
+from inkwise.recipes import get_recipe, scale_epochs
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch

@@ -13,7 +13,7 @@ from inkwise.errors import ArgumentError
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.keras import build_keras, get_weights, require_keras
 from inkwise.networks.layers import Network
-from inkwise.recipes import SGD, Adam, Recipe
+from inkwise.recipe import SGD, Adam, Recipe
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.loop import Batch, check_loss
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from inkwise.data.dataset import Split
 from inkwise.errors import TrainingError
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
 from inkwise.training.step import CapturedStep, Step, to_inputs

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from inkwise.recipes import SGD, Adam, Muon, Recipe
+from inkwise.recipe import SGD, Adam, Muon, Recipe
 
 
 class Optimiser(Protocol):
@@ -48,7 +48,7 @@ def make_optimisers(module: nn.Module, recipe: Recipe) -> list[Optimiser]:
 
 
 class AdamOptimiser:
-    """Adam, see `inkwise.recipes.Adam`."""
+    """Adam, see `inkwise.recipe.Adam`."""
 
     def __init__(self, parameters: Sequence[Tensor], values: Adam) -> None:
         self.rate = _rate(parameters, values.learning_rate)
@@ -96,7 +96,7 @@ class AdamOptimiser:
 
 
 class SGDOptimiser:
-    """Gradient descent with momentum, see `inkwise.recipes.SGD`."""
+    """Gradient descent with momentum, see `inkwise.recipe.SGD`."""
 
     def __init__(self, parameters: Sequence[Tensor], values: SGD) -> None:
         self.rate = _rate(parameters, values.learning_rate)
@@ -128,7 +128,7 @@ class SGDOptimiser:
 
 
 class MuonOptimiser:
-    """Muon for the kernels of convolutions, see `inkwise.recipes.Muon`.
+    """Muon for the kernels of convolutions, see `inkwise.recipe.Muon`.
 
     Each kernel is taken as a matrix with a row a filter, and every step has singular values of
     about one.

@@ -10,7 +10,7 @@ from torch.nn import functional
 from inkwise.augment.outliers import augmentation_of_outliers, make_outliers
 from inkwise.networks.module import Members
 from inkwise.provenance import has_bfloat16_units
-from inkwise.recipes import Recipe
+from inkwise.recipe import Recipe
 from inkwise.training.optimisers import make_optimisers
 
 
