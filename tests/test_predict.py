@@ -51,6 +51,19 @@ def test_a_pattern_is_what_matches_it(folder: Path, monkeypatch: pytest.MonkeyPa
     assert named(find_pictures("**/d.png")) == [str(Path("below.png") / "d.png")]
 
 
+def test_a_pattern_for_folders_below_finds_every_file_once(folder: Path) -> None:
+    (folder / "empty" / "deeper").mkdir()
+    draw("flat").save(folder / "empty" / "deeper" / "e.png")
+    names = named(find_pictures(folder / "**"))
+    found = ["a.JPG", "b.png", "below.png/d.png", "c.Tiff", "empty/deeper/e.png", "notes.txt"]
+    assert sorted(names) == [str(folder / name) for name in found]
+    assert named(find_pictures(f"{folder}/empty/**/")) == [
+        str(folder / "empty" / "deeper" / "e.png")
+    ]
+    ((_, error),) = find_pictures(f"{folder}/empty/dee*/**/nothing*")
+    assert isinstance(error, DataError)
+
+
 def test_a_file_with_the_name_of_a_pattern_is_a_file(folder: Path) -> None:
     draw("flat").save(folder / "a[1].png")
     assert named(find_pictures(folder / "a[1].png")) == [str(folder / "a[1].png")]

@@ -5,8 +5,17 @@ line shows it as it stands.
 """
 
 
+def one_line(text: str) -> str:
+    """Keep a name from breaking the line it is in, or from giving a terminal orders."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 class InkwiseError(Exception):
     """Anything that inkwise refuses or fails to do."""
+
+    def __str__(self) -> str:
+        """Return the message in one line, whatever the names in it hold."""
+        return one_line(super().__str__())
 
 
 class ArgumentError(InkwiseError, ValueError):

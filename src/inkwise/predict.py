@@ -49,7 +49,10 @@ def find_pictures(file: str | os.PathLike[str]) -> list[Source]:
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
         if not matches:
             return [Source(name, DataError(f"no file's name matches {name}"))]
-    return [source for match in matches for source in _look(Path(match))]
+    sources = [source for match in matches for source in _look(Path(match))]
+    if "**" in name:  # which matches folders, of folders only too, besides what lies in them
+        sources = [source for source in sources if isinstance(source.picture, Path)] or sources
+    return [*{source.name: source for source in sources}.values()]
 
 
 def _look(path: Path) -> list[Source]:

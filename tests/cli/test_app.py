@@ -10,22 +10,28 @@ import pytest
 
 import inkwise
 from inkwise import Run
+from inkwise.cli.app import app
 from tests.cli.conftest import Call
 
 pytest_plugins = ["tests.runs"]
 
 COMMANDS = (
     "train",
+    "resume",
     "evaluate",
+    "compare",
     "robustness",
     "predict",
+    "serve",
     "report",
-    "audit",
-    "data",
-    "info",
-    "bench",
+    "explain",
+    "map",
     "export",
     "import",
+    "data",
+    "audit",
+    "info",
+    "bench",
 )
 HEAVY = (
     "torch",
@@ -62,6 +68,7 @@ def test_help_lists_the_commands(call: Call) -> None:
 
     assert result.code == 0
     assert all(name in result.out for name in COMMANDS)
+    assert tuple(command.name for command in app.registered_commands) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -104,6 +104,12 @@ def test_a_name_is_in_a_line_of_its_own_and_gives_no_orders(
     assert [json.loads(entry)["file"] for entry in entries] == [name]
     table = call("predict", name, "--model", model, "--csv").out
     assert [row["file"] for row in csv.DictReader(io.StringIO(table, newline=""))] == [name]
+    _, row = at_a_terminal(name, "--model", model, "--csv")
+    assert f"{tmp_path}/?[31m red?.png" in row
+
+    refused = call("predict", name, "--model", f"{tmp_path}/\x1b]0;no\x07\nmodel")
+    assert f"{tmp_path}/?]0;no??model" in refused.err
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
 
 
 def test_folders_and_patterns_are_the_pictures_in_them(
@@ -146,6 +152,29 @@ def test_without_end_standard_input_is_no_picture(
     assert (result.code, result.out) == (1, "")
     told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
     assert result.err == told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code", "told"),
+    [
+        ("-", "<&-", 1, "error: standard input: it is closed: send a picture, or name a file\n"),
+        ("0-upright.png", ">&-", 0, ""),
+        ("0-upright.png --csv", ">&-", 0, ""),
+    ],
+)
+def test_a_closed_standard_stream_is_no_trouble(
+    arguments: str, closed: str, code: int, told: str, model: Path, pictures: list[Path]
+) -> None:
+    line = f'"$0" -m inkwise predict --model "$1" {arguments} {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, sys.executable, model],
+        cwd=pictures[0].parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
 
 
 def test_files_that_cannot_be_read_do_not_stop_the_others(

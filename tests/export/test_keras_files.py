@@ -474,7 +474,7 @@ def repack(raw: bytes, **members: bytes | None) -> bytes:
         ({"config": b"{"}, "JSONDecodeError"),
         ({"config": b"[" * 100_000}, "RecursionError"),
         ({"config": b"[1, 2]"}, "damaged, or not a model that Keras saved"),
-        ({"config": b'{"class_name": "\\u001b[31m\\n", "config": []}'}, "of the class  "),
+        ({"config": b'{"class_name": "\\u001b[31m\\n", "config": []}'}, "of the class ?[31m?, "),
         ({"model": b"no HDF5 at all"}, "damaged, or not a model that Keras saved"),
     ],
     ids=str,

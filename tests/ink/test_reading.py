@@ -131,6 +131,29 @@ def test_a_photo_is_turned_as_the_camera_was_held(orientation: int, side: int) -
     np.testing.assert_allclose(ink.box, np.multiply((10, 10, 50, 40), side // 50), atol=side / 50)
 
 
+@pytest.mark.parametrize("white", [255, 1023, 4095, 65535])
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_any_depth_of_up_to_16_bits_is_read(mode: str, white: int, save: Save) -> None:
+    numbers = np.rint(SEVEN / 255 * white).astype(np.uint16)
+    image = Image.fromarray(numbers)
+    if mode != "I;16":
+        image = image.convert("I").convert(mode)
+    for picture in (numbers, image, save(image, "seven.tiff")):
+        np.testing.assert_array_equal(normalise(picture).image, EXPECTED)
+
+
+@pytest.mark.parametrize("scale", [1, 257, 1 / 255, 1 / 3], ids=str)
+def test_a_crease_is_no_ink_in_any_type_of_numbers(scale: float) -> None:
+    page = np.full((300, 300), 235.0)
+    page[60:240, 148:153] = 232
+    for dtype in (np.uint8, np.uint16, np.int64, np.float32, np.float64):
+        numbers = page * scale
+        if not np.can_cast(np.min_scalar_type(int(numbers.max())), dtype):
+            continue
+        with pytest.raises(NoInkError):
+            normalise(np.rint(numbers).astype(dtype) if dtype(0.5) == 0 else numbers.astype(dtype))
+
+
 def refusal(picture: Path | bytes | str) -> InkwiseError:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -189,6 +212,23 @@ def test_a_picture_made_to_fill_the_memory_is_one_line(side: int) -> None:
     assert "more than 89,478,485 pixels" in str(error)
 
 
+def test_a_tile_made_to_fill_the_memory_is_one_line() -> None:
+    """A TIFF of 10×10 pixels in a single tile of 10,000×10,000."""
+    tile = zlib.compress(bytes(10_000 * 10_000), 1)
+    tags = {256: 10, 257: 10, 258: 8, 259: 8, 262: 1, 277: 1, 322: 10_000, 323: 10_000}
+    tags |= {324: 8 + 2 + 12 * 10 + 4, 325: len(tile)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    assert "more than 89,478,485 pixels" in str(refusal(header + tile))
+
+
+def test_what_no_file_can_be_called_is_one_line() -> None:
+    for name in ("seven\0.png", "\ud800.png"):
+        with pytest.raises(StorageError, match="it is no path") as caught:
+            normalise(name)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("picture", "says"),
     [
@@ -223,9 +263,16 @@ def test_what_is_no_picture_at_all_is_one_line(picture: object, says: str) -> No
         np.where(np.eye(28), np.nan, 0.0),
     ],
 )
-def test_no_pixels_and_numbers_that_are_none_are_one_line(picture: NDArray[np.generic]) -> None:
-    with pytest.raises(DataError, match=r"the picture (has no pixels|holds numbers)"):
+def test_no_pixels_and_numbers_that_are_none_are_one_line(
+    picture: NDArray[np.generic], save: Save
+) -> None:
+    with pytest.raises(DataError, match=r"^the picture (has no pixels|holds numbers)"):
         normalise(picture)
+    if picture.size:
+        image = Image.fromarray(picture.astype(np.float32))
+        for same in (image, save(image, "seven.tiff").read_bytes()):
+            with pytest.raises(DataError, match=r"^the picture holds numbers"):
+                normalise(same)
     with pytest.raises(DataError, match="no pixels"):
         normalise(Image.new("L", (0, 5)))
 

@@ -256,6 +256,10 @@ def test_prediction_draws_no_random_numbers(saved: Path) -> None:
             ),
             "must be float32",
         ),
+        (
+            lambda weights: weights.update({"dense1.bias": weights["dense1.bias"] * np.nan}),
+            r"no numbers \(NaN\)",
+        ),
     ],
 )
 def test_weights_must_be_those_of_the_network(
@@ -265,6 +269,14 @@ def test_weights_must_be_those_of_the_network(
     change(weights)
     with pytest.raises(ModelError, match=told):
         Model(SMALL, weights, ("a", "b", "c"))
+
+
+def test_an_answer_that_is_no_number_is_refused() -> None:
+    weights = {name: np.full_like(array, 1e38) for name, array in small().weights.items()}
+    overflowing = Model(SMALL, weights, ("a", "b", "c"))
+    for count in (1, 100):
+        with pytest.raises(ModelError, match="infinite, or none"):
+            overflowing.predict(np.full((count, 6, 7), 255, np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def thinner(images: Tensor) -> Tensor:
 
 
 def low_resolution(images: Tensor) -> Tensor:
-    """Scan with 4 to 17 cells a side, and enlarge again, linearly or cubically."""
+    """Scan in cells of 1.65 to 4 pixels a side, and enlarge again, linearly or cubically."""
     rows, columns = (_there_and_back(images, side) for side in images.shape[2:])
     return (rows @ images @ columns.mT).clamp(0, 1)
 

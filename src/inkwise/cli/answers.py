@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from inkwise.errors import DataError, InkwiseError
+from inkwise.errors import DataError, InkwiseError, one_line
 from inkwise.model import Answer
 from inkwise.model.answers import CANDIDATES
 from inkwise.predict import Source, find_pictures
@@ -42,6 +42,8 @@ def find_sources(files: Sequence[str]) -> list[Source]:
 
 
 def _read_standard_input() -> Source:
+    if sys.stdin is None:
+        return Source(STANDARD_INPUT, DataError("it is closed: send a picture, or name a file"))
     content = sys.stdin.buffer.read(LARGEST + 1)
     if len(content) > LARGEST:
         error = DataError(f"there are more than {LARGEST:,} bytes: that is no picture")
@@ -60,12 +62,12 @@ def show_answers(answers: Answers, names: Sequence[str]) -> bool:
         if isinstance(answer, InkwiseError):
             complete = False
             place = "standard input: " if name == STANDARD_INPUT else ""
-            typer.echo(_printable(f"error: {place}{answer}"), err=True)
+            typer.echo(f"error: {place}{answer}", err=True)
         elif len(names) > 1:
-            typer.echo(_printable(_row(name.ljust(width), answer)))
+            typer.echo(one_line(_row(name.ljust(width), answer)))
         else:
-            typer.echo(_printable(_row(name, answer)))
-            if answer.ink is not None and sys.stdout.isatty():
+            typer.echo(one_line(_row(name, answer)))
+            if answer.ink is not None and _on_a_terminal():
                 _draw(answer.ink.image)
     return complete
 
@@ -80,9 +82,8 @@ def _row(name: str, answer: Answer) -> str:
     return row
 
 
-def _printable(row: str) -> str:
-    """Keep a file's name from breaking the line, or from giving the terminal orders."""
-    return "".join(character if character.isprintable() else "?" for character in row)
+def _on_a_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None is one that was closed
 
 
 def _draw(image: "NDArray[np.uint8]") -> None:
@@ -153,6 +154,8 @@ def _entry(name: str, answer: Answer | InkwiseError) -> dict[str, Any]:
 
 
 def _print_csv(values: Sequence[object]) -> None:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    typer.echo(line.getvalue(), nl=False, color=True)  # a name may look like a colour: it stays
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    row = buffer.getvalue().removesuffix("\n")
+    # A file or a pipe gets a name as it is, even one that looks like a colour.
+    typer.echo(one_line(row) if _on_a_terminal() else row, color=True)

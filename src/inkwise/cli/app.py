@@ -59,7 +59,7 @@ def top(
 
 def main() -> None:
     """Run the command; errors become one line, exit code 2 for arguments and 1 for the rest."""
-    from inkwise.errors import ArgumentError, InkwiseError
+    from inkwise.errors import ArgumentError, InkwiseError, one_line
 
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe that has no “×” or “→” gets a question mark, not a traceback.
@@ -72,7 +72,6 @@ def main() -> None:
         sys.exit(2 if isinstance(error, ArgumentError) else 1)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
-        typer.echo(
-            f"error: the operating system refused{place}: {error.strerror or error}", err=True
-        )
+        reason = one_line(f"{place}: {error.strerror or error}")
+        typer.echo(f"error: the operating system refused{reason}", err=True)
         sys.exit(1)

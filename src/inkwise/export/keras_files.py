@@ -163,17 +163,12 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (_Refusal, ArgumentError) as error:  # the latter from layers that do not fit together
-        raise ModelError(f"cannot import {path}: {_one_line(error)}") from error
+        raise ModelError(f"cannot import {path}: {error}") from error
     except Exception as error:  # zipfile, HDF5 and JSON have dozens of kinds of "damaged"
         raise ModelError(
             f"{path} is damaged, or not a model that Keras saved ({type(error).__name__}: "
-            f"{_one_line(error)}): save it in Keras again with model.save"
+            f"{error}): save it in Keras again with model.save"
         ) from error
-
-
-def _one_line(error: Exception) -> str:
-    """Return a message without the line breaks and control characters that a file may hold."""
-    return "".join(sign if sign.isprintable() else " " for sign in str(error))
 
 
 def _open(raw: bytes) -> tuple[Description, Variables, str]:

@@ -25,7 +25,7 @@ class Ink:
     Parameters
     ----------
     image : ndarray of uint8, shape (28, 28)
-        Light ink on a black ground.
+        Light ink on a black ground. For a model of another size it has that, and is the picture.
     polarity : {"light ink", "dark ink"}
         What the ink was in the picture, beside its ground.
     box : tuple of int
@@ -74,9 +74,10 @@ def normalise(picture: Picture) -> Ink:
     picture : path-like, bytes, PIL image or ndarray
         A picture in a file of any usual format, the file's bytes, or pixels: an array of shape
         (H, W), (H, W, 3) or (H, W, 4) of booleans, integers or floats. Numbers from 0 to 1, to 255
-        or, of integers, to 65535 mean black to white; so do the least and the largest number
-        where some are negative or all lie in a small part of that. What is transparent is
-        white, but black where the ink is white. A photo is turned upright as its metadata say.
+        or, of integers, to 65535 mean black to white. Where none exceeds an eighth of that, or some
+        are larger or negative, the largest is white; the least is black where it is negative. What
+        is transparent is white, but black where the ink is white. A photo is turned upright as its
+        metadata say.
 
     Returns
     -------

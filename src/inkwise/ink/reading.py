@@ -14,14 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from inkwise.errors import ArgumentError, DataError, TooManyPixelsError
+from inkwise.errors import (
+    ArgumentError,
+    DataError,
+    InkwiseError,
+    StorageError,
+    TooManyPixelsError,
+)
 from inkwise.files import storage
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
 """A path, an encoded file, an image of Pillow's, or an array; see `inkwise.ink.normalise`."""
 
 SIDE = 800
-"""The longest side that is looked at, in pixels; a digit of a twentieth of it has 40."""
+"""The longest side that is looked at, in pixels; of a large JPEG's at least half as many are."""
 
 STRIP = 1 << 21
 """How many pixels of a large picture are unpacked at a time."""
@@ -39,6 +45,8 @@ FAINTEST_INK = 64
 """How far from white the ink on a transparent ground is at least, if it is not white itself."""
 
 _ORIENTATION = 0x0112  # the EXIF tag
+
+_TILE = (0x0142, 0x0143)  # TIFF's tags of a tile's width and length
 
 _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: np.fliplr,
@@ -76,7 +84,7 @@ def describe(picture: Picture) -> str:
 
 
 def read(picture: Picture) -> Raster:
-    """Read any picture; one of more than 800 pixels on a side is reduced while it is read.
+    """Read any picture; one of more than `SIDE` pixels on a side is reduced while it is read.
 
     Raises
     ------
@@ -89,7 +97,7 @@ def read(picture: Picture) -> Raster:
     """
     match picture:
         case str() | os.PathLike():
-            with storage(picture, "read"), open(picture, "rb") as file:  # noqa: PTH123
+            with storage(picture, "read"), _open(picture) as file:
                 return _read_file(file, str(picture))
         case bytes():
             return _read_file(io.BytesIO(picture), "the picture")
@@ -104,6 +112,13 @@ def read(picture: Picture) -> Raster:
     )
 
 
+def _open(path: str | os.PathLike[str]) -> IO[bytes]:
+    try:
+        return open(path, "rb")  # noqa: PTH123
+    except ValueError as error:  # of what no file can be called
+        raise StorageError(f"cannot read {os.fspath(path)!r}: it is no path ({error})") from error
+
+
 def _read_file(file: IO[bytes], name: str) -> Raster:
     with _damage(name):
         with _quiet, warnings.catch_warnings():
@@ -112,6 +127,7 @@ def _read_file(file: IO[bytes], name: str) -> Raster:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=FORMATS)
         with image:
+            _check_tiles(image)
             width, height = size = image.size
             for part in (8, 4, 2):
                 if max(image.size) >= part * SIDE / 2:
@@ -121,11 +137,20 @@ def _read_file(file: IO[bytes], name: str) -> Raster:
             return _read_image(image, size)
 
 
+def _check_tiles(image: Image.Image) -> None:
+    """Refuse a TIFF whose tiles are too large: they are decoded whole, however small it is."""
+    tags = getattr(image, "tag_v2", {})
+    if math.prod(tags.get(tag, 0) for tag in _TILE) > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
+
+
 @contextlib.contextmanager
 def _damage(name: str) -> Iterator[None]:
     """Turn what Pillow raises about an image into a `DataError`."""
     try:
         yield
+    except InkwiseError:
+        raise
     except UnidentifiedImageError as error:
         raise DataError(
             f"{name} is not a picture: save it as PNG or JPEG, or name another file"
@@ -151,7 +176,7 @@ def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
     pixels = _reduce(
         height,
         width,
-        lambda top, bottom: to_levels(image.crop((0, top, width, bottom))),
+        lambda top, bottom: to_levels(_rows(image, top, bottom)),
     )
     orientation = _orientation_of(image)
     turned = _TURNS.get(orientation, np.asarray)(_on_a_ground(pixels))
@@ -161,14 +186,23 @@ def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
 
 def _levels_of_mode(image: Image.Image) -> Callable[[Image.Image], NDArray[np.uint8]]:
     """Return what makes 8-bit channels of a part of the image: 1, 3, or 4 with opacity."""
-    if image.mode.startswith("I;16"):
-        return lambda part: (np.asarray(part) // 257).astype(np.uint8)
-    if image.mode in ("I", "F"):
-        low, high = _span(np.array(image.getextrema(), np.float64), deepest=65535)
+    if image.mode.startswith(("I", "F")):
+        # Pillow's own extremes overlook NaN.
+        step = max(1, STRIP // image.width)
+        strips = (
+            np.asarray(_rows(image, top, min(top + step, image.height)))
+            for top in range(0, image.height, step)
+        )
+        extremes = np.array([(strip.min(), strip.max()) for strip in strips])
+        low, high = _span(extremes, deepest=65535)
         return lambda part: _stretch(np.asarray(part), low, high)
     grey = "L" if image.mode in ("1", "L") else "RGB"
     mode = "RGBA" if image.has_transparency_data else grey
     return lambda part: np.asarray(part.convert(mode))
+
+
+def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
+    return image.crop((0, top, image.width, bottom))
 
 
 def _orientation_of(image: Image.Image) -> int:
@@ -203,16 +237,15 @@ def _read_array(array: NDArray[np.generic]) -> Raster:
 def _span(array: NDArray[np.generic], deepest: int) -> tuple[float, float]:
     """Return which numbers are black and white.
 
-    They are 0 and the first of 1, 255 and `deepest` that no number exceeds; or the least and the
-    largest number, where some are negative, more than that, or all in a small part of the range.
+    Black is 0, or the least number where some are negative. White is the first of 1, 255 and
+    `deepest` that no number exceeds, or the largest number where that is far from it. So what is
+    faint is as faint in any type of numbers.
     """
     low, high = float(array.min()), float(array.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DataError("the picture holds numbers that are infinite, or none at all (NaN)")
-    white = next((white for white in (1, 255, deepest) if high <= white), None)
-    if low >= 0 and white is not None and high - low > white / 8:
-        return 0.0, float(white)
-    return low, high
+    white = next((float(white) for white in (1, 255, deepest) if high <= white), high)
+    return min(low, 0.0), white if low >= 0 and high > white / 8 else high
 
 
 def _stretch(array: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:

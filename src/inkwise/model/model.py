@@ -50,8 +50,8 @@ class Model:
     Raises
     ------
     ModelError
-        The weights are not those of the network, or the class names not as many as its outputs,
-        or two of them are the same.
+        The weights are not those of the network, or not finite, or the class names not as many as
+        its outputs, or two of them are the same.
     ArgumentError
         The rotations are none.
     """
@@ -77,6 +77,8 @@ class Model:
             raise ModelError(f"the weights do not fit the network: {', '.join(odd)}")
         if any(array.dtype != np.float32 for array in self.weights.values()):
             raise ModelError("the weights must be float32")
+        if not all(np.isfinite(array).all() for array in self.weights.values()):
+            raise ModelError("some of the weights are infinite, or no numbers (NaN)")
         if not all(isinstance(name, str) for name in self.class_names):
             raise ModelError(f"class names must be text, not {self.class_names}")
         if len(set(self.class_names)) != len(self.class_names):

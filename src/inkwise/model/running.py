@@ -75,14 +75,18 @@ def run_session(
     Raises
     ------
     ModelError
-        The graph is damaged.
+        The graph is damaged, or gives numbers that are infinite or none.
     """
     try:
-        if len(images) <= BATCH:
-            return _run_batch(session, images, outputs)
-        return _run_on_all_cores(session, images, outputs)
+        run = _run_batch if len(images) <= BATCH else _run_on_all_cores
+        answers = run(session, images, outputs)
     except Exception as error:  # ONNX Runtime's have no base
         raise ModelError(f"{ONNX_FILE} cannot be run: train the model again") from error
+    if not all(np.isfinite(values).all() for values in answers):
+        raise ModelError(
+            f"{ONNX_FILE} gives numbers that are infinite, or none at all: train the model again"
+        )
+    return answers
 
 
 def _run_batch(
