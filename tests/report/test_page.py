@@ -314,6 +314,36 @@ def test_model_without_mistakes(run: Run, optdigits: Dataset) -> None:
     assert not list(section(page, "mistakes").all("figure"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "no mistakes"),
+        ({0: [(7, 1)]}, "1 mistake: 7 read as 1"),
+        ({0: [(7, 1), (4, 9)]}, "2 mistakes; no class read as another more than once"),
+        ({0: [(7, 1), (4, 9)], 1: [(4, 9)]}, "3 mistakes; most often 4 read as 9, 2 times"),
+        (
+            {place: [(7, 1), (1, 7), (4, 9)] for place in range(2)},
+            "6 mistakes; no class read as another more than 2 times",
+        ),
+    ],
+)
+def test_the_most_frequent_confusion_is_named_if_there_is_one(
+    changes: dict[int, list[tuple[int, int]]], told: str, run: Run, optdigits: Dataset
+) -> None:
+    labels = optdigits.test.labels
+    predicted = labels.copy()
+    for place, pairs in changes.items():
+        for actual, guess in pairs:
+            predicted[np.flatnonzero(labels == actual)[place]] = guess
+    answer(run, labels, predicted)
+    run.save_pictures(Pictures(np.arange(359), optdigits.test.images, np.arange(24)))
+
+    page = parse(write_report(run))
+
+    said = [e.text for e in page.all(kind="said")]
+    assert told in said
+
+
 def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Dataset) -> None:
     labels = np.where(optdigits.test.labels == 9, 8, optdigits.test.labels)
     answer(run, labels, np.where(labels == 1, 7, labels))

@@ -138,8 +138,8 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         tasks=[evaluation.binary(name) for name in evaluation.class_names],
         shares=normalise_rows(counts),
         worst=figures.worst_share(counts),
-        # The most frequent confusion: row, column.
-        confused=[int(k) for k in np.unravel_index(wrong_counts.argmax(), counts.shape)],
+        # The most frequent confusions: row, column.
+        confused=np.argwhere(wrong_counts == wrong_counts.max()).tolist(),
         chance=float(counts.sum(axis=0) @ counts.sum(axis=1)) / len(evaluation) ** 2,
         spreads=[
             1 - float(((counts.sum(axis=axis) / len(evaluation)) ** 2).sum()) for axis in (0, 1)
