@@ -223,10 +223,14 @@ def test_long_captions_do_not_run_into_each_other() -> None:
     result = evaluation(40, names=("automobile", "polar bear", "an extraordinarily long name"))
     figure = figures.mistake_grid(result, pictures(result))
     figure.draw_without_rendering()
-    boxes = [axes.title.get_window_extent() for axes in figure.axes[:8]]
+    (axes,) = figure.axes
+    boxes = [text.get_window_extent() for text in axes.texts[:8]]
 
     for left, right in itertools.pairwise(boxes):
         assert left.x1 <= right.x0
+    pictures_shown = [image.get_window_extent() for image in axes.images]
+    for text, picture in itertools.product(axes.texts, pictures_shown):
+        assert not text.get_window_extent().overlaps(picture)
 
 
 def test_drawing_leaves_matplotlib_as_it_was() -> None:

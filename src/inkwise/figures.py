@@ -54,6 +54,8 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: smaller, and in the page's own font
     "svg.hashsalt": "inkwise",
+    "image.composite_image": False,  # which would make one coarse image of all in an SVG
+    "figure.dpi": 160,
 }
 
 
@@ -335,7 +337,13 @@ def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # The font lacks some scripts: boxes in the PNG, but the SVG is drawn in the reader's font.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=160, transparent=transparent, metadata=metadata)
+        if (layout := figure.get_layout_engine()) is not None:
+            # Once and for all: it takes as long as drawing, and matplotlib would do it every time.
+            layout.execute(figure)
+            figure.set_layout_engine(None)
+        figure.savefig(
+            buffer, format=kind, dpi="figure", transparent=transparent, metadata=metadata
+        )
     return buffer.getvalue()
 
 
@@ -384,14 +392,22 @@ def _picture_grid(
 
     columns = 8
     rows = max(1, math.ceil(len(images) / columns))
-    breaks = max((caption.count("\n") for caption, _ in captions), default=0)
-    height = rows * (1.3 + 0.16 * breaks) + 0.5
-    figure = Figure(figsize=(columns * 1.05, height), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, image, (caption, colour) in zip(grid.flat, images, captions, strict=False):
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(caption, color=colour, fontsize=9, loc="center", fontweight="normal")
+    # In inches: a picture with its gap, the caption over it, and the title over all.
+    side, breaks = 1.05, max((caption.count("\n") for caption, _ in captions), default=0)
+    over, title_height = 0.28 + 0.16 * breaks, 0.3
+    width, height = columns * side, rows * (side + over) + title_height
+    figure = Figure(figsize=(width, height))
+    figure.text(0.1 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold")
+    # One pair of axes, because a pair for every picture takes most of a second to lay out.
+    axes = figure.add_axes((0, 0, 1, 1))
+    for place, (image, (caption, colour)) in enumerate(zip(images, captions, strict=True)):
+        row, column = divmod(place, columns)
+        middle = (column + 0.5) * side
+        top = height - title_height - over - row * (side + over)
+        down, across = np.array(image.shape) * 0.96 * side / max(image.shape)
+        extent = (middle - across / 2, middle + across / 2, top - down, top)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
+        axes.text(middle, top + 0.06, caption, color=colour, fontsize=9, ha="center", va="bottom")
+    axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
+    axes.axis("off")
     return figure
