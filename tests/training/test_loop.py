@@ -100,9 +100,7 @@ def test_the_case_study_learns_to_read_digits(mnist: Dataset) -> None:
 def test_swift_reads_ninety_nine_digits_in_a_hundred(mnist: Dataset) -> None:
     recipe = get_recipe("swift")
     splits = split_dataset(mnist, recipe.holdout, recipe.seed)
-    torch.set_num_threads(2)
     _, history = fitted(splits.train, splits.validation, recipe, swift((28, 28), 10))
-    torch.set_num_threads(1)
     # Over ten seeds the accuracy was 99.2% and its standard deviation 0.1 points, of 3,000 images.
     assert history[-1].validation_accuracy > 0.985
 
