@@ -311,15 +311,14 @@ def test_model_without_mistakes(run: Run, optdigits: Dataset) -> None:
     page = parse(write_report(run))
 
     assert "100.00%" in next(page.all("h1")).text
+    assert "no mistakes" in [summary.text for summary in page.all(kind="said")]
     assert not list(section(page, "mistakes").all("figure"))
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "no mistakes"),
         ({0: [(7, 1)]}, "1 mistake: 7 read as 1"),
-        ({0: [(7, 1), (4, 9)]}, "2 mistakes; no class read as another more than once"),
         ({0: [(7, 1), (4, 9)], 1: [(4, 9)]}, "3 mistakes; most often 4 read as 9, 2 times"),
         (
             {place: [(7, 1), (1, 7), (4, 9)] for place in range(2)},
@@ -340,8 +339,7 @@ def test_the_most_frequent_confusion_is_named_if_there_is_one(
 
     page = parse(write_report(run))
 
-    said = [e.text for e in page.all(kind="said")]
-    assert told in said
+    assert told in [summary.text for summary in page.all(kind="said")]
 
 
 def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Dataset) -> None:
