@@ -55,8 +55,10 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: smaller, and in the page's own font
     "svg.hashsalt": "inkwise",
     "image.composite_image": False,  # which would make one coarse image of all in an SVG
-    "figure.dpi": 160,
 }
+
+_RESOLUTION = 160
+"""Of files, in dots an inch; a notebook shows figures at matplotlib's own."""
 
 
 P = ParamSpec("P")
@@ -339,10 +341,11 @@ def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         if (layout := figure.get_layout_engine()) is not None:
             # Once and for all: it takes as long as drawing, and matplotlib would do it every time.
+            figure.set_dpi(_RESOLUTION)
             layout.execute(figure)
             figure.set_layout_engine(None)
         figure.savefig(
-            buffer, format=kind, dpi="figure", transparent=transparent, metadata=metadata
+            buffer, format=kind, dpi=_RESOLUTION, transparent=transparent, metadata=metadata
         )
     return buffer.getvalue()
 
