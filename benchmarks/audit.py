@@ -10,7 +10,7 @@ import numpy as np
 from record import write_record
 
 import inkwise
-from inkwise.auditing.probabilities import FOLDS, SEEDS, audit_recipe
+from inkwise.auditing.judges import FOLDS, SEEDS, audit_recipe
 
 
 def main() -> None:

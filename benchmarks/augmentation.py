@@ -10,19 +10,20 @@ import statistics
 
 import numpy as np
 import torch
+from moved import halve_contrast, move_within
 from numpy.typing import NDArray
 from PIL import Image
 from record import write_record
 
 import inkwise
-from inkwise.augment.augmentation import EFFECTS, Augmentation
 from inkwise.data.dataset import Split
-from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move_within
 from inkwise.ink.fitting import bounds, fit_and_centre
-from inkwise.networks.module import build
-from inkwise.recipe import Recipe
-from inkwise.recipes import get_recipe
+from inkwise.networks.as_torch import build
+from inkwise.robustness.corruptions import CORRUPTIONS, corrupt
+from inkwise.training.augmentation import EFFECTS, Augmentation
 from inkwise.training.loop import Training, predict_logits
+from inkwise.training.named_recipes import get_recipe
+from inkwise.training.recipe import Recipe
 
 TRAINED, EPOCHS = 20_000, 4
 VALIDATION, SEEN = 10_000, 2_000

@@ -26,11 +26,11 @@ from record import write_record
 import inkwise
 from inkwise.data.dataset import Split
 from inkwise.data.splits import split_dataset
-from inkwise.evaluation.through_ink import find_inks, logits_through_ink
 from inkwise.ink.fitting import bounds
 from inkwise.model import Model
-from inkwise.recipe import Recipe
-from inkwise.run import find_model
+from inkwise.model.through_ink import find_inks, logits_through_ink
+from inkwise.runs.directory import find_model
+from inkwise.training.recipe import Recipe
 
 SIDE, WIDTH = 32, 20
 """Of the form reader's bitmap, and of the digit in it, in pixels."""

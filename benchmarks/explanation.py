@@ -26,7 +26,7 @@ from inkwise.explanation.gradients import Gradients
 from inkwise.explanation.neighbours import IMAGES
 from inkwise.explanation.occlusion import occlusion_map
 from inkwise.model import Model
-from inkwise.networks.module import build, get_weights
+from inkwise.networks.as_torch import build, get_weights
 
 Image = NDArray[np.uint8]
 Values = NDArray[np.floating[Any]]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from moved import halve_contrast, move_within
+from nondigits import auroc, draw_non_digits
 from numpy.typing import NDArray
 from PIL import Image
 from record import write_record
@@ -22,21 +24,15 @@ from sklearn.datasets import load_digits
 import inkwise
 from inkwise.data.optdigits import load_optdigits
 from inkwise.data.splits import split_dataset
-from inkwise.evaluation.calibration import (
-    auroc,
-    energy_score,
-    expected_calibration_error,
-    selective_accuracy,
-    softmax,
-)
-from inkwise.evaluation.corruptions import CORRUPTIONS, corrupt, halve_contrast, move, move_within
-from inkwise.evaluation.nondigits import draw_non_digits
-from inkwise.evaluation.through_ink import Inks, find_inks, logits_through_ink
-from inkwise.figures import WRONG, styled, to_bytes
-from inkwise.files import write_bytes
+from inkwise.evaluation.reliability import expected_calibration_error, selective_accuracy
 from inkwise.model import Model
-from inkwise.recipe import Recipe
-from inkwise.run import find_model
+from inkwise.model.calibration import energy_score, softmax
+from inkwise.model.through_ink import Inks, find_inks, logits_through_ink
+from inkwise.pages.drawing import WRONG, styled, to_bytes
+from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move
+from inkwise.runs.directory import find_model
+from inkwise.system.files import write_bytes
+from inkwise.training.recipe import Recipe
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 NON_DIGITS = 1_000

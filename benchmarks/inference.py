@@ -17,7 +17,7 @@ from PIL import Image
 from record import write_record
 
 import inkwise
-from inkwise.networks.module import build
+from inkwise.networks.as_torch import build
 from inkwise.training.loop import predict_logits
 
 SIZES = (1, 10, 32, 100, 1000, 10_000)

@@ -17,8 +17,8 @@ from record import write_record
 
 import inkwise
 from inkwise.data.splits import split_dataset
-from inkwise.model.running import BATCH
-from inkwise.provenance import available_cores
+from inkwise.model.inference import BATCH
+from inkwise.system.machine import available_cores
 
 SPEED_IMAGES = 30_000
 

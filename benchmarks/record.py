@@ -4,8 +4,8 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from inkwise.files import write_json
-from inkwise.provenance import describe_machine, library_versions
+from inkwise.system.files import write_json
+from inkwise.system.machine import describe_machine, library_versions
 
 RESULTS = Path(__file__).parent / "results"
 

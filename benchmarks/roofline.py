@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inkwise import get_recipe, load_dataset
 from inkwise.data.splits import split_dataset
-from inkwise.networks.module import build
+from inkwise.networks.as_torch import build
 from inkwise.training.loop import Training
 
 PARTS = {

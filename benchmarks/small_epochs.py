@@ -7,7 +7,7 @@ from record import write_record
 
 from inkwise import get_recipe, load_dataset
 from inkwise.data.splits import split_dataset
-from inkwise.networks.module import build
+from inkwise.networks.as_torch import build
 from inkwise.training.loop import Training
 
 EPOCHS = (20, 30, 40, 60)

@@ -7,9 +7,9 @@ import torch
 from record import write_record
 from torch import nn
 
-from inkwise.networks.module import build
-from inkwise.recipes import get_recipe
+from inkwise.networks.as_torch import build
 from inkwise.training.allocator import keep_freed_memory
+from inkwise.training.named_recipes import get_recipe
 from inkwise.training.optimisers import make_optimisers
 from inkwise.training.step import Step, to_inputs
 

@@ -10,6 +10,8 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, load_mnist
 from inkwise.data.optdigits import load_optdigits
 
+pytest_plugins = ["tests.shared_runs", "tests.browser"]
+
 FAIL_ON_SKIP = "INKWISE_FAIL_ON_SKIP"
 
 hypothesis.settings.register_profile("inkwise", deadline=None)

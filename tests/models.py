@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from inkwise.calibration import Calibration
 from inkwise.model import Model
+from inkwise.model.calibration import Calibration
+from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
-from inkwise.networks.module import build
 
 DIGITS = tuple("0123456789")
 SMALL = Network((6, 7), (Conv(2, 3), MaxPool(2), Flatten(), Dropout(0.25), Dense(3, relu=False)))

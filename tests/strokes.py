@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from inkwise.calibration import Calibration
 from inkwise.model import Model
+from inkwise.model.calibration import Calibration
 from inkwise.networks.layers import Dense, Flatten, Network
 
 LINES = {

@@ -14,8 +14,6 @@ from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch
 from tests.histories import without_seconds
 
-pytest_plugins = ["tests.runs"]
-
 
 def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finished: Path) -> None:
     assert stopped_run.status == "interrupted"

@@ -10,20 +10,18 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Model, Run, Split, evaluate, train
-from inkwise.calibration import Calibration
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, ModelError, RunError, TrainingError
-from inkwise.evaluation.calibration import expected_calibration_error
+from inkwise.evaluation.reliability import expected_calibration_error
 from inkwise.evaluation.slices import find_slices
+from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
-from inkwise.recipe import Recipe
-from inkwise.recipes import SMALL_FACTOR
-from inkwise.run import COMPLETE
+from inkwise.runs.directory import COMPLETE
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Batch
+from inkwise.training.named_recipes import SMALL_FACTOR
+from inkwise.training.recipe import Recipe
 from tests.histories import without_seconds
-
-pytest_plugins = ["tests.runs"]
 
 
 @pytest.fixture

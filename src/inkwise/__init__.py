@@ -10,7 +10,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from inkwise.version import __version__ as __version__
 
 # ONNX Runtime from 1.29 on else keeps an id in the home directory and reports to its makers.
 # It reads this when it is imported, and so do the processes that this one starts.
@@ -20,31 +20,31 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
-    "Evaluation": "inkwise.evaluation.evaluation",
+    "Evaluation": "inkwise.evaluation.results",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
-    "Recipe": "inkwise.recipe",
-    "Run": "inkwise.run",
+    "Recipe": "inkwise.training.recipe",
+    "Run": "inkwise.runs.directory",
     "Split": "inkwise.data.dataset",
-    "compare": "inkwise.comparing",
-    "audit": "inkwise.auditing.audit",
+    "compare": "inkwise.comparison.compared_runs",
+    "audit": "inkwise.auditing.label_audit",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
-    "explain": "inkwise.explanation.explanation",
+    "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.formats",
-    "get_recipe": "inkwise.recipes",
-    "import_keras": "inkwise.export.keras_files",
+    "get_recipe": "inkwise.training.named_recipes",
+    "import_keras": "inkwise.export.from_keras",
     "load_dataset": "inkwise.data.catalogue",
-    "load_folder": "inkwise.data.folder",
-    "load_pretrained": "inkwise.pretrained",
-    "measure_robustness": "inkwise.robustness",
+    "load_folder": "inkwise.data.picture_folder",
+    "load_pretrained": "inkwise.model.pretrained",
+    "measure_robustness": "inkwise.robustness.measuring",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
-    "write_explanation": "inkwise.explanation.page",
-    "write_map": "inkwise.explanation.map",
+    "write_explanation": "inkwise.explanation.picture_page",
+    "write_map": "inkwise.explanation.feature_map",
     "write_notebook": "inkwise.report.notebook",
-    "write_report": "inkwise.report.page",
+    "write_report": "inkwise.report.html",
 }
 
 __all__ = [
@@ -78,28 +78,28 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from inkwise.auditing.audit import audit
-    from inkwise.comparing import compare
+    from inkwise.auditing.label_audit import audit
+    from inkwise.comparison.compared_runs import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
-    from inkwise.data.folder import load_folder
+    from inkwise.data.picture_folder import load_folder
     from inkwise.errors import InkwiseError
-    from inkwise.evaluation.evaluation import Evaluation
-    from inkwise.explanation.explanation import explain
-    from inkwise.explanation.map import write_map
-    from inkwise.explanation.page import write_explanation
+    from inkwise.evaluation.results import Evaluation
+    from inkwise.explanation.evidence import explain
+    from inkwise.explanation.feature_map import write_map
+    from inkwise.explanation.picture_page import write_explanation
     from inkwise.export.formats import export_model
-    from inkwise.export.keras_files import import_keras
+    from inkwise.export.from_keras import import_keras
     from inkwise.model import Answer, Model
-    from inkwise.pretrained import load_pretrained
-    from inkwise.recipe import Recipe
-    from inkwise.recipes import get_recipe
+    from inkwise.model.pretrained import load_pretrained
+    from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
-    from inkwise.report.page import write_report
-    from inkwise.robustness import measure_robustness
-    from inkwise.run import Run
+    from inkwise.robustness.measuring import measure_robustness
+    from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
     from inkwise.study import evaluate, resume, train
+    from inkwise.training.named_recipes import get_recipe
+    from inkwise.training.recipe import Recipe
 
 
 def __getattr__(name: str) -> Any:

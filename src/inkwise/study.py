@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.catalogue import load_dataset
-from inkwise.data.corrections import Corrections
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.fetch import ProgressBar
+from inkwise.data.download import ProgressBar
+from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
-from inkwise.evaluation.calibration import calibrate
-from inkwise.evaluation.evaluation import Evaluation, evaluate_model
+from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
-from inkwise.extras import require_training
 from inkwise.model import Model
 from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Network
-from inkwise.provenance import describe_machine, library_versions
-from inkwise.recipe import Recipe
-from inkwise.recipes import get_recipe, scale_epochs
-from inkwise.report.page import write_report
-from inkwise.run import COMPLETE, INTERRUPTED, UNFINISHED, Pictures, Run
+from inkwise.report.html import write_report
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, ShownImages
+from inkwise.system.extras import require_training
+from inkwise.system.machine import describe_machine, library_versions
+from inkwise.training.calibrating import calibrate
 from inkwise.training.history import Checkpoint, Epoch
+from inkwise.training.named_recipes import get_recipe, scale_epochs
+from inkwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from inkwise.training.loop import Batch
@@ -107,7 +107,7 @@ def train(
     trained_on, engine_versions = _prepare(engine, device, recipe)
     data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
-    corrections = None if labels is None else Corrections.read(labels)
+    corrections = None if labels is None else LabelCorrections.read(labels)
     corrected = None if corrections is None else corrections.apply(data)
     splits = split_dataset(data, recipe.holdout, recipe.seed, corrected)
     if by_name and "epochs" not in changes:
@@ -306,7 +306,7 @@ def evaluate(
     images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
-        corrections = Corrections.read(labels)
+        corrections = LabelCorrections.read(labels)
     corrected = None if corrections is None else corrections.apply(dataset)
     evaluation = evaluate_model(model, dataset, images, split)
     if corrected is not None:
@@ -331,7 +331,7 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
 
             return describe_device(choose_device(device)), {}
         case "keras":
-            from inkwise.training.keras import keras_device, prepare_keras
+            from inkwise.training.keras_loop import keras_device, prepare_keras
 
             if device != "auto":
                 raise ArgumentError(
@@ -353,13 +353,13 @@ def _fit(
     on_batch: Callable[["Batch"], object] | None,
 ) -> Iterator[Checkpoint]:
     if engine == "keras":
-        from inkwise.training.keras import fit_keras
+        from inkwise.training.keras_loop import fit_keras
 
         yield from fit_keras(network, splits.train, splits.validation, recipe, on_batch)
     else:
         import torch
 
-        from inkwise.networks.module import build, get_weights
+        from inkwise.networks.as_torch import build, get_weights
         from inkwise.training.device import choose_device
         from inkwise.training.loop import Training
 
@@ -377,9 +377,9 @@ def _ignore(_: str) -> None:
     """Tell nobody."""
 
 
-def _choose_pictures(split: Split, evaluation: Evaluation) -> Pictures:
+def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:
     """Keep a random sample, the same for every run on this data, and every mistake."""
     generator = np.random.default_rng(0)
     samples = generator.choice(len(split), size=min(SAMPLES, len(split)), replace=False)
     indices = np.union1d(samples, evaluation.misclassified)
-    return Pictures(indices, split.images[indices], samples)
+    return ShownImages(indices, split.images[indices], samples)

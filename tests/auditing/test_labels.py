@@ -11,12 +11,10 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Run, Split
-from inkwise.data.corrections import ACCEPT, Decision, hash_image, write_decisions
+from inkwise.data.label_corrections import ACCEPT, Decision, hash_image, write_decisions
 from inkwise.data.splits import split_dataset
 from inkwise.errors import DataError, RunError
 from inkwise.training.loop import Batch
-
-pytest_plugins = ["tests.runs"]
 
 WRONG = {"train": np.arange(0, 300, 10), "test": np.array([4, 25])}
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from inkwise.bench.collect import Measurement
 from inkwise.bench.contenders import Contender
+from inkwise.bench.measurement import Measurement
 
 FAKE = "tests.bench.fake"
 

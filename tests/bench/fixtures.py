@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Split
-from inkwise.bench import bench
 from inkwise.bench.contenders import CONTENDERS, Contender
+from inkwise.cli.commands.benching import bench
 from tests.bench import Enter
 
 

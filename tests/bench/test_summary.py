@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkwise.bench.collect import Measurement
+from inkwise.bench.measurement import Measurement
 from inkwise.bench.summary import Growth, Spread, compare, fit_power_law, summarise
 from tests.bench import measurement
 

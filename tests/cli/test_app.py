@@ -13,8 +13,6 @@ from inkwise import Run
 from inkwise.cli.app import app
 from tests.cli.conftest import Call
 
-pytest_plugins = ["tests.runs"]
-
 COMMANDS = (
     "train",
     "resume",

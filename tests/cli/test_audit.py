@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 
 from inkwise import Dataset, Run
-from inkwise.data.corrections import ACCEPT, Decision, hash_image, write_decisions
+from inkwise.data.label_corrections import ACCEPT, Decision, hash_image, write_decisions
 from tests.cli.conftest import Call
-
-pytest_plugins = ["tests.runs"]
 
 
 def test_labels_give_both_numbers_or_one_line(

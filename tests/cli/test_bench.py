@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inkwise import Dataset
-from inkwise.bench import bench
-from inkwise.bench.collect import Failure, Measurement
 from inkwise.bench.contenders import CONTENDERS
+from inkwise.bench.measurement import Failure, Measurement
+from inkwise.cli.commands.benching import bench
 from tests.bench import Enter, fake, measurement
 from tests.cli.conftest import Call
 

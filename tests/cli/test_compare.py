@@ -7,8 +7,6 @@ import pytest
 
 from tests.cli.conftest import Call
 
-pytest_plugins = ["tests.runs"]
-
 
 @pytest.fixture
 def twins(finished: Path, tmp_path: Path) -> list[Path]:

@@ -7,8 +7,6 @@ from inkwise import Run
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
 
-pytest_plugins = ["tests.runs"]
-
 
 def test_a_page_is_written_and_the_answer_shown(
     call: Call, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

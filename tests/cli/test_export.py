@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Model, Run
-from inkwise.run import find_model
+from inkwise.runs.directory import find_model
 from tests.cli.conftest import Call
-
-pytest_plugins = ["tests.runs"]
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,10 @@ from PIL import Image
 
 from inkwise import Model, Run
 from inkwise.errors import InkwiseError
+from inkwise.model.prediction import find_pictures, predict_files
 from inkwise.networks.layers import Dense, Flatten, Network
-from inkwise.predict import find_pictures, predict_files
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
-
-pytest_plugins = ["tests.runs"]
 
 
 @pytest.fixture
@@ -367,7 +365,7 @@ def test_several_pictures_and_blank_ones_are_not_drawn(model: Path, pictures: li
 def test_without_a_model_the_one_in_the_package_answers(
     call: Call, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.pretrained.FOLDER", tmp_path)
+    monkeypatch.setattr("inkwise.model.pretrained.FOLDER", tmp_path)
     result = call("predict", pictures[1])
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("error: this inkwise was built without a trained model")

@@ -4,10 +4,8 @@ import shutil
 from pathlib import Path
 
 from inkwise import Run
-from inkwise.evaluation.corruptions import CORRUPTIONS
+from inkwise.robustness.corruptions import CORRUPTIONS
 from tests.cli.conftest import Call
-
-pytest_plugins = ["tests.runs"]
 
 
 def test_robustness_shows_what_it_wrote(call: Call, run: Run) -> None:

@@ -11,8 +11,6 @@ import pytest
 from inkwise import Dataset, Run, train
 from tests.cli.conftest import Call
 
-pytest_plugins = ["tests.runs"]
-
 
 @pytest.fixture(scope="module")
 def oddly_named(

@@ -17,8 +17,6 @@ from inkwise import Run
 from tests.cli.conftest import Call
 from tests.folders import write_pictures
 
-pytest_plugins = ["tests.runs"]
-
 EPOCH = re.compile(
     r"epoch (\d+): loss \d+\.\d{4}, accuracy \d+\.\d\d%; "
     r"validation loss \d+\.\d{4}, accuracy \d+\.\d\d%; \d+\.\d s"

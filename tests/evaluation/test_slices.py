@@ -11,8 +11,6 @@ from inkwise.evaluation.handwriting import measure_handwriting
 from inkwise.evaluation.significance import format_p
 from inkwise.evaluation.slices import Findings, find_slices
 
-pytest_plugins = ["tests.runs"]
-
 Labels = NDArray[np.int64]
 
 

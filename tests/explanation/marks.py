@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
 from inkwise.model import Model
+from inkwise.networks.as_torch import build, get_weights
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
-from inkwise.networks.module import build, get_weights
-from inkwise.recipes import get_recipe
 from inkwise.training.loop import Training
+from inkwise.training.named_recipes import get_recipe
 
 SIDE = 30
 CLASS_NAMES = ("plus", "cross", "ring")

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from inkwise.errors import ArgumentError
-from inkwise.explanation.fields import Field, last_field
 from inkwise.explanation.gradients import Gradients
 from inkwise.explanation.neighbours import make_neighbours
 from inkwise.explanation.occlusion import occlusion_map
+from inkwise.explanation.receptive_field import Field, last_field
 from inkwise.model import Model
+from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
-from inkwise.networks.module import build
 from inkwise.networks.named import NETWORKS
 from tests.explanation.marks import draw_marks, trained, untrained
 from tests.strokes import strokes

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inkwise.networks.keras import require_keras
+from inkwise.networks.as_keras import require_keras
 
 
 @pytest.fixture(scope="session")

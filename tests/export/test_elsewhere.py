@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 import inkwise
 from inkwise import Dataset, Model, Run, export_model, import_keras
 
-pytest_plugins = ["tests.runs"]
 pytestmark = pytest.mark.slow
 
 KERAS_PROGRAM = """

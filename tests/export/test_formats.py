@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkwise import Model, Run, export_model, import_keras
-from inkwise.calibration import Calibration
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.splits import split_dataset
 from inkwise.errors import (
@@ -26,13 +25,12 @@ from inkwise.errors import (
     RunError,
     StorageError,
 )
-from inkwise.evaluation.calibration import calibrate as calibrate_model
 from inkwise.export.formats import SINGLE_LOOK, SUFFIXES
+from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.training.calibrating import calibrate as calibrate_model
 from tests.networks import ensembles, networks
-
-pytest_plugins = ["tests.runs"]
 
 SMALL = Network((9, 8), (Conv(3, 2), MaxPool(2), Flatten(), Dense(2, relu=False)))
 QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 import inkwise
 from inkwise import Dataset, Model, Run, Split, export_model
-from inkwise.calibration import Calibration
 from inkwise.cli.app import main
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
 from inkwise.export.int8 import CALIBRATION, int8_bytes
+from inkwise.model.calibration import Calibration
 from inkwise.networks.layers import Network
 from tests.networks import networks
-
-pytest_plugins = ["tests.runs"]
 
 QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError, StorageError
-from inkwise.evaluation.corruptions import corrupt
 from inkwise.ink import BOX, CANVAS, normalise, normalise_batch, take_as_is
 from inkwise.ink.normalising import DARK
+from inkwise.robustness.corruptions import corrupt
 from tests.ink import pictures
 from tests.ink.pictures import Draw, Generator, Levels
 

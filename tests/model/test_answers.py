@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkwise.calibration import Calibration
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, DataError, StorageError
 from inkwise.model import Answer, Model
 from inkwise.model.answers import CHUNK
-from inkwise.provenance import available_cores
+from inkwise.model.calibration import Calibration
+from inkwise.system.machine import available_cores
 from tests.models import small
 from tests.strokes import draw, strokes
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inkwise.calibration import Calibration
 from inkwise.errors import InkwiseError, ModelError, StorageError
 from inkwise.model import Model
-from inkwise.model.files import DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE
+from inkwise.model.calibration import Calibration
+from inkwise.model.saving import DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE
 from inkwise.networks.layers import Dense, Flatten, Network
 from inkwise.networks.named import case_study
 from tests.models import (

@@ -3,8 +3,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from inkwise.errors import ArgumentError
+from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
-from inkwise.networks.module import build
 from inkwise.networks.named import NETWORKS, case_study, swift
 
 

@@ -11,8 +11,6 @@ import inkwise
 from inkwise import Run
 from inkwise.errors import RunError
 
-pytest_plugins = ["tests.runs"]
-
 
 def test_cells_run_in_a_run_that_was_moved(run: Run, tmp_path: Path) -> None:
     written = inkwise.write_notebook(run)

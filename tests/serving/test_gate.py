@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 from inkwise import Model
 from inkwise.errors import ArgumentError
 from inkwise.ink import Picture
-from inkwise.model.answers import find_ink
+from inkwise.model.answers import preprocess
 from inkwise.serving.settings import Limits, Settings
 from tests.serving.conftest import TOKEN, MakeClient, png
 
 IMAGE = {"Content-Type": "image/png"}
-FIND_INK = "inkwise.serving.batching.find_ink"
+FIND_INK = "inkwise.serving.batching.preprocess"
 
 
 def predict(client: TestClient, content: bytes | Iterator[bytes], **headers: str) -> int:
@@ -80,7 +80,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def wait(picture: Picture, image_size: tuple[int, int]) -> object:
         event.wait(30)
-        return find_ink(picture, image_size)
+        return preprocess(picture, image_size)
 
     monkeypatch.setattr(FIND_INK, wait)
     yield event

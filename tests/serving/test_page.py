@@ -22,8 +22,6 @@ from tests.serving.processes import Running, servers
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-pytest_plugins = ["tests.browser"]
-
 pytestmark = pytest.mark.browser
 
 

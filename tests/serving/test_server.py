@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from inkwise.calibration import Calibration
 from inkwise.errors import ArgumentError
+from inkwise.model.calibration import Calibration
 from inkwise.serving import server
 from tests.cli.conftest import Call, call  # noqa: F401 - a fixture
 from tests.serving.conftest import TOKEN, png

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from inkwise.data.dataset import Dataset
 from inkwise.ink import normalise
-from inkwise.pretrained import load_pretrained
+from inkwise.model.pretrained import load_pretrained
 from tests.serving.conftest import MakeClient, png
 from tests.strokes import draw, strokes
 

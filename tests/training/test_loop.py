@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkwise.augment.augmentation import Augmentation
-from inkwise.augment.outliers import make_outliers
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import split_dataset
 from inkwise.errors import TrainingError
+from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
-from inkwise.networks.module import build
 from inkwise.networks.named import case_study, swift
-from inkwise.recipe import SGD, Adam, Muon, OneCycle, Recipe
-from inkwise.recipes import get_recipe
+from inkwise.training.augmentation import Augmentation
 from inkwise.training.history import Epoch
 from inkwise.training.loop import EVALUATION_BATCH, Batch, Training, predict_logits
+from inkwise.training.named_recipes import get_recipe
+from inkwise.training.outliers import make_outliers
+from inkwise.training.recipe import SGD, Adam, Muon, OneCycle, Recipe
 from inkwise.training.step import to_inputs
 
 TINY = Network((28, 28), (Conv(8, 5), MaxPool(4), Flatten(), Dense(10, relu=False)))

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inkwise.recipe import SGD, Adam, Muon
-from inkwise.recipes import get_recipe
+from inkwise.training.named_recipes import get_recipe
 from inkwise.training.optimisers import make_optimisers, orthogonalise
+from inkwise.training.recipe import SGD, Adam, Muon
 
 
 @pytest.fixture(scope="module", autouse=True)

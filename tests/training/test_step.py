@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, Network
-from inkwise.networks.module import build
-from inkwise.recipe import SGD, Muon, Recipe
-from inkwise.recipes import get_recipe
+from inkwise.training.named_recipes import get_recipe
+from inkwise.training.recipe import SGD, Muon, Recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 RATE = 0.5

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from inkwise.bench.collect import Measurement
+from inkwise.bench.measurement import Measurement
 
 TARGETS = {"seconds_to_98.84%": 0.9884, "seconds_to_99%": 0.99}
 """Test accuracies whose time is told: what the case study's own program prints, and 99%."""

@@ -13,7 +13,7 @@ import typer
 from inkwise.errors import DataError, InkwiseError, one_line
 from inkwise.model import Answer
 from inkwise.model.answers import CANDIDATES
-from inkwise.predict import Source, find_pictures
+from inkwise.model.prediction import Source, find_pictures
 
 if TYPE_CHECKING:
     import numpy as np

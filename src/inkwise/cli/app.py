@@ -51,9 +51,9 @@ def top(
 ) -> None:
     """Train a handwritten-digit CNN, evaluate it honestly, look at every mistake."""
     if version:
-        import inkwise
+        from inkwise.version import __version__
 
-        typer.echo(f"inkwise {inkwise.__version__}")
+        typer.echo(f"inkwise {__version__}")
         raise typer.Exit
 
 

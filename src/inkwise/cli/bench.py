@@ -8,13 +8,13 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.bench.bench import Bench
-from inkwise.bench.collect import Failure, Measurement
 from inkwise.bench.contenders import CONTENDERS
+from inkwise.bench.measurement import Failure, Measurement
+from inkwise.bench.rounds import Bench
 from inkwise.bench.summary import Spread
 from inkwise.cli.progress import Display
 from inkwise.cli.show import console, new_table, show_path, show_table
-from inkwise.run import INTERRUPTED
+from inkwise.runs.directory import INTERRUPTED
 
 Form = Callable[[float], str]
 

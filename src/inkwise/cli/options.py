@@ -47,7 +47,7 @@ def choose_data(
     name: str | None, folder: Path | None, display: "Display"
 ) -> "str | Dataset | None":
     """Return the data set's name, or the folder as one; None where neither is given."""
-    from inkwise.data.folder import load_folder
+    from inkwise.data.picture_folder import load_folder
     from inkwise.errors import ArgumentError
 
     if folder is None:

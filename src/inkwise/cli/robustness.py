@@ -9,10 +9,10 @@ from rich.text import Text
 
 from inkwise.cli.progress import Display
 from inkwise.cli.show import console, new_table, show_path, show_table
-from inkwise.evaluation.corruptions import CORRUPTIONS
 from inkwise.evaluation.intervals import Estimate
-from inkwise.evaluation.robustness import SEVERITIES, Curve, Robustness, share_right
 from inkwise.evaluation.significance import format_p
+from inkwise.robustness.corruptions import CORRUPTIONS
+from inkwise.robustness.curves import SEVERITIES, AccuracyCurve, Robustness, share_right
 
 
 class RobustnessDisplay(Display):
@@ -91,7 +91,11 @@ def _corruptions(result: Robustness, baseline: Robustness | None) -> Table:
 
 
 def _curve(
-    name: str, curve: Curve, model: str, other: Curve | None, baseline: Robustness | None
+    name: str,
+    curve: AccuracyCurve,
+    model: str,
+    other: AccuracyCurve | None,
+    baseline: Robustness | None,
 ) -> Table:
     table = new_table(f"{name}, {curve.unit}", *(f"{level:g}" for level in curve.levels))
     table.add_row(model, *(f"{share:.1%}" for share in curve.right.mean(axis=1)))

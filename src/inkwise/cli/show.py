@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.comparing import Comparison
+from inkwise.comparison.compared_runs import Comparison
 from inkwise.data.catalogue import Availability
 from inkwise.evaluation.confusion import OneVersusRest
-from inkwise.evaluation.evaluation import Evaluation
 from inkwise.evaluation.intervals import Estimate
-from inkwise.explanation.explanation import Explanation
-from inkwise.run import INTERRUPTED, Run
+from inkwise.evaluation.results import Evaluation
+from inkwise.explanation.evidence import Explanation
+from inkwise.runs.directory import INTERRUPTED, Run
 
 SENTENCES = 2
 """How many of an evaluation's findings are shown."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from inkwise.data.dataset import Dataset
-from inkwise.data.fetch import ProgressBar
+from inkwise.data.download import ProgressBar
 from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, is_complete, load_mnist
 from inkwise.data.optdigits import load_optdigits
 from inkwise.errors import ArgumentError, DownloadError

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.fetch import ProgressBar, fetch, reachable
+from inkwise.data.download import ProgressBar, fetch, reachable
 from inkwise.data.idx import idx_bytes, read_idx
 from inkwise.errors import DataError, DownloadError, StorageError
-from inkwise.files import storage
+from inkwise.system.files import storage
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",

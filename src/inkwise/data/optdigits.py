@@ -4,8 +4,8 @@ import numpy as np
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import stratified_draw
-from inkwise.extras import require_training
 from inkwise.ink import normalise_batch
+from inkwise.system.extras import require_training
 
 TEST_SHARE = 0.2
 _SPLIT_SEED = 0  # part of the data set's definition: everybody's test images are the same

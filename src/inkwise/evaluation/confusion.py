@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.extras import require_training
+from inkwise.system.extras import require_training
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.evaluation.calibration import (
+from inkwise.evaluation.intervals import Estimate, bootstrap_means, wilson
+from inkwise.evaluation.reliability import (
     ReliabilityBins,
     calibration_error_interval,
     reliability_bins,
 )
-from inkwise.evaluation.intervals import Estimate, bootstrap_means, wilson
 
 TOP = (2, 3)
 """The k of the top-k accuracies."""
@@ -55,7 +55,7 @@ class BrierParts(NamedTuple):
     uncertainty: float
 
 
-class Curve(NamedTuple):
+class RankingCurve(NamedTuple):
     """A curve of one class against all others; arrays of float64, shape (P,).
 
     Parameters
@@ -177,7 +177,7 @@ class Probabilities:
         counts = {k: int(found[:, :k].sum()) for k in TOP if k < self.values.shape[1]}
         return tuple(TopK(k, count, wilson(count, len(self.labels))) for k, count in counts.items())
 
-    def roc_curve(self, index: int) -> Curve:
+    def roc_curve(self, index: int) -> RankingCurve:
         """Return the receiver operating characteristic of a class against all others."""
         from sklearn import metrics
 
@@ -185,9 +185,9 @@ class Probabilities:
         if actual.all() or not actual.any():
             return _NO_CURVE
         false, true, _ = metrics.roc_curve(actual, self.values[:, index])
-        return Curve(false, true, float(metrics.auc(false, true)))
+        return RankingCurve(false, true, float(metrics.auc(false, true)))
 
-    def precision_recall_curve(self, index: int) -> Curve:
+    def precision_recall_curve(self, index: int) -> RankingCurve:
         """Return precision by recall of a class against all others, recall falling."""
         from sklearn import metrics
 
@@ -195,7 +195,9 @@ class Probabilities:
         if actual.all() or not actual.any():
             return _NO_CURVE
         precision, recall, _ = metrics.precision_recall_curve(actual, score)
-        return Curve(recall, precision, float(metrics.average_precision_score(actual, score)))
+        return RankingCurve(
+            recall, precision, float(metrics.average_precision_score(actual, score))
+        )
 
 
-_NO_CURVE = Curve(np.empty(0), np.empty(0), float("nan"))
+_NO_CURVE = RankingCurve(np.empty(0), np.empty(0), float("nan"))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inkwise.errors import ArgumentError
-from inkwise.explanation.fields import last_field
+from inkwise.explanation.receptive_field import last_field
 from inkwise.model import Model
-from inkwise.networks.module import build
+from inkwise.networks.as_torch import build
 
 
 class Gradients:

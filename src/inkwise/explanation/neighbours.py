@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
 from inkwise.errors import ModelError
-from inkwise.extras import require_training
-from inkwise.files import read_bytes, write_bytes
 from inkwise.model import Model
+from inkwise.system.extras import require_training
+from inkwise.system.files import read_bytes, write_bytes
 
 FILE = "neighbours.npz"
 """Where a run keeps them."""

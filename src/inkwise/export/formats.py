@@ -6,12 +6,12 @@ from pathlib import Path
 
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
-from inkwise.evaluation.calibration import calibrate
-from inkwise.extras import require_training
-from inkwise.files import write_bytes
-from inkwise.folders import file_name
 from inkwise.model import Model
-from inkwise.run import Run, find_model
+from inkwise.runs.directory import Run, find_model
+from inkwise.system.extras import require_training
+from inkwise.system.files import write_bytes
+from inkwise.system.folders import file_name
+from inkwise.training.calibrating import calibrate
 
 SUFFIXES = {
     "onnx": ".onnx",
@@ -118,7 +118,7 @@ def export_model(
 
             content = torchscript_bytes(model)
         case _:
-            from inkwise.export.keras import keras_bytes
+            from inkwise.export.to_keras import keras_bytes
 
             content = keras_bytes(model, suffix)
     return write_bytes(path, content)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
 from inkwise.data.splits import stratified_draw
-from inkwise.files import read_bytes, storage, write_bytes
 from inkwise.model import Model
+from inkwise.networks.as_onnx import INPUT, LOGITS
 from inkwise.networks.ensemble import require_single
-from inkwise.networks.onnx import INPUT, LOGITS
+from inkwise.system.files import read_bytes, storage, write_bytes
 
 if TYPE_CHECKING:
     from onnx import GraphProto

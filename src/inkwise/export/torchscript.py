@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.model import Model
-from inkwise.networks.module import build
+from inkwise.networks.as_torch import build
 from inkwise.networks.rotations import rotation_grid
 
 

@@ -1,8 +1,8 @@
 """Ink: from any picture of a digit to the array that the network expects."""
 
+from inkwise.ink.decoding import Picture
 from inkwise.ink.fitting import BOX, CANVAS, fit_and_centre
 from inkwise.ink.normalising import Ink, normalise, normalise_batch, take_as_is
-from inkwise.ink.reading import Picture
 
 __all__ = [
     "BOX",

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
+from inkwise.ink.decoding import Picture, describe, read
 from inkwise.ink.fitting import BOX, CANVAS, bounds, fit_and_centre, is_fitted
-from inkwise.ink.reading import Picture, describe, read
 
 Polarity = Literal["light ink", "dark ink"]
 

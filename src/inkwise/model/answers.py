@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.calibration import Verdict
 from inkwise.errors import InkwiseError, NoInkError
-from inkwise.networks.onnx import PROBABILITIES, SCORE
-from inkwise.provenance import available_cores
+from inkwise.model.calibration import Verdict
+from inkwise.networks.as_onnx import PROBABILITIES, SCORE
+from inkwise.system.machine import available_cores
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from inkwise.ink import Ink, Picture
-    from inkwise.model.model import Model
+    from inkwise.model.artifact import Model
 
 CHUNK = 8
 """Pictures that a core reads and answers at once; more would keep the first answers waiting."""
@@ -119,7 +119,7 @@ def answer_each(
 def _answer(
     model: "Model", pictures: "Sequence[Picture | InkwiseError]"
 ) -> list[Answer | InkwiseError]:
-    inks = [find_ink(picture, model.network.image_size) for picture in pictures]
+    inks = [preprocess(picture, model.network.image_size) for picture in pictures]
     found = [ink for ink in inks if not isinstance(ink, InkwiseError)]
     readings = [reading for ink in found for reading in ink.readings]
     images = np.array(readings, np.uint8).reshape(-1, *model.network.image_size)
@@ -137,7 +137,7 @@ def _answer(
     return answers
 
 
-def find_ink(
+def preprocess(
     picture: "Picture | InkwiseError", image_size: tuple[int, int]
 ) -> "Ink | InkwiseError":
     """Bring a picture to what a network for this size expects, or return why that cannot be."""

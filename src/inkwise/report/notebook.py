@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from inkwise.errors import RunError
-from inkwise.files import write_json
-from inkwise.run import Run
+from inkwise.runs.directory import Run
+from inkwise.system.files import write_json
 
 NOTEBOOK_FILE = "report.ipynb"
 

@@ -10,15 +10,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-import inkwise
 from inkwise.errors import InkwiseError
-from inkwise.serving import canvas, page, v1, v2
-from inkwise.serving.errors import Problem, from_inkwise, respond
+from inkwise.serving import page_api, static_files, v1, v2
 from inkwise.serving.gate import Gate
 from inkwise.serving.metrics import MEDIA_TYPE
+from inkwise.serving.problems import Problem, from_inkwise, respond
 from inkwise.serving.reference import complete
 from inkwise.serving.security import TokenRequired
 from inkwise.serving.service import Service
+from inkwise.version import __version__
 
 DESCRIPTION = """\
 Tells what pictures of handwritten digits show, or declines to. What is sent is {kept}.
@@ -56,17 +56,17 @@ def create_app(service: Service) -> ASGIApp:
 
     app = FastAPI(
         title="inkwise",
-        version=inkwise.__version__,
+        version=__version__,
         description=DESCRIPTION.format(kept=KEPT[service.corrections is not None]),
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     app.include_router(v1.make_router(service))
-    app.include_router(canvas.make_router(service))
+    app.include_router(page_api.make_router(service))
     app.include_router(v2.make_router(service))
-    app.include_router(page.make_router(app))
-    app.mount("/static", page.static_files(), name="static")
+    app.include_router(static_files.make_router(app))
+    app.mount("/static", static_files.static_files(), name="static")
 
     @app.get(
         "/metrics",

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from inkwise.errors import DataError, InkwiseError, NoInkError
 from inkwise.ink import Ink
 from inkwise.model import Answer, Model
-from inkwise.model.answers import NO_INK, choose_readings, find_ink, judge
-from inkwise.model.running import BATCH
-from inkwise.networks.onnx import OUTPUTS
-from inkwise.serving.errors import too_busy
+from inkwise.model.answers import NO_INK, choose_readings, judge, preprocess
+from inkwise.model.inference import BATCH
+from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.serving.metrics import Metrics
+from inkwise.serving.problems import too_busy
 
 GATHER_SECONDS = 0.002
 """How long the first of a batch waits for others; more makes answers late and batches no larger."""
@@ -233,7 +233,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
 
 def _find_ink(model: Model, picture: bytes) -> Ink | InkwiseError:
     try:
-        return find_ink(picture, model.network.image_size)
+        return preprocess(picture, model.network.image_size)
     except Exception:  # one odd picture fails no other request of its batch
         _log.exception("a picture could not be looked at")
         return DataError("the picture cannot be understood: save it as PNG or JPEG")

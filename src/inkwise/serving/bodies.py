@@ -17,7 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from inkwise.errors import DataError
-from inkwise.serving.errors import Problem
+from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import ArrayRequest, PictureRequest
 from inkwise.serving.settings import Limits
 
@@ -38,7 +38,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclasses.dataclass(frozen=True)
-class Pictures:
+class PostedPictures:
     """What a caller wants to know about which pictures.
 
     Parameters
@@ -63,7 +63,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_pictures(request: Request, limits: Limits) -> Pictures:
+async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
     """Read the pictures of a request: a form, JSON, or a picture that is the whole body.
 
     Raises
@@ -82,7 +82,7 @@ async def read_pictures(request: Request, limits: Limits) -> Pictures:
             pictures = _read_base64(body)
     elif kind.startswith("image/"):
         with_image = _flag(request.query_params.get("with_image", "false"), "the query's")
-        pictures = Pictures([await request.body()], [None], with_image)
+        pictures = PostedPictures([await request.body()], [None], with_image)
     else:
         raise Problem(
             415,
@@ -96,13 +96,13 @@ async def read_pictures(request: Request, limits: Limits) -> Pictures:
     return pictures
 
 
-def _read_base64(body: bytes) -> Pictures:
+def _read_base64(body: bytes) -> PostedPictures:
     document = read_json(PictureRequest, body)
     contents = [_decode(picture) for picture in document.pictures]
-    return Pictures(contents, [None] * len(contents), document.with_image)
+    return PostedPictures(contents, [None] * len(contents), document.with_image)
 
 
-async def _read_form(request: Request, limits: Limits) -> Pictures:
+async def _read_form(request: Request, limits: Limits) -> PostedPictures:
     form = MultiPartParser(
         request.headers, _whole(request), max_files=limits.pictures, max_fields=FIELDS
     )
@@ -128,7 +128,7 @@ async def _read_form(request: Request, limits: Limits) -> Pictures:
             raise Problem(
                 422, f"the form has a field {name[:80]!r}: `pictures` and `with_image` are taken"
             )
-    return Pictures(contents, names, with_image)
+    return PostedPictures(contents, names, with_image)
 
 
 async def _whole(request: Request) -> AsyncGenerator[bytes, None]:

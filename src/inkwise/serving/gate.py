@@ -16,7 +16,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inkwise.serving.errors import Problem, respond, too_busy, too_slow
+from inkwise.serving.problems import Problem, respond, too_busy, too_slow
 from inkwise.serving.service import Service
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")

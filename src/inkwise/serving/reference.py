@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from inkwise.serving.errors import MEDIA_TYPE
+from inkwise.serving.problems import MEDIA_TYPE
 from inkwise.serving.schemas import (
     ArrayRequest,
     InferenceRequest,

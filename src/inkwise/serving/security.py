@@ -5,7 +5,7 @@ import hmac
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inkwise.serving.errors import Problem, respond
+from inkwise.serving.problems import Problem, respond
 
 OPEN = ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 """What anyone may see: pages without secrets, and whether the service is there."""

@@ -16,8 +16,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from inkwise.errors import ArgumentError, ServingError
-from inkwise.extras import require_serving
 from inkwise.serving.settings import TOKEN_VARIABLE, Settings
+from inkwise.system.extras import require_serving
 
 if TYPE_CHECKING:
     import uvicorn
@@ -177,7 +177,8 @@ def _run_here(settings: Settings, listener: socket.socket) -> None:
 
 
 def _run_workers(settings: Settings, listener: socket.socket) -> None:
-    from inkwise.serving.workers import SHARED, Workers
+    from inkwise.serving.metrics import SHARED
+    from inkwise.serving.workers import Workers
 
     with tempfile.TemporaryDirectory(prefix="inkwise-metrics-") as folder:
         os.environ[SHARED] = folder

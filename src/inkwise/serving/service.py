@@ -13,13 +13,13 @@ from PIL import Image
 from inkwise.errors import InkwiseError
 from inkwise.explanation.neighbours import FILE, Neighbours
 from inkwise.model import Model
-from inkwise.pretrained import load_pretrained
-from inkwise.provenance import available_cores
-from inkwise.run import find_model
+from inkwise.model.pretrained import load_pretrained
+from inkwise.runs.directory import find_model
 from inkwise.serving.batching import Batcher
-from inkwise.serving.corrections import Corrections
+from inkwise.serving.kept_pictures import KeptPictures
 from inkwise.serving.metrics import Metrics
 from inkwise.serving.settings import Settings
+from inkwise.system.machine import available_cores
 
 NAME = "inkwise"
 """What the model is called by those who ask for it by name."""
@@ -67,11 +67,11 @@ def load_neighbours(settings: Settings, model: Model) -> Neighbours | None:
     return found if found.belong_to(model) else None
 
 
-def open_corrections(settings: Settings, model: Model) -> Corrections | None:
-    """Open the folder of corrections, if there is to be one; raises as `Corrections` does."""
+def open_corrections(settings: Settings, model: Model) -> KeptPictures | None:
+    """Open the folder of corrections, if there is to be one; raises as `KeptPictures` does."""
     if settings.corrections is None:
         return None
-    return Corrections(settings.corrections, model.class_names)
+    return KeptPictures(settings.corrections, model.class_names)
 
 
 class Service:

@@ -9,10 +9,10 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inkwise.networks.onnx import INPUT, LOGITS, PROBABILITIES, SCORE
+from inkwise.networks.as_onnx import INPUT, LOGITS, PROBABILITIES, SCORE
 from inkwise.serving.batching import Outputs
 from inkwise.serving.bodies import JSON, OCTETS, as_images, read_json, shaped
-from inkwise.serving.errors import Problem
+from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import InferenceRequest, Tensor, WantedTensor
 from inkwise.serving.service import NAME
 from inkwise.serving.settings import Limits

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from inkwise.errors import InkwiseError
 from inkwise.serving.batching import Seen
 from inkwise.serving.bodies import FORM, JSON, NPY, OCTETS, read_images, read_pictures
-from inkwise.serving.errors import about_picture
+from inkwise.serving.problems import about_picture
 from inkwise.serving.reference import body_of, curl, problems
 from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
 from inkwise.serving.service import NAME, Served, Service

@@ -12,14 +12,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-import inkwise
 from inkwise.errors import InkwiseError
-from inkwise.networks.onnx import INPUT, LOGITS, PROBABILITIES, SCORE
+from inkwise.networks.as_onnx import INPUT, LOGITS, PROBABILITIES, SCORE
 from inkwise.serving import schemas, tensors
 from inkwise.serving.bodies import JSON, LONG, OCTETS, media_type
-from inkwise.serving.errors import Problem
+from inkwise.serving.problems import Problem
 from inkwise.serving.reference import body_of, curl, problems
 from inkwise.serving.service import NAME, Served, Service
+from inkwise.version import __version__
 
 _INFER = {
     **body_of({JSON: schemas.InferenceRequest, OCTETS: {"type": "string", "format": "binary"}}),
@@ -50,9 +50,7 @@ def make_router(service: Service) -> APIRouter:
     async def server() -> Response:
         """Name, version, and the extensions of the protocol that are spoken."""
         extensions = ["binary_tensor_data"]
-        return _answer(
-            {"name": "inkwise", "version": inkwise.__version__, "extensions": extensions}
-        )
+        return _answer({"name": "inkwise", "version": __version__, "extensions": extensions})
 
     @router.get(
         "/health/live", summary="Is the service alive?", responses={200: {"model": schemas.Live}}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import RunError
-from inkwise.files import read_bytes, write_csv
+from inkwise.system.files import read_bytes, write_csv
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from inkwise.data.dataset import Split
 from inkwise.errors import TrainingError
-from inkwise.recipe import Recipe
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 EVALUATION_BATCH = 500
@@ -56,7 +56,7 @@ class Training:
     Parameters
     ----------
     module : torch.nn.Module
-        What `inkwise.networks.module.build` returned: float32 (N, 1, H, W) in [0, 1] to logits
+        What `inkwise.networks.as_torch.build` returned: float32 (N, 1, H, W) in [0, 1] to logits
         (N, classes). It is moved to the device and trained in place.
     train, validation : Split
         The validation images are only looked at, after every epoch.

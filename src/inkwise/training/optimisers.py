@@ -12,10 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from inkwise.recipe import SGD, Adam, Muon, Recipe
+from inkwise.training.recipe import SGD, Adam, Muon, Recipe
 
 
-class Optimiser(Protocol):
+class UpdateRule(Protocol):
     """Changes parameters along their gradients.
 
     Attributes
@@ -33,7 +33,7 @@ class Optimiser(Protocol):
         """Return what later steps depend on but for the rate, not copied."""
 
 
-def make_optimisers(module: nn.Module, recipe: Recipe) -> list[Optimiser]:
+def make_optimisers(module: nn.Module, recipe: Recipe) -> list[UpdateRule]:
     """Return what a recipe trains a module's parameters with; each parameter is in one of them."""
     parameters = [*module.parameters()]
     match recipe.optimiser:
@@ -48,7 +48,7 @@ def make_optimisers(module: nn.Module, recipe: Recipe) -> list[Optimiser]:
 
 
 class AdamOptimiser:
-    """Adam, see `inkwise.recipe.Adam`."""
+    """Adam, see `inkwise.training.recipe.Adam`."""
 
     def __init__(self, parameters: Sequence[Tensor], values: Adam) -> None:
         self.rate = _rate(parameters, values.learning_rate)
@@ -96,7 +96,7 @@ class AdamOptimiser:
 
 
 class SGDOptimiser:
-    """Gradient descent with momentum, see `inkwise.recipe.SGD`."""
+    """Gradient descent with momentum, see `inkwise.training.recipe.SGD`."""
 
     def __init__(self, parameters: Sequence[Tensor], values: SGD) -> None:
         self.rate = _rate(parameters, values.learning_rate)
@@ -128,7 +128,7 @@ class SGDOptimiser:
 
 
 class MuonOptimiser:
-    """Muon for the kernels of convolutions, see `inkwise.recipe.Muon`.
+    """Muon for the kernels of convolutions, see `inkwise.training.recipe.Muon`.
 
     Each kernel is taken as a matrix with a row a filter, and every step has singular values of
     about one.

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inkwise.augment.outliers import augmentation_of_outliers, make_outliers
-from inkwise.networks.module import Members
-from inkwise.provenance import has_bfloat16_units
-from inkwise.recipe import Recipe
+from inkwise.networks.as_torch import Members
+from inkwise.system.machine import has_bfloat16_units
 from inkwise.training.optimisers import make_optimisers
+from inkwise.training.outliers import augmentation_of_outliers, make_outliers
+from inkwise.training.recipe import Recipe
 
 
 class Step:

@@ -7,11 +7,11 @@ import torch
 from inkwise.bench.programs.task import Task, timed
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import split_dataset
-from inkwise.evaluation.evaluation import evaluate_model
+from inkwise.evaluation.results import evaluate_model
 from inkwise.model import Model
-from inkwise.networks.module import build, get_weights
-from inkwise.recipes import get_recipe
+from inkwise.networks.as_torch import build, get_weights
 from inkwise.training.loop import Training
+from inkwise.training.named_recipes import get_recipe
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
-from inkwise.files import storage
+from inkwise.system.files import storage
 
 PATIENCE = 2.0
 """Seconds after which a prediction is timed no more often."""
@@ -103,7 +103,7 @@ class Clock:
         accuracies : list of float
             On the test images, each time that the clock stopped.
         **figures
-            More of what `inkwise.bench.collect.Measurement` holds.
+            More of what `inkwise.bench.measurement.Measurement` holds.
         """
         answer(
             startup_seconds=self.startup_seconds,

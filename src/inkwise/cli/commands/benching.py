@@ -35,9 +35,9 @@ def bench(
     Each contender runs in processes of its own, in interleaved rounds; leave the machine alone
     meanwhile. Ctrl-C keeps what is finished. The exit code is 1 if a contender failed.
     """
-    from inkwise.bench.bench import run_bench
+    from inkwise.bench.rounds import run_bench
     from inkwise.cli.bench import BenchDisplay, show_bench
-    from inkwise.run import INTERRUPTED
+    from inkwise.runs.directory import INTERRUPTED
 
     with BenchDisplay() as display:
         outcome = run_bench(

@@ -35,7 +35,7 @@ def audit(
 
     What the page downloads, `inkwise train --labels` and `inkwise evaluate --labels` take.
     """
-    from inkwise.auditing.audit import audit as audit_dataset
+    from inkwise.auditing.label_audit import audit as audit_dataset
     from inkwise.cli.audit import AuditDisplay, show_audit
     from inkwise.cli.show import open_page
 

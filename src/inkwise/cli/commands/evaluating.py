@@ -35,7 +35,7 @@ def evaluate(
     """Compute all metrics again from the saved model, and write them into the run."""
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_binary, show_evaluation, show_findings
-    from inkwise.run import Run
+    from inkwise.runs.directory import Run
     from inkwise.study import evaluate as evaluate_run
 
     with Display() as display:
@@ -80,8 +80,8 @@ def compare(
     Their answers are paired image by image. Runs of one recipe with several seeds are summed up.
     """
     from inkwise.cli.show import show_comparison, show_path
-    from inkwise.comparing import compare as compare_runs
-    from inkwise.report.comparison import write_comparison
+    from inkwise.comparison.compared_runs import compare as compare_runs
+    from inkwise.comparison.runs_page import write_comparison
 
     comparison = compare_runs(*runs)
     show_comparison(comparison)
@@ -122,7 +122,7 @@ def robustness(
     with 95% intervals: robustness.json and figures/robustness.png in each RUN.
     """
     from inkwise.cli.robustness import RobustnessDisplay, show_robustness
-    from inkwise.robustness import measure_robustness
+    from inkwise.robustness.measuring import measure_robustness
 
     with RobustnessDisplay() as display:
         results = measure_robustness(

@@ -84,8 +84,8 @@ def import_(
     Light ink on a black ground in either case.
     """
     from inkwise.cli.show import show_path
-    from inkwise.export.keras_files import import_keras
-    from inkwise.folders import claim_folder
+    from inkwise.export.from_keras import import_keras
+    from inkwise.system.folders import claim_folder
 
     names = None if class_names is None else [name.strip() for name in class_names.split(",")]
     model = import_keras(file, names)

@@ -18,9 +18,9 @@ def report(
 ) -> None:
     """Write the figures and the report of a run again, from the run's own files."""
     from inkwise.cli.show import open_page, show_path
+    from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
-    from inkwise.report.page import write_report
-    from inkwise.run import Run
+    from inkwise.runs.directory import Run
 
     path = write_report(Run(run))
     show_path("Report", path)
@@ -79,9 +79,9 @@ def explain(
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import open_page, show_explanation, show_path
-    from inkwise.explanation.explanation import explain as explain_picture
-    from inkwise.explanation.page import write_explanation
-    from inkwise.pretrained import load_pretrained
+    from inkwise.explanation.evidence import explain as explain_picture
+    from inkwise.explanation.picture_page import write_explanation
+    from inkwise.model.pretrained import load_pretrained
 
     with Display() as display:
         explanation = explain_picture(
@@ -114,7 +114,7 @@ def map_(
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_path
-    from inkwise.explanation.map import write_map
+    from inkwise.explanation.feature_map import write_map
 
     with Display() as display:
         path = write_map(
@@ -131,6 +131,6 @@ def map_(
 def info(run: RunArgument) -> None:
     """Show a run's recipe, network, history and headline numbers."""
     from inkwise.cli.show import show_run
-    from inkwise.run import Run
+    from inkwise.runs.directory import Run
 
     show_run(Run(run))

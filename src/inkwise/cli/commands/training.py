@@ -65,7 +65,7 @@ def train(
     """
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
-    from inkwise.run import INTERRUPTED
+    from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import train as train_run
 
     given = {
@@ -106,8 +106,8 @@ def resume(
     """Go on with a training that was interrupted, or that died, from its last finished epoch."""
     from inkwise.cli.progress import Display
     from inkwise.cli.show import show_outcome
-    from inkwise.data.folder import load_folder
-    from inkwise.run import INTERRUPTED
+    from inkwise.data.picture_folder import load_folder
+    from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import resume as resume_run
 
     with Display() as display:

@@ -35,9 +35,9 @@ def predict(
     """
     from inkwise.cli.answers import find_sources, show_answers, show_csv, show_json
     from inkwise.errors import ArgumentError
-    from inkwise.predict import predict_files
-    from inkwise.pretrained import load_pretrained
-    from inkwise.run import find_model
+    from inkwise.model.prediction import predict_files
+    from inkwise.model.pretrained import load_pretrained
+    from inkwise.runs.directory import find_model
 
     if json and csv:
         raise ArgumentError("--json and --csv are two forms of the same answers: choose one")

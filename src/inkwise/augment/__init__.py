@@ -1,1 +1,0 @@
-"""Augmentation: random changes of training images, for whole batches at once."""

@@ -1,0 +1,337 @@
+"""The bench from end to end: contenders in turn, round after round, and how cost grows."""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkwise.bench.contenders import BATCHES, CONTENDERS, GROWN, Contender
+from inkwise.bench.measurement import Failure, Measurement, measure, run_program
+from inkwise.bench.plots import draw_accuracy, draw_growth
+from inkwise.bench.programs.task import write_data
+from inkwise.bench.summary import Growth, Spread, compare, summarise
+from inkwise.data.catalogue import load_dataset
+from inkwise.data.dataset import Dataset, Split
+from inkwise.data.download import ProgressBar
+from inkwise.data.splits import stratified_draw
+from inkwise.errors import ArgumentError, BenchError
+from inkwise.pages.drawing import to_bytes
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED
+from inkwise.system.extras import require_training
+from inkwise.system.files import write_bytes, write_json
+from inkwise.system.folders import claim_folder, claim_next
+from inkwise.system.machine import describe_machine, library_versions
+
+SCHEMA = "inkwise-bench/1"
+DEFAULT_PARENT = Path("bench")
+ROUNDS = 3
+MOST_ROUNDS = 100
+TIME_LIMIT = 1800.0
+"""Seconds that one program of a contender may take."""
+
+BUSY = 0.5
+"""A load average above this, before the bench has begun, is somebody else's."""
+
+SHARES = (0.1, 0.25, 0.5, 1, 4)
+"""Training images for the growth of training time, as shares of all; above 1 they are repeated."""
+SMALLEST_BATCH = 100
+"""From this batch on, its images and not the call decide how long a prediction takes."""
+
+
+@dataclasses.dataclass
+class Bench:
+    """What a bench has found so far.
+
+    Parameters
+    ----------
+    path : Path
+        The bench's directory.
+    about : dict
+        What was run, where and when, as JSON values.
+    notices : list of str
+        What the user was told: who is left out, and what a quick bench does not do.
+    contenders : list of Contender
+        Who takes part.
+    status : str
+        One of `inkwise.runs.directory`'s.
+    measurements, failures
+        Of all rounds, as they came.
+    growth : dict of str to Growth
+        Of ``training`` and ``prediction``, where they are measured.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    notices: list[str]
+    contenders: list[Contender]
+    status: str = UNFINISHED
+    measurements: list[Measurement] = dataclasses.field(default_factory=list)
+    failures: list[Failure] = dataclasses.field(default_factory=list)
+    growth: dict[str, Growth] = dataclasses.field(default_factory=dict)
+
+    @property
+    def summary(self) -> dict[str, dict[str, Spread]]:
+        """Every figure over the rounds; see `summarise`."""
+        return summarise(self.measurements)
+
+    @property
+    def ratios(self) -> dict[str, dict[str, dict[str, Spread]]]:
+        """Every contender beside every other; see `compare`."""
+        return {name: compare(self.measurements, name) for name in self.summary}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "schema": SCHEMA,
+            "status": self.status,
+            **self.about,
+            "notices": self.notices,
+            "contenders": {contender.name: contender.title for contender in self.contenders},
+            "measurements": [dataclasses.asdict(m) for m in self.measurements],
+            "failures": [dataclasses.asdict(failure) for failure in self.failures],
+            "summary": {
+                contender: {name: spread.to_dict() for name, spread in figures.items()}
+                for contender, figures in self.summary.items()
+            },
+            "ratios": {
+                reference: {
+                    contender: {name: spread.to_dict() for name, spread in figures.items()}
+                    for contender, figures in contenders.items()
+                }
+                for reference, contenders in self.ratios.items()
+            },
+            "growth": {name: growth.to_dict() for name, growth in self.growth.items()},
+        }
+
+    def save(self) -> None:
+        """Write ``bench.json`` as it stands."""
+        write_json(self.path / "bench.json", self.to_dict())
+
+    def save_figures(self) -> None:
+        """Draw what was measured, each figure as PNG and SVG."""
+        figures = {
+            f"{name}-growth": draw_growth(growth)
+            for name, growth in self.growth.items()
+            if growth.seconds
+        }
+        if self.measurements:
+            titles = {
+                c.name: f"{c.title}, {c.images:,} images" if c.images else c.title
+                for c in self.contenders
+            }
+            figures["accuracy"] = draw_accuracy(self.measurements, titles)
+        for name, figure in figures.items():
+            write_bytes(self.path / f"{name}.png", to_bytes(figure, "png"))
+            write_bytes(self.path / f"{name}.svg", to_bytes(figure, "svg"))
+
+
+def run_bench(
+    dataset: Dataset | None = None,
+    *,
+    only: Sequence[str] = (),
+    rounds: int | None = None,
+    quick: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    on_notice: Callable[[str], object] | None = None,
+    on_download: Callable[[str], ProgressBar] | None = None,
+    on_step: Callable[[str], object] | None = None,
+    on_outcome: Callable[[Measurement | Failure], object] | None = None,
+) -> Bench:
+    """Run contenders side by side, each in a fresh process, one process at a time.
+
+    The rounds are interleaved: every contender runs once before one runs again, so that a machine
+    that slows down slows all alike. A contender that fails is left out of the rounds that follow.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        By default MNIST.
+    only : sequence of str
+        Names in `CONTENDERS`; empty for all, or for those of the quick bench.
+    rounds : int, optional
+        3 if not given, in the quick bench 1.
+    quick : bool
+        Fewer contenders and rounds, and no growth.
+    data_dir : path-like, optional
+        A folder with MNIST's four files.
+    output : path-like, optional
+        A directory, new or empty; by default the next free one under ``bench/``.
+    on_notice : callable, optional
+        Told in a line what the user should know: who is left out and why.
+    on_download : callable, optional
+        Given a file's name, returns what draws its download.
+    on_step : callable, optional
+        Told in a few words what is about to run.
+    on_outcome : callable, optional
+        Told what came of each contender in each round.
+
+    Returns
+    -------
+    Bench
+        Complete; or interrupted, if the user pressed Ctrl-C: then it holds what was finished.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown contender, rounds out of range, or a directory that holds files already.
+    BenchError
+        No contender is left to run.
+    DataError, StorageError
+        MNIST is not to be had, or the directory cannot be written.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
+    """
+    if unknown := [name for name in only if name not in CONTENDERS]:
+        raise ArgumentError(f"unknown contender {unknown[0]!r}: use {', '.join(CONTENDERS)}")
+    rounds = (1 if quick else ROUNDS) if rounds is None else rounds
+    if not 1 <= rounds <= MOST_ROUNDS:
+        raise ArgumentError(f"the rounds must be from 1 to {MOST_ROUNDS}, not {rounds}")
+    require_training("the bench")
+    chosen = [c for c in CONTENDERS.values() if (c.name in only if only else c.quick or not quick)]
+    contenders = [c for c in chosen if c.obstacle is None]
+    notices = [c.obstacle for c in chosen if c.obstacle is not None]
+    if not contenders:
+        raise BenchError(notices[0])
+    if quick:
+        notices.append(_quick_notice(contenders, rounds))
+    load = _load_average()
+    if load is not None and load > BUSY:
+        notices.append(
+            f"This machine is busy (load average {load:.1f} before the start): what is measured "
+            "now says little, and two threads that wait for a core can be many times slower"
+        )
+    dataset = dataset or load_dataset("mnist", data_dir, on_download)
+    bench = Bench(
+        claim_next(DEFAULT_PARENT, "bench") if output is None else claim_folder(output),
+        _describe(dataset, rounds, quick, load),
+        notices,
+        contenders,
+    )
+    with tempfile.TemporaryDirectory(prefix="inkwise-bench-") as folder:
+        try:
+            for notice in notices:
+                (on_notice or _ignore)(notice)
+            _compete(
+                bench, dataset, rounds, Path(folder), on_step or _ignore, on_outcome or _ignore
+            )
+            if not quick and GROWN.name in bench.summary:
+                _grow(bench, dataset, rounds, Path(folder), on_step or _ignore)
+            bench.status = COMPLETE
+        except KeyboardInterrupt:
+            bench.status = INTERRUPTED
+    bench.save()
+    bench.save_figures()
+    return bench
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _compete(
+    bench: Bench,
+    dataset: Dataset,
+    rounds: int,
+    folder: Path,
+    on_step: Callable[[str], object],
+    on_outcome: Callable[[Measurement | Failure], object],
+) -> None:
+    running = list(bench.contenders)
+    everything = len(dataset.train)
+    given: dict[str, Path] = {}
+    for contender in running:
+        images = min(contender.images or everything, everything)
+        given[contender.name] = folder / f"{images}-images"
+        if not given[contender.name].exists():
+            write_data(given[contender.name], _resize(dataset.train, images), dataset.test)
+    for number in range(1, rounds + 1):
+        for contender in tuple(running):
+            on_step(f"round {number} of {rounds}: {contender.title}")
+            work = folder / contender.name
+            work.mkdir(exist_ok=True)
+            outcome = measure(contender, number, given[contender.name], work, TIME_LIMIT)
+            if isinstance(outcome, Measurement):
+                bench.measurements.append(outcome)
+            else:
+                bench.failures.append(outcome)
+                running.remove(contender)
+            bench.save()
+            on_outcome(outcome)
+
+
+def _grow(
+    bench: Bench, dataset: Dataset, rounds: int, folder: Path, on_step: Callable[[str], object]
+) -> None:
+    training = Growth(
+        f"Training {GROWN.title}",
+        f"training images; the largest number is all of them {SHARES[-1]} times",
+    )
+    prediction = Growth(f"Prediction by {GROWN.title}", "images in a batch", SMALLEST_BATCH)
+    bench.growth = {"training": training, "prediction": prediction}
+    sizes = [round(share * len(dataset.train)) for share in SHARES]
+    data = [
+        write_data(folder / f"growth-{size}", _resize(dataset.train, size), dataset.test)
+        for size in sizes
+    ]
+    program, _ = GROWN.programs
+    try:
+        for number in range(1, rounds + 1):
+            for size, images in zip(sizes, data, strict=True):
+                on_step(f"growth, round {number} of {rounds}: training on {size:,} images")
+                figures = run_program(program, GROWN.name, number, images, images, TIME_LIMIT)
+                seconds, _ = figures["history"][-1]
+                training.seconds.setdefault(figures["training_images"], []).append(seconds)
+                bench.save()
+            on_step(f"growth, round {number} of {rounds}: prediction by batch size")
+            figures = run_program(BATCHES, GROWN.name, number, data[0], data[0], TIME_LIMIT)
+            for size, seconds in figures["batches"]:
+                prediction.seconds.setdefault(size, []).append(seconds)
+            bench.save()
+    except BenchError as error:
+        bench.failures.append(Failure("growth", number, str(error)))
+
+
+def _resize(split: Split, images: int) -> Split:
+    """Return so many images of a split: drawn by class, or repeated where there are not enough."""
+    if images >= len(split):
+        return split.take(np.resize(np.arange(len(split)), images))
+    _, drawn = stratified_draw(split.labels, images, seed=0)
+    return split.take(drawn)
+
+
+def _describe(dataset: Dataset, rounds: int, quick: bool, load: float | None) -> dict[str, Any]:
+    versions = library_versions()
+    for name in ("keras", "tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+        "rounds": rounds,
+        "machine": {**describe_machine(), "load": load, "versions": versions},
+        "dataset": {
+            "name": dataset.name,
+            "sha256": dataset.sha256,
+            "train": len(dataset.train),
+            "test": len(dataset.test),
+        },
+    }
+
+
+def _load_average() -> float | None:
+    """Return how many processes wanted a core in the last minute; None where it is not known."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def _quick_notice(contenders: Sequence[Contender], rounds: int) -> str:
+    missing = [c.title for c in CONTENDERS.values() if c not in contenders]
+    often = "one round" if rounds == 1 else f"{rounds} rounds"
+    return f"This is the quick bench: {often}, without growth of cost, {', '.join(missing)}"

@@ -1,0 +1,1 @@
+"""Runs side by side: which answers the same images better, and what may be concluded."""

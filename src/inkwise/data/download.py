@@ -1,0 +1,205 @@
+"""Downloads: from several mirrors in turn, verified, and cached whole or not at all."""
+
+import http.client
+import socket
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from inkwise.errors import DataError, DownloadError
+from inkwise.system.files import storage
+
+PROBE_SECONDS = 2.5
+"""How long to wait for any mirror to accept a connection before the network counts as absent."""
+
+READ_SECONDS = 10.0
+"""How long a mirror may stay silent."""
+
+GRACE_SECONDS = 10.0
+"""How long a download may take before its rate is judged."""
+
+MIN_BYTES_PER_SECOND = 20_000
+"""A mirror slower than this is given up for the next one."""
+
+MAX_DOWNLOAD_BYTES = 256 << 20
+"""A mirror that sends more than this for one file is not sending the file."""
+
+
+_CHUNK = 1 << 16
+
+
+class ProgressBar(Protocol):
+    """What draws a download."""
+
+    total: float
+    """Bytes to come; 0 where the mirror does not say."""
+
+    def update(self, n: int, /) -> object:
+        """Note that `n` more bytes have come; `n` is negative where a failed mirror's are void."""
+
+
+def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
+    """Tell whether any of these web addresses (or the proxy before it) accepts a connection.
+
+    All are tried at once and the first success decides, so the answer takes at most `seconds`,
+    whatever the resolver and the routers do with the packets.
+    """
+    success = threading.Event()
+    finished = threading.Semaphore(0)
+
+    def probe(address: str) -> None:
+        try:
+            with socket.create_connection(_endpoint(address), timeout=seconds):
+                success.set()
+        except (OSError, ValueError):  # a proxy's address may make no sense
+            pass
+        finally:
+            finished.release()
+
+    for address in addresses:
+        # Daemons: a resolver that hangs must not keep the program from ending.
+        threading.Thread(target=probe, args=(address,), daemon=True).start()
+    deadline = time.monotonic() + seconds
+    for _ in addresses:
+        if success.is_set() or not finished.acquire(timeout=max(0, deadline - time.monotonic())):
+            break
+    return success.is_set()
+
+
+def fetch(
+    file_name: str,
+    mirrors: Sequence[str],
+    folder: Path,
+    verify: Callable[[Path], None],
+    progress: ProgressBar | None = None,
+) -> Path:
+    """Fetch one file into a folder, from the first mirror that delivers it intact.
+
+    Parameters
+    ----------
+    file_name : str
+        The file's name on every mirror and in the folder.
+    mirrors : sequence of str
+        Base addresses, each ending in a slash, in the order of preference.
+    folder : Path
+        Where the file goes once it has been verified; it is created if missing.
+    verify : callable
+        Given the path of the downloaded file, raises `DataError` where its content is not right.
+    progress : ProgressBar, optional
+        Draws the download.
+
+    Returns
+    -------
+    Path
+        The file in the folder.
+
+    Raises
+    ------
+    DownloadError
+        No mirror delivered the file intact; the message says what each one did.
+    StorageError
+        The folder cannot be written.
+    """
+    failures = []
+    with storage(folder, "write to"):
+        folder.mkdir(parents=True, exist_ok=True)
+        # In the cache's own folder, so that the last step is a rename and never a copy.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
+            for mirror in mirrors:
+                try:
+                    path = _download(mirror + file_name, Path(scratch), verify, progress)
+                except DownloadError as error:
+                    failures.append(f"{urllib.parse.urlsplit(mirror).netloc} {error}")
+                except DataError as error:
+                    failures.append(
+                        f"{urllib.parse.urlsplit(mirror).netloc} sent something else: {error}"
+                    )
+                else:
+                    return path.replace(folder / file_name)
+    raise DownloadError(f"could not fetch {file_name} ({'; '.join(failures)})")
+
+
+def _download(
+    address: str, folder: Path, verify: Callable[[Path], None], progress: ProgressBar | None
+) -> Path:
+    """Let pooch download and verify one file, and put what went wrong in a few words."""
+    import pooch
+    import requests
+    import urllib3
+
+    pooch.get_logger().setLevel("ERROR")  # failures are told by the exceptions
+
+    def downloader(url: str, output_file: str, _: object) -> None:
+        path = Path(output_file)
+        path.unlink()  # pooch makes it readable for its owner alone; a cache may be shared
+        try:
+            _stream(url, path, progress)
+            verify(path)
+        except BaseException:
+            if progress is not None and path.exists():
+                progress.update(-path.stat().st_size)
+            raise
+
+    try:
+        return Path(
+            pooch.retrieve(
+                address, known_hash=None, fname="download", path=folder, downloader=downloader
+            )
+        )
+    except requests.HTTPError as error:
+        status = error.response.status_code
+        reason = f"{status} {http.client.responses.get(status, '')}".rstrip()
+        raise DownloadError(f"answered {reason}") from error
+    except requests.ConnectTimeout as error:
+        raise DownloadError(f"accepted no connection within {PROBE_SECONDS:g} s") from error
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise DownloadError(f"was silent for {READ_SECONDS:g} s") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise DownloadError(f"broke off the connection ({type(error).__name__})") from error
+
+
+def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
+    """Stream a download to a file, giving up on silence, crawling and floods.
+
+    pooch's own downloader judges a mirror only by its silence: one byte a second would hold it
+    for days.
+    """
+    import requests
+
+    start = time.monotonic()
+    received = 0
+    with (
+        requests.get(url, stream=True, timeout=(PROBE_SECONDS, READ_SECONDS)) as response,
+        path.open("wb") as file,
+    ):
+        response.raise_for_status()
+        if progress is not None:
+            # A length that makes no sense is none, and that of an encoded body is another.
+            encoded = "content-encoding" in response.headers
+            progress.total = 0 if encoded else response.raw.length_remaining or 0
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            file.write(chunk)
+            received += len(chunk)
+            if progress is not None:
+                progress.update(len(chunk))
+            if received > MAX_DOWNLOAD_BYTES:
+                raise DownloadError(f"sent more than {MAX_DOWNLOAD_BYTES:,} bytes")
+            seconds = time.monotonic() - start
+            if seconds > GRACE_SECONDS and received < seconds * MIN_BYTES_PER_SECOND:
+                raise DownloadError(f"was too slow ({received / seconds:,.0f} bytes/s)")
+
+
+def _endpoint(address: str) -> tuple[str, int]:
+    """Host and port that a request for this address would first connect to."""
+    import requests.utils
+
+    proxies: dict[str, Any] = requests.utils.get_environ_proxies(address)
+    proxy = requests.utils.select_proxy(address, proxies)
+    if proxy:
+        address = proxy if "://" in proxy else f"http://{proxy}"
+    parts = urllib.parse.urlsplit(address)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

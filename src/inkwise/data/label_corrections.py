@@ -1,0 +1,213 @@
+"""Corrected labels: what people decided about labels that are probably wrong, in a CSV table."""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset, Split
+from inkwise.errors import DataError
+from inkwise.system.files import read_bytes, write_csv
+
+COLUMNS = ("split", "index", "given", "decided", "decision", "image_sha256")
+"""The columns that a file of labels needs; any others are left alone."""
+
+ACCEPT, REJECT, OPEN = "accept", "reject", ""
+_PARTS = ("train", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What was decided about the label of one image.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        The part of the data set that the image is in. Validation images are training images.
+    index : int
+        Its place there, from 0.
+    given, decided : str
+        Names of the class that the data set says, and of the one that it shall be.
+    decision : {"accept", "reject", ""}
+        Whether `decided` takes the place of `given`; the empty text where nobody has decided.
+    image_sha256 : str
+        Of the image's pixels, see `hash_image`.
+    """
+
+    split: str
+    index: int
+    given: str
+    decided: str
+    decision: str
+    image_sha256: str
+
+    @property
+    def changes(self) -> bool:
+        """Whether the image gets another label."""
+        return self.decision == ACCEPT and self.decided != self.given
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCorrections:
+    """Decisions about the labels of a data set.
+
+    Parameters
+    ----------
+    decisions : tuple of Decision
+    source : str
+        Where they came from: a file.
+    content : bytes
+        That file.
+    """
+
+    decisions: tuple[Decision, ...]
+    source: str
+    content: bytes = dataclasses.field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "LabelCorrections":
+        """Read a file of labels, as the page of an audit and `write_decisions` write it.
+
+        Raises
+        ------
+        DataError
+            It is no such table.
+        StorageError
+            It cannot be read.
+        """
+        content = read_bytes(path)
+        try:
+            # Spreadsheets put a byte-order mark in front.
+            table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
+            if missing:
+                raise DataError(
+                    f"{path} is no file of labels: it lacks the columns {', '.join(missing)}; "
+                    "use the labels.csv that `inkwise audit` or its page wrote"
+                )
+            decisions = tuple(_parse(path, number, row) for number, row in enumerate(table, 2))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(
+                f"{path} is no file of labels, a CSV table in UTF-8: {error}"
+            ) from error
+        seen: set[tuple[str, int]] = set()
+        for decision in decisions:
+            place = decision.split, decision.index
+            if place in seen:
+                raise DataError(
+                    f"{path} decides twice about image {place[1]} of {place[0]}: keep one line"
+                )
+            seen.add(place)
+        return cls(decisions, str(path), content)
+
+    def apply(self, dataset: Dataset) -> Dataset:
+        """Return the data set with the labels that were decided on.
+
+        Raises
+        ------
+        DataError
+            The decisions were made about other images or labels, or name an unknown class.
+        """
+        labels = {part: getattr(dataset, part).labels.copy() for part in _PARTS}
+        numbers = {name: label for label, name in enumerate(dataset.class_names)}
+        for decision in self.decisions:
+            split: Split = getattr(dataset, decision.split)
+            where = f"image {decision.index} of {decision.split}"
+            for name in (decision.given, decision.decided):
+                if name not in numbers:
+                    raise DataError(
+                        f"{self.source} has {where} as {name!r}, but the classes of {dataset.name} "
+                        f"are {', '.join(dataset.class_names)}"
+                    )
+            fits = decision.index < len(split)
+            if not fits or hash_image(split.images[decision.index]) != decision.image_sha256:
+                raise DataError(
+                    f"{self.source} was made for other data: {where} is not the same image in "
+                    f"{dataset.name}; audit {dataset.name} itself"
+                )
+            if split.labels[decision.index] != numbers[decision.given]:
+                raise DataError(
+                    f"{self.source} was made for other labels: {dataset.name} has {where} as "
+                    f"{dataset.class_names[split.labels[decision.index]]!r}, not "
+                    f"{decision.given!r}"
+                )
+            if decision.changes:
+                labels[decision.split][decision.index] = numbers[decision.decided]
+        train, test = (Split(getattr(dataset, part).images, labels[part]) for part in _PARTS)
+        return dataclasses.replace(dataset, train=train, test=test)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a run says about them, as JSON values: file, hash, and how many changed."""
+        return {
+            "file": self.source,
+            "sha256": self.sha256,
+            "changed": {
+                part: sum(d.changes for d in self.decisions if d.split == part) for part in _PARTS
+            },
+        }
+
+
+def write_decisions(
+    path: str | os.PathLike[str],
+    decisions: Iterable[Decision],
+    more: Sequence[str] = (),
+    figures: Iterable[Sequence[object]] | None = None,
+) -> Path:
+    """Write a file of labels; `LabelCorrections.read` is the way back.
+
+    Parameters
+    ----------
+    path : path-like
+    decisions : iterable of Decision
+    more : sequence of str
+        Further columns, for people.
+    figures : iterable of sequences, optional
+        What stands in them, a row a decision.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written.
+    """
+    rows: list[list[object]] = [list(dataclasses.astuple(decision)) for decision in decisions]
+    if figures is not None:
+        rows = [[*row, *cells] for row, cells in zip(rows, figures, strict=True)]
+    return write_csv(path, [*COLUMNS, *more], rows)
+
+
+def hash_image(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of an image's height, width and pixels."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def _parse(path: str | os.PathLike[str], number: int, row: dict[str, str | None]) -> Decision:
+    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+    if cells["split"] not in _PARTS:
+        raise DataError(
+            f"{path}, line {number}: the split must be train or test, not {cells['split']!r}"
+        )
+    if not (cells["index"].isascii() and cells["index"].isdigit()):
+        raise DataError(
+            f"{path}, line {number}: the index must be a whole number from 0, not "
+            f"{cells['index']!r}"
+        )
+    if cells["decision"] not in (ACCEPT, REJECT, OPEN):
+        raise DataError(
+            f"{path}, line {number}: the decision must be accept, reject or empty, not "
+            f"{cells['decision']!r}"
+        )
+    return Decision(**{**cells, "index": int(cells["index"])})  # type: ignore[arg-type]

@@ -1,0 +1,171 @@
+"""Folders of pictures: a sub-folder a class, and in it pictures of that class."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.catalogue import DATASET_NAMES
+from inkwise.data.dataset import Dataset, Split
+from inkwise.data.download import ProgressBar
+from inkwise.data.splits import stratified_draw
+from inkwise.errors import ArgumentError, DataError, InkwiseError
+from inkwise.ink import Ink, normalise
+from inkwise.ink.decoding import SUFFIXES
+from inkwise.system.extras import require_training
+from inkwise.system.files import storage
+from inkwise.system.machine import available_cores
+
+TEST_SHARE = 0.2
+_SEED = 0  # the same folder always has the same test images
+
+LEAST = 5
+"""Pictures of a class: fewer leave none for training, validation or test."""
+
+_LONGEST = 80  # characters of a sub-folder's name; a file system takes 255 bytes
+
+
+def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
+    """Return where the pictures of a class lie.
+
+    Parameters
+    ----------
+    folder : path-like
+    name : str
+        Of the class.
+
+    Raises
+    ------
+    ArgumentError
+        A folder cannot have this name on every system, or it would be hidden.
+    """
+    awkward = any(character in '<>:"/\\|?*' or ord(character) < 32 for character in name)
+    if awkward or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
+        raise ArgumentError(f"the class {name!r} cannot have a folder: that is no name for one")
+    return Path(folder) / name
+
+
+def load_folder(
+    folder: str | os.PathLike[str], on_read: Callable[[str], ProgressBar] | None = None
+) -> Dataset:
+    """Load pictures that lie in a folder, a sub-folder a class, whose name it has.
+
+    Each goes through `inkwise.ink.normalise`, as it would on its way to an answer; one that cannot
+    be read, or holds no ink, is left out. A fixed fifth of the rest, drawn by class, is the test
+    part. Both parts are shuffled, so that the last images of one are of all classes too.
+
+    Parameters
+    ----------
+    folder : path-like
+        As ``pictures/7/photo.jpg``. Pictures are known by their names' endings; hidden files and
+        folders are passed over.
+    on_read : callable, optional
+        Given the folder's name, returns what draws how many pictures have been read.
+
+    Returns
+    -------
+    Dataset
+        Images of 28×28; its notice says what was left out, and how the test part came about.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two classes, or fewer than five pictures of one.
+    StorageError
+        The folder is missing or cannot be read.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
+    """
+    require_training("a folder of pictures")
+    folder = Path(folder)
+    names, files, labels = _find(folder)
+    images, kept, notices = _read(folder, files, on_read)
+    kept_labels = np.array(labels, np.int64)[kept]
+    for name, count in zip(names, np.bincount(kept_labels, minlength=len(names)), strict=True):
+        if count < LEAST:
+            raise DataError(
+                f"{folder / name} has {count} pictures that can be used, and a class needs at "
+                f"least {LEAST}: add some, or take the folder away"
+            )
+    order = np.random.default_rng(_SEED).permutation(len(images))
+    everything = Split(np.stack(images), kept_labels).take(order)
+    size = max(len(names), round(TEST_SHARE * len(images)))
+    train, test = stratified_draw(everything.labels, size, _SEED)
+    held_out = (
+        f"{folder} names no test images: {size:,} of {len(images):,}, drawn by class, are held "
+        "out. Where one hand wrote several, it wrote both parts."
+    )
+    own = folder.resolve().name or "pictures"
+    return Dataset(
+        name=f"{own}-folder" if own in DATASET_NAMES else own,
+        title=f"{own}, {len(images):,} pictures in a folder, brought to 28×28",
+        class_names=names,
+        train=everything.take(train),
+        test=everything.take(test),
+        source=str(folder.resolve()),
+        notice=" ".join([held_out, *notices]),
+    )
+
+
+def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
+    """Return the classes' names, all pictures, and the class of each."""
+    files: list[Path] = []
+    labels: list[int] = []
+    names: list[str] = []
+    with storage(folder, "look into"):
+        inner = [each for each in folder.iterdir() if each.is_dir() and each.name[0] != "."]
+        # As numbers, where they are: 10 comes after 9.
+        inner.sort(key=lambda each: (len(each.name) if each.name.isdecimal() else 99, each.name))
+        for each in inner:
+            found = sorted(
+                file
+                for file in each.iterdir()
+                if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
+            )
+            if found:
+                files += found
+                labels += [len(names)] * len(found)
+                names.append(each.name)
+    if len(names) < 2:
+        raise DataError(
+            f"{folder} has {len(names)} sub-folders with pictures, and there must be one a class, "
+            "at least two: as 7/photo.jpg in it"
+        )
+    return tuple(names), files, labels
+
+
+def _read(
+    folder: Path, files: Sequence[Path], on_read: Callable[[str], ProgressBar] | None
+) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
+    """Return the images, their places among the files, and a notice if some are left out."""
+
+    def look(file: Path) -> Ink | InkwiseError:
+        try:
+            return normalise(file)
+        except InkwiseError as error:
+            return error
+
+    bar = None
+    if on_read is not None:
+        bar = on_read(folder.name)
+        bar.total = len(files)
+    images, kept, errors = [], [], []
+    with ThreadPoolExecutor(available_cores()) as pool:
+        try:
+            for place, found in enumerate(pool.map(look, files)):
+                if isinstance(found, Ink):
+                    images.append(found.image)
+                    kept.append(place)
+                else:
+                    errors.append(found)
+                if bar is not None:
+                    bar.update(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if not images:
+        raise DataError(f"no picture in {folder} can be used: {errors[0]}")
+    left_out = f"{len(errors):,} of {len(files):,} pictures are left out; the first:"
+    return images, kept, [f"{left_out} {errors[0]}."] if errors else []

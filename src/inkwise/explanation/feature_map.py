@@ -1,0 +1,250 @@
+"""A map of many images: those that are alike to the network lie close together."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset, Split
+from inkwise.errors import ArgumentError
+from inkwise.model import Model
+from inkwise.pages.drawing import GRID, INK, WRONG, new_figure, short, styled, to_bytes
+from inkwise.runs.directory import Run, find_model
+from inkwise.system.extras import require_training
+from inkwise.system.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from inkwise.data.download import ProgressBar
+
+IMAGES = 2_000
+AXES = 50
+LEAST = 10
+PERPLEXITY = 30.0
+
+
+_BRING_YOUR_DATA = "pass what it was trained on, in Python, to write_map(run, dataset=...)"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Map:
+    """Where images lie, and what they are.
+
+    Parameters
+    ----------
+    points : ndarray of float32, shape (M, 2)
+        Only nearness means anything: not the axes, nor the size of a group, nor the way between
+        two groups.
+    indices : ndarray of int64, shape (M,)
+        The images' places in the split, ascending.
+    labels, predicted : ndarray of int64, shape (M,)
+        What they are, and what the model says.
+    class_names : tuple of str
+    drawn_from, mistakes : int
+        How many images the split has, and how many of them the model gets wrong.
+    """
+
+    points: NDArray[np.float32]
+    indices: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    drawn_from: int
+    mistakes: int
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def make_map(model: Model, split: Split, count: int = IMAGES, seed: int = 0) -> Map:
+    """Lay images out in the plane by what the model's last layer is given.
+
+    The features are brought to 50 principal axes, and these to two dimensions by t-SNE. All
+    mistakes are on the map, since they are what one looks for; the other images are drawn at
+    random.
+
+    Parameters
+    ----------
+    model : Model
+    split : Split
+    count : int
+        How many images there are on the map, at least 10; all where the split has fewer.
+    seed : int
+        Decides the draw. The layout has a seed of its own, and is the same every time.
+
+    Raises
+    ------
+    ArgumentError
+        The count is below 10, or the split has fewer images.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
+
+    References
+    ----------
+    L. van der Maaten, G. Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
+    """
+    require_training("a map")
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    if min(count, len(split)) < LEAST:
+        raise ArgumentError(f"a map takes at least {LEAST} images, not {min(count, len(split))}")
+    predicted = model.predict(split.images)
+    order = np.random.default_rng(seed).permutation(len(split))
+    wrong = predicted[order] != split.labels[order]
+    kept = np.sort(np.concatenate([order[wrong], order[~wrong]])[:count])
+    features = model.features(split.images[kept])
+    axes = min(AXES, *features.shape)
+    reduced = PCA(axes, random_state=0).fit_transform(features)
+    perplexity = min(PERPLEXITY, (len(kept) - 1) / 3)
+    layout = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
+    return Map(
+        layout.fit_transform(reduced).astype(np.float32),
+        kept.astype(np.int64),
+        split.labels[kept],
+        predicted[kept],
+        model.class_names,
+        len(split),
+        int(wrong.sum()),
+    )
+
+
+def write_map(
+    run: Run | str | os.PathLike[str],
+    split: str = "test",
+    *,
+    count: int = IMAGES,
+    dataset: Dataset | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_notice: Callable[[str], object] | None = None,
+    on_download: "Callable[[str], ProgressBar] | None" = None,
+) -> Path:
+    """Draw the map of a split into a run's figures, as ``map.png`` and ``map.svg``.
+
+    Parameters
+    ----------
+    run : Run or path-like
+    split : {"test", "validation", "train"}
+        Another than the test split has its name in the files'.
+    count : int
+        As for `make_map`.
+    dataset : Dataset, optional
+        For a run on images of your own: those.
+    data_dir : path-like, optional
+        A folder with MNIST's four files; by default the one that the run was trained from.
+    on_notice : callable, optional
+        Told in a line that it takes a while.
+    on_download : callable, optional
+        Given a file's name, returns what draws its download.
+
+    Returns
+    -------
+    Path
+        The PNG file.
+
+    Raises
+    ------
+    InkwiseError
+        As from `make_map`, `inkwise.runs.directory.find_model` and `Run.load_splits`.
+    """
+    require_training("a map")
+    run = run if isinstance(run, Run) else Run(run)
+    model = find_model(run.path)
+    images = run.load_splits(_BRING_YOUR_DATA, dataset, data_dir, on_download)[split]
+    if on_notice is not None:
+        on_notice(f"Laying out {min(count, len(images)):,} images, which takes some seconds")
+    record = run.record
+    title = f"{run.recipe.name} on {record['dataset']['title']}: the {split} split"
+    figure = draw_map(make_map(model, images, count), title)
+    name = "map" if split == "test" else f"map-{split}"
+    for kind in ("svg", "png"):
+        path = write_bytes(run.figures_path / f"{name}.{kind}", to_bytes(figure, kind))
+    return path
+
+
+@styled
+def draw_map(images: Map, title: str) -> "Figure":
+    """Draw a map: each class in a colour with its name at its middle, each mistake ringed."""
+    import matplotlib as mpl
+    from matplotlib.patheffects import withStroke
+
+    figure, axes = new_figure(8.4, 7.6)
+    palette = mpl.colormaps["tab10" if len(images.class_names) <= 10 else "tab20"]
+    colours = np.array([palette(label % palette.N) for label in images.labels])
+    wrong = images.labels != images.predicted
+    across, up = images.points.T
+    axes.scatter(across[~wrong], up[~wrong], 9, colours[~wrong], alpha=0.6, linewidths=0)
+    axes.scatter(across[wrong], up[wrong], 42, colours[wrong], edgecolors=INK, linewidths=1.5)
+    halo = [withStroke(linewidth=3, foreground="white")]
+    for label, name in enumerate(images.class_names):
+        own = images.points[images.labels == label]
+        if len(own):
+            axes.annotate(
+                short(name),
+                np.median(own, axis=0),
+                ha="center",
+                va="center",
+                fontsize=17,
+                fontweight="bold",
+                path_effects=halo,
+            )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(GRID)
+    axes.set_title(title)
+    mistakes = np.flatnonzero(wrong)
+    which = (
+        f"all {len(mistakes):,}"
+        if len(mistakes) == images.mistakes
+        else (f"{len(mistakes):,} of {images.mistakes:,}")
+    )
+    axes.set_xlabel(
+        f"{len(images):,} of {images.drawn_from:,} images: {which} mistakes, ringed "
+        "(true → predicted), and others drawn at random.\nThe input of the last layer, by PCA and "
+        "t-SNE: what lies close together is alike to the network;\nthe axes, the sizes of groups "
+        "and the distances between them mean nothing.",
+        fontsize=8.5,
+        loc="left",
+    )
+    _name_mistakes(figure, axes, images, mistakes)
+    return figure
+
+
+def _name_mistakes(
+    figure: "Figure", axes: "Axes", images: Map, mistakes: NDArray[np.int64]
+) -> None:
+    """Write true → predicted beside each mistake, but where it would cover another."""
+    from matplotlib.patheffects import withStroke
+
+    figure.draw_without_rendering()  # settles where everything stands, in pixels
+    taken = [text.get_window_extent() for text in axes.texts]
+    inside = axes.get_window_extent()
+    names = [short(name) for name in images.class_names]
+    for place in mistakes:
+        label = axes.annotate(
+            f"{names[images.labels[place]]} → {names[images.predicted[place]]}",
+            images.points[place],
+            (0, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=WRONG,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+        )
+        label.set_in_layout(False)
+        for side, rise in ((1, 0), (-1, 0), (1, 8), (1, -8), (-1, 8), (-1, -8)):
+            label.xyann = (6 * side, rise)
+            label.set_horizontalalignment("left" if side > 0 else "right")
+            box = label.get_window_extent()
+            if inside.count_contains(box.corners()) == 4 and not box.count_overlaps(taken):
+                taken.append(box)
+                break
+        else:
+            label.remove()

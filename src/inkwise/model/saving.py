@@ -1,0 +1,199 @@
+"""A model's files: written whole, and read back only if they are what was written."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import ModelError
+from inkwise.model.calibration import Calibration
+from inkwise.networks.as_onnx import read_metadata, read_weights
+from inkwise.networks.ensemble import Ensemble, from_json, to_json
+from inkwise.networks.layers import Network
+from inkwise.system.files import json_bytes, read_bytes, storage, write_together
+from inkwise.version import __version__
+
+if TYPE_CHECKING:
+    from inkwise.model.artifact import Model
+
+SCHEMA = "inkwise-model/3"
+WEIGHTS_FILE = "weights.safetensors"
+ONNX_FILE = "model.onnx"
+DOCUMENT_FILE = "model.json"
+
+
+def save_model(model: "Model", folder: Path) -> Path:
+    """Write a model; see `Model.save`."""
+    import safetensors.numpy
+
+    document = {
+        "schema": SCHEMA,
+        **_describe(model),
+        "provenance": dict(model.provenance),
+        "onnx_sha256": hashlib.sha256(model.onnx).hexdigest(),
+    }
+    weights = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in model.weights.items()},
+        metadata={"model_json_sha256": _document_hash(document)},
+    )
+    signed = {**document, "weights_sha256": hashlib.sha256(weights).hexdigest()}
+    write_together(
+        {
+            folder / WEIGHTS_FILE: weights,
+            folder / ONNX_FILE: model.onnx,
+            folder / DOCUMENT_FILE: json_bytes(signed),
+        }
+    )
+    return folder
+
+
+def load_model(kind: "type[Model]", folder: Path) -> "Model":
+    """Read the model of this kind in a folder; see `Model.load`."""
+    for name in (DOCUMENT_FILE, WEIGHTS_FILE, ONNX_FILE):
+        with storage(folder, "read"):
+            missing = not (folder / name).is_file()
+        if missing:
+            raise ModelError(f"there is no model in {folder}: it has no {name}")
+    document = _read_document(folder / DOCUMENT_FILE)
+    raw = _read_verified(folder / WEIGHTS_FILE, document.pop("weights_sha256", None))
+    weights, metadata = _read_weights(raw, folder / WEIGHTS_FILE)
+    intact = False
+    with contextlib.suppress(ValueError, RecursionError):  # what `save` would not have written
+        intact = metadata.get("model_json_sha256") == _document_hash(document)
+    if not intact:
+        raise ModelError(
+            f"{folder / DOCUMENT_FILE} was changed after the model was saved; copy or train "
+            "the model again"
+        )
+    onnx = _read_verified(folder / ONNX_FILE, document.get("onnx_sha256"))
+    try:
+        model = _make(kind, document, weights, dict(document["provenance"]))
+    except (KeyError, TypeError, ValueError, ModelError) as error:
+        raise ModelError(
+            f"{folder / DOCUMENT_FILE} does not describe a whole model "
+            f"({type(error).__name__}: {error}): train the model again"
+        ) from error
+    vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
+    return model
+
+
+def read_onnx(kind: "type[Model]", content: bytes) -> "Model":
+    """Read a model of this kind from its ONNX file alone; see `Model.from_onnx`."""
+    try:
+        metadata = read_metadata(content)
+        described = (*_DESCRIBED, "recipe")
+        document = {key: json.loads(metadata[key]) for key in described if key in metadata}
+        provenance = {key: document[key] for key in ("recipe",) if key in document}
+        if "dataset_sha256" in metadata:
+            provenance["dataset"] = {"sha256": metadata["dataset_sha256"]}
+        weights = read_weights(content, _read_network(document))
+        model = _make(kind, document, weights, provenance)
+    except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
+        raise ModelError(
+            f"the ONNX file is not one that inkwise wrote ({type(error).__name__}: {error})"
+        ) from error
+    vars(model)["onnx"] = content
+    return model
+
+
+def onnx_metadata(model: "Model") -> dict[str, str]:
+    """Return what the ONNX file tells of a model besides its graph; see `Model.onnx`."""
+    metadata = {name: _json(value) for name, value in _describe(model).items()}
+    metadata["inkwise_version"] = __version__
+    if "recipe" in model.provenance:
+        metadata["recipe"] = _json(model.provenance["recipe"])
+    dataset = model.provenance.get("dataset")
+    if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
+        metadata["dataset_sha256"] = dataset["sha256"]
+    return metadata
+
+
+_DESCRIBED = ("class_names", "input", "network", "calibration", "rotations")
+
+
+def _describe(model: "Model") -> dict[str, Any]:
+    """Return all of a model but weights and provenance as JSON values; `_make` is the way back."""
+    contract = {
+        "dtype": "uint8",
+        "shape": ["N", *model.network.image_size],
+        "range": [0, 255],
+        "polarity": "light ink on a black ground",
+        "scaling": "divided by 255",
+    }
+    values = (
+        list(model.class_names),
+        contract,
+        to_json(model.network),
+        model.calibration.to_dict(),
+        list(model.rotations),
+    )
+    return dict(zip(_DESCRIBED, values, strict=True))
+
+
+def _make(
+    kind: "type[Model]",
+    document: Mapping[str, Any],
+    weights: Mapping[str, NDArray[Any]],
+    provenance: Mapping[str, Any],
+) -> "Model":
+    return kind(
+        _read_network(document),
+        weights,
+        tuple(document["class_names"]),
+        provenance,
+        Calibration.from_dict(document["calibration"]),
+        tuple(document["rotations"]),
+    )
+
+
+def _read_network(document: Mapping[str, Any]) -> Network | Ensemble:
+    _, height, width = document["input"]["shape"]
+    return from_json((height, width), document["network"])
+
+
+def _document_hash(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_json(document).encode()).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{path} is truncated or not JSON: copy or train the model again"
+        ) from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ModelError(f"{path} does not describe an inkwise model (schema {SCHEMA})")
+    return document
+
+
+def _read_verified(path: Path, sha256: object) -> bytes:
+    raw = read_bytes(path)
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise ModelError(
+            f"{path} is not the file that {DOCUMENT_FILE} was written with: it was changed, cut "
+            "or mixed up; copy or train the model again"
+        )
+    return raw
+
+
+def _read_weights(raw: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        weights = safetensors.numpy.load(raw)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is not a safetensors file: {error}") from error
+    # The library returns the arrays only; the header it has just checked holds the metadata.
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return weights, header.get("__metadata__") or {}

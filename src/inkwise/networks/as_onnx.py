@@ -1,0 +1,365 @@
+"""From a network's description to an ONNX file, and the weights back."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import ModelError
+from inkwise.networks.ensemble import Ensemble, members
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network, Shape
+from inkwise.networks.rotations import rotation_grid
+from inkwise.system.extras import require_training
+from inkwise.version import __version__
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
+OPSET, IR_VERSION = 17, 8
+"""Of June 2022, so that ONNX Runtime from 1.12 on reads the file, and others do."""
+
+INPUT = "images"
+PROBABILITIES, LOGITS, SCORE = OUTPUTS = "probabilities", "logits", "score"
+
+
+def to_onnx(
+    network: Network | Ensemble,
+    weights: Mapping[str, NDArray[np.float32]],
+    metadata: Mapping[str, str],
+    temperature: float = 1.0,
+    rotations: Sequence[float] = (0.0,),
+) -> bytes:
+    """Write a trained network as an ONNX model.
+
+    Everything between grey levels and probabilities is in its graph: the division by 255, the
+    layers, the temperature, the softmax. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    network : Network or Ensemble
+    weights : mapping of str to ndarray of float32
+        By the names and of the shapes that ``network.summary()`` states.
+    metadata : mapping of str to str
+        Entries for the file's ``metadata_props``.
+    temperature : float
+        What the logits are divided by before the softmax.
+    rotations : sequence of float
+        Angles at which every image is looked at, in degrees; the logits are then, as an
+        ensemble's, those of the mean probability and the mean score.
+
+    Returns
+    -------
+    bytes
+        A serialised ModelProto: ``images``, uint8 (N, H, W), to ``probabilities``, float32
+        (N, classes); ``logits``, float32 (N, classes), what the last layer gives; and ``score``,
+        float32 (N,), the logsumexp of an image's logits. N is free.
+
+    Raises
+    ------
+    LibraryError
+        The onnx package is not installed.
+
+    References
+    ----------
+    Open Neural Network Exchange, operators of opset 17, https://onnx.ai/onnx/operators/.
+    """
+    require_training("writing a model")
+    import onnx
+    from onnx import TensorProto, helper
+
+    graph = _Graph()
+    values = graph.add("Cast", INPUT, "levels", to=TensorProto.FLOAT)
+    values = graph.add("Div", values, "inputs", {"white": np.array(255, np.float32)})
+    height, width = network.image_size
+    maps = graph.add("Reshape", values, "maps", {"shape": np.array([-1, 1, height, width])})
+    if any(rotations):
+        maps = _add_rotations(graph, maps, network.image_size, rotations)
+    ends = [
+        _add_layers(graph, maps, prefix, member, weights) for prefix, member in members(network)
+    ]
+    if len(ends) * len(rotations) > 1:
+        _add_mean(graph, ends, len(ends) * len(rotations), network.classes)
+    graph.nodes[-1].output[0] = scaled = LOGITS
+    if temperature != 1:
+        divisor = {"temperature": np.array(temperature, np.float32)}
+        scaled = graph.add("Div", LOGITS, "scaled", divisor)
+    graph.add("Softmax", scaled, PROBABILITIES, axis=1)
+    graph.add("ReduceLogSumExp", LOGITS, SCORE, axes=[1], keepdims=0)
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "inkwise",
+            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", height, width])],
+            [
+                helper.make_tensor_value_info(
+                    PROBABILITIES, TensorProto.FLOAT, ["N", network.classes]
+                ),
+                helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["N", network.classes]),
+                helper.make_tensor_value_info(SCORE, TensorProto.FLOAT, ["N"]),
+            ],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="inkwise",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def _add_layers(
+    graph: "_Graph",
+    values: str,
+    prefix: str,
+    network: Network,
+    weights: Mapping[str, NDArray[np.float32]],
+) -> str:
+    """Add the layers of one network; return the name of its logits."""
+    flattened: Shape | None = None
+    shape: Shape = (*network.image_size, 1)
+    for line in network.summary():
+        name, layer = prefix + line.name, line.layer
+        parameters = {prefix + each: weights[prefix + each] for each in line.parameters}
+        match layer:
+            case Conv():
+                strides = [layer.stride, layer.stride]
+                values = graph.add("Conv", values, name, parameters, strides=strides)
+            case MaxPool():
+                window = [layer.size, layer.size]
+                values = graph.add("MaxPool", values, name, kernel_shape=window, strides=window)
+            case Flatten():
+                values = graph.add("Flatten", values, name)
+                flattened = shape
+            case Dropout():
+                pass
+            case Dense():
+                if flattened is not None:
+                    weight = f"{name}.weight"
+                    parameters[weight] = _channels_first(weights[weight], flattened)
+                    flattened = None
+                values = graph.add("Gemm", values, name, parameters, transB=1)
+            case _:
+                assert_never(layer)
+        # At once, unlike in training: ONNX Runtime makes it part of the convolution.
+        if isinstance(layer, Conv | Dense) and layer.relu:
+            values = graph.add("Relu", values, f"{name}_relu")
+        shape = line.output_shape
+    return values
+
+
+def _add_rotations(
+    graph: "_Graph", maps: str, image_size: tuple[int, int], rotations: Sequence[float]
+) -> str:
+    """Add the rotated images, those of one angle after another."""
+    # The images as channels of one: they then share a grid that is a constant.
+    as_channels = {"channels_shape": np.array([1, -1, *image_size])}
+    channels = graph.add("Reshape", maps, "as_channels", as_channels)
+    rotated = [
+        graph.add(
+            "GridSample",
+            channels,
+            f"rotated{number}",
+            {f"grid{number}": rotation_grid(image_size, degrees)},
+            align_corners=0,
+        )
+        for number, degrees in enumerate(rotations, start=1)
+    ]
+    together = graph.join("Concat", rotated, "rotated", axis=1)
+    as_maps = {"maps_shape": np.array([-1, 1, *image_size])}
+    return graph.add("Reshape", together, "rotated_maps", as_maps)
+
+
+def _add_mean(graph: "_Graph", ends: Sequence[str], looks: int, classes: int) -> None:
+    """Add what makes one answer of several about every image, see `Ensemble`."""
+    joined = graph.join("Concat", ends, "joined", axis=0)
+    shape = {"looks_shape": np.array([looks, -1, classes])}
+    each = graph.add("Reshape", joined, "looks", shape)
+    scores = graph.add("ReduceLogSumExp", each, "scores", axes=[2])
+    logs = graph.join("Sub", [each, scores], "log_probabilities")
+    total = graph.add("ReduceLogSumExp", logs, "log_sum", axes=[0], keepdims=0)
+    count = {"log_looks": np.array(math.log(looks), np.float32)}
+    mean = graph.add("Sub", total, "log_mean", count)
+    score = graph.add("ReduceMean", scores, "mean_score", axes=[0], keepdims=0)
+    graph.join("Add", [mean, score], "mean_logits")
+
+
+def read_weights(content: bytes, network: Network | Ensemble) -> dict[str, NDArray[np.float32]]:
+    """Read the weights back from an ONNX model that `to_onnx` wrote; without the onnx package.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    network : Network or Ensemble
+        What it was written from.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+        Those that `to_onnx` was given, to the bit.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, or holds other arrays.
+
+    References
+    ----------
+    ONNX's messages and the numbers of their fields,
+    https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+    """
+    tensors = [tensor for graph in _fields(content, 7) for tensor in _fields(graph, 5)]
+    raw = {_text(tensor, 8): b"".join(_fields(tensor, 9)) for tensor in tensors}
+    return {
+        name: array
+        for prefix, member in members(network)
+        for name, array in _read_arrays(raw, prefix, member)
+    }
+
+
+def _read_arrays(
+    raw: Mapping[str, bytes], prefix: str, network: Network
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    maps: Shape | None = None
+    shape: Shape = (*network.image_size, 1)
+    for line in network.summary():
+        if isinstance(line.layer, Flatten):
+            maps = shape
+        for own, dimensions in line.parameters.items():
+            name = prefix + own
+            if len(raw.get(name, b"")) != 4 * math.prod(dimensions):
+                raise ModelError(f"the file does not hold the weights of the network: {name}")
+            array = np.frombuffer(raw[name], "<f4").astype(np.float32).reshape(dimensions)
+            if maps is not None and array.ndim > 1:
+                array, maps = _channels_last(array, maps), None
+            yield name, array
+        shape = line.output_shape
+
+
+def read_metadata(content: bytes) -> dict[str, str]:
+    """Read the metadata of an ONNX model; raises `ModelError` where it is none."""
+    return {_text(entry, 1): _text(entry, 2) for entry in _fields(content, 14)}
+
+
+def expose(
+    content: bytes, network: Network | Ensemble, combined: bool = False
+) -> tuple[bytes, dict[str, str]]:
+    """Make what the layers inside a network give outputs of its ONNX model; without onnx.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file, as `to_onnx` wrote it.
+    network : Network or Ensemble
+        What it was written from.
+    combined : bool
+        Whether the model's logits are made of several, of members or of looks.
+
+    Returns
+    -------
+    content : bytes
+        The same model, with further outputs.
+    outputs : dict of str to str
+        By the name of a layer, the output that gives its values, after the ReLU if it has one:
+        float32 (N, C, H, W), or (N, features) in the file's own order. A dropout gives what it
+        is given, the last layer the logits.
+
+    References
+    ----------
+    "Last one wins", and why messages can be joined end to end,
+    https://protobuf.dev/programming-guides/encoding/#last-one-wins.
+    """
+    outputs: dict[str, str] = {}
+    for prefix, member in members(network):
+        value = "maps"
+        for line in member.summary():
+            name = prefix + line.name
+            if not isinstance(line.layer, Dropout):
+                with_relu = isinstance(line.layer, Conv | Dense) and line.layer.relu
+                value = f"{name}_relu" if with_relu else name
+            outputs[name] = value
+    if not combined:  # the last layer's output has the name that all models give it
+        outputs[name] = LOGITS
+    # What follows a message joins it: a graph of outputs alone adds them to those in the file.
+    inner = {*outputs.values()} - {LOGITS}
+    added = (_field(7, _field(12, _field(1, value.encode()))) for value in inner)
+    return b"".join([content, *sorted(added)]), outputs
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a protobuf field of bytes; number and length are small enough for a byte each."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def _fields(message: bytes, number: int) -> list[bytes]:
+    """Return what a protobuf message holds under a number: messages, text or bytes."""
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.message import DecodeError
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    try:
+        # To a message without fields of its own, all are unknown, and kept.
+        fields = UnknownFieldSet(Empty.FromString(message))
+    except DecodeError as error:
+        raise ModelError("the file is no ONNX model") from error
+    of_bytes = 2  # the wire type
+    return [
+        field.data
+        for field in fields
+        if (field.field_number, field.wire_type) == (number, of_bytes)
+    ]
+
+
+def _text(message: bytes, number: int) -> str:
+    return b"".join(_fields(message, number)).decode(errors="replace")
+
+
+class _Graph:
+    """The nodes and constants of a graph that grows one node at a time."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def add(
+        self,
+        kind: str,
+        values: str,
+        name: str,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        **options: Any,
+    ) -> str:
+        """Add a node that takes the output of another and constants; return its output's name."""
+        from onnx import numpy_helper
+
+        constants = constants or {}
+        for constant, array in constants.items():
+            self.constants.append(numpy_helper.from_array(array, constant))
+        return self.join(kind, [values, *constants], name, **options)
+
+    def join(self, kind: str, inputs: Sequence[str], name: str, **options: Any) -> str:
+        """Add a node that takes these outputs and constants; return its output's name."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, **options))
+        return name
+
+
+def _channels_first(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.float32]:
+    """Reorder a dense layer's columns from rows, columns, channels to ONNX's channels first.
+
+    Done once here, it saves a transposition of every image's maps in prediction.
+    """
+    return weight.reshape(-1, *maps).transpose(0, 3, 1, 2).reshape(weight.shape)
+
+
+def _channels_last(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.float32]:
+    """Undo `_channels_first`."""
+    height, width, channels = maps
+    first = weight.reshape(-1, channels, height, width)
+    return np.ascontiguousarray(first.transpose(0, 2, 3, 1)).reshape(weight.shape)

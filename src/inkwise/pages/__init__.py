@@ -1,0 +1,1 @@
+"""What every page and figure shares: drawing, templates, styles, the writing of numbers."""

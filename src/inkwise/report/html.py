@@ -1,0 +1,212 @@
+"""From a run to its report: figures as files, and one HTML page that needs nothing else."""
+
+import base64
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import RunError
+from inkwise.evaluation.confusion import normalise_rows
+from inkwise.evaluation.reliability import BINS, expected_calibration_error, selective_accuracy
+from inkwise.evaluation.results import Evaluation
+from inkwise.model import Model
+from inkwise.model.calibration import at_another_temperature
+from inkwise.networks.layers import Conv
+from inkwise.pages import drawing
+from inkwise.pages.templates import data_uri, page_template
+from inkwise.report import charts, probability_charts
+from inkwise.runs.directory import Run, ShownImages
+from inkwise.system.extras import require_training
+from inkwise.system.files import read_bytes, write_bytes, write_text
+
+TEMPLATE = "report.html.jinja"
+
+MISTAKES_SHOWN = 2_000
+"""So many on the page at the most: those of a bad model would make it larger than a mail."""
+
+ANSWERED = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8)
+"""Shares of the images to answer, in the table of what refusing gains."""
+
+INLINE = {
+    "accuracy": "Training and validation accuracy by epoch",
+    "loss": "Training and validation loss by epoch",
+    "per-class": "Precision, recall and F1 of every class with their intervals",
+    "reliability": "Share of right answers by confidence, with counts",
+    "confidence": "Histograms of the confidence of right and of wrong answers",
+    "roc": "Receiver operating characteristic of each class against the rest",
+    "precision-recall": "Precision by recall of each class against the rest",
+    "selective": "Accuracy by the share of images answered",
+}
+"""The figures that are drawn into the page, and what they are to who cannot see them."""
+
+
+def write_report(run: Run | str | os.PathLike[str]) -> Path:
+    """Write a run's figures, as PNG and SVG, and its report.
+
+    Everything comes from the run's own files; the data set is not needed.
+
+    Parameters
+    ----------
+    run : Run or path-like
+        Its test split has been evaluated.
+
+    Returns
+    -------
+    Path
+        The report, ``report.html`` in the run.
+
+    Raises
+    ------
+    RunError
+        The run was not evaluated yet, or one of its files is damaged.
+    ModelError
+        The model is damaged.
+    StorageError
+        The run cannot be written.
+    LibraryError
+        The libraries of the extra ``train`` are not installed.
+    """
+    require_training("the report")
+    run = run if isinstance(run, Run) else Run(run)
+    evaluation, pictures, history = run.evaluation, run.pictures, run.history
+    try:
+        shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
+        samples = [(int(index), shown[int(index)]) for index in pictures.samples]
+        mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
+        findings = run.slices(evaluation)
+        pairs = _confused_pairs(findings, pictures)
+    except KeyError as error:
+        raise RunError(
+            f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
+        ) from error
+    model = run.model
+    drawn = {
+        "accuracy": charts.accuracy_curve(history),
+        "loss": charts.loss_curve(history),
+        "confusion": charts.confusion_heatmap(evaluation),
+        "per-class": charts.per_class_figures(evaluation),
+        "samples": charts.sample_grid(evaluation, pictures),
+        "misclassified": charts.mistake_grid(evaluation, pictures),
+        "reliability": probability_charts.reliability_diagram(evaluation),
+        "confidence": probability_charts.confidence_histogram(evaluation),
+        "roc": probability_charts.roc_curves(evaluation),
+        "precision-recall": probability_charts.precision_recall_curves(evaluation),
+        "selective": probability_charts.selective_curve(
+            evaluation, model.calibration.lowest_probability
+        ),
+    }
+    if pairs:
+        drawn["confusions"] = charts.picture_rows(pairs)
+    curves = {}
+    for name, figure in drawn.items():
+        svg = drawing.to_bytes(figure, "svg")
+        write_bytes(run.figures_path / f"{name}.png", drawing.to_bytes(figure, "png"))
+        write_bytes(run.figures_path / f"{name}.svg", svg)
+        if name in INLINE:
+            curves[name] = _inline_svg(svg, name, INLINE[name])
+
+    temperature, kernels = model.calibration.temperature, _first_kernels(model)
+    counts = evaluation.confusion
+    selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
+    wrong_counts = counts - np.diag(np.diag(counts))
+    html = page_template(TEMPLATE, "report").render(
+        record=run.record,
+        recipe=run.recipe,
+        network=model.network,
+        calibration=model.calibration,
+        calibration_errors=[
+            expected_calibration_error(evaluation.labels, probabilities)
+            for probabilities in (
+                at_another_temperature(evaluation.probabilities, temperature),
+                evaluation.probabilities,
+            )
+        ],
+        bins=BINS,
+        history=history,
+        evaluation=evaluation,
+        example=_hardest_class(evaluation),
+        smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
+        tasks=[evaluation.binary(name) for name in evaluation.class_names],
+        shares=normalise_rows(counts),
+        worst=charts.worst_share(counts),
+        # The most frequent confusions: row, column.
+        confused=np.argwhere(wrong_counts == wrong_counts.max()).tolist(),
+        chance=float(counts.sum(axis=0) @ counts.sum(axis=1)) / len(evaluation) ** 2,
+        spreads=[
+            1 - float(((counts.sum(axis=axis) / len(evaluation)) ** 2).sum()) for axis in (0, 1)
+        ],
+        selective=[
+            (share, selective.at(share), math.ceil(round(share * len(evaluation), 6)))
+            for share in ANSWERED
+        ],
+        # What the model gives the true label, in the mean of the logarithms.
+        typical=math.exp(-evaluation.loss.value),
+        curves=curves,
+        samples=samples,
+        mistakes=mistakes[:MISTAKES_SHOWN],
+        shown=shown,
+        findings=findings,
+        robustness=run.robustness,
+        kept={
+            name: _kept_figure(run.figures_path / name) for name in ("robustness.svg", "map.png")
+        },
+        kernels=[data_uri(drawing.paint(kernel)) for kernel in kernels],
+        kernel_size="×".join(map(str, kernels.shape[1:])),
+    )
+    return write_text(run.report_path, html)
+
+
+def _confused_pairs(
+    findings: Mapping[str, Any] | None, pictures: ShownImages
+) -> list[tuple[str, list[str], list[NDArray[np.uint8]]]]:
+    """Return a title, what is known about them, and the images of every frequent confusion."""
+    return [
+        (
+            f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
+            pair["sentences"] or ["Nothing in common that luck would not explain"],
+            [pictures[index] for index in pair["indices"]],
+        )
+        for pair in (findings["confusions"] if findings else [])
+    ]
+
+
+def _hardest_class(evaluation: Evaluation) -> Any:
+    """Return the figures of the class with the lowest F1: formulas say most about it."""
+    defined = [figures for figures in evaluation.classes if figures.f1.defined]
+    return min(defined, key=lambda figures: figures.f1.value)
+
+
+def _inline_svg(content: bytes, name: str, alt: str) -> str:
+    """Make a figure's SVG fit the inside of a page, on its ground and in its text colour."""
+    svg = content.decode("utf-8")
+    svg = svg[svg.index("<svg") :].replace(drawing.INK, "currentColor")
+    svg = svg.replace("fill: #ffffff", "fill: none")
+    # Ids must be unique on the page, and the page decides on the size.
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    label = rf'\g<1>role="img" aria-label="{alt}"'
+    return re.sub(r'(<svg [^>]*?)width="[^"]*" height="[^"]*"', label, svg, count=1)
+
+
+def _kept_figure(path: Path) -> str | None:
+    """Return a figure that another command drew as an address, or None where it did not.
+
+    As an image, and not part of the page, nothing in the file can act.
+    """
+    if not path.exists():
+        return None
+    kind = {".svg": "svg+xml", ".png": "png"}[path.suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(read_bytes(path)).decode("ascii")
+
+
+def _first_kernels(model: Model) -> NDArray[np.float32]:
+    """Return the weights of the first convolution, (C, K, K); none where there is none."""
+    for line in model.network.summary():
+        if isinstance(line.layer, Conv):
+            return model.weights[f"{line.name}.weight"][:, 0]
+    return np.empty((0, 1, 1), dtype=np.float32)

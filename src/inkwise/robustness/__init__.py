@@ -1,0 +1,1 @@
+"""How accurate a model stays on images that get worse."""

@@ -1,0 +1,350 @@
+"""Robustness: how right models stay while their images get worse, by kind and by degree."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Split
+from inkwise.errors import ArgumentError
+from inkwise.evaluation.intervals import Estimate, wilson
+from inkwise.evaluation.significance import LEVEL, holm, mcnemar
+from inkwise.ink import CANVAS
+from inkwise.model import Model
+from inkwise.model.through_ink import find_inks, logits_through_ink
+from inkwise.robustness.attacks import fgsm, pgd
+from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move, resize, turn
+from inkwise.system.extras import require_training
+
+SCHEMA = "inkwise-robustness/1"
+
+SEVERITIES = (1, 2, 3, 4, 5)
+SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8)
+ANGLES = tuple(range(-60, 61, 10))
+FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+BUDGETS = (0, 8, 16, 32, 48, 64, 80)
+"""Grey levels of 255; MNIST's usual ε of 0.1, 0.2 and 0.3 are 25.5, 51 and 76.5 of them."""
+
+SEED = 0
+"""Draws the images, and what is random about the changes."""
+
+Images = NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AccuracyCurve:
+    """What became of a model's answers while one thing got worse.
+
+    Parameters
+    ----------
+    unit : str
+        What the levels count: severity, pixels, degrees, factor or grey levels.
+    levels : tuple of float, length L
+        Ascending.
+    right : ndarray of bool, shape (L, N)
+        Whether the answer to each image was right.
+    """
+
+    unit: str
+    levels: tuple[float, ...]
+    right: NDArray[np.bool_]
+
+    @property
+    def accuracies(self) -> list[Estimate]:
+        """The share of right answers at every level, with Wilson's interval."""
+        return [share_right(row) for row in self.right]
+
+    def at(self, level: float) -> NDArray[np.bool_]:
+        """Return the row of `right` at one of the levels."""
+        return self.right[self.levels.index(level)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How much more often one model is right than another under one corruption.
+
+    Parameters
+    ----------
+    value : float
+        The difference of their accuracies; negative where it is less often right.
+    p : float
+        McNemar's, exact and two-sided, and Holm's for all corruptions together.
+    """
+
+    value: float
+    p: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether luck with the images does not explain it."""
+        return self.p < LEVEL
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Robustness:
+    """How right one model stays on images that get worse.
+
+    Parameters
+    ----------
+    model : str
+        What it is called.
+    dataset, split : str
+        Where the images are from.
+    through_ink : bool
+        Whether they went through `inkwise.ink.normalise` first, as a user's pictures do.
+    clean : ndarray of bool, shape (N,)
+        Whether the answer to each image as it is was right.
+    corruptions : mapping of str to AccuracyCurve
+        MNIST-C's by name, at severities 1 to 5.
+    geometry : mapping of str to AccuracyCurve
+        ``shift`` along both axes, ``rotation`` (clockwise) and ``size``.
+    attacks : mapping of str to AccuracyCurve
+        ``FGSM`` and ``PGD``; empty where nobody asked. PGD's is the worst case: what is misled
+        within a budget is so within any larger one. FGSM's may rise again, as a step overshoots.
+    """
+
+    model: str
+    dataset: str
+    split: str
+    through_ink: bool
+    clean: NDArray[np.bool_]
+    corruptions: Mapping[str, AccuracyCurve]
+    geometry: Mapping[str, AccuracyCurve]
+    attacks: Mapping[str, AccuracyCurve]
+
+    def usual(self, name: str) -> Estimate:
+        """Return the accuracy under a corruption at MNIST-C's own severity."""
+        return share_right(self._usual(name))
+
+    @property
+    def mean_error(self) -> float:
+        """The mean of the fifteen error rates, each at MNIST-C's own severity."""
+        return 1 - float(np.mean([self.usual(name).value for name in self.corruptions]))
+
+    @property
+    def mean_error_all(self) -> float:
+        """The mean error rate over all corruptions and severities."""
+        return 1 - float(np.mean([curve.right.mean() for curve in self.corruptions.values()]))
+
+    def differences(self, baseline: "Robustness") -> dict[str, Difference]:
+        """Compare with another model on the same images, corruption by corruption.
+
+        Parameters
+        ----------
+        baseline : Robustness
+            Measured together with this one.
+
+        Returns
+        -------
+        dict of str to Difference
+            At MNIST-C's own severities.
+        """
+        pairs = {name: (self._usual(name), baseline._usual(name)) for name in self.corruptions}
+        p_values = holm(
+            [
+                mcnemar(int((own & ~other).sum()), int((other & ~own).sum()))
+                for own, other in pairs.values()
+            ]
+        )
+        return {
+            name: Difference(float(own.mean() - other.mean()), float(p))
+            for (name, (own, other)), p in zip(pairs.items(), p_values, strict=True)
+        }
+
+    def to_dict(self, baseline: "Robustness | None" = None) -> dict[str, Any]:
+        """Return every figure as JSON values, and those of another model beside them."""
+        document = {
+            "schema": SCHEMA,
+            "dataset": self.dataset,
+            "split": self.split,
+            "images": len(self.clean),
+            "seed": SEED,
+            "through_ink": self.through_ink,
+            **self._figures(),
+            "baseline": None,
+        }
+        if baseline is not None:
+            differences = {
+                name: dataclasses.asdict(difference)
+                for name, difference in self.differences(baseline).items()
+            }
+            document["baseline"] = {**baseline._figures(), "differences": differences}
+        return document
+
+    def _figures(self) -> dict[str, Any]:
+        corruptions = {
+            name: {"severity": CORRUPTIONS[name].severity, **_to_json(curve)}
+            for name, curve in self.corruptions.items()
+        }
+        return {
+            "model": self.model,
+            "clean": share_right(self.clean)._asdict(),
+            "mean_error": self.mean_error,
+            "mean_error_all_severities": self.mean_error_all,
+            "corruptions": corruptions,
+            "geometry": {name: _to_json(curve) for name, curve in self.geometry.items()},
+            "attacks": {name: _to_json(curve) for name, curve in self.attacks.items()},
+        }
+
+    def _usual(self, name: str) -> NDArray[np.bool_]:
+        return self.corruptions[name].at(CORRUPTIONS[name].severity)
+
+
+def share_right(right: NDArray[np.bool_]) -> Estimate:
+    """Return the accuracy that answers (N,) come to, with Wilson's interval."""
+    return wilson(int(right.sum()), right.size)
+
+
+def measure_models(
+    models: Mapping[str, Model],
+    digits: Split,
+    dataset: str,
+    split: str,
+    *,
+    through_ink: bool = False,
+    attacks: bool = False,
+    on_step: Callable[[str, int, int], object] | None = None,
+) -> list[Robustness]:
+    """Measure models on the same images, made worse in the same ways.
+
+    Parameters
+    ----------
+    models : mapping of str to Model
+        By what they are called; all for images of one size and the same classes.
+    digits : Split
+        Images as they are, of the models' size.
+    dataset, split : str
+        Where they are from.
+    through_ink : bool
+        Let every image go through `inkwise.ink.normalise` first. What it finds nothing in is a
+        mistake.
+    attacks : bool
+        Attack each model with FGSM and PGD, too, which takes PyTorch.
+    on_step : callable, optional
+        Told what is being done, how many steps are finished, and of how many.
+
+    Returns
+    -------
+    list of Robustness
+        In the order of the models.
+
+    Raises
+    ------
+    ArgumentError
+        The images have another size than a model's, or are smaller than 8×8; they are to go
+        through ink and are not 28×28, or are to be attacked as well.
+    LibraryError
+        The extra ``train`` is not installed.
+    """
+    require_training("measuring robustness")
+    if through_ink and attacks:
+        raise ArgumentError(
+            "attacks follow the network's gradient, and ink has none: leave out one of the two"
+        )
+    if through_ink and digits.images.shape[1:] != (CANVAS, CANVAS):
+        raise ArgumentError(
+            f"only images of {CANVAS}×{CANVAS} pixels go through ink, not "
+            f"{'×'.join(map(str, digits.images.shape[1:]))}: leave it out"
+        )
+    tell = on_step or _ignore
+    series = _series(digits.images)
+    total = 1 + sum(len(levels) for _, levels, _ in series.values())
+    total += len(models) * (2 * len(BUDGETS) if attacks else 0)
+    done = 0
+
+    def step(what: str) -> None:
+        nonlocal done
+        tell(what, done, total)
+        done += 1
+
+    def answers(images: Images) -> dict[str, NDArray[np.bool_]]:
+        if not through_ink:
+            return {name: model.predict(images) == digits.labels for name, model in models.items()}
+        inks = find_inks(images)
+        return {
+            name: inks.found & (logits_through_ink(model, inks).argmax(1) == digits.labels)
+            for name, model in models.items()
+        }
+
+    step("as they are")
+    clean = answers(digits.images)
+    curves: dict[str, dict[str, AccuracyCurve]] = {name: {} for name in models}
+    for title, (unit, levels, change) in series.items():
+        rows: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in models}
+        for level in levels:
+            step(title)
+            for name, right in answers(change(level)).items():
+                rows[name].append(right)
+        for name, own in curves.items():
+            own[title] = AccuracyCurve(unit, levels, np.stack(rows[name]))
+
+    results = []
+    for name, model in models.items():
+        attacked = {}
+        if attacks:
+            attacked = {
+                "FGSM": _attack_curve(model, digits, fgsm, step),
+                "PGD": _attack_curve(model, digits, pgd, step),
+            }
+        results.append(
+            Robustness(
+                name,
+                dataset,
+                split,
+                through_ink,
+                clean[name],
+                {title: curves[name][title] for title in CORRUPTIONS},
+                {title: curve for title, curve in curves[name].items() if title not in CORRUPTIONS},
+                attacked,
+            )
+        )
+    return results
+
+
+def _series(
+    images: Images,
+) -> dict[str, tuple[str, tuple[float, ...], Callable[[Any], Images]]]:
+    """Return what is done to the images: unit, levels, and the change to a level, by name."""
+
+    def corruption(name: str) -> Callable[[Any], Images]:
+        return lambda severity: corrupt(images, name, SEED, severity)
+
+    return {
+        **{name: ("severity", SEVERITIES, corruption(name)) for name in CORRUPTIONS},
+        "shift": ("pixels", SHIFTS, lambda pixels: move(images, pixels, SEED)),
+        "rotation": ("degrees", ANGLES, lambda degrees: turn(images, degrees)),
+        "size": ("factor", FACTORS, lambda factor: resize(images, factor)),
+    }
+
+
+def _attack_curve(
+    model: Model,
+    digits: Split,
+    attack: Callable[[Model, Images, NDArray[np.int64], int], Images],
+    step: Callable[[str], None],
+) -> AccuracyCurve:
+    rows = []
+    for budget in BUDGETS:
+        step(attack.__name__.upper())
+        attacked = attack(model, digits.images, digits.labels, budget)
+        rows.append(model.predict(attacked) == digits.labels)
+    right = np.stack(rows)
+    if attack is pgd:
+        right = np.logical_and.accumulate(right)
+    return AccuracyCurve("grey levels", BUDGETS, right)
+
+
+def _to_json(curve: AccuracyCurve) -> dict[str, Any]:
+    return {
+        "unit": curve.unit,
+        "points": [
+            {"level": level, **accuracy._asdict()}
+            for level, accuracy in zip(curve.levels, curve.accuracies, strict=True)
+        ],
+    }
+
+
+def _ignore(*_: object) -> None:
+    """Tell nobody."""

@@ -1,0 +1,90 @@
+"""Pictures that users of the page have corrected, kept for a training to learn from."""
+
+import hashlib
+import io
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from inkwise.data.picture_folder import class_folder
+from inkwise.errors import StorageError
+from inkwise.ink import normalise
+from inkwise.ink.decoding import read
+from inkwise.system.files import storage, write_bytes
+
+MOST = 10_000
+"""Pictures that a folder takes, so that callers cannot fill the disk."""
+
+
+class KeptPictures:
+    """A folder of pictures with a sub-folder for each class, as `inkwise.load_folder` reads it.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+    class_names : sequence of str
+        Of the model that is served.
+
+    Raises
+    ------
+    ArgumentError
+        A class has a name that no folder can have.
+    StorageError
+        The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, class_names: Sequence[str]) -> None:
+        self._folder = folder
+        self._adding = threading.Lock()
+        for name in class_names:
+            class_folder(folder, name)
+        with storage(folder, "write to"):
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".inkwise"
+            probe.touch()
+            probe.unlink()
+
+    def keep(self, picture: bytes, label: str) -> str:
+        """Keep a picture as one of a class; if it was one of another, it moves.
+
+        What is kept are the pixels that were looked at, without whatever else the file told of the
+        camera or the place.
+
+        Parameters
+        ----------
+        picture : bytes
+            An encoded file.
+        label : str
+
+        Returns
+        -------
+        str
+            The file's name: a hash of the pixels.
+
+        Raises
+        ------
+        DataError, NoInkError
+            It is no picture, or has no ink that could be learnt from.
+        StorageError
+            It cannot be written, or the folder is full.
+        """
+        raster = read(picture)
+        buffer = io.BytesIO()
+        Image.fromarray(raster.pixels).save(buffer, "PNG", optimize=True)
+        content = buffer.getvalue()
+        normalise(content)
+        name = f"{hashlib.sha256(content).hexdigest()[:24]}.png"
+        with self._adding:
+            with storage(self._folder, "look into"):
+                kept = list(self._folder.glob("*/*.png"))
+            if len(kept) >= MOST:
+                raise StorageError(f"{self._folder} is full: it has {len(kept):,} pictures")
+            path = write_bytes(class_folder(self._folder, label) / name, content)
+            with storage(self._folder, "write to"):
+                for earlier in kept:
+                    if earlier.name == name and earlier != path:
+                        earlier.unlink(missing_ok=True)
+        return name

@@ -1,0 +1,168 @@
+"""What the page asks for besides answers: what is served, what answers hang on, corrections."""
+
+import asyncio
+import logging
+
+from fastapi import APIRouter, Request, Response
+
+from inkwise.errors import InkwiseError, StorageError
+from inkwise.explanation.evidence import where
+from inkwise.explanation.neighbours import Neighbour
+from inkwise.explanation.occlusion import Occlusion
+from inkwise.serving.batching import Seen
+from inkwise.serving.bodies import media_type, read_pictures
+from inkwise.serving.problems import Problem, about_picture
+from inkwise.serving.reference import body_of, curl, problems
+from inkwise.serving.schemas import ExplanationAnswer, KeptPicture, ServedModel
+from inkwise.serving.service import Served, Service
+from inkwise.serving.v1 import FILE, PICTURES, answer_json, describe, name_of
+
+NEIGHBOURS = 8
+"""How many training images an explanation shows."""
+
+_log = logging.getLogger(__name__)
+
+
+def make_router(service: Service) -> APIRouter:
+    """Return the routes; that of corrections only where they are kept."""
+    router = APIRouter(prefix="/v1", tags=["Pictures and arrays"])
+    loop_of = asyncio.get_running_loop
+
+    @router.get(
+        "/model",
+        summary="What is served, and what it takes",
+        response_model=ServedModel,
+        openapi_extra=curl("curl {url}/v1/model"),
+    )
+    async def model() -> Response:
+        """Tell what a page must know before it asks."""
+        served = service.served
+        return answer_json(
+            {
+                "model": name_of(served),
+                "class_names": served.model.class_names,
+                "image_size": served.model.network.image_size,
+                "has_neighbours": served.neighbours is not None,
+                "keeps_corrections": service.corrections is not None,
+                "most_bytes": service.limits.body_bytes,
+                "most_pixels": service.limits.pixels,
+            }
+        )
+
+    @router.post(
+        "/explain",
+        summary="Show what the answer about a picture hangs on",
+        responses={200: {"model": ExplanationAnswer}, **problems(400, 408, 413, 415, 422, 503)},
+        openapi_extra={
+            **PICTURES,
+            **curl("curl -H 'Content-Type: image/png' --data-binary @seven.png {url}/v1/explain"),
+        },
+    )
+    async def explain(request: Request) -> Response:
+        """Take one picture, and blank its ink piece by piece to see what the answer loses.
+
+        It takes the network some eighty times the work of the answer alone. None of this proves
+        why the network answers so.
+        """
+        service.batcher.make_sure_of_room()
+        pictures = await read_pictures(request, service.limits)
+        if len(pictures.contents) > 1:
+            raise Problem(422, "one picture is explained at a time: send the others by themselves")
+        served, (picture,) = service.served, pictures.contents
+        if isinstance(picture, bytes):
+            (seen,) = await service.batcher.see(served.model, [picture])
+        else:
+            seen = Seen(picture, None)
+        evidence = strongest = near = None
+        if not isinstance(seen.answer, InkwiseError) and seen.answer.ink is not None:
+            image = seen.answer.ink.image
+            occlusion = Occlusion(image)
+            outputs = await service.batcher.run(served.model, occlusion.copies)
+            values = occlusion.map(outputs.logits)
+            evidence = values.astype(float).round(4).tolist()
+            strongest = where(values) if values.max() > 0 else None
+            if served.neighbours is not None:
+                near = await loop_of().run_in_executor(
+                    service.batcher.pool,
+                    served.neighbours.nearest,
+                    served.model,
+                    image,
+                    NEIGHBOURS,
+                )
+        return answer_json(
+            {
+                "model": name_of(served),
+                "picture": describe(pictures.names[0], seen, served, with_image=True),
+                "evidence": evidence,
+                "strongest": strongest,
+                "neighbours": near and [_neighbour(each, served) for each in near],
+            }
+        )
+
+    if (corrections := service.corrections) is None:
+        return router
+
+    @router.post(
+        "/corrections",
+        status_code=201,
+        summary="Keep a picture under its right name",
+        responses={
+            201: {"model": KeptPicture},
+            **problems(400, 408, 413, 415, 422, 503, 507),
+        },
+        openapi_extra={
+            **body_of({"image/*": FILE}),
+            "parameters": [
+                {
+                    "name": "label",
+                    "in": "query",
+                    "required": True,
+                    "schema": {"type": "string"},
+                    "description": "The class that it is, one of the model's.",
+                }
+            ],
+            **curl(
+                "curl -H 'Content-Type: image/png' --data-binary @seven.png \\\n"
+                "  '{url}/v1/corrections?label=7'"
+            ),
+        },
+    )
+    async def correct(request: Request) -> Response:
+        """Take a picture that the model was wrong about, for a training to learn from.
+
+        Its pixels are kept, and nothing else of the file. The same picture under another name
+        moves there.
+        """
+        # A form could come from any page that a user of this machine happens to visit; for other
+        # types a browser asks beforehand.
+        if not media_type(request).startswith("image/"):
+            raise Problem(415, "a correction is one picture as the body, as image/png and the like")
+        label = request.query_params.get("label")
+        names = service.served.model.class_names
+        if label not in names:
+            told = ", ".join(names)
+            raise Problem(422, f"name the right class as ?label=, one of {told[:500]}")
+        body = await request.body()
+        try:
+            file = await loop_of().run_in_executor(
+                service.batcher.pool, corrections.keep, body, label
+            )
+        except StorageError as error:
+            _log.exception("a correction was not kept", extra={"fields": {"reason": str(error)}})
+            raise Problem(
+                507, "the picture could not be kept: the service's log says why"
+            ) from error
+        except InkwiseError as error:
+            told_of = about_picture(error)
+            raise Problem(told_of["status"], told_of["detail"]) from error
+        return answer_json({"label": label, "file": file}, 201)
+
+    return router
+
+
+def _neighbour(each: Neighbour, served: Served) -> dict[str, object]:
+    return {
+        "label": served.model.class_names[each.label],
+        "similarity": round(each.similarity, 4),
+        "image": each.image.tolist(),
+    }

@@ -1,0 +1,190 @@
+"""The case study's training in Keras on TensorFlow, as the case study names it."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Split
+from inkwise.errors import ArgumentError
+from inkwise.networks.as_keras import build_keras, get_weights, require_keras
+from inkwise.networks.ensemble import Ensemble
+from inkwise.networks.layers import Network
+from inkwise.training.history import Checkpoint, Epoch
+from inkwise.training.loop import Batch, check_loss
+from inkwise.training.recipe import SGD, Adam, Recipe
+
+_FOLLOWED = ("name", "network", "dropout", "optimiser", "epochs", "batch_size", "holdout", "seed")
+
+
+def prepare_keras(recipe: Recipe) -> dict[str, str]:
+    """Make sure that Keras is there and can follow a recipe.
+
+    Returns
+    -------
+    dict of str to str
+        The versions of ``keras`` and ``tensorflow``.
+
+    Raises
+    ------
+    ArgumentError
+        The recipe has a part that only our own loop does, such as augmentation.
+    LibraryError
+        Keras or TensorFlow is not installed.
+    """
+    others = [
+        field.name
+        for field in dataclasses.fields(recipe)
+        if field.name not in _FOLLOWED and getattr(recipe, field.name) != field.default
+    ]
+    if not isinstance(recipe.optimiser, Adam | SGD):
+        others.append("optimiser")
+    if others:
+        raise _refusal(recipe, others)
+    keras = require_keras("training on the engine keras")
+    import tensorflow
+
+    return {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
+
+
+def keras_device() -> str:
+    """Return what TensorFlow trains on here: ``gpu`` or ``cpu``."""
+    import tensorflow
+
+    return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
+
+
+def fit_keras(
+    network: Network | Ensemble,
+    train: Split,
+    validation: Split,
+    recipe: Recipe,
+    on_batch: Callable[[Batch], object] | None = None,
+) -> Iterator[Checkpoint]:
+    """Train a network in Keras, one epoch each time the iterator is advanced.
+
+    Parameters
+    ----------
+    network : Network or Ensemble
+    train, validation : Split
+        The validation images are only looked at, after every epoch.
+    recipe : Recipe
+        One that `prepare_keras` accepts.
+    on_batch : callable, optional
+        Told after every batch how far the epoch has come.
+
+    Yields
+    ------
+    Checkpoint
+
+    Raises
+    ------
+    TrainingError
+        The loss is no longer a number.
+    """
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    model = build_keras(network)
+    model.compile(
+        optimizer=_optimiser(recipe),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    inputs, targets = _arrays(train, network.classes)
+    validation_data = _arrays(validation, network.classes)
+    watch = _Watch(recipe, len(train), on_batch)
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: watch.start(epoch + 1),
+        on_train_batch_end=watch.batch,
+        on_test_begin=lambda _: watch.stop(),
+    )
+    # The optimiser keeps its state from one `fit` to the next. The order of the images is drawn
+    # from the seed anew each time: without a new seed it would be the same in all epochs.
+    seeds = np.random.default_rng(recipe.seed).integers(2**32, size=recipe.epochs)
+    for epoch, seed in enumerate(seeds.tolist(), start=1):
+        keras.utils.set_random_seed(seed)
+        log = model.fit(
+            inputs,
+            targets,
+            batch_size=recipe.batch_size,
+            initial_epoch=epoch - 1,
+            epochs=epoch,
+            validation_data=validation_data,
+            callbacks=[callback],
+            verbose=0,
+        ).history
+        figures = {name: values[0] for name, values in log.items()}
+        check_loss(figures["val_loss"], epoch, recipe)
+        yield Checkpoint(
+            Epoch(
+                epoch,
+                figures["loss"],
+                figures["accuracy"],
+                figures["val_loss"],
+                figures["val_accuracy"],
+                watch.seconds,
+            ),
+            get_weights(model),
+        )
+
+
+def _optimiser(recipe: Recipe) -> Any:
+    from keras import optimizers
+
+    match recipe.optimiser:
+        case Adam(learning_rate, beta1, beta2, epsilon):
+            return optimizers.Adam(learning_rate, beta1, beta2, epsilon)
+        case SGD(learning_rate, momentum):
+            return optimizers.SGD(learning_rate, momentum)
+        case _:
+            raise _refusal(recipe, ["optimiser"])
+
+
+class _Watch:
+    """What Keras calls during training: the time it takes, its progress, its loss."""
+
+    def __init__(
+        self, recipe: Recipe, images: int, on_batch: Callable[[Batch], object] | None
+    ) -> None:
+        self._recipe, self._images, self._on_batch = recipe, images, on_batch
+        self._epoch = 0
+        self._begin = self.seconds = 0.0
+
+    def start(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._begin = time.perf_counter()
+
+    def batch(self, index: int, logs: Mapping[str, float]) -> None:
+        check_loss(logs["loss"], self._epoch, self._recipe)
+        if self._on_batch is not None:
+            self._on_batch(
+                Batch(
+                    self._epoch,
+                    self._recipe.epochs,
+                    min((index + 1) * self._recipe.batch_size, self._images),
+                    self._images,
+                    logs["loss"],
+                    logs["accuracy"],
+                    time.perf_counter() - self._begin,
+                )
+            )
+
+    def stop(self) -> None:
+        self.seconds = time.perf_counter() - self._begin
+
+
+def _arrays(split: Split, classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return inputs (N, H, W, 1) in [0, 1] and one-hot targets (N, classes)."""
+    inputs = split.images[..., None].astype(np.float32) / np.float32(255)
+    return inputs, np.eye(classes, dtype=np.float32)[split.labels]
+
+
+def _refusal(recipe: Recipe, parts: list[str]) -> ArgumentError:
+    return ArgumentError(
+        f"the engine keras does not follow the recipe {recipe.name} in {', '.join(parts)}: train "
+        "it on the engine torch"
+    )

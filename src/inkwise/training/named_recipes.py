@@ -1,0 +1,178 @@
+"""The recipes by name, and what a user changes about them."""
+
+import dataclasses
+from typing import Any
+
+from inkwise.data.splits import Holdout
+from inkwise.errors import ArgumentError
+from inkwise.training.augmentation import EFFECTS, Augmentation
+from inkwise.training.recipe import OPTIMISERS, Adam, Muon, OneCycle, Optimiser, Recipe, look_up
+
+_PRECISE = Recipe(
+    name="precise",
+    network="precise",
+    augmentation=Augmentation(
+        shift=2.0,
+        rotation=20.0,
+        zoom=0.2,
+        shear=0.3,
+        stretch=0.25,
+        elastic=0.9,
+        effects=dict.fromkeys(EFFECTS, 0.012)
+        | {
+            "serifs": 0.2,
+            "thicker": 0.1,
+            "thinner": 0.07,
+            "low_resolution": 0.1,
+            "form_reader": 0.15,
+            "threshold": 0.06,
+            "lines": 0.02,
+            "zigzag": 0.025,
+            "stripe": 0.03,
+            "outline": 0.025,
+            "move": 0.45,
+            "invert": 0.035,
+        },
+    ),
+    optimiser=Muon(
+        learning_rate=0.1,
+        momentum=0.6,
+        adam=Adam(learning_rate=4e-3, beta1=0.9, beta2=0.99, epsilon=1e-8),
+    ),
+    schedule=OneCycle(start=0.05, peak=0.15, end=0.005),
+    batch_norm=True,
+    mixed_precision=True,
+    averaging=0.998,
+    outliers=0.1,
+    label_smoothing=0.05,
+    epochs=80,
+    batch_size=250,
+    rotations=(0.0, 12.0, -12.0),
+    calibrate=True,
+    holdout=Holdout("stratified", 0.05),
+)
+
+# Closer to MNIST than `precise`, for the last tenths of a percent on digits like MNIST's own.
+_ENSEMBLE = dataclasses.replace(
+    _PRECISE,
+    name="ensemble",
+    network="ensemble",
+    augmentation=Augmentation(
+        shift=2.0,
+        rotation=12.0,
+        zoom=0.15,
+        shear=0.2,
+        stretch=0.15,
+        elastic=0.9,
+        effects=dict.fromkeys(EFFECTS, 0.012) | {"serifs": 0.2, "form_reader": 0.0, "move": 0.05},
+    ),
+    epochs=60,
+)
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="case-study",
+            network="case-study",
+            optimiser=Adam(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-7),
+            epochs=5,
+            batch_size=64,
+            holdout=Holdout("last", 0.2),
+        ),
+        Recipe(
+            name="swift",
+            network="swift",
+            optimiser=Muon(),
+            schedule=OneCycle(),
+            label_smoothing=0.1,
+            epochs=2,
+            hardest=0.2,
+            freeze_after=0.3,
+            batch_size=256,
+            holdout=Holdout("stratified", 0.05),
+        ),
+        _PRECISE,
+        _ENSEMBLE,
+    )
+}
+"""Recipes by name."""
+
+SMALL = 10_000
+"""A training part with fewer images than this gets more epochs by default."""
+
+SMALL_FACTOR = 8
+"""How many times the epochs.
+
+Chosen on validation images: ``benchmarks/small_epochs.py`` and, for what led to it,
+``docs/benchmarks.md``.
+"""
+
+
+def get_recipe(
+    recipe: str | Recipe,
+    *,
+    augment: bool = False,
+    optimiser: str | Optimiser | None = None,
+    learning_rate: float | None = None,
+    **changes: Any,
+) -> Recipe:
+    """Look a recipe up, with some of its values changed.
+
+    Parameters
+    ----------
+    recipe : str or Recipe
+        A name in `RECIPES`, or a recipe to start from.
+    augment : bool
+        Augment the training images with the usual limits of `Augmentation`.
+    optimiser : str, Adam, SGD or Muon, optional
+        A name in `OPTIMISERS` stands for the optimiser with its usual values.
+    learning_rate : float, optional
+        Of the optimiser.
+    **changes
+        Fields of `Recipe` and their new values.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    ArgumentError
+        There is no such recipe, optimiser or field, or a value is out of range.
+    """
+    if isinstance(recipe, str):
+        recipe = look_up("recipe", recipe, RECIPES)
+    if augment:
+        changes["augmentation"] = Augmentation()
+    if isinstance(optimiser, str):
+        optimiser = look_up("optimiser", optimiser, OPTIMISERS)()
+    optimiser = optimiser or recipe.optimiser
+    if learning_rate is not None:
+        optimiser = dataclasses.replace(optimiser, learning_rate=learning_rate)
+    try:
+        return dataclasses.replace(recipe, optimiser=optimiser, **changes)
+    except TypeError as error:
+        fields = ", ".join(field.name for field in dataclasses.fields(Recipe))
+        raise ArgumentError(f"{error}: a recipe has {fields}") from error
+
+
+def scale_epochs(recipe: Recipe, training_images: int) -> tuple[Recipe, str | None]:
+    """Give a recipe more epochs where there are few images.
+
+    The recipes' epochs are meant for MNIST. A data set of fewer than `SMALL` training images gets
+    `SMALL_FACTOR` times as many, so that the network takes enough steps to learn.
+
+    Returns
+    -------
+    recipe : Recipe
+    notice : str or None
+        What to tell the user where the epochs were changed.
+    """
+    if training_images >= SMALL:
+        return recipe, None
+    epochs = SMALL_FACTOR * recipe.epochs
+    return dataclasses.replace(recipe, epochs=epochs), (
+        f"{epochs} epochs rather than {recipe.epochs}, because there are only "
+        f"{training_images:,} training images"
+    )

@@ -1,0 +1,149 @@
+"""Outliers: pictures that belong to no class, made while training, for the network to refuse."""
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from inkwise.training.augmentation import Augmentation
+
+_DRAW = ("serifs", "lines", "zigzag", "stripe")
+"""Effects that draw strokes: alone on a ground with specks, an upright one is a digit."""
+
+_THINNEST = 0.4
+"""Width and height of a polygon at least, as a share of the most: a thin one is a stroke."""
+
+
+def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
+    """Return what outliers undergo, of what images do: all that leaves them without a class."""
+    effects = {name: share for name, share in augmentation.effects.items() if name not in _DRAW}
+    return dataclasses.replace(augmentation, effects=effects)
+
+
+def make_outliers(images: Tensor, count: int) -> Tensor:
+    """Draw pictures of no class.
+
+    Seven kinds in equal numbers: two images squeezed into one, quarters of different images, a
+    scribble, a polygon, straight strokes that cross, texture from fine noise to broad blobs, specks
+    on an empty ground.
+
+    Parameters
+    ----------
+    images : Tensor of float32, shape (N, 1, H, W)
+        Of the classes; parts of them are used.
+    count : int
+        How many pictures to draw.
+
+    Returns
+    -------
+    Tensor of float32, shape (count, 1, H, W)
+        In [0, 1]. The draws come from PyTorch's global generator.
+
+    References
+    ----------
+    D. Hendrycks, M. Mazeika, T. Dietterich, "Deep anomaly detection with outlier exposure",
+    ICLR 2019.
+    """
+    kinds = (_pairs, _mosaics, _scribbles, _polygons, _crossings, _textures, _specks)
+    starts = [round(place * count / len(kinds)) for place in range(len(kinds) + 1)]
+    return torch.cat(
+        [
+            kind(images, stop - start)
+            for kind, start, stop in zip(kinds, starts, starts[1:], strict=False)
+        ]
+    )
+
+
+def _some(images: Tensor, count: int) -> Tensor:
+    return images[torch.randint(len(images), (count,), device=images.device)]
+
+
+def _pairs(images: Tensor, count: int) -> Tensor:
+    height, width = images.shape[2:]
+    border = width // 7
+    halves = [_some(images, count)[..., border : width - border] for _ in range(2)]
+    return functional.interpolate(
+        torch.cat(halves, 3), size=(height, width), mode="bilinear", antialias=True
+    ).clamp(0, 1)
+
+
+def _mosaics(images: Tensor, count: int) -> Tensor:
+    height, width = images.shape[2:]
+    y, x = (torch.arange(side, device=images.device) >= side // 2 for side in (height, width))
+    # Taken upside down as well, or a quarter often goes on where its neighbour ends.
+    turned = images.flip(2)
+    rows = [
+        torch.where(x, _some(source, count), _some(source, count)) for source in (turned, images)
+    ]
+    return torch.where(y[:, None], rows[0], rows[1])
+
+
+def _scribbles(images: Tensor, count: int) -> Tensor:
+    corners = torch.rand(count, 2, 7, device=images.device)
+    path = functional.interpolate(corners, size=64, mode="linear", align_corners=True)
+    path = functional.avg_pool1d(functional.pad(path, (5, 5), mode="replicate"), 11, stride=1)
+    return _strokes(images, path)
+
+
+def _polygons(images: Tensor, count: int) -> Tensor:
+    corners = torch.rand(count, 2, 4, device=images.device)
+    least, most = corners.amin(2, keepdim=True), corners.amax(2, keepdim=True)
+    side = _THINNEST + (1 - _THINNEST) * torch.rand(count, 2, 1, device=images.device)
+    start = (1 - side) * torch.rand(count, 2, 1, device=images.device)
+    corners = start + side * (corners - least) / (most - least).clamp(min=1e-6)
+    closed = torch.cat([corners, corners[..., :1]], 2)
+    return _strokes(
+        images, functional.interpolate(closed, size=64, mode="linear", align_corners=True)
+    )
+
+
+def _crossings(images: Tensor, count: int) -> Tensor:
+    # Near the middle of each, or they would make a 4, a 7 or a 1 on its foot.
+    first, turn = (torch.rand(count, 1, 1, device=images.device) * math.pi for _ in range(2))
+    third = torch.rand(count, 1, 1, device=images.device) < 0.3
+    second = first + math.pi / 3 + turn / 3
+    angles = torch.cat([first, second, (first + second) / 2], 1)
+    length = 0.7 + 0.5 * torch.rand(count, 3, 1, device=images.device)
+    middle = (torch.rand(count, 3, 1, device=images.device) - 0.5) / 3
+    along = length * (torch.linspace(-0.5, 0.5, 32, device=images.device) + middle)
+    strokes = torch.stack([along * angles.sin(), along * angles.cos()], 1)
+    strokes[:, :, 2] = torch.where(third, strokes[:, :, 2], strokes[:, :, 0])
+    return _strokes(images, 0.5 + strokes.flatten(2))
+
+
+def _strokes(images: Tensor, path: Tensor) -> Tensor:
+    """Draw along points (N, 2, P), of which 0 and 1 are a fifth of the way from the borders."""
+    height, width = images.shape[2:]
+    ys, xs = (
+        ((0.2 + 0.6 * path[:, axis]) * side)[..., None, None]
+        for axis, side in enumerate((height, width))
+    )
+    y, x = (torch.arange(side, device=images.device) + 0.5 for side in (height, width))
+    distance = ((x - xs) ** 2 + (y[:, None] - ys) ** 2).amin(1, keepdim=True).sqrt()
+    radius = torch.rand(len(path), 1, 1, 1, device=images.device) * height / 28 + 0.7
+    return (radius + 0.5 - distance).clamp(0, 1)
+
+
+def _textures(images: Tensor, count: int) -> Tensor:
+    size = list(images.shape[2:])
+    cells = [max(2, min(size) // part) for part in (1, 3, 8)]
+    fields = [
+        functional.interpolate(
+            torch.randn(count, 1, side, side, device=images.device), size=size, mode="bicubic"
+        )
+        for side in cells
+    ]
+    kind = torch.randint(len(cells), (count,), device=images.device)
+    field = torch.stack(fields)[kind, torch.arange(count, device=images.device)]
+    level, slope = (torch.rand(count, 1, 1, 1, device=images.device) for _ in range(2))
+    return torch.sigmoid((field - 2 * level) * (1 + 9 * slope))
+
+
+def _specks(images: Tensor, count: int) -> Tensor:
+    share = torch.rand(count, 1, 1, 1, device=images.device) * 0.02
+    dots = torch.rand(count, 1, *images.shape[2:], device=images.device) < share
+    broad = torch.rand(count, 1, 1, 1, device=images.device) < 0.5
+    specks = dots.to(images.dtype)
+    return torch.where(broad, functional.max_pool2d(specks, 3, stride=1, padding=1), specks)

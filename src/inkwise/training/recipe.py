@@ -1,0 +1,313 @@
+"""What a recipe is: one frozen, readable description of a whole training."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from inkwise.data.splits import Holdout
+from inkwise.errors import ArgumentError, RunError
+from inkwise.networks.ensemble import Ensemble
+from inkwise.networks.layers import Network
+from inkwise.networks.named import NETWORKS
+from inkwise.networks.rotations import check_rotations
+from inkwise.training.augmentation import Augmentation
+
+T = TypeVar("T")
+
+
+def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """Return what has this name; ArgumentError, which lists the known names, where nothing has."""
+    if name not in known:
+        raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
+    return known[name]
+
+
+def _check(what: str, value: Any, kind: Any, fits: Callable[[Any], bool], wanted: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool) or not fits(value):
+        raise ArgumentError(f"the {what} must {wanted}, not {value!r}")
+
+
+def _check_share(what: str, value: Any) -> None:
+    _check(what, value, int | float, lambda share: 0 <= share < 1, "lie in [0, 1)")
+
+
+def _check_above_0(what: str, value: Any) -> None:
+    _check(what, value, int | float, lambda number: 0 < number < math.inf, "be above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Adam.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("beta1 of Adam", self.beta1)
+        _check_share("beta2 of Adam", self.beta2)
+        _check_above_0("epsilon of Adam", self.epsilon)
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum."""
+
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("momentum", self.momentum)
+
+
+@dataclasses.dataclass(frozen=True)
+class Muon:
+    """Muon for the kernels of convolutions, Adam for everything else.
+
+    Parameters
+    ----------
+    learning_rate, momentum : float
+        Of Muon.
+    adam : Adam
+
+    References
+    ----------
+    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    """
+
+    learning_rate: float = 0.1
+    momentum: float = 0.6
+    adam: Adam = Adam(learning_rate=0.01, beta1=0.7, beta2=0.9, epsilon=1e-8)
+
+    def __post_init__(self) -> None:
+        _check_above_0("learning rate", self.learning_rate)
+        _check_share("momentum", self.momentum)
+        if not isinstance(self.adam, Adam):
+            raise ArgumentError(f"the adam of Muon must be an Adam, not {self.adam!r}")
+
+
+Optimiser = Adam | SGD | Muon
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "sgd": SGD, "muon": Muon}
+"""Optimisers by name, each with its usual values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OneCycle:
+    """A schedule of learning rates: up in a straight line to the optimiser's own, then down.
+
+    Parameters
+    ----------
+    start, end : float
+        Factors of the learning rate at the first step and at the last, from 0 to 1.
+    peak : float
+        Share of the steps after which the learning rate is the optimiser's own, in (0, 1).
+
+    References
+    ----------
+    L. N. Smith, "A disciplined approach to neural network hyper-parameters: part 1", 2018,
+    arXiv:1803.09820.
+    """
+
+    start: float = 0.5
+    peak: float = 0.2
+    end: float = 0.01
+
+    def __post_init__(self) -> None:
+        for what, value in (("start", self.start), ("end", self.end)):
+            _check(
+                f"{what} of a cycle",
+                value,
+                int | float,
+                lambda factor: 0 <= factor <= 1,
+                "lie in [0, 1]",
+            )
+        _check(
+            "peak of a cycle", self.peak, int | float, lambda share: 0 < share < 1, "lie in (0, 1)"
+        )
+
+    def __call__(self, done: float) -> float:
+        """Return the factor of the learning rate when this share of the steps is done."""
+        if done < self.peak:
+            return self.start + (1 - self.start) * done / self.peak
+        return self.end + (1 - self.end) * (1 - done) / (1 - self.peak)
+
+
+MOST = 1_000_000
+"""Most epochs, and most images in a batch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training, given its data.
+
+    Parameters
+    ----------
+    name : str
+        The recipe's name; a changed recipe keeps the name it started from.
+    network : str
+        A name in `inkwise.networks.named.NETWORKS`.
+    dropout : float
+        Rate of dropout before the last layer, in [0, 1); 0 is none.
+    augmentation : Augmentation or None
+    optimiser : Adam, SGD or Muon
+        The loss is the categorical cross-entropy.
+    schedule : OneCycle or None
+        Of the learning rates; None keeps them.
+    batch_norm : bool
+        Normalise what a convolution returns over the batch; the trained model has it folded into
+        the convolution's weights.
+    mixed_precision : bool
+        Compute the networks of a step in bfloat16 where the processor has matrix units for it;
+        weights, losses and optimisers stay in single precision, and so does the trained model.
+    averaging : float
+        Decay of the running average of the weights, which is then validated and kept in place of
+        the last weights, in [0, 1); 0 is none.
+    outliers : float
+        How many pictures of no class a batch gets besides its images, as a share of them, in
+        [0, 1); the network learns a low score for them, see `inkwise.training.outliers`.
+    label_smoothing : float
+        Share of the target that is spread over all classes, in [0, 1).
+    epochs : int
+        How often the training images are seen, in a new order each time.
+    hardest : float
+        Share of the training images that the second half of the epochs sees, in (0, 1]: those on
+        which the loss was largest when they were last seen. 1 is all of them.
+    freeze_after : float
+        Share of the steps after which the first layer learns no more, in (0, 1]; 1 is never.
+    batch_size : int
+    rotations : tuple of float
+        Angles at which the trained model looks at an image, in degrees counter-clockwise, from
+        -90 to 90: its answer is the mean over them.
+    calibrate : bool
+        Choose the temperature of the probabilities, and below what the model rather gives no
+        answer, on the validation images when the training is over.
+    holdout : Holdout
+        How validation images are set apart.
+    seed : int
+        Decides weights, order, dropout, augmentation and a stratified holdout; 0 to 2³² − 1.
+
+    Raises
+    ------
+    ArgumentError
+        A value is out of range or unknown.
+    """
+
+    name: str
+    network: str
+    dropout: float = 0.0
+    augmentation: Augmentation | None = None
+    optimiser: Optimiser = dataclasses.field(default_factory=Adam)
+    schedule: OneCycle | None = None
+    batch_norm: bool = False
+    mixed_precision: bool = False
+    averaging: float = 0.0
+    outliers: float = 0.0
+    label_smoothing: float = 0.0
+    epochs: int = 5
+    hardest: float = 1.0
+    freeze_after: float = 1.0
+    batch_size: int = 64
+    rotations: tuple[float, ...] = (0.0,)
+    calibrate: bool = False
+    holdout: Holdout = dataclasses.field(default_factory=Holdout)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        look_up("network", self.network, NETWORKS)
+        _check_share("dropout rate", self.dropout)
+        _check_share("label smoothing", self.label_smoothing)
+        _check_share("share of outliers", self.outliers)
+        _check_share("decay of the averaged weights", self.averaging)
+        check_rotations(self.rotations)
+        for what in ("batch_norm", "mixed_precision", "calibrate"):
+            flag = getattr(self, what)
+            if not isinstance(flag, bool):
+                raise ArgumentError(f"{what} must be true or false, not {flag!r}")
+        for what, value in (
+            ("share of hardest images", self.hardest),
+            ("share of steps before freezing", self.freeze_after),
+        ):
+            _check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
+        for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
+            _check(
+                what,
+                value,
+                int,
+                lambda count: 1 <= count <= MOST,
+                f"be a whole number from 1 to {MOST:,}",
+            )
+        _check(
+            "seed",
+            self.seed,
+            int,
+            lambda seed: 0 <= seed < 2**32,
+            "be a whole number from 0 to 2³² − 1",
+        )
+        for what, part, kinds in (
+            ("augmentation", self.augmentation, Augmentation | None),
+            ("optimiser", self.optimiser, Optimiser),
+            ("schedule", self.schedule, OneCycle | None),
+            ("holdout", self.holdout, Holdout),
+        ):
+            if not isinstance(part, kinds):
+                raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
+
+    def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
+        """Return the network or ensemble for images of this height and width and these classes.
+
+        Raises
+        ------
+        ArgumentError
+            The images are too small for it.
+        """
+        try:
+            return NETWORKS[self.network](image_size, classes, self.dropout)
+        except ArgumentError as error:
+            size = "×".join(map(str, image_size))
+            raise ArgumentError(
+                f"images of {size} do not fit the network {self.network}: {error}; enlarge them"
+            ) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON values; `from_dict` is the way back."""
+        document = dataclasses.asdict(self)
+        kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        document["rotations"] = list(self.rotations)
+        document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
+        return document
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Recipe":
+        """Make a recipe of what `to_dict` returned.
+
+        Raises
+        ------
+        RunError
+            The document is not a recipe.
+        """
+        try:
+            values = dict(document)
+            optimiser = dict(values.pop("optimiser"))
+            if "adam" in optimiser:
+                optimiser["adam"] = Adam(**optimiser["adam"])
+            augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
+            return cls(
+                optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
+                augmentation=Augmentation(**augmentation) if augmentation else None,
+                schedule=OneCycle(**schedule) if schedule else None,
+                holdout=Holdout(**values.pop("holdout")),
+                rotations=tuple(values.pop("rotations")),
+                **values,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error

@@ -1,0 +1,3 @@
+"""The version of the package, kept where every module can read it."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,163 @@
+"""Runs side by side: what may be concluded, and which cannot be compared."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import inkwise
+from inkwise import Dataset, Evaluation, Run
+from inkwise.comparison.compared_runs import CAUTION, SEEDS_CAUTION, Comparison, compare
+from inkwise.errors import ArgumentError, RunError
+from inkwise.runs.directory import ShownImages
+
+Make = Callable[..., Run]
+
+
+def change_json(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture
+def make(finished: Path, tmp_path: Path, optdigits: Dataset) -> Make:
+    """Make a run that has these images wrong, all of them by one class, with a seed."""
+
+    def copy(name: str, wrong: list[int], seed: int = 0, recipe: str = "case-study") -> Run:
+        run = Run(shutil.copytree(finished, tmp_path / name))
+        change_json(run.path / "recipe.json", seed=seed, name=recipe)
+        labels = optdigits.test.labels
+        answers = labels.copy()
+        answers[wrong] = (answers[wrong] + 1) % 10
+        probabilities = np.full((len(labels), 10), 0.01, np.float32)
+        probabilities[np.arange(len(labels)), answers] = 0.91
+        run.save_evaluation(
+            Evaluation("optdigits", "test", optdigits.class_names, labels, probabilities)
+        )
+        kept = np.array(sorted(wrong), dtype=np.int64)
+        run.save_pictures(ShownImages(kept, optdigits.test.images[kept], kept[:1]))
+        return run
+
+    return copy
+
+
+def test_two_runs_are_paired_image_by_image(make: Make) -> None:
+    first, second = make("first", list(range(20))), make("second", [18, 19, 20, 21], seed=1)
+    comparison = compare(first, second.path)
+    [pair] = comparison.pairs
+    # The one with fewer errors comes first.
+    assert (pair.first, pair.second) == ("second", "first")
+    assert (pair.paired.only_first_wrong, pair.paired.only_second_wrong) == (2, 18)
+    assert pair.paired.both_wrong == 2
+    assert comparison.disagreements.tolist() == [*range(18), 20, 21]
+    assert pair.conclusion.startswith("second makes 16 fewer errors than first on these 359 images")
+    assert "exact McNemar p = 0.0004)." in pair.conclusion
+    assert "luck" not in pair.conclusion
+    assert CAUTION in comparison.conclusions
+
+
+def test_what_may_be_luck_is_called_so(make: Make) -> None:
+    [pair] = compare(make("a", [0, 1, 2]), make("b", [3, 4])).pairs
+    assert pair.conclusion.startswith("b makes 1 fewer error than a on these 359 images (95%: ")
+    assert " more to " in pair.conclusion
+    assert pair.conclusion.endswith("they do not tell which is better.")
+    [pair] = compare(make("c", [0, 1, 2]), make("d", [3, 4, 5])).pairs
+    assert pair.conclusion.startswith("c and d make equally many errors, 3, on these 359 images")
+
+
+def test_several_comparisons_are_corrected_after_holm(make: Make) -> None:
+    runs = [make("a", list(range(9))), make("b", [40]), make("c", [])]
+    comparison = compare(*runs)
+    assert [(pair.first, pair.second) for pair in comparison.pairs] == [
+        ("b", "a"),
+        ("c", "a"),
+        ("c", "b"),
+    ]
+    p = [pair.paired.p_value for pair in comparison.pairs]
+    assert [pair.p_holm for pair in comparison.pairs] == pytest.approx([2 * p[0], 3 * p[1], 1.0])
+    assert "with Holm's correction for 3 comparisons" in comparison.pairs[0].conclusion
+
+
+def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
+    runs = [make(f"a{seed}", list(range(10 + seed)), seed) for seed in range(3)]
+    runs += [make(f"b{seed}", list(range(seed)), seed, "mine") for seed in range(2)]
+    comparison = compare(*runs, make("again", [5, 6], seed=2))
+    ours, mine = comparison.groups
+    # The same seed again is no further luck.
+    assert ours.members == ("a0", "a1", "a2")
+    assert ours.accuracy.values == pytest.approx([349 / 359, 348 / 359, 347 / 359])
+    assert (ours.name, mine.name) == ("case-study", "mine")
+    [pair] = comparison.recipe_pairs
+    assert (pair.first, pair.second) == ("mine", "case-study")
+    assert pair.difference.value == pytest.approx((11 - 0.5) / 359)
+    assert comparison.conclusions[-1] == SEEDS_CAUTION
+    assert "3 seeds: mean accuracy 96.94%" in ours.conclusion
+
+
+def test_trainings_that_differ_in_more_than_the_seed_are_no_group(make: Make) -> None:
+    first, second = make("first", [0]), make("second", [1], seed=1)
+    change_json(second.path / "recipe.json", epochs=7)
+    assert compare(first, second).groups == ()
+    change_json(second.path / "recipe.json", epochs=first.recipe.epochs)
+    assert len(compare(first, second).groups) == 1
+    record = json.loads((second.path / "run.json").read_text())
+    change_json(second.path / "run.json", **{**record, "engine": "keras"})
+    assert compare(first, second).groups == ()
+
+
+@pytest.mark.parametrize("key", ["test_sha256", "class_names"])
+def test_runs_on_other_images_are_refused(make: Make, key: str) -> None:
+    first, second = make("first", [0]), make("second", [1])
+    dataset = second.record["dataset"]
+    other = list("abcdefghij") if key == "class_names" else "0" * 64
+    change_json(second.path / "run.json", dataset={**dataset, "name": "mine", key: other})
+    if key == "class_names":
+        predictions = second.path / "predictions.csv"
+        lines = predictions.read_text().splitlines()
+        table = [line.split(",") for line in lines]
+        for row in table[1:]:
+            row[1] = other[int(row[1])]
+        predictions.write_text("\n".join(",".join(row) for row in table) + "\n")
+    with pytest.raises(
+        RunError, match="second was evaluated on mine, and not on the images of opt"
+    ):
+        compare(first, second)
+
+
+def test_a_run_of_an_earlier_version_goes_by_its_whole_data(make: Make) -> None:
+    first, second = make("first", [0]), make("second", [1])
+    dataset = {k: v for k, v in second.record["dataset"].items() if k != "test_sha256"}
+    change_json(second.path / "run.json", dataset=dataset)
+    assert isinstance(compare(first, second), Comparison)
+    change_json(second.path / "run.json", dataset={**dataset, "sha256": "0" * 64})
+    with pytest.raises(RunError, match="compare runs on the same data"):
+        compare(first, second)
+
+
+def test_changed_labels_are_refused(make: Make) -> None:
+    first, second = make("first", [0]), make("second", [1])
+    predictions = second.path / "predictions.csv"
+    header, line, *rest = predictions.read_text().splitlines(keepends=True)
+    index, true, *answer = line.split(",")
+    other = str((int(true) + 1) % 10)
+    predictions.write_text(header + ",".join([index, other, *answer]) + "".join(rest))
+    with pytest.raises(RunError, match=r"the true labels in .*second.* are not those of .*first"):
+        compare(first, second)
+
+
+def test_a_comparison_takes_two_different_runs(make: Make) -> None:
+    run = make("run", [0])
+    with pytest.raises(ArgumentError, match="at least two runs, not 1"):
+        compare(run)
+    with pytest.raises(ArgumentError, match="named twice"):
+        compare(run, run.path / ".")
+
+
+def test_runs_of_one_name_go_by_their_paths(make: Make, tmp_path: Path) -> None:
+    first = make("run", [0])
+    second = Run(shutil.copytree(first.path, tmp_path / "other" / "run"))
+    [pair] = inkwise.compare(first, second).pairs
+    assert (pair.first, pair.second) == (str(first.path), str(second.path))

@@ -1,0 +1,139 @@
+"""Folders of pictures: what is read, what is left out, and what is held out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkwise import InkwiseError, load_folder
+from inkwise.data.picture_folder import class_folder
+from inkwise.errors import ArgumentError, DataError, StorageError
+from inkwise.ink import normalise
+from tests.folders import write_pictures
+
+
+def test_every_picture_is_in_one_part_as_the_network_takes_it(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 20, "thick": 10})
+
+    dataset = load_folder(folder)
+
+    assert dataset.name == "pens"
+    assert dataset.class_names == ("thick", "thin")
+    everything = [*dataset.train.images, *dataset.test.images]
+    expected = [normalise(file).image for file in folder.glob("*/*.png")]
+    assert {image.tobytes() for image in everything} == {image.tobytes() for image in expected}
+    assert len(everything) == 30
+    for part, share in ((dataset.train, 0.8), (dataset.test, 0.2)):
+        assert np.bincount(part.labels).tolist() == [10 * share, 20 * share]
+    thick = {normalise(file).image.tobytes() for file in (folder / "thick").iterdir()}
+    assert all(
+        (image.tobytes() in thick) == (label == 0)
+        for part in (dataset.train, dataset.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    )
+
+
+def test_what_is_held_out_is_said_and_always_the_same(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 12, "thick": 8})
+
+    dataset = load_folder(folder)
+
+    assert dataset.notice is not None
+    assert "4 of 20" in dataset.notice
+    assert dataset.sha256 == load_folder(folder).sha256
+
+
+def test_the_last_training_images_are_of_all_classes(tmp_path: Path) -> None:
+    # A recipe may set the last ones apart for validation.
+    dataset = load_folder(write_pictures(tmp_path / "pens", {"a": 25, "b": 25, "c": 25}))
+
+    assert set(dataset.train.labels[-15:]) == {0, 1, 2}
+
+
+def test_numbers_are_in_their_order_and_names_after_them(tmp_path: Path) -> None:
+    dataset = load_folder(write_pictures(tmp_path / "mnist", {"10": 5, "9": 5, "none": 5}))
+
+    assert dataset.class_names == ("9", "10", "none")
+    assert dataset.name == "mnist-folder"  # it is not the catalogue's
+
+
+def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 6, "thick": 6})
+    Image.new("L", (90, 90), 235).save(folder / "thin" / "blank.png")
+    (folder / "thick" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "thick" / "notes.txt").write_text("no picture, and not taken for one")
+    (folder / "thick" / ".hidden.png").write_text("nor this")
+    (folder / ".git").mkdir()
+    (folder / "empty").mkdir()
+
+    dataset = load_folder(folder)
+
+    assert dataset.class_names == ("thick", "thin")
+    assert len(dataset.train) + len(dataset.test) == 12
+    assert dataset.notice is not None
+    assert "2 of 14 pictures are left out" in dataset.notice
+    assert "torn.png" in dataset.notice
+
+
+def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:
+    class Bar:
+        total = 0.0
+        seen = 0
+
+        def update(self, n: int, /) -> None:
+            self.seen += n
+
+    bar, told = Bar(), []
+
+    def begin(name: str) -> Bar:
+        told.append(name)
+        return bar
+
+    load_folder(write_pictures(tmp_path / "pens", {"thin": 5, "thick": 6}), begin)
+
+    assert (bar.total, bar.seen, told) == (11, 11, ["pens"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, "has 0 sub-folders with pictures"),
+        ({"only": 9}, "has 1 sub-folders with pictures"),
+        ({"some": 9, "few": 4}, "few has 4 pictures that can be used"),
+    ],
+)
+def test_too_little_to_learn_from_is_refused(
+    tmp_path: Path, counts: Mapping[str, int], told: str
+) -> None:
+    folder = write_pictures(tmp_path / "pens", counts)
+    folder.mkdir(exist_ok=True)
+
+    with pytest.raises(DataError, match=told):
+        load_folder(folder)
+
+
+def test_a_folder_of_damaged_pictures_says_what_is_wrong_with_the_first(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "torn.png").write_bytes(b"torn")
+
+    with pytest.raises(DataError, match=r"torn\.png is not a picture"):
+        load_folder(tmp_path)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="missing"):
+        load_folder(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".git", "a/b", "a\\b", "a\0b", "a" * 81, "a "])
+def test_no_class_leads_out_of_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArgumentError):
+        class_folder(tmp_path, name)
+    assert issubclass(ArgumentError, InkwiseError)
+
+
+def test_classes_may_be_anything_else(tmp_path: Path) -> None:
+    assert class_folder(tmp_path, "größe 7½ & mehr") == tmp_path / "größe 7½ & mehr"
