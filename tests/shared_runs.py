@@ -1,5 +1,6 @@
 """Runs and data sets that the tests of several rooms share; a pytest plugin."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,23 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise KeyboardInterrupt
 
     return inkwise.train(dataset="optdigits", epochs=3, output=path, on_batch=press_ctrl_c).path
+
+
+@pytest.fixture(scope="session")
+def awkward(
+    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+) -> Run:
+    """A run with names full of HTML, and others far too long for a phone. It is shared."""
+    dataset = dataclasses.replace(
+        animals,
+        name="my <i>scans</i>",
+        title="Scans & <u>photos</u>",
+        class_names=("<b>&amp;", "<script>alert('1')</script>", "donaudampfschifffahrt" * 3),
+        source="/a/very/long/folder" * 8,
+        notice="<img src=x onerror=alert(1)> " + "unbroken" * 15,
+    )
+    path = tmp_path_factory.mktemp("awkward") / "run"
+    return inkwise.train(dataset=dataset, epochs=1, output=path)
 
 
 @pytest.fixture
