@@ -221,7 +221,7 @@ class Evaluation:
 
     @functools.cached_property
     def classification_report(self) -> str:
-        """Precision, recall and F1 as text, to the letter as scikit-learn's report has them."""
+        """Precision, recall and F1 as text, laid out as in scikit-learn's classification report."""
         names = [*self.class_names, "accuracy", "macro avg", "weighted avg"]
         width = max(map(len, names))
 
