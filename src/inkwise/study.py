@@ -19,7 +19,8 @@ from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
 from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Network
-from inkwise.report.html import write_report
+from inkwise.report.figures import SecondProcess
+from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, ShownImages
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
@@ -229,9 +230,10 @@ def _go_on(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
-        evaluate(run, dataset=data)
-        last = None  # complete on the disk, with its figures
-        write_report(run)
+        with SecondProcess() as second:  # gets ready to draw while this one evaluates
+            evaluation = evaluate(run, dataset=data)
+            last = None  # complete on the disk, with its figures
+            report_on(run, evaluation, second)
         run.set_status(COMPLETE)
         run.drop_checkpoint()
     except KeyboardInterrupt:
