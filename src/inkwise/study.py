@@ -230,7 +230,7 @@ def _go_on(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         tell(f"Evaluating {len(splits.test):,} test images and writing the report")
-        with SecondProcess() as second:  # gets ready to draw while this one evaluates
+        with SecondProcess(run) as second:  # draws curves while this one evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # complete on the disk, with its figures
             report_on(run, evaluation, second)

@@ -5,6 +5,7 @@ turns at it: Python runs one at a time.
 """
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -20,20 +21,18 @@ from inkwise.report import charts, probability_charts
 from inkwise.runs.directory import Run, ShownImages
 from inkwise.system.files import write_bytes
 from inkwise.system.machine import available_cores
-from inkwise.training.history import Epoch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 class Shown(NamedTuple):
-    """What the figures show.
+    """What the figures of an evaluation show.
 
     Parameters
     ----------
     evaluation : Evaluation
         Of the run's own test split.
-    history : sequence of Epoch
     pictures : ShownImages
     pairs : sequence of tuple
         Of every frequent confusion: a title, what is known about it, and its images,
@@ -43,7 +42,6 @@ class Shown(NamedTuple):
     """
 
     evaluation: Evaluation
-    history: Sequence[Epoch]
     pictures: ShownImages
     pairs: Sequence[tuple[str, list[str], list[NDArray[np.uint8]]]]
     lowest_probability: float
@@ -51,65 +49,79 @@ class Shown(NamedTuple):
     @classmethod
     def read(cls, run: Run, evaluation: Evaluation) -> Self:
         """Read from a run what is not in its evaluation; KeyError where a picture is missing."""
+        pictures = run.pictures
         return cls(
             evaluation,
-            run.history,
-            run.pictures,
-            _confused_pairs(run.slices(evaluation), run.pictures),
+            pictures,
+            _confused_pairs(run.slices(evaluation), pictures),
             run.model.calibration.lowest_probability,
         )
 
 
 _DRAW: dict[str, Callable[[Shown], "Figure"]] = {
-    "accuracy": lambda shown: charts.accuracy_curve(shown.history),
-    "loss": lambda shown: charts.loss_curve(shown.history),
     "per-class": lambda shown: charts.per_class_figures(shown.evaluation),
     "reliability": lambda shown: probability_charts.reliability_diagram(shown.evaluation),
     "roc": lambda shown: probability_charts.roc_curves(shown.evaluation),
     "precision-recall": lambda shown: probability_charts.precision_recall_curves(shown.evaluation),
-    "confidence": lambda shown: probability_charts.confidence_histogram(shown.evaluation),
     "selective": lambda shown: probability_charts.selective_curve(
         shown.evaluation, shown.lowest_probability
     ),
+    "confidence": lambda shown: probability_charts.confidence_histogram(shown.evaluation),
     "confusion": lambda shown: charts.confusion_heatmap(shown.evaluation),
     "samples": lambda shown: charts.sample_grid(shown.evaluation, shown.pictures),
     "misclassified": lambda shown: charts.mistake_grid(shown.evaluation, shown.pictures),
     "confusions": lambda shown: charts.picture_rows(shown.pairs),
 }
 
-SECOND = ("confidence", "selective", "confusion", "samples", "misclassified", "confusions")
-"""What the second process draws: half of the work, and nothing that takes new resamples."""
+SECOND = ("confidence", "confusion", "samples", "misclassified", "confusions")
+"""What the second process draws of an evaluation: half of the work, and nothing with intervals."""
 
 FIRST = tuple(name for name in _DRAW if name not in SECOND)
 
 
-def draw_figures(run: Run, shown: Shown, names: Iterable[str]) -> None:
-    """Draw figures into a run, as PNG and SVG."""
+def draw_history(run: Run) -> None:
+    """Draw a run's accuracy and loss by epoch into it."""
+    history = run.history
+    _write(run, "accuracy", charts.accuracy_curve(history))
+    _write(run, "loss", charts.loss_curve(history))
+
+
+def draw_evaluation(run: Run, shown: Shown, names: Iterable[str]) -> None:
+    """Draw figures of a run's evaluation into it."""
     for name in names:
-        if name == "confusions" and not shown.pairs:
-            continue
-        figure = _DRAW[name](shown)
-        write_bytes(run.figures_path / f"{name}.svg", drawing.to_bytes(figure, "svg"))
-        write_bytes(run.figures_path / f"{name}.png", drawing.to_bytes(figure, "png"))
+        if name != "confusions" or shown.pairs:
+            _write(run, name, _DRAW[name](shown))
+
+
+def _write(run: Run, name: str, figure: "Figure") -> None:
+    write_bytes(run.figures_path / f"{name}.svg", drawing.to_bytes(figure, "svg"))
+    write_bytes(run.figures_path / f"{name}.png", drawing.to_bytes(figure, "png"))
 
 
 class SecondProcess:
-    """A process that imports what it takes to draw, and then draws its share of the figures.
+    """A process that draws its share of a run's figures while the first one works on.
+
+    It starts with what shows the history, so that the evaluation need not be there yet.
 
     There is none where it would be of no use: on a single core; in a session that has imported
     matplotlib, and may have set it up in a way that no other process knows of; and in a program
-    frozen into one file, which would start itself again. If there is none, or it fails, the figures
-    are left to who asked for them.
+    frozen into one file, which would start itself again. If there is none, or it fails, its figures
+    are left to the first process.
+
+    Parameters
+    ----------
+    run : Run
+        Whose training is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         frozen = getattr(sys, "frozen", False)
         if available_cores() > 1 and "matplotlib" not in sys.modules and not frozen:
             with contextlib.suppress(OSError):
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
                     # -P: a file in the working directory must not stand in for a library.
-                    [sys.executable, "-P", "-m", __name__],
+                    [sys.executable, "-P", "-m", __name__, run.path.resolve()],
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
@@ -124,15 +136,18 @@ class SecondProcess:
             with self._process:
                 pass  # closes the pipe, at whose end it ends, and waits
 
-    def start(self, run: Run) -> None:
-        """Let it draw its share of a run's figures."""
+    def go_on(self) -> None:
+        """Let it draw what shows the evaluation, which is in the run now."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
-                pipe.write(os.fsencode(run.path.resolve()))
+                pipe.write(_GO_ON)
 
     def finish(self) -> bool:
-        """Wait until it is done; return False where the figures are not drawn."""
+        """Wait until it is done; return False where its figures are not drawn."""
         return self._process is not None and self._process.wait() == 0
+
+
+_GO_ON = b"go on"
 
 
 def _confused_pairs(
@@ -148,15 +163,13 @@ def _confused_pairs(
     ]
 
 
-def _be_the_second_process() -> None:
-    import matplotlib.backends.backend_agg
-    import matplotlib.backends.backend_svg
-    import matplotlib.figure  # noqa: F401 - while there is nothing to draw yet
-
-    if path := os.fsdecode(sys.stdin.buffer.read()):
-        run = Run(path)
-        draw_figures(run, Shown.read(run, run.evaluation), SECOND)
+def _be_the_second_process(run: Run) -> None:
+    gc.disable()  # which takes a tenth of the time; the process ends before garbage matters
+    draw_history(run)
+    # If the first process ends, or has no evaluation to show, the pipe ends without a word.
+    if sys.stdin.buffer.read() == _GO_ON:
+        draw_evaluation(run, Shown.read(run, run.evaluation), SECOND)
 
 
 if __name__ == "__main__":
-    _be_the_second_process()
+    _be_the_second_process(Run(sys.argv[1]))

@@ -20,7 +20,14 @@ from inkwise.networks.layers import Conv
 from inkwise.pages import drawing
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.report import charts
-from inkwise.report.figures import FIRST, SECOND, SecondProcess, Shown, draw_figures
+from inkwise.report.figures import (
+    FIRST,
+    SECOND,
+    SecondProcess,
+    Shown,
+    draw_evaluation,
+    draw_history,
+)
 from inkwise.runs.directory import Run
 from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, write_text
@@ -74,8 +81,9 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
-    with SecondProcess() as second:
-        return report_on(run, run.evaluation, second)
+    evaluation = run.evaluation
+    with SecondProcess(run) as second:
+        return report_on(run, evaluation, second)
 
 
 def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
@@ -87,10 +95,11 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
     evaluation : Evaluation
         That of the run's own test split, which is in the run's files.
     second : SecondProcess
+        Of this run.
     """
     try:
         drawn = Shown.read(run, evaluation)
-        pictures, history = drawn.pictures, drawn.history
+        pictures = drawn.pictures
         shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
@@ -98,20 +107,19 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
         raise RunError(
             f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
         ) from error
-    second.start(run)
-    draw_figures(run, drawn, FIRST)
-    if not second.finish():
-        draw_figures(run, drawn, SECOND)
+    second.go_on()
+    draw_evaluation(run, drawn, FIRST)
+
     model, findings = run.model, run.slices(evaluation)
-    curves = {
-        name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
-        for name, alt in INLINE.items()
-    }
     temperature, kernels = model.calibration.temperature, _first_kernels(model)
     counts = evaluation.confusion
     selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
     wrong_counts = counts - np.diag(np.diag(counts))
-    html = page_template(TEMPLATE, "report").render(
+    template = page_template(TEMPLATE, "report")
+    if not second.finish():
+        draw_history(run)
+        draw_evaluation(run, drawn, SECOND)
+    html = template.render(
         record=run.record,
         recipe=run.recipe,
         network=model.network,
@@ -124,7 +132,7 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
             )
         ],
         bins=BINS,
-        history=history,
+        history=run.history,
         evaluation=evaluation,
         example=_hardest_class(evaluation),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
@@ -143,7 +151,10 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
         ],
         # What the model gives the true label, in the mean of the logarithms.
         typical=math.exp(-evaluation.loss.value),
-        curves=curves,
+        curves={
+            name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
+            for name, alt in INLINE.items()
+        },
         samples=samples,
         mistakes=mistakes[:MISTAKES_SHOWN],
         shown=shown,
