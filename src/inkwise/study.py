@@ -19,7 +19,7 @@ from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
 from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import Network
-from inkwise.report.figures import SecondProcess
+from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, ShownImages
 from inkwise.system.extras import require_training
@@ -233,7 +233,7 @@ def _go_on(
         with SecondProcess(run) as second:  # draws curves while this one evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # complete on the disk, with its figures
-            report_on(run, evaluation, second)
+            report_on(run, Shown.read(run, evaluation), second)
         run.set_status(COMPLETE)
         run.drop_checkpoint()
     except KeyboardInterrupt:
@@ -305,14 +305,14 @@ def evaluate(
     own = dataset.name == run.record["dataset"]["name"]
     if own:
         run.check_dataset(dataset, _BRING_YOUR_DATA)
-    images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
+    images = _choose_split(dataset, split, recipe)
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
         corrections = LabelCorrections.read(labels)
     corrected = None if corrections is None else corrections.apply(dataset)
     evaluation = evaluate_model(model, dataset, images, split)
     if corrected is not None:
-        relabelled = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[split]
+        relabelled = _choose_split(dataset, split, recipe, corrected)
         evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
     if len(run.history) != epochs:
         raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
@@ -377,6 +377,14 @@ def _fit(
 
 def _ignore(_: str) -> None:
     """Tell nobody."""
+
+
+def _choose_split(
+    dataset: Dataset, name: str, recipe: Recipe, corrected: Dataset | None = None
+) -> Split:
+    if name == "test":  # as it is in the data set: nothing need be drawn or copied
+        return (corrected or dataset).test
+    return split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[name]
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:

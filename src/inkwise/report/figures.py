@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.errors import RunError
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages import drawing
 from inkwise.report import charts, probability_charts
@@ -48,14 +49,23 @@ class Shown(NamedTuple):
 
     @classmethod
     def read(cls, run: Run, evaluation: Evaluation) -> Self:
-        """Read from a run what is not in its evaluation; KeyError where a picture is missing."""
-        pictures = run.pictures
-        return cls(
-            evaluation,
-            pictures,
-            _confused_pairs(run.slices(evaluation), pictures),
-            run.model.calibration.lowest_probability,
-        )
+        """Read from a run what is not in its evaluation.
+
+        Raises
+        ------
+        RunError
+            A file is damaged, or the picture of an image that is to be shown is missing.
+        """
+        pictures, calibration = run.pictures, run.model.calibration
+        try:
+            for index in (*pictures.samples.tolist(), *evaluation.misclassified.tolist()):
+                pictures[index]
+            pairs = _confused_pairs(run.slices(evaluation), pictures)
+        except KeyError as error:
+            raise RunError(
+                f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
+            ) from error
+        return cls(evaluation, pictures, pairs, calibration.lowest_probability)
 
 
 _DRAW: dict[str, Callable[[Shown], "Figure"]] = {

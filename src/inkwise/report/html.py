@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import RunError
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.reliability import BINS, expected_calibration_error, selective_accuracy
 from inkwise.evaluation.results import Evaluation
@@ -81,35 +80,29 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
-    evaluation = run.evaluation
+    shown = Shown.read(run, run.evaluation)
     with SecondProcess(run) as second:
-        return report_on(run, evaluation, second)
+        return report_on(run, shown, second)
 
 
-def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
+def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
     """Do as `write_report` does, with an evaluation and a second process at hand.
 
     Parameters
     ----------
     run : Run
-    evaluation : Evaluation
-        That of the run's own test split, which is in the run's files.
+    shown : Shown
+        What is in the run's files.
     second : SecondProcess
         Of this run.
     """
-    try:
-        drawn = Shown.read(run, evaluation)
-        pictures = drawn.pictures
-        shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
-        samples = [(int(index), shown[int(index)]) for index in pictures.samples]
-        mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
-    except KeyError as error:
-        raise RunError(
-            f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
-        ) from error
     second.go_on()
-    draw_evaluation(run, drawn, FIRST)
+    draw_evaluation(run, shown, FIRST)
 
+    evaluation, pictures = shown.evaluation, shown.pictures
+    addresses = {int(index): data_uri(pictures[index]) for index in pictures.indices}
+    samples = [(int(index), addresses[int(index)]) for index in pictures.samples]
+    mistakes = [(int(index), addresses[int(index)]) for index in evaluation.misclassified]
     model, findings = run.model, run.slices(evaluation)
     temperature, kernels = model.calibration.temperature, _first_kernels(model)
     counts = evaluation.confusion
@@ -118,7 +111,7 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
     template = page_template(TEMPLATE, "report")
     if not second.finish():
         draw_history(run)
-        draw_evaluation(run, drawn, SECOND)
+        draw_evaluation(run, shown, SECOND)
     html = template.render(
         record=run.record,
         recipe=run.recipe,
@@ -157,7 +150,7 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
         },
         samples=samples,
         mistakes=mistakes[:MISTAKES_SHOWN],
-        shown=shown,
+        shown=addresses,
         findings=findings,
         robustness=run.robustness,
         kept={
