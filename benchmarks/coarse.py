@@ -29,7 +29,7 @@ from inkwise.data.splits import split_dataset
 from inkwise.ink.fitting import bounds
 from inkwise.model import Model
 from inkwise.model.through_ink import find_inks, logits_through_ink
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 from inkwise.training.recipe import Recipe
 
 SIDE, WIDTH = 32, 20

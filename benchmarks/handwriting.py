@@ -30,7 +30,7 @@ from inkwise.model.calibration import energy_score, softmax
 from inkwise.model.through_ink import Inks, find_inks, logits_through_ink
 from inkwise.pages.drawing import WRONG, styled, to_bytes
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 from inkwise.system.files import write_bytes
 from inkwise.training.recipe import Recipe
 

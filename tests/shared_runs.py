@@ -10,9 +10,10 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Run, Split
+from tests.telling import AtEachBatch
 
 if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
+    from inkwise.system.progress import Batch
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if batch.epoch == 2 and batch.seen > 300:
             raise KeyboardInterrupt
 
-    return inkwise.train(dataset="optdigits", epochs=3, output=path, on_batch=press_ctrl_c).path
+    return inkwise.train(
+        dataset="optdigits", epochs=3, output=path, progress=AtEachBatch(press_ctrl_c)
+    ).path
 
 
 @pytest.fixture(scope="session")

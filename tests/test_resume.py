@@ -10,9 +10,10 @@ import safetensors.numpy
 
 from inkwise import Dataset, Run, evaluate, get_recipe, resume, train, write_report
 from inkwise.errors import RunError, TrainingError
+from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
-from inkwise.training.loop import Batch
 from tests.histories import without_seconds
+from tests.telling import AtEachBatch
 
 
 def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finished: Path) -> None:
@@ -37,7 +38,7 @@ def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
     def press_ctrl_c(batch: Batch) -> None:
         raise KeyboardInterrupt
 
-    run = train(dataset=animals, output=tmp_path / "run", on_batch=press_ctrl_c)
+    run = train(dataset=animals, output=tmp_path / "run", progress=AtEachBatch(press_ctrl_c))
 
     assert run.status == "interrupted"
     assert run.history == []
@@ -101,7 +102,7 @@ def interrupted(dataset: Dataset, output: Path, epoch: int) -> Run:
         if batch.epoch == epoch and batch.seen > 64:
             raise KeyboardInterrupt
 
-    return train(EVERYTHING, dataset, output=output, on_batch=press_ctrl_c)
+    return train(EVERYTHING, dataset, output=output, progress=AtEachBatch(press_ctrl_c))
 
 
 @pytest.mark.parametrize("epoch", [2, 4])
@@ -147,7 +148,7 @@ def test_what_cannot_be_resumed_is_refused(
     with pytest.raises(RunError, match="is complete: there is nothing left to train"):
         resume(run)
     stopped = interrupted(animals, tmp_path / "stopped", 2)
-    with pytest.raises(RunError, match=r"data set of your own, animals: .* inkwise.resume"):
+    with pytest.raises(RunError, match=r"data set of your own, animals: .* in Python, as dataset="):
         resume(stopped)
     with pytest.raises(RunError, match="is not the data that"):
         resume(stopped, dataset=optdigits)

@@ -17,11 +17,12 @@ from inkwise.evaluation.slices import find_slices
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
 from inkwise.runs.directory import COMPLETE
+from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
-from inkwise.training.loop import Batch
 from inkwise.training.named_recipes import SMALL_FACTOR
 from inkwise.training.recipe import Recipe
 from tests.histories import without_seconds
+from tests.telling import AtEachBatch, Heard
 
 
 @pytest.fixture
@@ -48,16 +49,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_optdigits_by_name_with_all_defaults(tmp_path: Path) -> None:
-    notices: list[str] = []
-
-    run = train(dataset="optdigits", output=tmp_path / "run", on_notice=notices.append)
+    run = train(dataset="optdigits", output=tmp_path / "run", progress=(heard := Heard()))
 
     assert run.status == "complete"
     epochs = 5 * SMALL_FACTOR
     assert len(run.history) == run.recipe.epochs == epochs
-    assert f"{epochs} epochs rather than 5" in notices[0]
-    assert run.record["notices"] == notices[:1]
-    assert notices[0] in run.report_path.read_text(encoding="utf-8")
+    assert f"{epochs} epochs rather than 5" in heard.notices[0]
+    assert run.record["notices"] == heard.notices[:1]
+    assert heard.notices[0] in run.report_path.read_text(encoding="utf-8")
     assert run.evaluation.accuracy.value >= 0.965  # 9 mistakes of 359 where it was written
 
 
@@ -92,18 +91,16 @@ def test_slice_of_mnist_learns_in_one_epoch(small_mnist: Dataset, tmp_path: Path
 
 @pytest.mark.usefixtures("offline")
 def test_stand_in_for_mnist_is_announced_everywhere(tmp_path: Path) -> None:
-    notices: list[str] = []
-
-    run = train(epochs=1, output=tmp_path / "run", on_notice=notices.append)
+    run = train(epochs=1, output=tmp_path / "run", progress=(heard := Heard()))
 
     assert run.record["dataset"]["name"] == "optdigits"
-    assert "not MNIST" in notices[0]
-    assert run.record["notices"] == notices[:1]
+    assert "not MNIST" in heard.notices[0]
+    assert run.record["notices"] == heard.notices[:1]
     assert "not MNIST" in run.report_path.read_text(encoding="utf-8")
 
-    again: list[str] = []
-    evaluate(run, dataset="auto", on_notice=again.append)
-    assert again == notices[:1]
+    again = Heard()
+    evaluate(run, dataset="auto", progress=again)
+    assert again.notices == heard.notices[:1]
 
 
 def test_own_data_trains_evaluates_and_reports(zoo: Run, animals: Dataset) -> None:
@@ -123,7 +120,7 @@ def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
     def stop(batch: Batch) -> None:
         raise KeyboardInterrupt
 
-    run = train(dataset=animals, output=tmp_path / "run", on_batch=stop)
+    run = train(dataset=animals, output=tmp_path / "run", progress=AtEachBatch(stop))
 
     assert run.recipe.epochs == 5 * SMALL_FACTOR
     assert "240 training images" in run.record["notices"][0]
@@ -333,7 +330,7 @@ def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
 
 
 def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: Path) -> None:
-    batches: list[Batch] = []
+    heard = Heard()
     epochs: list[Epoch] = []
 
     run = train(
@@ -341,11 +338,11 @@ def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: 
         epochs=2,
         batch_size=100,
         output=tmp_path / "run",
-        on_batch=batches.append,
+        progress=heard,
         on_epoch=epochs.append,
     )
 
-    assert [(batch.epoch, batch.seen) for batch in batches] == [
+    assert [(batch.epoch, batch.seen) for batch in heard.batches] == [
         (1, 100),
         (1, 200),
         (1, 240),
@@ -354,7 +351,7 @@ def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: 
         (2, 240),
     ]
     assert run.history == epochs
-    assert batches[2].loss == epochs[0].train_loss
+    assert heard.batches[2].loss == epochs[0].train_loss
 
 
 @pytest.mark.parametrize(
@@ -399,7 +396,7 @@ def test_remembered_folder_without_files_is_passed_over(
             raise KeyboardInterrupt
 
     recipe = inkwise.get_recipe("case-study", epochs=2, batch_size=1024)
-    run = train(recipe, small, output=tmp_path / "run", on_batch=stop)
+    run = train(recipe, small, output=tmp_path / "run", progress=AtEachBatch(stop))
     shutil.rmtree(folder)
     folder.mkdir()
 

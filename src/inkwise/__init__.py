@@ -23,6 +23,7 @@ _HOMES = {
     "Evaluation": "inkwise.evaluation.results",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
+    "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
     "Split": "inkwise.data.dataset",
@@ -53,6 +54,7 @@ __all__ = [
     "Evaluation",
     "InkwiseError",
     "Model",
+    "Progress",
     "Recipe",
     "Run",
     "Split",
@@ -98,11 +100,21 @@ if TYPE_CHECKING:
     from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
     from inkwise.study import evaluate, resume, train
+    from inkwise.system.progress import Progress
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
 
 
+# Notebooks that earlier versions wrote import these two modules from here.
+_EARLIER = {
+    "figures": "inkwise.report.charts",
+    "probability_figures": "inkwise.report.probability_charts",
+}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _EARLIER:
+        return importlib.import_module(_EARLIER[name])
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,38 +1,34 @@
 """The case study from end to end: train, evaluate, report."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
-from inkwise.networks.ensemble import Ensemble, require_single
-from inkwise.networks.layers import Network
+from inkwise.networks.ensemble import require_single
 from inkwise.report.html import write_report
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, ShownImages
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.original_data import load_original_data
+from inkwise.runs.shown_images import ShownImages
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
+from inkwise.system.progress import SILENT, Progress
 from inkwise.training.calibrating import calibrate
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
-
-_BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.evaluate(run, dataset=...)"
-_BRING_YOUR_IMAGES = "pass what it was started on, in Python, to inkwise.resume(run, dataset=...)"
 
 SAMPLES = 24
 """How many images the grid of sample predictions shows."""
@@ -47,9 +43,7 @@ def train(
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_batch: Callable[["Batch"], object] | None = None,
+    progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
     **changes: Any,
 ) -> Run:
@@ -76,14 +70,10 @@ def train(
         study asks for, and does not augment.
     device : {"auto", "cpu", "cuda", "mps"}
         Where our own loop trains; ``auto`` is CUDA where there is one, else the CPU.
-    on_notice : callable, optional
-        Told in a line what the user should know: a stand-in for MNIST, more epochs than usual,
-        what is being done.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
-    on_batch, on_epoch : callable, optional
-        Told of the progress, see `inkwise.training.loop.Batch` and `Epoch`. ``on_epoch=print``
-        prints a line an epoch.
+    progress : Progress, optional
+        Hears of notices, downloads and batches; see `inkwise.Progress`.
+    on_epoch : callable, optional
+        Called with every finished `Epoch`; ``on_epoch=print`` prints a line an epoch.
     **changes
         What `get_recipe` takes, for instance ``epochs=1``, ``dropout=0.25`` or ``augment=True``.
         A recipe given by name, without ``epochs``, gets eight times as many on a small data set.
@@ -105,16 +95,15 @@ def train(
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     trained_on, engine_versions = _prepare(engine, device, recipe)
-    data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
     corrections = None if labels is None else LabelCorrections.read(labels)
-    corrected = None if corrections is None else corrections.apply(data)
-    splits = split_dataset(data, recipe.holdout, recipe.seed, corrected)
+    splits = _split(data, recipe, corrections)
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
-    network = recipe.describe_network(data.image_size, len(data.class_names))
     if engine == "keras":
+        network = recipe.describe_network(data.image_size, len(data.class_names))
         require_single(network, "the engine keras")
     machine = {
         **describe_machine(),
@@ -122,8 +111,11 @@ def train(
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections)
-    tell = on_notice or _ignore
-    return _go_on(run, data, splits, device, None, notices, tell, on_batch, on_epoch)
+    with _keeping_what_is_finished(run):
+        for notice in notices:
+            progress.notice(notice)
+        _train_to_report(run, data, splits, device, None, progress, on_epoch)
+    return run
 
 
 def resume(
@@ -132,9 +124,7 @@ def resume(
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_batch: Callable[["Batch"], object] | None = None,
+    progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """Go on with a training that was interrupted or that died, from its last finished epoch.
@@ -149,7 +139,7 @@ def resume(
         For a run on images of your own: those it was started on.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was started from.
-    device, on_notice, on_download, on_batch, on_epoch
+    device, progress, on_epoch
         As for `train`.
 
     Returns
@@ -172,73 +162,78 @@ def resume(
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
-    if dataset is None:
-        dataset = run.load_dataset(_BRING_YOUR_IMAGES, data_dir, on_download)
-    else:
-        run.check_dataset(dataset, _BRING_YOUR_IMAGES)
-    recipe, corrections = run.recipe, run.corrections
-    corrected = None if corrections is None else corrections.apply(dataset)
-    splits = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)
-    tell = on_notice or _ignore
-    return _go_on(run, dataset, splits, device, state, [], tell, on_batch, on_epoch)
+    data = load_original_data(run, dataset, data_dir, progress)
+    splits = _split(data, run.recipe, run.corrections)
+    with _keeping_what_is_finished(run):
+        run.set_status(UNFINISHED)
+        _train_to_report(run, data, splits, device, state, progress, on_epoch)
+    return run
 
 
-def _go_on(
+@contextlib.contextmanager
+def _keeping_what_is_finished(run: Run) -> Iterator[None]:
+    """Let Ctrl-C end a training, and mark the run as interrupted: what it wrote is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.set_status(INTERRUPTED)
+
+
+def _train_to_report(
     run: Run,
     data: Dataset,
     splits: Splits,
     device: str,
     state: Mapping[str, NDArray[Any]] | None,
-    notices: list[str],
-    tell: Callable[[str], object],
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
     on_epoch: Callable[[Epoch], object] | None,
-) -> Run:
-    """Train from a state, or from the start, to the report."""
-    history: list[Epoch] = []
+) -> None:
+    """Train from a state, or from the start where it is None; evaluate; write the report."""
+    recipe = run.recipe
+    # A training that died may have written an epoch's line and not its checkpoint.
+    history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
-
-    def save(checkpoint: Checkpoint) -> None:
-        number = checkpoint.epoch.epoch
-        provenance_then = {**provenance, "epochs_trained": number}
-        model = Model(network, checkpoint.weights, data.class_names, provenance_then)
-        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
-        run.save_history(history[:number])
-        if checkpoint.state is not None:
-            run.save_checkpoint(checkpoint.state)
-
     try:
-        for notice in notices:
-            tell(notice)
-        recipe, record = run.recipe, run.record
-        network = recipe.describe_network(data.image_size, len(data.class_names))
-        provenance = {
-            "recipe": recipe.to_dict(),
-            **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
-        }
-        if state is not None:
-            run.set_status(UNFINISHED)
-            # A training that died may have written an epoch's line and not its checkpoint.
-            history = run.history[: int(state["epoch"])]
-        for checkpoint in _fit(record["engine"], device, network, splits, recipe, state, on_batch):
+        for checkpoint in _fit(run, data, splits, device, state, progress):
             history.append(checkpoint.epoch)
             last = checkpoint
-            save(checkpoint)
+            _save(run, data, checkpoint, history)
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
-        tell(f"Evaluating {len(splits.test):,} test images and writing the report")
+        progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
         evaluate(run, dataset=data)
-        last = None  # complete on the disk, with its figures
-        write_report(run)
-        run.set_status(COMPLETE)
-        run.drop_checkpoint()
     except KeyboardInterrupt:
         if last is not None:
-            save(last)  # it may have come between two writes, and the files belong together
-        run.set_status(INTERRUPTED)
-    return run
+            # It may have come between two writes, and the files belong together.
+            _save(run, data, last, history)
+        raise
+    write_report(run)
+    run.set_status(COMPLETE)
+    run.drop_checkpoint()
+
+
+def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch]) -> None:
+    """Write what a finished epoch came to: the model, the history, and how to go on."""
+    recipe, record = run.recipe, run.record
+    provenance = {
+        "recipe": recipe.to_dict(),
+        **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
+        "epochs_trained": checkpoint.epoch.epoch,
+    }
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    model = Model(network, checkpoint.weights, data.class_names, provenance)
+    run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+    run.save_history(history[: checkpoint.epoch.epoch])
+    if checkpoint.state is not None:
+        run.save_checkpoint(checkpoint.state)
+
+
+def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) -> Splits:
+    """Split a data set as a recipe says, with the labels that people have corrected, if any."""
+    corrected = None if corrections is None else corrections.apply(data)
+    return split_dataset(data, recipe.holdout, recipe.seed, corrected)
 
 
 def evaluate(
@@ -248,8 +243,7 @@ def evaluate(
     dataset: str | Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a run's saved model, and write the figures and predictions into the run.
 
@@ -267,10 +261,8 @@ def evaluate(
         A file of decisions about labels, from the page of an audit; for the run's own data, by
         default the one that it was trained with, if any. Every figure goes by the labels as given,
         but those of `Evaluation.corrected`.
-    on_notice : callable, optional
-        Told in a line that a data set stands in for MNIST.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Hears of notices and downloads.
 
     Returns
     -------
@@ -294,15 +286,13 @@ def evaluate(
     if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
-    if dataset is None:
-        dataset = run.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
-    elif isinstance(dataset, str):
-        dataset = load_dataset(dataset, data_dir, on_download)
-        if dataset.notice and on_notice is not None:
-            on_notice(dataset.notice)
-    own = dataset.name == run.record["dataset"]["name"]
-    if own:
-        run.check_dataset(dataset, _BRING_YOUR_DATA)
+    if isinstance(dataset, str):
+        dataset = load_dataset(dataset, data_dir, progress)
+        if dataset.notice:
+            progress.notice(dataset.notice)
+    own = dataset is None or dataset.name == run.record["dataset"]["name"]
+    if dataset is None or own:
+        dataset = load_original_data(run, dataset, data_dir, progress)
     images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
@@ -344,37 +334,35 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
 
 
 def _fit(
-    engine: str,
-    device: str,
-    network: Network | Ensemble,
+    run: Run,
+    data: Dataset,
     splits: Splits,
-    recipe: Recipe,
+    device: str,
     state: Mapping[str, NDArray[Any]] | None,
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
 ) -> Iterator[Checkpoint]:
-    if engine == "keras":
+    """Train by the run's engine, and yield what there is at the end of every epoch."""
+    recipe = run.recipe
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    if run.record["engine"] == "keras":
         from inkwise.training.keras_loop import fit_keras
 
-        yield from fit_keras(network, splits.train, splits.validation, recipe, on_batch)
-    else:
-        import torch
+        yield from fit_keras(network, splits.train, splits.validation, recipe, progress)
+        return
+    import torch
 
-        from inkwise.networks.as_torch import build, get_weights
-        from inkwise.training.device import choose_device
-        from inkwise.training.loop import Training
+    from inkwise.networks.as_torch import build, get_weights
+    from inkwise.training.device import choose_device
+    from inkwise.training.loop import Training
 
-        torch.manual_seed(recipe.seed)
-        module = build(network, recipe.batch_norm)
-        training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
-        if state is not None:
-            training.restore({name: torch.from_numpy(array) for name, array in state.items()})
-        for epoch in training.epochs(on_batch):
-            arrays = {name: value.numpy() for name, value in training.state().items()}
-            yield Checkpoint(epoch, get_weights(training.averaged), arrays)
-
-
-def _ignore(_: str) -> None:
-    """Tell nobody."""
+    torch.manual_seed(recipe.seed)
+    module = build(network, recipe.batch_norm)
+    training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
+    if state is not None:
+        training.restore({name: torch.from_numpy(array) for name, array in state.items()})
+    for epoch in training.epochs(progress):
+        arrays = {name: value.numpy() for name, value in training.state().items()}
+        yield Checkpoint(epoch, get_weights(training.averaged), arrays)
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:

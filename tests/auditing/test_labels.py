@@ -14,7 +14,8 @@ from inkwise import Dataset, Run, Split
 from inkwise.data.label_corrections import ACCEPT, Decision, hash_image, write_decisions
 from inkwise.data.splits import split_dataset
 from inkwise.errors import DataError, RunError
-from inkwise.training.loop import Batch
+from inkwise.system.progress import Batch
+from tests.telling import AtEachBatch
 
 WRONG = {"train": np.arange(0, 300, 10), "test": np.array([4, 25])}
 
@@ -145,7 +146,11 @@ def test_a_resumed_training_goes_on_with_the_corrected_labels(
             raise KeyboardInterrupt
 
     run = inkwise.train(
-        dataset=mislabelled, epochs=6, labels=labels, output=tmp_path / "r", on_batch=press_ctrl_c
+        dataset=mislabelled,
+        epochs=6,
+        labels=labels,
+        output=tmp_path / "r",
+        progress=AtEachBatch(press_ctrl_c),
     )
     resumed = inkwise.resume(run, dataset=mislabelled)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inkwise import Dataset
+from inkwise.bench import rounds
 from inkwise.bench.contenders import CONTENDERS
 from inkwise.bench.measurement import Failure, Measurement
-from inkwise.cli.commands.benching import bench
 from tests.bench import Enter, fake, measurement
 from tests.cli.conftest import Call
 
@@ -32,7 +32,7 @@ def play(monkeypatch: pytest.MonkeyPatch, *outcomes: Measurement | Failure | int
         assert not isinstance(outcome, int)
         return outcome
 
-    monkeypatch.setattr(bench, "measure", measure)
+    monkeypatch.setattr(rounds, "measure", measure)
 
 
 def test_help_names_every_contender_and_option(call: Call) -> None:
@@ -184,7 +184,7 @@ def test_bad_input_is_one_line(
 def test_the_real_command(
     call: Call, few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "load_dataset", lambda *_: few_digits)
+    monkeypatch.setattr(rounds, "load_dataset", lambda *_: few_digits)
 
     result = call("bench", "--quick", "--only", "swift", "--only", "knn", "-o", tmp_path / "bench")
 

@@ -142,7 +142,7 @@ def test_a_picture_can_come_through_standard_input(
 def test_without_end_standard_input_is_no_picture(
     call: Call, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.cli.answers.LARGEST", 1000)
+    monkeypatch.setattr("inkwise.cli.predict.LARGEST", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(1001))))
 
     result = call("predict", "-", "--model", model)

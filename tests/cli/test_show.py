@@ -63,7 +63,7 @@ def test_evaluate_says_what_the_mistakes_have_in_common(call: Call, run: Run) ->
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    from inkwise.cli.show import show_findings
+    from inkwise.cli.evaluate import show_findings
 
     show_findings(
         {"sentences": [f"Worse on {n}" for n in range(count)], "comparisons": 40},
@@ -251,7 +251,7 @@ def test_paths_and_titles_are_shown_as_they_are(call: Call, oddly_named: Run) ->
 def test_names_of_classes_are_shown_as_they_are(
     oddly_named: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inkwise.cli.show import show_binary, show_evaluation
+    from inkwise.cli.evaluate import show_binary, show_evaluation
 
     show_evaluation(oddly_named.evaluation)
     show_binary(oddly_named.evaluation, "[bold]ant")

@@ -300,12 +300,12 @@ def test_in_a_terminal_a_bar_shows_what_is_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from inkwise.cli.progress import Display
-    from inkwise.training.loop import Batch
+    from inkwise.system.progress import Batch
 
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     with Display() as display:
-        bar = display.read("pens")
+        bar = display.reading("pens")
         bar.total = 40
         bar.update(40)
         shown = capsys.readouterr().err

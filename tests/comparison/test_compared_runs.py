@@ -13,7 +13,7 @@ import inkwise
 from inkwise import Dataset, Evaluation, Run
 from inkwise.comparison.compared_runs import CAUTION, SEEDS_CAUTION, Comparison, compare
 from inkwise.errors import ArgumentError, RunError
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 
 Make = Callable[..., Run]
 

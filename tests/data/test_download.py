@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inkwise.data.download import fetch, reachable
-from inkwise.data.download import fetch as fetch_module
+from inkwise.data import download
 from inkwise.data.idx import read_idx, write_idx
 from inkwise.errors import DataError, DownloadError, StorageError
 from tests.data import mirror
@@ -27,10 +27,10 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes ten seconds, and a quarter of a gigabyte, in earnest."""
-    monkeypatch.setattr(fetch_module, "PROBE_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "GRACE_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "MAX_DOWNLOAD_BYTES", 1_000_000)
+    monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(download, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(download, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(download, "MAX_DOWNLOAD_BYTES", 1_000_000)
 
 
 def verify(path: Path) -> None:

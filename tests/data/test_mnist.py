@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkwise import Progress
 from inkwise.data import mnist as mnist_module
 from inkwise.data.dataset import Dataset
 from inkwise.data.idx import read_idx, write_idx
@@ -144,12 +145,13 @@ def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
 ) -> None:
     bars: dict[str, Bar] = {}
 
-    def progress(file_name: str) -> Bar:
-        return bars.setdefault(file_name, Bar())
+    class Downloading(Progress):
+        def download(self, file_name: str) -> Bar:
+            return bars.setdefault(file_name, Bar())
 
     with Mirror(files, mirror.corrupt) as bad, Mirror(files) as good:
         monkeypatch.setattr(mnist_module, "MIRRORS", (bad.address, good.address))
-        downloaded = load_mnist(on_download=progress)
+        downloaded = load_mnist(progress=Downloading())
     assert same(downloaded, mnist)
     assert downloaded.source == str(cache_folder())
     assert good.requests == bad.requests == [f"/{name}.gz" for name in SHA256]

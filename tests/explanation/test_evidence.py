@@ -11,12 +11,12 @@ from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import FILE
 from inkwise.pages.drawing import AGAINST, FOR, paint
 from tests.strokes import draw, strokes
+from tests.telling import Heard
 
 
 def test_an_image_of_a_split_is_explained_with_everything(run: Run) -> None:
-    told: list[str] = []
 
-    it = explain(run, index=4, on_notice=told.append)
+    it = explain(run, index=4, progress=(heard := Heard()))
 
     split = inkwise.load_dataset("optdigits").test
     assert (it.image == split.images[4]).all()
@@ -35,7 +35,7 @@ def test_an_image_of_a_split_is_explained_with_everything(run: Run) -> None:
     assert it.filters.kernels.shape == (32, 3, 3)
     assert it.filters.maps.shape == (32, 26, 26)
     assert len(it.neighbours) == 8
-    assert (it.notices, told) == ((), [])
+    assert (it.notices, heard.notices) == ((), [])
     assert str(it).startswith("test image 4: ")
 
 
@@ -96,18 +96,17 @@ def test_evidence_for_and_against_is_told_where_it_is() -> None:
 
 
 def test_a_model_alone_has_no_training_images(tmp_path: Path) -> None:
-    told: list[str] = []
 
-    it = explain(strokes().save(tmp_path / "model"), draw("flat"), on_notice=told.append)
+    it = explain(strokes().save(tmp_path / "model"), draw("flat"), progress=(heard := Heard()))
 
     assert it.title == "the picture"
     assert it.truth is None
     assert it.neighbours == ()
     assert it.filters is None  # nor has it a convolution
     assert len(it.attributions) == 2
-    assert told == list(it.notices)
-    assert len(told) == 1
-    assert "name one in place of the model" in told[0]
+    assert heard.notices == list(it.notices)
+    assert len(heard.notices) == 1
+    assert "name one in place of the model" in heard.notices[0]
 
 
 def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,12 +127,11 @@ def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.Monkey
 
 def test_a_run_on_own_images(animals: Dataset, tmp_path: Path) -> None:
     run = train("swift", animals, epochs=2, output=tmp_path / "run")
-    told: list[str] = []
 
-    it = explain(run, animals.test.images[0], on_notice=told.append)
+    it = explain(run, animals.test.images[0], progress=(heard := Heard()))
     assert it.neighbours == ()
-    assert "data set of your own, animals: pass" in told[0]
-    with pytest.raises(RunError, match=r"inkwise.explain\(run, dataset=...\)"):
+    assert "data set of your own, animals: pass" in heard.notices[0]
+    with pytest.raises(RunError, match=r"data set of your own, animals: .* dataset="):
         explain(run, index=0)
 
     it = explain(run, index=0, dataset=animals)

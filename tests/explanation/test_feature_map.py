@@ -8,6 +8,7 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.explanation.feature_map import draw_map, make_map
 from inkwise.pages.drawing import to_bytes
 from tests.explanation.marks import draw_marks, trained
+from tests.telling import Heard
 
 SPLIT, _ = draw_marks(120, seed=11)
 
@@ -54,14 +55,12 @@ def test_a_map_of_hardly_any_image_is_refused() -> None:
 
 
 def test_the_map_goes_into_the_figures_of_a_run(run: Run) -> None:
-    told: list[str] = []
-
-    path = write_map(run, count=60, on_notice=told.append)
+    path = write_map(run, count=60, progress=(heard := Heard()))
     assert path == run.figures_path / "map.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     svg = (run.figures_path / "map.svg").read_text()
     assert "60 of 359 images" in svg
-    assert len(told) == 1
+    assert len(heard.notices) == 1
 
     assert write_map(run.path, "validation", count=60).name == "map-validation.png"
     with pytest.raises(ArgumentError, match="unknown split"):

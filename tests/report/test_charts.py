@@ -15,7 +15,7 @@ from PIL import Image
 from inkwise import Evaluation
 from inkwise.pages import drawing
 from inkwise.report import charts, probability_charts
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 from inkwise.training.history import Epoch
 
 if TYPE_CHECKING:

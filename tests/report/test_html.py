@@ -17,7 +17,7 @@ from PIL import Image
 from inkwise import Dataset, Evaluation, Run, write_report
 from inkwise.errors import RunError
 from inkwise.evaluation.slices import find_slices
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
 ADDRESSES = {"src", "srcset", "href", "xlink:href", "poster", "action", "data", "background"}

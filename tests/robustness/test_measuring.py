@@ -13,6 +13,7 @@ from inkwise import Dataset, Model, Run
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.layers import Dense, Flatten, Network
 from inkwise.system.files import write_json
+from tests.telling import Heard
 
 
 @pytest.fixture
@@ -23,11 +24,10 @@ def other(finished: Path, tmp_path: Path) -> Run:
 
 def test_a_run_gets_its_figures_and_a_baseline_nothing(run: Run, other: Run) -> None:
     assert not (run.path / "robustness.json").exists()
-    told: list[str] = []
     result, baseline = inkwise.measure_robustness(
-        run, baseline=other.path, images=50, on_notice=told.append
+        run, baseline=other.path, images=50, progress=(heard := Heard())
     )
-    assert told == [
+    assert heard.notices == [
         "50 of the 359 images of optdigits, test split, each class at its share, drawn with seed 0"
     ]
     assert run.robustness == result.to_dict(baseline)
@@ -56,7 +56,7 @@ def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
     weights = {name: array.astype(np.float32) for name, array in bees.items()}
     run.save_model(Model(network, weights, animals.class_names))
 
-    with pytest.raises(RunError, match=r"in Python, to inkwise\.measure_robustness\(run, dataset="):
+    with pytest.raises(RunError, match=r"in Python, as dataset="):
         inkwise.measure_robustness(run)
     stranger = dataclasses.replace(animals, test=animals.train)
     with pytest.raises(RunError, match="is not the data"):

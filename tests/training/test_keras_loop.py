@@ -14,10 +14,11 @@ from inkwise import Dataset, Run, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, LibraryError, TrainingError
 from inkwise.networks.as_keras import require_keras
+from inkwise.system.progress import Batch
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.keras_loop import fit_keras, prepare_keras
-from inkwise.training.loop import Batch
 from inkwise.training.recipe import SGD, Adam, Recipe
+from tests.telling import AtEachBatch, Heard
 
 WATCHED = get_recipe("case-study", epochs=2, batch_size=100, dropout=0.3)
 
@@ -41,8 +42,8 @@ def keras_run(
 @pytest.fixture(scope="module")
 def watched(animals: Dataset) -> tuple[list[Checkpoint], list[Batch]]:
     """What a training yielded, and what it told in between."""
-    batches: list[Batch] = []
-    return fit(animals, WATCHED, on_batch=batches.append), batches
+    heard = Heard()
+    return fit(animals, WATCHED, progress=heard), heard.batches
 
 
 def test_the_run_is_like_any_other(keras_run: Run, animals: Dataset) -> None:
@@ -125,13 +126,15 @@ def test_progress_is_told_after_every_batch(
 
 
 def test_every_epoch_has_an_order_of_its_own(animals: Dataset) -> None:
-    batches: list[Batch] = []
+    heard = Heard()
     # Nothing is learnt at such a rate: the losses tell which images came when.
     recipe = get_recipe("case-study", epochs=3, batch_size=16, learning_rate=1e-12)
 
-    fit(animals, recipe, on_batch=batches.append)
+    fit(animals, recipe, progress=heard)
 
-    losses = [[batch.loss for batch in batches if batch.epoch == epoch] for epoch in (1, 2, 3)]
+    losses = [
+        [batch.loss for batch in heard.batches if batch.epoch == epoch] for epoch in (1, 2, 3)
+    ]
     ends = [loss[-1] for loss in losses]
     assert ends == pytest.approx([ends[0]] * 3, rel=1e-5)
     assert all(
@@ -202,7 +205,7 @@ def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None
         engine="keras",
         epochs=3,
         output=tmp_path / "run",
-        on_batch=press_ctrl_c,
+        progress=AtEachBatch(press_ctrl_c),
         on_epoch=seen.append,
     )
 

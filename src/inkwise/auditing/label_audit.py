@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,16 @@ from inkwise.auditing.judges import FOLDS, SEEDS, audit_recipe, judge
 from inkwise.auditing.suspects import find_outliers, find_suspects
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar
 from inkwise.data.label_corrections import OPEN, Decision, hash_image, write_decisions
 from inkwise.errors import ArgumentError
 from inkwise.system.extras import require_training
 from inkwise.system.files import write_csv, write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
 from inkwise.system.machine import describe_machine, library_versions
+from inkwise.system.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
+    pass
 
 SCHEMA = "inkwise-audit/1"
 DEFAULT_PARENT = Path("audits")
@@ -112,10 +111,7 @@ def audit(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_step: Callable[[str], object] | None = None,
-    on_batch: Callable[["Batch"], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Audit:
     """Find labels that are probably wrong, near-duplicates and outliers, and make a page of them.
 
@@ -132,14 +128,8 @@ def audit(
         A folder with MNIST's four files.
     output : path-like, optional
         The directory, new or empty; by default the next free one under ``audits/``.
-    on_notice : callable, optional
-        Told in a line that a data set stands in for MNIST.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
-    on_step : callable, optional
-        Told in a line what is being done.
-    on_batch : callable, optional
-        Told of the progress of a training.
+    progress : Progress, optional
+        Hears of notices, downloads, steps and the batches of each training.
 
     Returns
     -------
@@ -154,17 +144,16 @@ def audit(
     require_training("an audit")
     if split not in ("train", "test"):
         raise ArgumentError(f"unknown split {split!r}: an audit takes train or test")
-    data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
-    if data.notice and on_notice is not None:
-        on_notice(data.notice)
-    tell = on_step or (lambda _: None)
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+    if data.notice:
+        progress.notice(data.notice)
     recipe = audit_recipe(len(data.train))
     recipe.describe_network(data.image_size, len(data.class_names))  # refuses what does not fit
     name = f"{file_name(data.name)}-{split}"
     path = claim_next(DEFAULT_PARENT, name) if output is None else claim_folder(output)
     try:
-        probabilities = judge(data, split, tell, on_batch)
-        tell("Looking for images that there are twice")
+        probabilities = judge(data, split, progress)
+        progress.step("Looking for images that there are twice")
         suspects, wrong = find_suspects(getattr(data, split).labels, probabilities)
         found = Audit(
             path,

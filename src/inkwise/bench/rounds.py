@@ -19,7 +19,6 @@ from inkwise.bench.programs.task import write_data
 from inkwise.bench.summary import Growth, Spread, compare, summarise
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar
 from inkwise.data.splits import stratified_draw
 from inkwise.errors import ArgumentError, BenchError
 from inkwise.pages.drawing import to_bytes
@@ -28,6 +27,7 @@ from inkwise.system.extras import require_training
 from inkwise.system.files import write_bytes, write_json
 from inkwise.system.folders import claim_folder, claim_next
 from inkwise.system.machine import describe_machine, library_versions
+from inkwise.system.progress import SILENT, Progress
 
 SCHEMA = "inkwise-bench/1"
 DEFAULT_PARENT = Path("bench")
@@ -140,9 +140,7 @@ def run_bench(
     quick: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_step: Callable[[str], object] | None = None,
+    progress: Progress = SILENT,
     on_outcome: Callable[[Measurement | Failure], object] | None = None,
 ) -> Bench:
     """Run contenders side by side, each in a fresh process, one process at a time.
@@ -164,12 +162,8 @@ def run_bench(
         A folder with MNIST's four files.
     output : path-like, optional
         A directory, new or empty; by default the next free one under ``bench/``.
-    on_notice : callable, optional
-        Told in a line what the user should know: who is left out and why.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
-    on_step : callable, optional
-        Told in a few words what is about to run.
+    progress : Progress, optional
+        Hears of notices, downloads and steps.
     on_outcome : callable, optional
         Told what came of each contender in each round.
 
@@ -208,7 +202,7 @@ def run_bench(
             f"This machine is busy (load average {load:.1f} before the start): what is measured "
             "now says little, and two threads that wait for a core can be many times slower"
         )
-    dataset = dataset or load_dataset("mnist", data_dir, on_download)
+    dataset = dataset or load_dataset("mnist", data_dir, progress)
     bench = Bench(
         claim_next(DEFAULT_PARENT, "bench") if output is None else claim_folder(output),
         _describe(dataset, rounds, quick, load),
@@ -218,12 +212,10 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="inkwise-bench-") as folder:
         try:
             for notice in notices:
-                (on_notice or _ignore)(notice)
-            _compete(
-                bench, dataset, rounds, Path(folder), on_step or _ignore, on_outcome or _ignore
-            )
+                progress.notice(notice)
+            _compete(bench, dataset, rounds, Path(folder), progress, on_outcome or _ignore)
             if not quick and GROWN.name in bench.summary:
-                _grow(bench, dataset, rounds, Path(folder), on_step or _ignore)
+                _grow(bench, dataset, rounds, Path(folder), progress)
             bench.status = COMPLETE
         except KeyboardInterrupt:
             bench.status = INTERRUPTED
@@ -241,7 +233,7 @@ def _compete(
     dataset: Dataset,
     rounds: int,
     folder: Path,
-    on_step: Callable[[str], object],
+    progress: Progress,
     on_outcome: Callable[[Measurement | Failure], object],
 ) -> None:
     running = list(bench.contenders)
@@ -254,7 +246,7 @@ def _compete(
             write_data(given[contender.name], _resize(dataset.train, images), dataset.test)
     for number in range(1, rounds + 1):
         for contender in tuple(running):
-            on_step(f"round {number} of {rounds}: {contender.title}")
+            progress.step(f"round {number} of {rounds}: {contender.title}")
             work = folder / contender.name
             work.mkdir(exist_ok=True)
             outcome = measure(contender, number, given[contender.name], work, TIME_LIMIT)
@@ -267,9 +259,7 @@ def _compete(
             on_outcome(outcome)
 
 
-def _grow(
-    bench: Bench, dataset: Dataset, rounds: int, folder: Path, on_step: Callable[[str], object]
-) -> None:
+def _grow(bench: Bench, dataset: Dataset, rounds: int, folder: Path, progress: Progress) -> None:
     training = Growth(
         f"Training {GROWN.title}",
         f"training images; the largest number is all of them {SHARES[-1]} times",
@@ -285,12 +275,12 @@ def _grow(
     try:
         for number in range(1, rounds + 1):
             for size, images in zip(sizes, data, strict=True):
-                on_step(f"growth, round {number} of {rounds}: training on {size:,} images")
+                progress.step(f"growth, round {number} of {rounds}: training on {size:,} images")
                 figures = run_program(program, GROWN.name, number, images, images, TIME_LIMIT)
                 seconds, _ = figures["history"][-1]
                 training.seconds.setdefault(figures["training_images"], []).append(seconds)
                 bench.save()
-            on_step(f"growth, round {number} of {rounds}: prediction by batch size")
+            progress.step(f"growth, round {number} of {rounds}: prediction by batch size")
             figures = run_program(BATCHES, GROWN.name, number, data[0], data[0], TIME_LIMIT)
             for size, seconds in figures["batches"]:
                 prediction.seconds.setdefault(size, []).append(seconds)

@@ -6,13 +6,22 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.commands.benching import bench
-from inkwise.cli.commands.datasets import audit, data
-from inkwise.cli.commands.evaluating import compare, evaluate, robustness
-from inkwise.cli.commands.exchanging import export, import_
-from inkwise.cli.commands.looking import explain, info, map_, report
-from inkwise.cli.commands.training import resume, train
-from inkwise.cli.commands.using import predict, serve
+from inkwise.cli.audit import audit
+from inkwise.cli.bench import bench
+from inkwise.cli.compare import compare
+from inkwise.cli.data import data
+from inkwise.cli.evaluate import evaluate
+from inkwise.cli.explain import explain
+from inkwise.cli.export import export
+from inkwise.cli.import_ import import_
+from inkwise.cli.info import info
+from inkwise.cli.map import map_
+from inkwise.cli.predict import predict
+from inkwise.cli.report import report
+from inkwise.cli.resume import resume
+from inkwise.cli.robustness import robustness
+from inkwise.cli.serve import serve
+from inkwise.cli.train import train
 
 app = typer.Typer(
     help="Train a handwritten-digit CNN, evaluate it honestly, look at every mistake.",

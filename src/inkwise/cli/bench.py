@@ -1,54 +1,82 @@
-"""The bench on the screen: what runs now, and the tables of what came of it."""
+"""The command that measures inkwise beside other libraries, and its tables."""
 
 import math
-import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.bench.contenders import CONTENDERS
-from inkwise.bench.measurement import Failure, Measurement
-from inkwise.bench.rounds import Bench
-from inkwise.bench.summary import Spread
-from inkwise.cli.progress import Display
-from inkwise.cli.show import console, new_table, show_path, show_table
-from inkwise.runs.directory import INTERRUPTED
+from inkwise.cli.console import (
+    console,
+    new_table,
+    show_path,
+    show_table,
+)
+from inkwise.cli.options import DataDirOption
+
+if TYPE_CHECKING:
+    from inkwise.bench.measurement import Failure, Measurement
+    from inkwise.bench.rounds import Bench
+    from inkwise.bench.summary import Spread
 
 Form = Callable[[float], str]
 
 
-class BenchDisplay(Display):
-    """What the bench shows while it works."""
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A contender: swift, case-study, keras, pytorch, knn, svm, boosting or mlp. "
+            "Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often each runs: 3, or 1 of the quick bench.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two minutes: fewer contenders, one round.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The directory, new or empty."),
+    ] = None,
+) -> None:
+    """Measure time, accuracy and memory on MNIST, side by side with Keras, PyTorch, scikit-learn.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._start = time.monotonic()
-        self._steps = self._new_bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            per_second=1,  # what draws must not take from what is measured
+    Each contender runs in processes of its own, in interleaved rounds; leave the machine alone
+    meanwhile. Ctrl-C keeps what is finished. The exit code is 1 if a contender failed.
+    """
+    from inkwise.bench.rounds import run_bench
+    from inkwise.cli.progress import BenchDisplay
+    from inkwise.runs.directory import INTERRUPTED
+
+    with BenchDisplay() as display:
+        outcome = run_bench(
+            only=only or (),
+            rounds=rounds,
+            quick=quick,
+            data_dir=data_dir,
+            output=output,
+            progress=display,
+            on_outcome=lambda outcome: display.line(_line(outcome)),
         )
-        self._step = self._steps.add_task("", total=None)
-
-    def step(self, text: str) -> None:
-        """Show what runs now: beside the time since the start, or as a line with it."""
-        if not self._drawn:
-            seconds = round(time.monotonic() - self._start)
-            self._console.print(f"{seconds // 60}:{seconds % 60:02} {text}", soft_wrap=True)
-            return
-        self._draw(self._steps)
-        self._steps.update(self._step, description=text)
-
-    def outcome(self, outcome: Measurement | Failure) -> None:
-        """Show what came of a contender as a line that stays."""
-        self._console.print(_line(outcome), soft_wrap=True)
+    show_bench(outcome)
+    if outcome.status == INTERRUPTED:
+        raise typer.Exit(130)
+    if outcome.failures:
+        raise typer.Exit(1)
 
 
-def show_bench(bench: Bench) -> None:
+def show_bench(bench: "Bench") -> None:
     """Show the tables of a bench, who failed, and where everything stands."""
+    from inkwise.runs.directory import INTERRUPTED
+
     summary = bench.summary
     if summary:
         rounds = bench.about["rounds"]
@@ -75,10 +103,14 @@ def show_bench(bench: Bench) -> None:
 
 
 def _title(contender: str) -> str:
+    from inkwise.bench.contenders import CONTENDERS
+
     return CONTENDERS[contender].title if contender in CONTENDERS else contender
 
 
-def _line(outcome: Measurement | Failure) -> str:
+def _line(outcome: "Measurement | Failure") -> str:
+    from inkwise.bench.measurement import Failure
+
     if isinstance(outcome, Failure):
         return f"{_title(outcome.contender)} failed in round {outcome.round}: {outcome.reason}"
     return (
@@ -145,7 +177,7 @@ _OURS = ("swift", "case-study")
 
 
 def _table(
-    rows: Mapping[str, Mapping[str, Spread]], columns: Mapping[str, tuple[str, Form]]
+    rows: Mapping[str, Mapping[str, "Spread"]], columns: Mapping[str, tuple[str, Form]]
 ) -> Table:
     table = new_table("contender", *(heading for heading, _ in columns.values()))
     for contender, figures in rows.items():
@@ -154,7 +186,7 @@ def _table(
     return table
 
 
-def _cell(spread: Spread | None, form: Form) -> Text | str:
+def _cell(spread: "Spread | None", form: Form) -> Text | str:
     """Write the median, and below it the least and the most, unless they look the same."""
     if spread is None:
         return "–"

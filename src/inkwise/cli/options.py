@@ -56,4 +56,4 @@ def choose_data(
         raise ArgumentError(
             f"--data {folder} and --dataset {name} are two data sets: leave out one of them"
         )
-    return load_folder(folder, display.read)
+    return load_folder(folder, display)

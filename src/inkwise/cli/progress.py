@@ -1,36 +1,29 @@
-"""Progress on the screen: a bar where there is a terminal, a line an epoch where there is none."""
+"""Progress on the screen: a bar where there is a terminal, a line where there is none."""
 
 import os
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from inkwise.training.history import Epoch
+from inkwise.system.progress import Batch, Progress
 
 if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
+    from inkwise.training.history import Epoch
 
 
-class Display:
+class Display(Progress):
     """What a command shows while it works. A context manager: bars vanish when it is left."""
 
     def __init__(self) -> None:
         # Paths and class names hold what they hold: brackets and colons mean nothing here.
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._drawn = self._console.is_interactive and not os.environ.get("CI")
-        self._bars: list[Progress] = []
+        self._bars: list[rich_progress.Progress] = []
         self._progress = self._new_bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,9 +31,13 @@ class Display:
             TimeRemainingColumn(),
         )
         self._downloads = self._new_bars(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+            TextColumn("{task.description}"),
+            BarColumn(),
+            rich_progress.DownloadColumn(),
+            rich_progress.TransferSpeedColumn(),
         )
-        self._task: TaskID | None = None
+        self._epoch: rich_progress.TaskID | None = None
+        self._steps: rich_progress.TaskID | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -53,9 +50,11 @@ class Display:
     ) -> None:
         self._stop(self._bars)
 
-    def _new_bars(self, *columns: ProgressColumn, per_second: float = 10) -> Progress:
+    def _new_bars(
+        self, *columns: rich_progress.ProgressColumn, per_second: float = 10
+    ) -> rich_progress.Progress:
         """Make bars that are drawn this often, at a terminal only, and vanish at the end."""
-        bars = Progress(
+        bars = rich_progress.Progress(
             *columns,
             console=self._console,
             transient=True,
@@ -65,14 +64,14 @@ class Display:
         self._bars.append(bars)
         return bars
 
-    def _draw(self, bars: Progress) -> None:
+    def _draw(self, bars: rich_progress.Progress) -> None:
         """Draw these bars from now on, and no others: a terminal shows one kind at a time."""
         if self._drawn and not bars.live.is_started:
             self._stop(self._bars)
             bars.start()
 
     @staticmethod
-    def _stop(several: Iterable[Progress]) -> None:
+    def _stop(several: Iterable[rich_progress.Progress]) -> None:
         for bars in several:
             if bars.live.is_started:  # else it would print an empty line on some terminals
                 bars.stop()
@@ -81,17 +80,31 @@ class Display:
         """Show a line that the user should not miss."""
         self._console.print(text, style="yellow", soft_wrap=True)
 
-    def download(self, file_name: str) -> "Download":
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        self._console.print(text, soft_wrap=True)
+
+    def step(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Draw how many steps are done, and what the next one is; or say so in a line."""
+        if not total:
+            self.line(what)
+            return
+        self._draw(self._progress)
+        if self._steps is None:
+            self._steps = self._progress.add_task("", figures="")
+        self._progress.update(self._steps, description=what, completed=done, total=total)
+
+    def download(self, file_name: str) -> "Bar":
         """Start to draw a download."""
         self._draw(self._downloads)
-        return Download(self._downloads, f"fetching {file_name}")
+        return Bar(self._downloads, f"fetching {file_name}")
 
-    def read(self, folder: str) -> "Download":
+    def reading(self, folder: str) -> "Bar":
         """Start to draw how many pictures of a folder have been read."""
         self._draw(self._progress)
-        return Download(self._progress, f"reading {folder}", figures="pictures")
+        return Bar(self._progress, f"reading {folder}", figures="pictures")
 
-    def batch(self, batch: "Batch") -> None:
+    def batch(self, batch: Batch) -> None:
         """Draw how far the epoch has come."""
         if not self._drawn:
             return
@@ -101,26 +114,52 @@ class Display:
             f"{batch.seen / batch.seconds:,.0f} images/s"
         )
         description = f"epoch {batch.epoch}/{batch.epochs}"
-        if self._task is None:
+        if self._epoch is None:
             for read in self._progress.task_ids:
                 self._progress.remove_task(read)
-            self._task = self._progress.add_task(description, total=batch.images, figures=figures)
+            self._epoch = self._progress.add_task(description, total=batch.images, figures=figures)
         self._progress.update(
-            self._task, completed=batch.seen, description=description, figures=figures
+            self._epoch, completed=batch.seen, description=description, figures=figures
         )
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, epoch: "Epoch") -> None:
         """Show a finished epoch as a line that stays."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-        self._console.print(str(epoch), soft_wrap=True)
+        if self._epoch is not None:
+            self._progress.remove_task(self._epoch)
+            self._epoch = None
+        self.line(str(epoch))
 
 
-class Download:
-    """Draws one download, or the reading of a folder, as a bar."""
+class BenchDisplay(Display):
+    """What the bench shows while it works: the time since the start beside what runs now."""
 
-    def __init__(self, progress: Progress, description: str, figures: str = "") -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = time.monotonic()
+        self._spinner = self._new_bars(
+            rich_progress.SpinnerColumn(),
+            TextColumn("{task.description}"),
+            rich_progress.TimeElapsedColumn(),
+            per_second=1,  # what draws must not take from what is measured
+        )
+        self._running = self._spinner.add_task("", total=None)
+
+    def step(self, what: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG002 - unknown
+        """Show what runs now: beside the time since the start, or as a line with it."""
+        if not self._drawn:
+            seconds = round(time.monotonic() - self._start)
+            self.line(f"{seconds // 60}:{seconds % 60:02} {what}")
+            return
+        self._draw(self._spinner)
+        self._spinner.update(self._running, description=what)
+
+
+class Bar:
+    """Draws one download, or the reading of a folder."""
+
+    def __init__(
+        self, progress: rich_progress.Progress, description: str, figures: str = ""
+    ) -> None:
         self._progress = progress
         self._task = progress.add_task(description, total=None, figures=figures)
 

@@ -1,37 +1,76 @@
-"""Robustness on the screen: what is being measured, and the tables of what came of it."""
+"""The command that measures robustness, and its tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.cli.progress import Display
-from inkwise.cli.show import console, new_table, show_path, show_table
-from inkwise.evaluation.intervals import Estimate
-from inkwise.evaluation.significance import format_p
-from inkwise.robustness.corruptions import CORRUPTIONS
-from inkwise.robustness.curves import SEVERITIES, AccuracyCurve, Robustness, share_right
+from inkwise.cli.console import (
+    console,
+    new_table,
+    show_path,
+    show_table,
+)
+from inkwise.cli.options import DataDirOption, SplitOption
+
+if TYPE_CHECKING:
+    from inkwise.evaluation.intervals import Estimate
+    from inkwise.robustness.curves import AccuracyCurve, Robustness
 
 
-class RobustnessDisplay(Display):
-    """What the command shows while it measures."""
+def robustness(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Directories that `inkwise train` wrote, of one data set.",
+            show_default=False,
+        ),
+    ],
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A run to compare with.", show_default=False),
+    ] = None,
+    split: SplitOption = "test",
+    images: Annotated[
+        int, typer.Option(help="How many of its images, each class at its share.")
+    ] = 2_000,
+    through_ink: Annotated[
+        bool,
+        typer.Option("--through-ink", help="Let ink find the digit first, as `predict` does."),
+    ] = False,
+    attacks: Annotated[
+        bool,
+        typer.Option("--attacks", help="Attack the network, too, by its gradient: FGSM and PGD."),
+    ] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Measure how right models stay on noise, blur, fog, lines, moved and turned digits.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._steps = self._new_bars(
-            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    The fifteen corruptions of MNIST-C in five severities, and curves over shift, rotation and size,
+    with 95% intervals: robustness.json and figures/robustness.png in each RUN.
+    """
+    from inkwise.cli.progress import Display
+    from inkwise.robustness.measuring import measure_robustness
+
+    with Display() as display:
+        results = measure_robustness(
+            runs,
+            baseline=baseline,
+            split=split,
+            images=images,
+            through_ink=through_ink,
+            attacks=attacks,
+            data_dir=data_dir,
+            progress=display,
         )
-        self._measuring = self._steps.add_task("", total=None)
-
-    def step(self, what: str, done: int, total: int) -> None:
-        """Draw how many steps are done, and what the next one is."""
-        self._draw(self._steps)
-        self._steps.update(self._measuring, description=what, completed=done, total=total)
+    show_robustness(runs, results)
 
 
-def show_robustness(paths: Sequence[Path], results: Sequence[Robustness]) -> None:
+def show_robustness(paths: Sequence[Path], results: "Sequence[Robustness]") -> None:
     """Show the tables of every run, and where its files are; a result more is the baseline."""
     baseline = results[-1] if len(results) > len(paths) else None
     for path, result in zip(paths, results, strict=False):
@@ -39,7 +78,9 @@ def show_robustness(paths: Sequence[Path], results: Sequence[Robustness]) -> Non
         show_path("Run", path)
 
 
-def _show_one(result: Robustness, baseline: Robustness | None) -> None:
+def _show_one(result: "Robustness", baseline: "Robustness | None") -> None:
+    from inkwise.robustness.curves import share_right
+
     clean = share_right(result.clean)
     console.print(
         Text.assemble(
@@ -67,7 +108,11 @@ def _show_one(result: Robustness, baseline: Robustness | None) -> None:
         show_table(_curve(name, curve, result.model, others.get(name), baseline))
 
 
-def _corruptions(result: Robustness, baseline: Robustness | None) -> Table:
+def _corruptions(result: "Robustness", baseline: "Robustness | None") -> Table:
+    from inkwise.evaluation.significance import format_p
+    from inkwise.robustness.corruptions import CORRUPTIONS
+    from inkwise.robustness.curves import SEVERITIES
+
     columns = ["corruption", "accuracy", *map(str, SEVERITIES)]
     if baseline is not None:
         columns += [baseline.model, "difference"]
@@ -92,10 +137,10 @@ def _corruptions(result: Robustness, baseline: Robustness | None) -> Table:
 
 def _curve(
     name: str,
-    curve: AccuracyCurve,
+    curve: "AccuracyCurve",
     model: str,
-    other: AccuracyCurve | None,
-    baseline: Robustness | None,
+    other: "AccuracyCurve | None",
+    baseline: "Robustness | None",
 ) -> Table:
     table = new_table(f"{name}, {curve.unit}", *(f"{level:g}" for level in curve.levels))
     table.add_row(model, *(f"{share:.1%}" for share in curve.right.mean(axis=1)))
@@ -104,9 +149,9 @@ def _curve(
     return table
 
 
-def _span(estimate: Estimate) -> str:
+def _span(estimate: "Estimate") -> str:
     return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
 
 
-def _two_lines(estimate: Estimate) -> Text:
+def _two_lines(estimate: "Estimate") -> Text:
     return Text.assemble(f"{estimate.value:.2%}\n", (_span(estimate), "dim"))

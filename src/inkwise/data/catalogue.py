@@ -3,13 +3,12 @@
 import dataclasses
 import importlib.util
 import os
-from collections.abc import Callable
 
 from inkwise.data.dataset import Dataset
-from inkwise.data.download import ProgressBar
 from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, is_complete, load_mnist
 from inkwise.data.optdigits import load_optdigits
 from inkwise.errors import ArgumentError, DownloadError
+from inkwise.system.progress import SILENT, Progress
 
 DATASET_NAMES = ("auto", "mnist", "optdigits")
 
@@ -36,7 +35,7 @@ class Availability:
 def load_dataset(
     name: str = "auto",
     data_dir: str | os.PathLike[str] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
+    progress: Progress = SILENT,
 ) -> Dataset:
     """Load a data set by its name.
 
@@ -47,8 +46,8 @@ def load_dataset(
         says so.
     data_dir : path-like, optional
         A folder with MNIST's four files; see `inkwise.data.mnist.load_mnist`.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Draws the downloads.
 
     Returns
     -------
@@ -68,7 +67,7 @@ def load_dataset(
     if name == "optdigits":
         return load_optdigits()
     try:
-        return load_mnist(data_dir, on_download)
+        return load_mnist(data_dir, progress)
     except DownloadError as error:
         if name == "mnist":
             raise

@@ -8,10 +8,11 @@ import time
 import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inkwise.errors import DataError, DownloadError
 from inkwise.system.files import storage
+from inkwise.system.progress import ProgressBar, UnseenBar
 
 PROBE_SECONDS = 2.5
 """How long to wait for any mirror to accept a connection before the network counts as absent."""
@@ -30,16 +31,7 @@ MAX_DOWNLOAD_BYTES = 256 << 20
 
 
 _CHUNK = 1 << 16
-
-
-class ProgressBar(Protocol):
-    """What draws a download."""
-
-    total: float
-    """Bytes to come; 0 where the mirror does not say."""
-
-    def update(self, n: int, /) -> object:
-        """Note that `n` more bytes have come; `n` is negative where a failed mirror's are void."""
+_UNSEEN = UnseenBar()
 
 
 def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
@@ -75,7 +67,7 @@ def fetch(
     mirrors: Sequence[str],
     folder: Path,
     verify: Callable[[Path], None],
-    progress: ProgressBar | None = None,
+    bar: ProgressBar = _UNSEEN,
 ) -> Path:
     """Fetch one file into a folder, from the first mirror that delivers it intact.
 
@@ -89,7 +81,7 @@ def fetch(
         Where the file goes once it has been verified; it is created if missing.
     verify : callable
         Given the path of the downloaded file, raises `DataError` where its content is not right.
-    progress : ProgressBar, optional
+    bar : ProgressBar, optional
         Draws the download.
 
     Returns
@@ -111,7 +103,7 @@ def fetch(
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
             for mirror in mirrors:
                 try:
-                    path = _download(mirror + file_name, Path(scratch), verify, progress)
+                    path = _download(mirror + file_name, Path(scratch), verify, bar)
                 except DownloadError as error:
                     failures.append(f"{urllib.parse.urlsplit(mirror).netloc} {error}")
                 except DataError as error:
@@ -123,9 +115,7 @@ def fetch(
     raise DownloadError(f"could not fetch {file_name} ({'; '.join(failures)})")
 
 
-def _download(
-    address: str, folder: Path, verify: Callable[[Path], None], progress: ProgressBar | None
-) -> Path:
+def _download(address: str, folder: Path, verify: Callable[[Path], None], bar: ProgressBar) -> Path:
     """Let pooch download and verify one file, and put what went wrong in a few words."""
     import pooch
     import requests
@@ -137,11 +127,11 @@ def _download(
         path = Path(output_file)
         path.unlink()  # pooch makes it readable for its owner alone; a cache may be shared
         try:
-            _stream(url, path, progress)
+            _stream(url, path, bar)
             verify(path)
         except BaseException:
-            if progress is not None and path.exists():
-                progress.update(-path.stat().st_size)
+            if path.exists():
+                bar.update(-path.stat().st_size)
             raise
 
     try:
@@ -162,7 +152,7 @@ def _download(
         raise DownloadError(f"broke off the connection ({type(error).__name__})") from error
 
 
-def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
+def _stream(url: str, path: Path, bar: ProgressBar) -> None:
     """Stream a download to a file, giving up on silence, crawling and floods.
 
     pooch's own downloader judges a mirror only by its silence: one byte a second would hold it
@@ -177,15 +167,13 @@ def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
         path.open("wb") as file,
     ):
         response.raise_for_status()
-        if progress is not None:
-            # A length that makes no sense is none, and that of an encoded body is another.
-            encoded = "content-encoding" in response.headers
-            progress.total = 0 if encoded else response.raw.length_remaining or 0
+        # A length that makes no sense is none, and that of an encoded body is another.
+        encoded = "content-encoding" in response.headers
+        bar.total = 0 if encoded else response.raw.length_remaining or 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             file.write(chunk)
             received += len(chunk)
-            if progress is not None:
-                progress.update(len(chunk))
+            bar.update(len(chunk))
             if received > MAX_DOWNLOAD_BYTES:
                 raise DownloadError(f"sent more than {MAX_DOWNLOAD_BYTES:,} bytes")
             seconds = time.monotonic() - start

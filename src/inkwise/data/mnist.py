@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar, fetch, reachable
+from inkwise.data.download import fetch, reachable
 from inkwise.data.idx import idx_bytes, read_idx
 from inkwise.errors import DataError, DownloadError, StorageError
 from inkwise.system.files import storage
+from inkwise.system.progress import SILENT, Progress
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -82,7 +82,7 @@ def is_complete(folder: Path) -> bool:
 
 def load_mnist(
     data_dir: str | os.PathLike[str] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
+    progress: Progress = SILENT,
 ) -> Dataset:
     """Load MNIST from a folder, the cache, or else the network.
 
@@ -92,8 +92,8 @@ def load_mnist(
         The folder with the four files, plain or gzip. Without it they are looked for in the folder
         named by ``INKWISE_DATA_DIR``, then in the cache; what is found nowhere is downloaded to
         the cache.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Draws the downloads.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def load_mnist(
         except DataError:
             if folder != cache:
                 raise
-            _fetch_to_cache(cache, name, on_download)
+            _fetch_to_cache(cache, name, progress)
             arrays.append(_read_verified(cache, name))
     train_images, train_labels, test_images, test_labels = arrays
     return Dataset(
@@ -129,9 +129,7 @@ def load_mnist(
     )
 
 
-def _fetch_to_cache(
-    cache: Path, name: str, on_download: Callable[[str], ProgressBar] | None
-) -> None:
+def _fetch_to_cache(cache: Path, name: str, progress: Progress) -> None:
     """Download one file that the cache lacks or holds damaged."""
     if not reachable(MIRRORS):
         named = os.environ.get(DATA_DIR_VARIABLE)
@@ -146,7 +144,7 @@ def _fetch_to_cache(
             MIRRORS,
             cache,
             lambda path: _verify(path, read_idx(path), name),
-            on_download(file_name) if on_download else None,
+            progress.download(file_name),
         )
         # Any other spelling is damaged, and would be read instead of what has just come.
         with storage(cache, "write to"):

@@ -1,7 +1,7 @@
 """Folders of pictures: a sub-folder a class, and in it pictures of that class."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from inkwise.data.catalogue import DATASET_NAMES
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar
 from inkwise.data.splits import stratified_draw
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
@@ -18,6 +17,7 @@ from inkwise.ink.decoding import SUFFIXES
 from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.machine import available_cores
+from inkwise.system.progress import SILENT, Progress
 
 TEST_SHARE = 0.2
 _SEED = 0  # the same folder always has the same test images
@@ -48,9 +48,7 @@ def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
     return Path(folder) / name
 
 
-def load_folder(
-    folder: str | os.PathLike[str], on_read: Callable[[str], ProgressBar] | None = None
-) -> Dataset:
+def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
     """Load pictures that lie in a folder, a sub-folder a class, whose name it has.
 
     Each goes through `inkwise.ink.normalise`, as it would on its way to an answer; one that cannot
@@ -62,8 +60,8 @@ def load_folder(
     folder : path-like
         As ``pictures/7/photo.jpg``. Pictures are known by their names' endings; hidden files and
         folders are passed over.
-    on_read : callable, optional
-        Given the folder's name, returns what draws how many pictures have been read.
+    progress : Progress, optional
+        Draws how many pictures have been read.
 
     Returns
     -------
@@ -82,7 +80,7 @@ def load_folder(
     require_training("a folder of pictures")
     folder = Path(folder)
     names, files, labels = _find(folder)
-    images, kept, notices = _read(folder, files, on_read)
+    images, kept, notices = _read(folder, files, progress)
     kept_labels = np.array(labels, np.int64)[kept]
     for name, count in zip(names, np.bincount(kept_labels, minlength=len(names)), strict=True):
         if count < LEAST:
@@ -138,7 +136,7 @@ def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
 
 
 def _read(
-    folder: Path, files: Sequence[Path], on_read: Callable[[str], ProgressBar] | None
+    folder: Path, files: Sequence[Path], progress: Progress
 ) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
     """Return the images, their places among the files, and a notice if some are left out."""
 
@@ -148,10 +146,8 @@ def _read(
         except InkwiseError as error:
             return error
 
-    bar = None
-    if on_read is not None:
-        bar = on_read(folder.name)
-        bar.total = len(files)
+    bar = progress.reading(folder.name)
+    bar.total = len(files)
     images, kept, errors = [], [], []
     with ThreadPoolExecutor(available_cores()) as pool:
         try:
@@ -161,8 +157,7 @@ def _read(
                     kept.append(place)
                 else:
                     errors.append(found)
-                if bar is not None:
-                    bar.update(1)
+                bar.update(1)
         finally:
             pool.shutdown(cancel_futures=True)
     if not images:

@@ -20,15 +20,15 @@ from inkwise.ink.decoding import describe
 from inkwise.model import Model
 from inkwise.model.calibration import Verdict
 from inkwise.networks.layers import Conv
-from inkwise.runs.directory import Run, find_model
+from inkwise.runs.directory import Run
+from inkwise.runs.models import find_model
+from inkwise.runs.original_data import load_original_splits
 from inkwise.system.extras import require_gradients
+from inkwise.system.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from inkwise.data.download import ProgressBar
     from inkwise.explanation.gradients import Gradients
     from inkwise.ink import Picture
-
-_BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.explain(run, dataset=...)"
 
 _THIRDS = (
     ("upper left", "top", "upper right"),
@@ -170,8 +170,7 @@ def explain(
     against: str | None = None,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: "Callable[[str], ProgressBar] | None" = None,
+    progress: Progress = SILENT,
 ) -> Explanation:
     """Show what a model's answer about one picture hangs on.
 
@@ -195,10 +194,8 @@ def explain(
         For a run on images of your own: those.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
-    on_notice : callable, optional
-        Told in a line what is missing, and why.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Hears of notices and downloads.
 
     Returns
     -------
@@ -212,12 +209,13 @@ def explain(
     NoInkError
         There is no ink in the picture.
     InkwiseError
-        As from `inkwise.ink.normalise`, `inkwise.runs.directory.find_model` and `Run.load_splits`.
+        As from `inkwise.ink.normalise`, `inkwise.runs.models.find_model` and
+        `inkwise.runs.original_data.load_original_splits`.
     """
     model, run = _find(model)
     if model.network.classes < 2:
         raise ArgumentError("this model knows one class only: there is nothing to tell it from")
-    splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, on_download))
+    splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, progress))
     truth: int | None = None
     if picture is not None and index is None:
         title = describe(picture)
@@ -250,9 +248,8 @@ def explain(
         near = _find_neighbours(run, model, splits)
     except InkwiseError as error:
         notices.append(f"The nearest training images are left out: {error}")
-    if on_notice is not None:
-        for notice in notices:
-            on_notice(notice)
+    for notice in notices:
+        progress.notice(notice)
 
     logits = model.logits(image[None])[0]
     score = float(np.logaddexp.reduce(logits.astype(np.float64)))
@@ -290,11 +287,11 @@ def _load_splits(
     run: Run | None,
     dataset: Dataset | None,
     data_dir: str | os.PathLike[str] | None,
-    on_download: "Callable[[str], ProgressBar] | None",
+    progress: Progress,
 ) -> Splits:
     if run is None:
         raise RunError("they go with a run: name one in place of the model")
-    return run.load_splits(_BRING_YOUR_DATA, dataset, data_dir, on_download)
+    return load_original_splits(run, dataset, data_dir, progress)
 
 
 def _open_gradients(model: Model) -> "Gradients":

@@ -4,10 +4,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from inkwise.data.splits import Splits, split_dataset
+from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
-from inkwise.runs.directory import Run, find_model
+from inkwise.runs.directory import Run
+from inkwise.runs.models import find_model
+from inkwise.runs.original_data import load_original_splits
 from inkwise.system.extras import require_training
 from inkwise.system.files import write_bytes
 from inkwise.system.folders import file_name
@@ -37,6 +39,7 @@ def export_model(
     output: str | os.PathLike[str] | None = None,
     *,
     once: bool = False,
+    dataset: Dataset | None = None,
 ) -> Path:
     """Write a model for another program, which gets the same probabilities within 1e-5.
 
@@ -49,17 +52,19 @@ def export_model(
         A model, or a run or a model directory.
     file_format : {"onnx", "onnx-int8", "keras", "h5", "torchscript"}
         ``onnx``, ``onnx-int8`` and ``torchscript`` take grey levels, uint8 (N, H, W), light ink
-        on a black ground, and hold the class names. ``onnx-int8`` needs a run whose data set is
-        in the catalogue, for its training images. ``keras`` and ``h5`` are a compiled
+        on a black ground, and hold the class names. ``onnx-int8`` needs a run,
+        for its training images. ``keras`` and ``h5`` are a compiled
         ``keras.Sequential`` that takes float32 (N, H, W, 1) in [0, 1], and one-hot labels for
         ``evaluate``; they need Keras. All return probabilities, float32 (N, classes).
     output : path-like, optional
         The file, which is replaced if it exists; by default `default_name` here.
     once : bool
         Let a model that looks at an image at several angles look once, at `SINGLE_LOOK`, which
-        is faster and a little less accurate; it is calibrated anew. This needs a run whose data
-        set is in the catalogue. Keras' formats and ``onnx-int8`` hold no model that turns images:
+        is faster and a little less accurate; it is calibrated anew. This needs a run. Keras'
+        formats and ``onnx-int8`` hold no model that turns images:
         there the single look is a straight one.
+    dataset : Dataset, optional
+        For a run on images of your own, where its images are needed: those it was trained on.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def export_model(
         angle = SINGLE_LOOK if file_format in _TURNING else 0.0
         model = dataclasses.replace(model, rotations=(angle,))
         if run.recipe.calibrate:
-            model = calibrate(model, _splits(run).validation)
+            model = calibrate(model, load_original_splits(run, dataset).validation)
     if any(model.rotations) and file_format not in _TURNING:
         raise ArgumentError(
             f"{file_format} holds no model that turns images: let it look once (--once), or write "
@@ -112,7 +117,9 @@ def export_model(
         case "onnx-int8":
             from inkwise.export.int8 import int8_bytes
 
-            content = int8_bytes(model, _splits(_run(source, file_format)).train)
+            content = int8_bytes(
+                model, load_original_splits(_run(source, file_format), dataset).train
+            )
         case "torchscript":
             from inkwise.export.torchscript import torchscript_bytes
 
@@ -131,13 +138,6 @@ def _run(source: Model | str | os.PathLike[str], what: str) -> Run:
             f"`inkwise train` wrote{'' if isinstance(source, Model) else f', not {source}'}"
         )
     return Run(source)
-
-
-def _splits(run: Run) -> Splits:
-    """Return the images that a run was trained on, and those for validation."""
-    dataset = run.load_dataset("export it as onnx, which needs no images")
-    recipe = run.recipe
-    return split_dataset(dataset, recipe.holdout, recipe.seed)
 
 
 def default_name(model: Model) -> str:

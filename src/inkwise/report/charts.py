@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages.drawing import RIGHT, TRAINING, VALIDATION, WRONG, new_figure, short, styled
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 from inkwise.training.history import Epoch
 
 if TYPE_CHECKING:

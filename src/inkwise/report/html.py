@@ -21,7 +21,8 @@ from inkwise.networks.layers import Conv
 from inkwise.pages import drawing
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.report import charts, probability_charts
-from inkwise.runs.directory import Run, ShownImages
+from inkwise.runs.directory import Run
+from inkwise.runs.shown_images import ShownImages
 from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, write_bytes, write_text
 

@@ -15,7 +15,7 @@ _CELLS = (
         "## The run\n\nAll comes from the files beside this notebook; the data set is not needed.",
         """%matplotlib inline
 import inkwise
-from inkwise import figures, probability_figures
+from inkwise.report import charts, probability_charts
 
 run = inkwise.Run(".")
 evaluation, history, recipe = run.evaluation, run.history, run.recipe
@@ -41,14 +41,14 @@ for kind, average in evaluation.averages.items():
 for name, estimate in evaluation.agreement.items():
     show(name, estimate)""",
     ),
-    ("## Curves", "figures.accuracy_curve(history)"),
-    ("", "figures.loss_curve(history)"),
+    ("## Curves", "charts.accuracy_curve(history)"),
+    ("", "charts.loss_curve(history)"),
     (
         "## Confusion matrix\n\nRows are the actual classes, columns the predicted ones.",
-        "figures.confusion_heatmap(evaluation)",
+        "charts.confusion_heatmap(evaluation)",
     ),
     ("## Class by class", "print(evaluation.classification_report)"),
-    ("", "figures.per_class_figures(evaluation)"),
+    ("", "charts.per_class_figures(evaluation)"),
     (
         "## One class against the rest\n\nThe 2×2 matrix of the binary task *is it this class?*",
         """for name in evaluation.class_names:
@@ -57,7 +57,7 @@ for name, estimate in evaluation.agreement.items():
     print(f"{name:>12}  TP {m.tp:6,}  FP {m.fp:6,}  FN {m.fn:6,}  TN {m.tn:6,}"
           f"  accuracy {task.accuracy.value:.4f}  AUC {task.roc_auc.value:.5f}")""",
     ),
-    ("## Mistakes, the surest first", "figures.mistake_grid(evaluation, run.pictures)"),
+    ("## Mistakes, the surest first", "charts.mistake_grid(evaluation, run.pictures)"),
     (
         """## What mistakes have in common
 
@@ -66,7 +66,7 @@ Only what luck does not explain, by Fisher's exact test with Holm's correction."
 sentences = findings["sentences"] if findings else ["not measured: run inkwise evaluate again"]
 print(*(sentences or ["nothing that luck would not explain"]), sep="\\n")""",
     ),
-    ("## Sample predictions", "figures.sample_grid(evaluation, run.pictures)"),
+    ("## Sample predictions", "charts.sample_grid(evaluation, run.pictures)"),
     (
         "## Probabilities\n\nIs the model as sure as it is right?",
         """probabilities = evaluation.in_probabilities
@@ -78,14 +78,14 @@ show("the same, equal counts", probabilities.adaptive_calibration_error)
 for top in probabilities.top:
     show(f"top-{top.k} accuracy", top.accuracy)""",
     ),
-    ("", "probability_figures.reliability_diagram(evaluation)"),
-    ("", "probability_figures.confidence_histogram(evaluation)"),
-    ("## ROC, precision and recall", "probability_figures.roc_curves(evaluation)"),
-    ("", "probability_figures.precision_recall_curves(evaluation)"),
+    ("", "probability_charts.reliability_diagram(evaluation)"),
+    ("", "probability_charts.confidence_histogram(evaluation)"),
+    ("## ROC, precision and recall", "probability_charts.roc_curves(evaluation)"),
+    ("", "probability_charts.precision_recall_curves(evaluation)"),
     (
         "## If the least sure images got no answer",
         """limit = run.model.calibration.lowest_probability
-probability_figures.selective_curve(evaluation, limit)""",
+probability_charts.selective_curve(evaluation, limit)""",
     ),
     (
         "## Robustness\n\nAccuracy on images made worse, each at MNIST-C's own severity.",

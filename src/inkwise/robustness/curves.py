@@ -17,6 +17,7 @@ from inkwise.model.through_ink import find_inks, logits_through_ink
 from inkwise.robustness.attacks import fgsm, pgd
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move, resize, turn
 from inkwise.system.extras import require_training
+from inkwise.system.progress import SILENT, Progress
 
 SCHEMA = "inkwise-robustness/1"
 
@@ -205,7 +206,7 @@ def measure_models(
     *,
     through_ink: bool = False,
     attacks: bool = False,
-    on_step: Callable[[str, int, int], object] | None = None,
+    progress: Progress = SILENT,
 ) -> list[Robustness]:
     """Measure models on the same images, made worse in the same ways.
 
@@ -222,8 +223,8 @@ def measure_models(
         mistake.
     attacks : bool
         Attack each model with FGSM and PGD, too, which takes PyTorch.
-    on_step : callable, optional
-        Told what is being done, how many steps are finished, and of how many.
+    progress : Progress, optional
+        Hears what is being measured, how many steps are finished, and of how many.
 
     Returns
     -------
@@ -248,7 +249,6 @@ def measure_models(
             f"only images of {CANVAS}×{CANVAS} pixels go through ink, not "
             f"{'×'.join(map(str, digits.images.shape[1:]))}: leave it out"
         )
-    tell = on_step or _ignore
     series = _series(digits.images)
     total = 1 + sum(len(levels) for _, levels, _ in series.values())
     total += len(models) * (2 * len(BUDGETS) if attacks else 0)
@@ -256,7 +256,7 @@ def measure_models(
 
     def step(what: str) -> None:
         nonlocal done
-        tell(what, done, total)
+        progress.step(what, done, total)
         done += 1
 
     def answers(images: Images) -> dict[str, NDArray[np.bool_]]:
@@ -344,7 +344,3 @@ def _to_json(curve: AccuracyCurve) -> dict[str, Any]:
             for level, accuracy in zip(curve.levels, curve.accuracies, strict=True)
         ],
     }
-
-
-def _ignore(*_: object) -> None:
-    """Tell nobody."""

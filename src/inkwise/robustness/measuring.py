@@ -1,28 +1,25 @@
 """How robust runs are: their images made worse, measured, drawn, and written into the runs."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
-from inkwise.data.download import ProgressBar
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.pages.drawing import to_bytes
 from inkwise.robustness.curves import SEED, Robustness, measure_models
 from inkwise.robustness.panels import robustness_panels
 from inkwise.runs.directory import Run
+from inkwise.runs.original_data import load_original_data
 from inkwise.system.extras import require_training
-from inkwise.system.files import write_bytes
+from inkwise.system.files import write_bytes, write_json
+from inkwise.system.progress import SILENT, Progress
 
 IMAGES = 2_000
 """How many images are drawn if nothing else is said."""
-
-_BRING_YOUR_DATA = (
-    "pass what it was trained on, in Python, to inkwise.measure_robustness(run, dataset=...)"
-)
 
 
 def measure_robustness(
@@ -35,9 +32,7 @@ def measure_robustness(
     attacks: bool = False,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_step: Callable[[str, int, int], object] | None = None,
+    progress: Progress = SILENT,
 ) -> list[Robustness]:
     """Measure how right runs' models stay on images that get worse; write it into the runs.
 
@@ -62,12 +57,8 @@ def measure_robustness(
         For runs on images of your own: those they were trained on.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the first run was trained from.
-    on_notice : callable, optional
-        Told in a line which images are taken.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
-    on_step : callable, optional
-        Told what is being done, how many steps are finished, and of how many.
+    progress : Progress, optional
+        Hears which images are drawn, of downloads, and of steps.
 
     Returns
     -------
@@ -99,19 +90,15 @@ def measure_robustness(
     for other in everyone[1:]:
         _check_comparable(first, other, split)
     models = {name: run.model for name, run in zip(_names(everyone), everyone, strict=True)}
-    if dataset is None:
-        dataset = first.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
-    else:
-        first.check_dataset(dataset, _BRING_YOUR_DATA)
+    dataset = load_original_data(first, dataset, data_dir, progress)
     whole = split_dataset(dataset, first.recipe.holdout, first.recipe.seed)[split]
     drawn = whole.take(_draw(whole.labels, images))
-    if on_notice is not None:
-        on_notice(
-            f"{len(drawn):,} of the {len(whole):,} images of {dataset.name}, {split} split, each "
-            f"class at its share, drawn with seed {SEED}"
-            if len(drawn) < len(whole)
-            else f"All {len(whole):,} images of {dataset.name}, {split} split"
-        )
+    progress.notice(
+        f"{len(drawn):,} of the {len(whole):,} images of {dataset.name}, {split} split, each "
+        f"class at its share, drawn with seed {SEED}"
+        if len(drawn) < len(whole)
+        else f"All {len(whole):,} images of {dataset.name}, {split} split"
+    )
     results = measure_models(
         models,
         drawn,
@@ -119,15 +106,21 @@ def measure_robustness(
         split,
         through_ink=through_ink,
         attacks=attacks,
-        on_step=on_step,
+        progress=progress,
     )
     against = results[-1] if baseline is not None else None
     for run, result in zip(measured, results, strict=False):
-        path = run.save_robustness(result, against)
+        path = write_json(run.path / f"{_name(result)}.json", result.to_dict(against))
         figure = robustness_panels(result, against)
         write_bytes(run.figures_path / f"{path.stem}.png", to_bytes(figure, "png"))
         write_bytes(run.figures_path / f"{path.stem}.svg", to_bytes(figure, "svg"))
     return results
+
+
+def _name(result: Robustness) -> str:
+    """Name the files: what is not about the test split as it is says so."""
+    split = "" if result.split == "test" else f"-{result.split}"
+    return f"robustness{split}{'-through-ink' if result.through_ink else ''}"
 
 
 def _draw(labels: NDArray[np.int64], images: int) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ from inkwise.errors import InkwiseError
 from inkwise.explanation.neighbours import FILE, Neighbours
 from inkwise.model import Model
 from inkwise.model.pretrained import load_pretrained
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 from inkwise.serving.batching import Batcher
 from inkwise.serving.kept_pictures import KeptPictures
 from inkwise.serving.metrics import Metrics

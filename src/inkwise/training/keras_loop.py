@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from inkwise.errors import ArgumentError
 from inkwise.networks.as_keras import build_keras, get_weights, require_keras
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Network
+from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.history import Checkpoint, Epoch
-from inkwise.training.loop import Batch, check_loss
+from inkwise.training.loop import check_loss
 from inkwise.training.recipe import SGD, Adam, Recipe
 
 _FOLLOWED = ("name", "network", "dropout", "optimiser", "epochs", "batch_size", "holdout", "seed")
@@ -62,7 +63,7 @@ def fit_keras(
     train: Split,
     validation: Split,
     recipe: Recipe,
-    on_batch: Callable[[Batch], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[Checkpoint]:
     """Train a network in Keras, one epoch each time the iterator is advanced.
 
@@ -73,8 +74,8 @@ def fit_keras(
         The validation images are only looked at, after every epoch.
     recipe : Recipe
         One that `prepare_keras` accepts.
-    on_batch : callable, optional
-        Told after every batch how far the epoch has come.
+    progress : Progress, optional
+        Hears after every batch how far the epoch has come.
 
     Yields
     ------
@@ -96,7 +97,7 @@ def fit_keras(
     )
     inputs, targets = _arrays(train, network.classes)
     validation_data = _arrays(validation, network.classes)
-    watch = _Watch(recipe, len(train), on_batch)
+    watch = _Watch(recipe, len(train), progress)
     callback = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, _: watch.start(epoch + 1),
         on_train_batch_end=watch.batch,
@@ -147,10 +148,8 @@ def _optimiser(recipe: Recipe) -> Any:
 class _Watch:
     """What Keras calls during training: the time it takes, its progress, its loss."""
 
-    def __init__(
-        self, recipe: Recipe, images: int, on_batch: Callable[[Batch], object] | None
-    ) -> None:
-        self._recipe, self._images, self._on_batch = recipe, images, on_batch
+    def __init__(self, recipe: Recipe, images: int, progress: Progress) -> None:
+        self._recipe, self._images, self._progress = recipe, images, progress
         self._epoch = 0
         self._begin = self.seconds = 0.0
 
@@ -160,18 +159,17 @@ class _Watch:
 
     def batch(self, index: int, logs: Mapping[str, float]) -> None:
         check_loss(logs["loss"], self._epoch, self._recipe)
-        if self._on_batch is not None:
-            self._on_batch(
-                Batch(
-                    self._epoch,
-                    self._recipe.epochs,
-                    min((index + 1) * self._recipe.batch_size, self._images),
-                    self._images,
-                    logs["loss"],
-                    logs["accuracy"],
-                    time.perf_counter() - self._begin,
-                )
+        self._progress.batch(
+            Batch(
+                self._epoch,
+                self._recipe.epochs,
+                min((index + 1) * self._recipe.batch_size, self._images),
+                self._images,
+                logs["loss"],
+                logs["accuracy"],
+                time.perf_counter() - self._begin,
             )
+        )
 
     def stop(self) -> None:
         self.seconds = time.perf_counter() - self._begin

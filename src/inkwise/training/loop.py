@@ -1,9 +1,8 @@
 """The training loop."""
 
-import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from inkwise.data.dataset import Split
 from inkwise.errors import TrainingError
+from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
 from inkwise.training.recipe import Recipe
@@ -23,31 +23,6 @@ _CPU = torch.device("cpu")
 
 _REPORT_EVERY = 64
 """Steps between two looks at the figures of a training on another device, which has to stop."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """How far an epoch has come.
-
-    Parameters
-    ----------
-    epoch, epochs : int
-        The epoch under way, from 1, and how many there will be.
-    seen, images : int
-        Images of the epoch seen so far, and how many there are.
-    loss, accuracy : float
-        Means over the images seen in this epoch.
-    seconds : float
-        Training time of the epoch so far.
-    """
-
-    epoch: int
-    epochs: int
-    seen: int
-    images: int
-    loss: float
-    accuracy: float
-    seconds: float
 
 
 class Training:
@@ -93,15 +68,15 @@ class Training:
         self._plan = _images_by_epoch(recipe, len(images))
         self._epoch = 0
 
-    def epochs(self, on_batch: Callable[[Batch], object] | None = None) -> Iterator[Epoch]:
+    def epochs(self, progress: Progress = SILENT) -> Iterator[Epoch]:
         """Train for the epochs that are left, one each time the iterator is advanced.
 
         Whoever iterates decides what happens between epochs, and may stop at any of them.
 
         Parameters
         ----------
-        on_batch : callable, optional
-            Told how far the epoch has come: on the CPU after every batch, elsewhere now and then.
+        progress : Progress, optional
+            Hears how far the epoch has come: on the CPU after every batch, elsewhere now and then.
 
         Yields
         ------
@@ -141,9 +116,8 @@ class Training:
                 loss_sum, correct = step.totals.tolist()
                 check_loss(loss_sum, epoch, recipe)
                 seconds = time.perf_counter() - start
-                if on_batch is not None:
-                    loss, accuracy = loss_sum / seen, correct / seen
-                    on_batch(Batch(epoch, recipe.epochs, seen, count, loss, accuracy, seconds))
+                loss, accuracy = loss_sum / seen, correct / seen
+                progress.batch(Batch(epoch, recipe.epochs, seen, count, loss, accuracy, seconds))
             validation_loss, validation_accuracy = self._validate()
             check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
             self._epoch = epoch

@@ -1,18 +1,18 @@
-"""The commands that train."""
+"""The command that trains, and what a training came to."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkwise.cli.options import (
-    DataDirOption,
-    DeviceOption,
-    FolderOption,
-    LabelsOption,
-    RunArgument,
-    choose_data,
+from inkwise.cli.console import (
+    console,
+    show_path,
 )
+from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, LabelsOption, choose_data
+
+if TYPE_CHECKING:
+    from inkwise.runs.directory import Run
 
 
 def train(
@@ -64,7 +64,6 @@ def train(
     `inkwise resume` goes on with it.
     """
     from inkwise.cli.progress import Display
-    from inkwise.cli.show import show_outcome
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import train as train_run
 
@@ -86,9 +85,7 @@ def train(
             augment=augment,
             engine=engine,
             device=device,
-            on_notice=display.notice,
-            on_download=display.download,
-            on_batch=display.batch,
+            progress=display,
             on_epoch=display.epoch,
             **{name: value for name, value in given.items() if value is not None},
         )
@@ -97,30 +94,25 @@ def train(
         raise typer.Exit(130)
 
 
-def resume(
-    run: RunArgument,
-    folder: FolderOption = None,
-    data_dir: DataDirOption = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Go on with a training that was interrupted, or that died, from its last finished epoch."""
-    from inkwise.cli.progress import Display
-    from inkwise.cli.show import show_outcome
-    from inkwise.data.picture_folder import load_folder
+def show_outcome(run: "Run") -> None:
+    """Show what a training came to."""
+    from inkwise.cli.evaluate import show_headline
     from inkwise.runs.directory import INTERRUPTED
-    from inkwise.study import resume as resume_run
 
-    with Display() as display:
-        outcome = resume_run(
-            run,
-            dataset=None if folder is None else load_folder(folder, display.read),
-            data_dir=data_dir,
-            device=device,
-            on_notice=display.notice,
-            on_download=display.download,
-            on_batch=display.batch,
-            on_epoch=display.epoch,
-        )
-    show_outcome(outcome)
-    if outcome.status == INTERRUPTED:
-        raise typer.Exit(130)
+    if run.status == INTERRUPTED:
+        done, epochs = len(run.history), run.recipe.epochs
+        when = f"after {done} of {epochs} epochs" if done < epochs else "while the report was made"
+        console.print(f"The training was interrupted {when}.", soft_wrap=True)
+        if done:
+            console.print(
+                "The model of the last finished epoch is kept. To go on: "
+                f"inkwise resume {run.path}. To see how far it came: "
+                f"inkwise evaluate {run.path}, then inkwise report {run.path}",
+                soft_wrap=True,
+            )
+        else:
+            console.print("No epoch was finished, so there is no model.")
+    else:
+        show_headline(run.evaluation)
+        show_path("Report", run.report_path)
+    show_path("Run", run.path)

@@ -1,23 +1,24 @@
-"""Answers about pictures on the screen, or for other programs."""
+"""The command that tells what pictures show: on the screen, or for other programs."""
 
-import csv
+import csv as csv_format
 import io
-import json
+import json as json_format
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inkwise.errors import DataError, InkwiseError, one_line
-from inkwise.model import Answer
-from inkwise.model.answers import CANDIDATES
-from inkwise.model.prediction import Source, find_pictures
+from inkwise.errors import ArgumentError, DataError, InkwiseError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from inkwise.model import Answer
+    from inkwise.model.prediction import Source
 
 STANDARD_INPUT = "-"
 
@@ -29,11 +30,59 @@ SHADES = " .:-=+*#%@"
 
 _BOX = ("top", "left", "bottom", "right")
 
-Answers = Iterator[tuple[str, Answer | InkwiseError]]
+Answers = Iterator[tuple[str, "Answer | InkwiseError"]]
 
 
-def find_sources(files: Sequence[str]) -> list[Source]:
+def predict(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Pictures of one digit each; folders of them; patterns, such as 'scans/*.png'; "
+            "or - for a picture in standard input.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A run or a model directory; the model that comes with inkwise if not given.",
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, for other programs.")
+    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table with a header.")] = False,
+) -> None:
+    """Tell what pictures show, or that they show no digit: a line a picture.
+
+    Photos, scans and drawings of any size, dark on light or light on dark. At a terminal, a
+    single picture is drawn as the network saw it. The exit code is 1 if one could not be read.
+    """
+    from inkwise.model.prediction import predict_files
+    from inkwise.model.pretrained import load_pretrained
+    from inkwise.runs.models import find_model
+
+    if json and csv:
+        raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
+    chosen = load_pretrained() if model is None else find_model(model)
+    sources = find_sources(files)
+    answers = predict_files(chosen, sources)
+    if json:
+        complete = show_json(answers)
+    elif csv:
+        complete = show_csv(answers)
+    else:
+        complete = show_answers(answers, [source.name for source in sources])
+    if not complete:
+        raise typer.Exit(1)
+
+
+def find_sources(files: Sequence[str]) -> "list[Source]":
     """Find the pictures that the command line names; ``-`` is one in standard input."""
+    from inkwise.model.prediction import find_pictures
+
     return [
         source
         for file in files
@@ -41,7 +90,9 @@ def find_sources(files: Sequence[str]) -> list[Source]:
     ]
 
 
-def _read_standard_input() -> Source:
+def _read_standard_input() -> "Source":
+    from inkwise.model.prediction import Source
+
     if sys.stdin is None:
         return Source(STANDARD_INPUT, DataError("it is closed: send a picture, or name a file"))
     content = sys.stdin.buffer.read(LARGEST + 1)
@@ -72,7 +123,7 @@ def show_answers(answers: Answers, names: Sequence[str]) -> bool:
     return complete
 
 
-def _row(name: str, answer: Answer) -> str:
+def _row(name: str, answer: "Answer") -> str:
     if answer.label is None:
         return f"{name}   {answer.verdict}"
     row = f"{name}   {answer.label}   ({answer.probability:.3f})"
@@ -112,13 +163,15 @@ def show_json(answers: Answers) -> bool:
     """Print a JSON object a line as it comes, and return whether all pictures could be read."""
     complete = True
     for name, answer in answers:
-        complete &= isinstance(answer, Answer)
-        typer.echo(json.dumps(_entry(name, answer), allow_nan=False))
+        complete &= not isinstance(answer, InkwiseError)
+        typer.echo(json_format.dumps(_entry(name, answer), allow_nan=False))
     return complete
 
 
 def show_csv(answers: Answers) -> bool:
     """Print a line of a table as it comes, and return whether all pictures could be read."""
+    from inkwise.model.answers import CANDIDATES
+
     places = range(2, CANDIDATES + 1)
     others = [f"{column}_{place}" for place in places for column in ("label", "probability")]
     columns = ["file", "label", "probability", "verdict", *others, "score"]
@@ -126,7 +179,7 @@ def show_csv(answers: Answers) -> bool:
     _print_csv(columns)
     complete = True
     for name, answer in answers:
-        complete &= isinstance(answer, Answer)
+        complete &= not isinstance(answer, InkwiseError)
         entry = _entry(name, answer)
         for place, (label, probability) in enumerate(entry.pop("top", ())[1:], 2):
             entry |= {f"label_{place}": label, f"probability_{place}": probability}
@@ -135,7 +188,7 @@ def show_csv(answers: Answers) -> bool:
     return complete
 
 
-def _entry(name: str, answer: Answer | InkwiseError) -> dict[str, Any]:
+def _entry(name: str, answer: "Answer | InkwiseError") -> dict[str, Any]:
     """Return an answer as strict JSON has it."""
     if isinstance(answer, InkwiseError):
         return {"file": name, "error": str(answer)}
@@ -155,7 +208,7 @@ def _entry(name: str, answer: Answer | InkwiseError) -> dict[str, Any]:
 
 def _print_csv(values: Sequence[object]) -> None:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
+    csv_format.writer(buffer, lineterminator="\n").writerow(values)
     row = buffer.getvalue().removesuffix("\n")
     # A file or a pipe gets a name as it is, even one that looks like a colour.
     typer.echo(one_line(row) if _on_a_terminal() else row, color=True)

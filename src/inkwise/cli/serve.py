@@ -1,57 +1,9 @@
-"""The commands that use a model."""
+"""The command that answers over HTTP."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-
-def predict(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Pictures of one digit each; folders of them; patterns, such as 'scans/*.png'; "
-            "or - for a picture in standard input.",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL",
-            help="A run or a model directory; the model that comes with inkwise if not given.",
-        ),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a line, for other programs.")
-    ] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a table with a header.")] = False,
-) -> None:
-    """Tell what pictures show, or that they show no digit: a line a picture.
-
-    Photos, scans and drawings of any size, dark on light or light on dark. At a terminal, a
-    single picture is drawn as the network saw it. The exit code is 1 if one could not be read.
-    """
-    from inkwise.cli.answers import find_sources, show_answers, show_csv, show_json
-    from inkwise.errors import ArgumentError
-    from inkwise.model.prediction import predict_files
-    from inkwise.model.pretrained import load_pretrained
-    from inkwise.runs.directory import find_model
-
-    if json and csv:
-        raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
-    chosen = load_pretrained() if model is None else find_model(model)
-    sources = find_sources(files)
-    answers = predict_files(chosen, sources)
-    if json:
-        complete = show_json(answers)
-    elif csv:
-        complete = show_csv(answers)
-    else:
-        complete = show_answers(answers, [source.name for source in sources])
-    if not complete:
-        raise typer.Exit(1)
 
 
 def serve(

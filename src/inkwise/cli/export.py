@@ -1,10 +1,13 @@
-"""The commands that take a model to other programs, and back."""
+"""The command that writes a model for another program."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from inkwise.cli.console import (
+    show_path,
+)
 from inkwise.cli.options import ModelArgument
 
 
@@ -45,48 +48,6 @@ def export(
     keras and h5 take float32 (N, H, W, 1) from 0 to 1. Writing them needs the extra "keras".
     onnx-int8 is onnx made faster, with rounded weights; it needs a RUN and its training images.
     """
-    from inkwise.cli.show import show_path
     from inkwise.export.formats import export_model
 
     show_path("Model", export_model(model, file_format, output, once=once))
-
-
-def import_(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="A model that Keras saved, as .keras or .h5.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="MODEL",
-            help="The model directory, new or empty; named after the file if not given.",
-        ),
-    ] = None,
-    class_names: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="In the order of the outputs, with commas between; 0,1,2 and so on if not given.",
-        ),
-    ] = None,
-) -> None:
-    """Make a model directory of a model that Keras saved; no code from the file is run.
-
-    Without a Rescaling layer, the model is taken to expect grey levels divided by 255.
-
-    Light ink on a black ground in either case.
-    """
-    from inkwise.cli.show import show_path
-    from inkwise.export.from_keras import import_keras
-    from inkwise.system.folders import claim_folder
-
-    names = None if class_names is None else [name.strip() for name in class_names.split(",")]
-    model = import_keras(file, names)
-    show_path("Model", model.save(claim_folder(output or Path(file.stem))))

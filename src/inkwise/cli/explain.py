@@ -1,33 +1,16 @@
-"""The commands that make what people look at."""
+"""The command that shows what an answer hangs on."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inkwise.cli.options import DataDirOption, OpenOption, RunArgument, SplitOption
-
-
-def report(
-    run: RunArgument,
-    open_: OpenOption = False,
-    notebook: Annotated[
-        bool,
-        typer.Option("--notebook", help="Write report.ipynb as well, for Jupyter."),
-    ] = False,
-) -> None:
-    """Write the figures and the report of a run again, from the run's own files."""
-    from inkwise.cli.show import open_page, show_path
-    from inkwise.report.html import write_report
-    from inkwise.report.notebook import write_notebook
-    from inkwise.runs.directory import Run
-
-    path = write_report(Run(run))
-    show_path("Report", path)
-    if notebook:
-        show_path("Notebook", write_notebook(run))
-    if open_:
-        open_page(path)
+from inkwise.cli.console import (
+    console,
+    open_page,
+    show_path,
+)
+from inkwise.cli.options import DataDirOption, OpenOption
 
 
 def explain(
@@ -78,7 +61,6 @@ def explain(
     Without the extra "train", occlusion alone.
     """
     from inkwise.cli.progress import Display
-    from inkwise.cli.show import open_page, show_explanation, show_path
     from inkwise.explanation.evidence import explain as explain_picture
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.model.pretrained import load_pretrained
@@ -91,46 +73,11 @@ def explain(
             split=split,
             against=against,
             data_dir=data_dir,
-            on_notice=display.notice,
-            on_download=display.download,
+            progress=display,
         )
     name = f"{split}-{index}" if image is None else Path(image).stem
     path = write_explanation(explanation, output or Path(f"{name}-explained.html"))
-    show_explanation(explanation)
+    console.print(str(explanation), soft_wrap=True)
     show_path("Page", path)
     if open_:
         open_page(path)
-
-
-def map_(
-    run: RunArgument,
-    split: SplitOption = "test",
-    count: Annotated[int, typer.Option(metavar="N", help="Images on the map, at most.")] = 2_000,
-    data_dir: DataDirOption = None,
-) -> None:
-    """Draw which images are alike to the network, and where its mistakes lie among them.
-
-    By PCA and t-SNE of what its last layer is given; into the run's figures, as PNG and SVG.
-    """
-    from inkwise.cli.progress import Display
-    from inkwise.cli.show import show_path
-    from inkwise.explanation.feature_map import write_map
-
-    with Display() as display:
-        path = write_map(
-            run,
-            split,
-            count=count,
-            data_dir=data_dir,
-            on_notice=display.notice,
-            on_download=display.download,
-        )
-    show_path("Map", path)
-
-
-def info(run: RunArgument) -> None:
-    """Show a run's recipe, network, history and headline numbers."""
-    from inkwise.cli.show import show_run
-    from inkwise.runs.directory import Run
-
-    show_run(Run(run))

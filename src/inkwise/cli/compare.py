@@ -1,0 +1,73 @@
+"""The command that compares runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkwise.cli.console import (
+    console,
+    interval,
+    new_table,
+    percent,
+    show_path,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    from inkwise.comparison.compared_runs import Comparison
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="At least two directories that `inkwise train` wrote, on the same data.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a page about it as well, with the images on which the runs disagree.",
+        ),
+    ] = None,
+) -> None:
+    """Tell whether runs differ by more than luck with the test images, and what may be concluded.
+
+    Their answers are paired image by image. Runs of one recipe with several seeds are summed up.
+    """
+    from inkwise.comparison.compared_runs import compare as compare_runs
+    from inkwise.comparison.runs_page import write_comparison
+
+    comparison = compare_runs(*runs)
+    show_comparison(comparison)
+    if output is not None:
+        show_path("Page", write_comparison(comparison, output))
+
+
+def show_comparison(comparison: "Comparison") -> None:
+    """Show runs side by side, two by two, and what may be concluded."""
+    table = new_table("run", "recipe", "seed", "errors", "accuracy", "95% interval", left=2)
+    for compared in comparison.runs:
+        accuracy = compared.evaluation.accuracy
+        table.add_row(
+            compared.name,
+            compared.recipe.name,
+            str(compared.recipe.seed),
+            f"{compared.errors:,} of {comparison.images:,}",
+            percent(accuracy),
+            interval(accuracy).strip("()"),
+        )
+    show_table(table)
+    for conclusion in comparison.conclusions:
+        console.print(conclusion, soft_wrap=True)
+    console.print(
+        f"{len(comparison.disagreements):,} of {comparison.images:,} images did not get the same "
+        "label from all runs.",
+        soft_wrap=True,
+    )
