@@ -1,6 +1,6 @@
 """The audit on the screen: what is being done, and what was found."""
 
-from inkwise.auditing.label_audit import Audit
+from inkwise.auditing.findings import Audit
 from inkwise.cli.progress import Display
 from inkwise.cli.show import console, new_table, show_path, show_table
 
