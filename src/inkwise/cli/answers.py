@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inkwise.errors import DataError, InkwiseError, one_line
+from inkwise.ink.sources import Source, find_pictures
 from inkwise.model import Answer
 from inkwise.model.answers import CANDIDATES
-from inkwise.model.prediction import Source, find_pictures
 
 if TYPE_CHECKING:
     import numpy as np

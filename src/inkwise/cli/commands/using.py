@@ -35,7 +35,6 @@ def predict(
     """
     from inkwise.cli.answers import find_sources, show_answers, show_csv, show_json
     from inkwise.errors import ArgumentError
-    from inkwise.model.prediction import predict_files
     from inkwise.model.pretrained import load_pretrained
     from inkwise.runs.directory import find_model
 
@@ -43,13 +42,14 @@ def predict(
         raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
     chosen = load_pretrained() if model is None else find_model(model)
     sources = find_sources(files)
-    answers = predict_files(chosen, sources)
+    names = [source.name for source in sources]
+    answers = zip(names, chosen.classify_each(source.picture for source in sources), strict=True)
     if json:
         complete = show_json(answers)
     elif csv:
         complete = show_csv(answers)
     else:
-        complete = show_answers(answers, [source.name for source in sources])
+        complete = show_answers(answers, names)
     if not complete:
         raise typer.Exit(1)
 
