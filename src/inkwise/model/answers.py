@@ -155,7 +155,7 @@ def stack_readings(
     readings = [
         reading for ink in inks if not isinstance(ink, InkwiseError) for reading in ink.readings
     ]
-    return np.array(readings, np.uint8).reshape(-1, *image_size)
+    return np.array(readings) if readings else np.empty((0, *image_size), np.uint8)
 
 
 def choose_readings(

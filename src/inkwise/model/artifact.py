@@ -134,13 +134,11 @@ class Model:
         of these numbers. Of an ensemble, those of all members side by side. Arguments and errors
         are those of `predict_proba`.
         """
-        return np.concatenate(
-            [
-                self.layer_outputs(images, prefix + member.summary()[-2].name)
-                for prefix, member in members(self.network)
-            ],
-            axis=1,
-        )
+        session, outputs = self._inner_session
+        last = [
+            outputs[prefix + member.summary()[-2].name] for prefix, member in members(self.network)
+        ]
+        return np.concatenate(self._run(session, images, last), axis=1)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
