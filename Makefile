@@ -25,10 +25,11 @@ format: $(READY)  ## Format the code, and mend what the linter can.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: $(READY)  ## Check format, lint and types.
+check: $(READY)  ## Check format, lint, types and who imports whom.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 clean:  ## Remove what the other targets made, but not your runs.
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis

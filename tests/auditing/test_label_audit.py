@@ -11,7 +11,7 @@ import pytest
 import inkwise
 from inkwise import Dataset, Split
 from inkwise.auditing.duplicates import find_duplicates
-from inkwise.auditing.label_audit import Audit
+from inkwise.auditing.findings import Audit
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.errors import ArgumentError, DataError
 from tests.telling import AtEachBatch, Heard

@@ -17,7 +17,7 @@ from PIL import Image
 
 from inkwise import Model, Run
 from inkwise.errors import InkwiseError
-from inkwise.model.prediction import find_pictures, predict_files
+from inkwise.ink.sources import find_pictures
 from inkwise.networks.layers import Dense, Flatten, Network
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
@@ -213,7 +213,8 @@ def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -
 def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
     found = [source for path in sources for source in find_pictures(path)]
     entries: list[dict[str, Any]] = []
-    for name, answer in predict_files(strokes(), found):
+    answers = strokes().classify_each(source.picture for source in found)
+    for (name, _), answer in zip(found, answers, strict=True):
         if isinstance(answer, InkwiseError):
             entries.append({"file": name, "error": str(answer)})
             continue

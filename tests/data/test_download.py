@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkwise.data.download import fetch, reachable
 from inkwise.data import download
+from inkwise.data.download import fetch, reachable
 from inkwise.data.idx import read_idx, write_idx
 from inkwise.errors import DataError, DownloadError, StorageError
 from tests.data import mirror

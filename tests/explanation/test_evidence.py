@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from inkwise import Dataset, Run, explain, train, write_explanation
 from inkwise.errors import ArgumentError, NoInkError, RunError, StorageError
 from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import FILE
+from inkwise.explanation.occlusion import Occlusion
 from inkwise.pages.drawing import AGAINST, FOR, paint
 from tests.strokes import draw, strokes
 from tests.telling import Heard
@@ -82,6 +84,36 @@ def test_the_class_to_compare_with_can_be_named() -> None:
         explain(strokes(), picture, against="7")
     with pytest.raises(ArgumentError, match="is the answer itself"):
         explain(strokes(), draw("flat"), against="flat")
+
+
+def test_the_network_sees_the_picture_once_and_each_of_its_copies_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    run = inkwise.Model.run
+
+    def count(model: inkwise.Model, images: Any, *outputs: str) -> list[Any]:
+        seen.append(len(images))
+        return run(model, images, *outputs)
+
+    monkeypatch.setattr(inkwise.Model, "run", count)
+    it = explain(strokes(), draw("plus"))
+
+    assert seen == [1, len(Occlusion(it.image, stride=1).copies)]
+
+
+def test_a_picture_of_the_networks_size_is_explained_as_it_is_answered() -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[:, 13:16] = 255  # as high as no digit of MNIST's, and known better as it is
+    (answer,) = strokes().classify([picture])
+
+    it = explain(strokes(), picture)
+
+    assert answer.ink is not None
+    np.testing.assert_array_equal(it.image, picture)
+    np.testing.assert_array_equal(it.image, answer.ink.image)
+    assert (it.class_names[it.label], it.probabilities.max()) == answer.top[0]
+    assert it.verdict == answer.verdict
 
 
 def test_evidence_for_and_against_is_told_where_it_is() -> None:

@@ -15,7 +15,7 @@ from inkwise.cli.console import (
 from inkwise.cli.options import DataDirOption, OpenOption
 
 if TYPE_CHECKING:
-    from inkwise.auditing.label_audit import Audit
+    from inkwise.auditing.findings import Audit
 
 FIRST = 10
 """How many suspects are shown."""

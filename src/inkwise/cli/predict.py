@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inkwise.ink.sources import Source
     from inkwise.model import Answer
-    from inkwise.model.prediction import Source
 
 STANDARD_INPUT = "-"
 
@@ -60,7 +60,6 @@ def predict(
     Photos, scans and drawings of any size, dark on light or light on dark. At a terminal, a
     single picture is drawn as the network saw it. The exit code is 1 if one could not be read.
     """
-    from inkwise.model.prediction import predict_files
     from inkwise.model.pretrained import load_pretrained
     from inkwise.runs.models import find_model
 
@@ -68,20 +67,21 @@ def predict(
         raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
     chosen = load_pretrained() if model is None else find_model(model)
     sources = find_sources(files)
-    answers = predict_files(chosen, sources)
+    names = [source.name for source in sources]
+    answers = zip(names, chosen.classify_each(source.picture for source in sources), strict=True)
     if json:
         complete = show_json(answers)
     elif csv:
         complete = show_csv(answers)
     else:
-        complete = show_answers(answers, [source.name for source in sources])
+        complete = show_answers(answers, names)
     if not complete:
         raise typer.Exit(1)
 
 
 def find_sources(files: Sequence[str]) -> "list[Source]":
     """Find the pictures that the command line names; ``-`` is one in standard input."""
-    from inkwise.model.prediction import find_pictures
+    from inkwise.ink.sources import find_pictures
 
     return [
         source
@@ -91,7 +91,7 @@ def find_sources(files: Sequence[str]) -> "list[Source]":
 
 
 def _read_standard_input() -> "Source":
-    from inkwise.model.prediction import Source
+    from inkwise.ink.sources import Source
 
     if sys.stdin is None:
         return Source(STANDARD_INPUT, DataError("it is closed: send a picture, or name a file"))

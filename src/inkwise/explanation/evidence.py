@@ -14,11 +14,14 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, InkwiseError, LibraryError, NoInkError, RunError
 from inkwise.explanation.neighbours import FILE, Neighbour, Neighbours, make_neighbours
-from inkwise.explanation.occlusion import occlusion_map
+from inkwise.explanation.occlusion import Occlusion
 from inkwise.explanation.receptive_field import Field, last_field
+from inkwise.ink import Ink
 from inkwise.ink.decoding import describe
 from inkwise.model import Model
+from inkwise.model.answers import choose_readings, preprocess, stack_readings
 from inkwise.model.calibration import Verdict
+from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.networks.layers import Conv
 from inkwise.runs.directory import Run
 from inkwise.runs.models import find_model
@@ -215,26 +218,31 @@ def explain(
     model, run = _find(model)
     if model.network.classes < 2:
         raise ArgumentError("this model knows one class only: there is nothing to tell it from")
+    image_size = model.network.image_size
     splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, progress))
     truth: int | None = None
     if picture is not None and index is None:
         title = describe(picture)
-        (answer,) = model.classify_each([picture])
-        if isinstance(answer, InkwiseError):
-            raise answer
-        if answer.ink is None:
+        found = preprocess(picture, image_size)
+        if isinstance(found, NoInkError):
             raise NoInkError(f"there is no ink in {title}: nothing speaks for any class")
-        image = answer.ink.image
+        if isinstance(found, InkwiseError):
+            raise found
+        ink = found
     elif index is not None and picture is None:
         part = splits()[split]
         if not 0 <= index < len(part):
             raise ArgumentError(f"there is no {split} image {index}: the last is {len(part) - 1}")
         title = f"{split} image {index}"
-        image, truth = part.images[index], int(part.labels[index])
+        ink = Ink(part.images[index], "light ink", (0, 0, *image_size), 1.0)
+        truth = int(part.labels[index])
     else:
         raise ArgumentError("name one picture to explain: a file, or an image's place in a split")
 
-    probabilities = model.predict_proba(image[None])[0]
+    # One pass gives all there is to know, of each of the picture's readings.
+    all_probabilities, all_logits, scores = model.run(stack_readings([ink], image_size), *OUTPUTS)
+    ((ink, row),) = choose_readings([ink], scores)
+    image, probabilities, logits = ink.image, all_probabilities[row], all_logits[row]
     label, other = _compare(model, probabilities, truth, against)  # refuses before the long work
 
     notices: list[str] = []
@@ -251,9 +259,7 @@ def explain(
     for notice in notices:
         progress.notice(notice)
 
-    logits = model.logits(image[None])[0]
-    score = float(np.logaddexp.reduce(logits.astype(np.float64)))
-    (verdict,) = model.calibration.verdicts(probabilities[label, None], np.array([score]))
+    (verdict,) = model.calibration.verdicts(probabilities[[label]], scores[[row]])
     itself = index if split == "train" else None
     return Explanation(
         title,
@@ -334,8 +340,10 @@ def _attribute(
     label: int,
     other: int,
 ) -> Iterator[Attribution]:
+    occlusion = Occlusion(image, stride=1)
+    without = model.logits(occlusion.copies)
     maps: dict[str, Callable[[int | None], NDArray[np.float32]]] = {
-        "occlusion": lambda against: occlusion_map(model, image, label, against, stride=1)
+        "occlusion": functools.partial(occlusion.map, without, label)
     }
     if gradients is not None:
         maps["integrated gradients"] = functools.partial(

@@ -11,9 +11,9 @@ from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.intervals import Estimate, wilson
 from inkwise.evaluation.significance import LEVEL, holm, mcnemar
-from inkwise.ink import CANVAS
+from inkwise.ink import CANVAS, Ink
 from inkwise.model import Model
-from inkwise.model.through_ink import find_inks, logits_through_ink
+from inkwise.model.answers import chosen_logits, preprocess_all
 from inkwise.robustness.attacks import fgsm, pgd
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move, resize, turn
 from inkwise.system.extras import require_training
@@ -262,11 +262,13 @@ def measure_models(
     def answers(images: Images) -> dict[str, NDArray[np.bool_]]:
         if not through_ink:
             return {name: model.predict(images) == digits.labels for name, model in models.items()}
-        inks = find_inks(images)
-        return {
-            name: inks.found & (logits_through_ink(model, inks).argmax(1) == digits.labels)
-            for name, model in models.items()
-        }
+        inks = preprocess_all(images, (CANVAS, CANVAS))
+        found = np.array([isinstance(ink, Ink) for ink in inks])
+        kept = [ink for ink in inks if isinstance(ink, Ink)]
+        right = {name: np.zeros(len(inks), bool) for name in models}
+        for name, model in models.items():
+            right[name][found] = chosen_logits(model, kept).argmax(1) == digits.labels[found]
+        return right
 
     step("as they are")
     clean = answers(digits.images)

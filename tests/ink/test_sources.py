@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from inkwise.errors import DataError, StorageError
+from inkwise.ink.sources import Source, find_pictures
 from inkwise.model import Answer
-from inkwise.model.prediction import Source, find_pictures, predict_files
 from tests.strokes import draw, strokes
 
 
@@ -82,12 +82,12 @@ def test_a_name_without_pictures_is_an_error_in_their_place(folder: Path) -> Non
     assert isinstance(error, StorageError)
 
 
-def test_answers_come_by_name_and_an_error_does_not_stop_them(folder: Path) -> None:
+def test_sources_are_answered_one_by_one_and_an_error_does_not_stop_them(folder: Path) -> None:
     sources = [*find_pictures(folder / "empty"), *find_pictures(folder), Source("-", b"no picture")]
-    answers = dict(predict_files(strokes(), sources))
-    assert list(answers) == [source.name for source in sources]
-    kinds = [type(answer) for answer in answers.values()]
+    answers = [*strokes().classify_each(source.picture for source in sources)]
+    kinds = [type(answer) for answer in answers]
     assert kinds == [DataError, Answer, Answer, Answer, DataError]
-    answer = answers[str(folder / "a.JPG")]
+    assert sources[1].name == str(folder / "a.JPG")
+    answer = answers[1]
     assert isinstance(answer, Answer)
     assert answer.label == "flat"

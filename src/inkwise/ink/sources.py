@@ -1,14 +1,12 @@
-"""Answers about pictures in files."""
+"""Finding pictures: files, those in folders, and those whose names match a pattern."""
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from inkwise.errors import DataError, InkwiseError, StorageError
 from inkwise.ink.decoding import SUFFIXES
-from inkwise.model import Answer, Model
 from inkwise.system.files import storage
 
 
@@ -73,24 +71,3 @@ def _look(path: Path) -> list[Source]:
         endings = ", ".join(SUFFIXES)
         return [Source(str(path), DataError(f"no file in {path} ends in {endings}"))]
     return [Source(str(entry), entry) for entry in found]
-
-
-def predict_files(
-    model: Model, sources: Sequence[Source]
-) -> Iterator[tuple[str, Answer | InkwiseError]]:
-    """Tell what each picture shows; one that cannot be read does not stop the others.
-
-    Parameters
-    ----------
-    model : Model
-    sources : sequence of Source
-        For instance from `find_pictures`.
-
-    Yields
-    ------
-    name : str
-    answer : Answer or InkwiseError
-        What `Model.classify` says about the picture; or why it says nothing.
-    """
-    answers = model.classify_each(source.picture for source in sources)
-    yield from zip((source.name for source in sources), answers, strict=True)
