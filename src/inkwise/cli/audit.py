@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    console,
-    new_table,
-    open_page,
-    show_path,
-    show_table,
-)
+from inkwise.cli.console import console, new_table, open_page, show_path, show_table
 from inkwise.cli.options import DataDirOption, OpenOption
 
 if TYPE_CHECKING:

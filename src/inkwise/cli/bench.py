@@ -9,12 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.cli.console import (
-    console,
-    new_table,
-    show_path,
-    show_table,
-)
+from inkwise.cli.console import console, new_table, show_path, show_table
 from inkwise.cli.options import DataDirOption
 
 if TYPE_CHECKING:

@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    console,
-    interval,
-    new_table,
-    percent,
-    show_path,
-    show_table,
-)
+from inkwise.cli.console import console, new_table, show_path, show_table
+from inkwise.pages.formats import ends, percent
 
 if TYPE_CHECKING:
     from inkwise.comparison.compared_runs import Comparison
@@ -61,7 +55,7 @@ def show_comparison(comparison: "Comparison") -> None:
             str(compared.recipe.seed),
             f"{compared.errors:,} of {comparison.images:,}",
             percent(accuracy),
-            interval(accuracy).strip("()"),
+            ends(accuracy),
         )
     show_table(table)
     for conclusion in comparison.conclusions:

@@ -1,6 +1,5 @@
 """What the commands print with: the console, tables, paths, and numbers with their intervals."""
 
-import math
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from inkwise.pages.formats import ends, number, percent
 
 if TYPE_CHECKING:
     from inkwise.evaluation.intervals import Estimate
@@ -44,35 +45,24 @@ def show_table(table: Table) -> None:
     console.print(table)
 
 
-def percent(estimate: "Estimate") -> str:
-    """Write an estimate as a percentage."""
-    return f"{estimate.value:.2%}" if estimate.defined else "–"
-
-
-def interval(estimate: "Estimate", digits: int = 2) -> str:
+def bracketed(estimate: "Estimate") -> str:
     """Write an interval of a percentage in brackets; nothing where there is none."""
-    if not estimate.defined:
-        return ""
-    return f"({100 * estimate.low:.{digits}f}–{100 * estimate.high:.{digits}f})"
+    return f"({ends(estimate)})" if estimate.defined else ""
 
 
 def percent_with_interval(estimate: "Estimate") -> str:
     """Write a percentage and its interval in a line."""
-    return f"{percent(estimate)} {interval(estimate)}".rstrip()
+    return f"{percent(estimate)} {bracketed(estimate)}".rstrip()
 
 
 def two_lines(estimate: "Estimate") -> Text:
     """Write a percentage, and its interval below it."""
-    return Text.assemble(f"{percent(estimate)}\n", (interval(estimate, 1).strip("()"), "dim"))
+    below = ends(estimate, 1) if estimate.defined else ""
+    return Text.assemble(f"{percent(estimate)}\n", (below, "dim"))
 
 
 def number_with_interval(estimate: "Estimate") -> str:
     """Write a number and its interval in a line."""
     if not estimate.defined:
-        return number(estimate.value)
-    return f"{number(estimate.value)} ({estimate.low:.4f}–{estimate.high:.4f})"
-
-
-def number(value: float) -> str:
-    """Write a number with four decimals; a dash where it is undefined."""
-    return "–" if math.isnan(value) else f"{value:.4f}"
+        return number(estimate)
+    return f"{number(estimate)} ({ends(estimate, 4, share=False)})"

@@ -7,12 +7,10 @@ import typer
 from rich.text import Text
 
 from inkwise.cli.console import (
+    bracketed,
     console,
-    interval,
     new_table,
-    number,
     number_with_interval,
-    percent,
     percent_with_interval,
     show_table,
     two_lines,
@@ -25,6 +23,7 @@ from inkwise.cli.options import (
     SplitOption,
     choose_data,
 )
+from inkwise.pages.formats import number, percent
 
 if TYPE_CHECKING:
     from inkwise.evaluation.confusion import OneVersusRest
@@ -112,7 +111,7 @@ def show_headline(evaluation: "Evaluation") -> None:
     console.print(
         Text.assemble(
             (f"Accuracy {percent(evaluation.accuracy)}", "bold"),
-            f" {interval(evaluation.accuracy)}, "
+            f" {bracketed(evaluation.accuracy)}, "
             f"macro F1 {percent_with_interval(evaluation.averages['macro'].f1)}, "
             f"loss {loss.value:.4f} ({loss.low:.4f}–{loss.high:.4f}): "
             f"{len(evaluation.misclassified):,} mistakes {_where(evaluation)}",

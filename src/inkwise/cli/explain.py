@@ -5,11 +5,7 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    console,
-    open_page,
-    show_path,
-)
+from inkwise.cli.console import console, open_page, show_path
 from inkwise.cli.options import DataDirOption, OpenOption
 
 

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    show_path,
-)
+from inkwise.cli.console import show_path
 
 
 def import_(

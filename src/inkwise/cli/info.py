@@ -5,12 +5,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.cli.console import (
-    console,
-    new_table,
-    show_path,
-    show_table,
-)
+from inkwise.cli.console import console, new_table, show_path, show_table
 from inkwise.cli.evaluate import show_headline
 from inkwise.cli.options import RunArgument
 

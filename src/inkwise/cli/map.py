@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    show_path,
-)
+from inkwise.cli.console import show_path
 from inkwise.cli.options import DataDirOption, RunArgument, SplitOption
 
 

@@ -8,16 +8,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from inkwise.cli.console import (
-    console,
-    new_table,
-    show_path,
-    show_table,
-)
+from inkwise.cli.console import console, new_table, show_path, show_table, two_lines
 from inkwise.cli.options import DataDirOption, SplitOption
+from inkwise.pages.formats import ends
 
 if TYPE_CHECKING:
-    from inkwise.evaluation.intervals import Estimate
     from inkwise.robustness.curves import AccuracyCurve, Robustness
 
 
@@ -89,7 +84,7 @@ def _show_one(result: "Robustness", baseline: "Robustness | None") -> None:
                 "bold",
             ),
             f" at MNIST-C's severities, {result.mean_error_all:.2%} over all five; "
-            f"accuracy as they are {clean.value:.2%} ({_span(clean)})"
+            f"accuracy as they are {clean.value:.2%} ({ends(clean, 1)})"
             + ("; through ink" if result.through_ink else ""),
         ),
         soft_wrap=True,
@@ -123,14 +118,14 @@ def _corruptions(result: "Robustness", baseline: "Robustness | None") -> Table:
             Text(f"{share:.1%}", "bold" if severity == CORRUPTIONS[name].severity else "dim")
             for severity, share in zip(curve.levels, curve.right.mean(axis=1), strict=True)
         ]
-        row: list[str | Text] = [name, _two_lines(result.usual(name)), *cells]
+        row: list[str | Text] = [name, two_lines(result.usual(name)), *cells]
         if baseline is not None:
             difference = differences[name]
             style = "bold" if difference.significant else "dim"
             points = Text.assemble(
                 (f"{100 * difference.value:+.2f}\n", style), (format_p(difference.p), "dim")
             )
-            row += [_two_lines(baseline.usual(name)), points]
+            row += [two_lines(baseline.usual(name)), points]
         table.add_row(*row)
     return table
 
@@ -147,11 +142,3 @@ def _curve(
     if other is not None and baseline is not None:
         table.add_row(baseline.model, *(f"{share:.1%}" for share in other.right.mean(axis=1)))
     return table
-
-
-def _span(estimate: "Estimate") -> str:
-    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
-
-
-def _two_lines(estimate: "Estimate") -> Text:
-    return Text.assemble(f"{estimate.value:.2%}\n", (_span(estimate), "dim"))

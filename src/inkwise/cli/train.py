@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkwise.cli.console import (
-    console,
-    show_path,
-)
+from inkwise.cli.console import console, show_path
 from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, LabelsOption, choose_data
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.results import Evaluation
 from inkwise.evaluation.significance import format_p, holm
+from inkwise.pages.formats import interval
 from inkwise.runs.directory import Run
 from inkwise.system.extras import require_training
 from inkwise.training.recipe import Recipe
@@ -138,7 +139,7 @@ class RecipeGroup:
             f"{self.name}, {len(spread.values)} seeds: mean accuracy {mean.value:.2%}, "
             f"standard deviation {100 * spread.deviation:.2f} points, "
             f"{min(spread.values):.2%} to {max(spread.values):.2%}; the mean over all seeds may "
-            f"lie in {100 * mean.low:.2f}–{100 * mean.high:.2f}% (95%, Student's t)."
+            f"lie in {interval(mean)} (95%, Student's t)."
         )
 
 

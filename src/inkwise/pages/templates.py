@@ -1,16 +1,15 @@
-"""What all pages share: how a template is loaded, and how numbers and pictures are written."""
+"""What all pages share: how a template is loaded, and how a picture is put into a page."""
 
 import base64
 import io
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.significance import format_p, format_p_alone
+from inkwise.pages.formats import duration, interval, number, percent
 
 if TYPE_CHECKING:
     import jinja2
@@ -40,13 +39,13 @@ def page_template(name: str, package: str, **filters: Callable[..., Any]) -> "ji
         lstrip_blocks=True,
     )
     shared = {
-        "percent": _percent,
-        "interval": _interval,
-        "number": _number,
+        "percent": percent,
+        "interval": interval,
+        "number": number,
         "count": lambda n: f"{n:,}",
         "p_value": format_p,
         "p_alone": format_p_alone,
-        "duration": _duration,
+        "duration": duration,
     }
     environment.filters.update(shared | filters)
     return environment.get_template(name)
@@ -59,27 +58,3 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _percent(value: Estimate | float, digits: int = 2) -> str:
-    value = value.value if isinstance(value, Estimate) else value
-    return "–" if math.isnan(value) else f"{value:.{digits}%}"
-
-
-def _number(value: Estimate | float, digits: int = 4) -> str:
-    value = value.value if isinstance(value, Estimate) else value
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _interval(estimate: Estimate, digits: int = 2, *, share: bool = True) -> str:
-    if not estimate.defined:
-        return "–"
-    if share:
-        return f"{100 * estimate.low:.{digits}f}–{100 * estimate.high:.{digits}f}%"
-    return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"

@@ -14,6 +14,7 @@ from inkwise.evaluation.probabilities import RankingCurve
 from inkwise.evaluation.reliability import selective_accuracy
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages.drawing import GRID, RIGHT, TRAINING, WRONG, short, styled
+from inkwise.pages.formats import interval, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,9 +51,7 @@ def reliability_diagram(evaluation: Evaluation) -> "Figure":
         label="share of right answers, with its 95% interval",
     )
     error = figures.calibration_error
-    top.set_title(
-        f"Calibration error {error.value:.2%} (95%: {100 * error.low:.2f}–{100 * error.high:.2f}%)"
-    )
+    top.set_title(f"Calibration error {percent(error)} (95%: {interval(error)})")
     top.set_ylabel("accuracy")
     top.set_ylim(0, 1.02)
     top.yaxis.set_major_formatter(PercentFormatter(xmax=1))
