@@ -21,6 +21,7 @@ from inkwise.evaluation.intervals import (
     Estimate,
     wilson,
 )
+from inkwise.evaluation.significance import mcnemar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +84,6 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
     1895–1923; B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall, 1993,
     chapter 8, for resampling pairs.
     """
-    from scipy import stats
-
     if first.shape != second.shape or first.ndim != 1 or len(first) == 0:
         raise ArgumentError(
             "answers to compare must be of one shape (N,), with at least one image, not "
@@ -116,7 +115,7 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
         only_second,
         both_right,
         difference,
-        float(stats.binomtest(only_first, differ).pvalue) if differ else 1.0,
+        mcnemar(only_first, only_second),
     )
 
 

@@ -105,6 +105,9 @@ def stratified_draw(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw indices at random so that every class keeps its share.
 
+    They are, to the last index, those of scikit-learn's `train_test_split` with ``stratify``. It is
+    not called because to import it takes most of a second, of every training.
+
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
@@ -121,16 +124,46 @@ def stratified_draw(
     Raises
     ------
     DataError
-        A class has a single image, or there are fewer images to draw than classes.
+        A class has a single image, or there are fewer images to draw, or to leave, than classes.
     """
-    from sklearn.model_selection import train_test_split
+    counts = np.unique(labels, return_counts=True)[1]
+    left = len(labels) - size
+    problem = None
+    if min(size, left) < max(1, len(counts)):
+        problem = f"it would leave one part with fewer images than the {len(counts)} classes"
+    elif counts.min() < 2:
+        problem = "a class has a single image"
+    if problem is not None:
+        raise DataError(f"cannot draw {size:,} of {len(labels):,} images by class: {problem}")
+    random = np.random.RandomState(seed)
+    left_by_class = _share_out(left, counts, random)
+    drawn_by_class = _share_out(size, counts - left_by_class, random)
+    by_class = np.split(np.argsort(labels, kind="stable"), counts.cumsum()[:-1])
+    rest, drawn = [], []
+    for indices, leave, draw in zip(by_class, left_by_class, drawn_by_class, strict=True):
+        shuffled = indices[random.permutation(len(indices))]
+        rest.append(shuffled[:leave])
+        drawn.append(shuffled[leave : leave + draw])
+    return np.sort(np.concatenate(rest)), np.sort(np.concatenate(drawn))
 
-    try:
-        rest, drawn = train_test_split(
-            np.arange(len(labels)), test_size=size, stratify=labels, random_state=seed
-        )
-    except ValueError as error:
-        raise DataError(
-            f"cannot draw {size:,} of {len(labels):,} images by class: {error}"
-        ) from error
-    return np.sort(rest), np.sort(drawn)
+
+def _share_out(
+    size: int, counts: NDArray[np.int64], random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Share `size` images out among classes of `counts` images, in proportion, int64 (K,).
+
+    Every class gets its share rounded down. What is left over goes to those that lost most by the
+    rounding, one each; chance decides among those that lost the same.
+    """
+    exact = counts / counts.sum() * size
+    shares = np.floor(exact)
+    lost = exact - shares
+    left_over = int(size - shares.sum())
+    for loss in np.unique(lost)[::-1]:
+        if left_over == 0:
+            break
+        (alike,) = np.where(lost == loss)
+        chosen = random.choice(alike, size=min(len(alike), left_over), replace=False)
+        shares[chosen] += 1
+        left_over -= len(chosen)
+    return shares.astype(np.int64)

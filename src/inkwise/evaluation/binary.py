@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from inkwise.evaluation.confusion import OneVersusRest
 from inkwise.evaluation.intervals import Estimate, delong, wilson
+from inkwise.evaluation.ranking import precision_recall_curve
 
 THRESHOLD = 0.5
 """The answer is yes where the class' probability is above this."""
@@ -63,8 +64,6 @@ def binary_task(
     -------
     BinaryTask
     """
-    from sklearn import metrics
-
     actual = labels == positive
     score = probabilities[:, positive]
     answer = score > THRESHOLD
@@ -74,14 +73,11 @@ def binary_task(
         fn=int(np.sum(~answer & actual)),
         tn=int(np.sum(~answer & ~actual)),
     )
-    both = 0 < actual.sum() < len(actual)
     return BinaryTask(
         positive=name,
         matrix=matrix,
         accuracy=wilson(matrix.tp + matrix.tn, len(labels)),
         always_no=float(1 - actual.mean()),
         roc_auc=delong(actual, score),
-        average_precision=(
-            float(metrics.average_precision_score(actual, score)) if both else float("nan")
-        ),
+        average_precision=precision_recall_curve(actual, score).area,
     )

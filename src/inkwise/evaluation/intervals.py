@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.evaluation.ranking import roc_curve
+
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
 
@@ -52,14 +54,18 @@ def wilson(successes: int, trials: int) -> Estimate:
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
     of the American Statistical Association 22 (1927) 209–212.
     """
-    from scipy import stats
+    from scipy import special
 
     if trials == 0:
         return UNDEFINED
     share = successes / trials
-    interval = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    z = float(special.ndtri((1 + CONFIDENCE) / 2))
+    middle = (2 * successes + z**2) / (2 * (trials + z**2))
+    half = z * math.sqrt(4 * successes * (1 - share) + z**2) / (2 * (trials + z**2))
     # At 0 and 1 one end is the proportion itself, but for rounding.
-    return Estimate(share, min(share, float(interval.low)), max(share, float(interval.high)))
+    low = middle - half if successes > 0 else 0.0
+    high = middle + half if successes < trials else 1.0
+    return Estimate(share, min(share, low), max(share, high))
 
 
 def bootstrap_confusion(
@@ -189,27 +195,32 @@ def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimat
     (2014) 1389–1393; the scale after M. S. Pepe, "The Statistical Evaluation of Medical Tests for
     Classification and Prediction", Oxford University Press, 2003, section 5.2.
     """
-    from scipy import special, stats
-    from sklearn import metrics
+    from scipy import special
 
     sides = scores[positive], scores[~positive]
     hits, misses = map(len, sides)
     if not hits or not misses:
         return UNDEFINED
-    area = float(metrics.roc_auc_score(positive, scores))
+    # How many of the other side each image is on the right side of.
+    ranks = _ranks(np.concatenate(sides))
+    above = (ranks[:hits] - _ranks(sides[0])) / misses
+    below = (ranks[hits:] - _ranks(sides[1])) / hits
+    area = roc_curve(positive, scores).area
     if min(hits, misses) == 1:
         return Estimate(area, 0.0, 1.0)
     if area in (0, 1):
         bound = wilson(hits, hits).low * wilson(misses, misses).low
         return Estimate(area, bound, 1.0) if area else Estimate(area, 0.0, 1 - bound)
-    # How many of the other side each image is on the right side of.
-    ranks = stats.rankdata(np.concatenate(sides))
-    above = (ranks[:hits] - stats.rankdata(sides[0])) / misses
-    below = (ranks[hits:] - stats.rankdata(sides[1])) / hits
     error = math.sqrt(above.var(ddof=1) / hits + below.var(ddof=1) / misses)
-    half = stats.norm.isf((1 - CONFIDENCE) / 2) * error / (area * (1 - area))
+    half = special.ndtri((1 + CONFIDENCE) / 2) * error / (area * (1 - area))
     low, high = special.expit(special.logit(area) + np.array([-half, half]))
     return Estimate(area, min(area, float(low)), max(area, float(high)))
+
+
+def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the rank of every value, from 1; equal ones share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[place]
 
 
 def _percentile(value: float, resamples: NDArray[np.float64]) -> Estimate:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.evaluation.intervals import Estimate, bootstrap_means, wilson
+from inkwise.evaluation.ranking import RankingCurve, precision_recall_curve, roc_curve
 from inkwise.evaluation.reliability import (
     ReliabilityBins,
     calibration_error_interval,
@@ -53,22 +54,6 @@ class BrierParts(NamedTuple):
     reliability: float
     resolution: float
     uncertainty: float
-
-
-class RankingCurve(NamedTuple):
-    """A curve of one class against all others; arrays of float64, shape (P,).
-
-    Parameters
-    ----------
-    x, y : ndarray
-        False and true positive rate; or recall and precision.
-    area : float
-        Area under the curve; or average precision. NaN, and no points, where a side has no images.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    area: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,7 +118,7 @@ class Probabilities:
         reliability diagrams for probabilistic classifiers", PNAS 118 (2021) e2016191118, for the
         bins.
         """
-        from sklearn.isotonic import isotonic_regression
+        from scipy.optimize import isotonic_regression
 
         parts = np.zeros(3)
         for index in range(self.values.shape[1]):
@@ -143,7 +128,7 @@ class Probabilities:
             hits = self.labels == index
             # Images of one probability are one point: regression may not tell them apart.
             shares = np.bincount(where, weights=hits) / counts
-            pooled = isotonic_regression(shares, sample_weight=counts)[where]
+            pooled = isotonic_regression(shares, weights=counts).x[where]
             score, calibrated = np.mean((given[where] - hits) ** 2), np.mean((pooled - hits) ** 2)
             base = hits.mean() * (1 - hits.mean())
             parts += score - calibrated, base - calibrated, base
@@ -179,25 +164,8 @@ class Probabilities:
 
     def roc_curve(self, index: int) -> RankingCurve:
         """Return the receiver operating characteristic of a class against all others."""
-        from sklearn import metrics
-
-        actual = self.labels == index
-        if actual.all() or not actual.any():
-            return _NO_CURVE
-        false, true, _ = metrics.roc_curve(actual, self.values[:, index])
-        return RankingCurve(false, true, float(metrics.auc(false, true)))
+        return roc_curve(self.labels == index, self.values[:, index])
 
     def precision_recall_curve(self, index: int) -> RankingCurve:
         """Return precision by recall of a class against all others, recall falling."""
-        from sklearn import metrics
-
-        actual, score = self.labels == index, self.values[:, index]
-        if actual.all() or not actual.any():
-            return _NO_CURVE
-        precision, recall, _ = metrics.precision_recall_curve(actual, score)
-        return RankingCurve(
-            recall, precision, float(metrics.average_precision_score(actual, score))
-        )
-
-
-_NO_CURVE = RankingCurve(np.empty(0), np.empty(0), float("nan"))
+        return precision_recall_curve(self.labels == index, self.values[:, index])

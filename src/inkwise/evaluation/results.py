@@ -221,18 +221,27 @@ class Evaluation:
 
     @functools.cached_property
     def classification_report(self) -> str:
-        """scikit-learn's classification report as text."""
-        from sklearn import metrics
+        """Precision, recall and F1 as text, laid out as in scikit-learn's classification report."""
+        names = [*self.class_names, "accuracy", "macro avg", "weighted avg"]
+        width = max(map(len, names))
 
-        return str(
-            metrics.classification_report(
-                self.labels,
-                self.predicted,
-                labels=range(len(self.class_names)),
-                target_names=self.class_names,
-                digits=4,
-                zero_division=np.nan,
-            )
+        def line(name: str, *cells: str) -> str:
+            return f"{name:>{width}} " + "".join(f" {cell:>9}" for cell in cells) + "\n"
+
+        def figures_line(name: str, figures: NDArray[np.float64], support: int) -> str:
+            return line(name, *(f"{figure:.4f}" for figure in figures), str(support))
+
+        macro, _, weighted = average_figures(self.confusion[None])[0]
+        support = self.confusion.sum(axis=1)
+        rows = zip(self.class_names, class_figures(self.confusion), support, strict=True)
+        return "\n".join(
+            [
+                line("", "precision", "recall", "f1-score", "support"),
+                "".join(figures_line(*row) for row in rows),
+                line("accuracy", "", "", f"{self.accuracy.value:.4f}", str(len(self)))
+                + figures_line("macro avg", macro, len(self))
+                + figures_line("weighted avg", weighted, len(self)),
+            ]
         )
 
     def binary(self, positive: str) -> BinaryTask:

@@ -28,10 +28,20 @@ def more_often(
     R. A. Fisher, "On the interpretation of χ² from contingency tables, and the calculation of P",
     Journal of the Royal Statistical Society 85 (1922) 87–94.
     """
-    from scipy import stats
+    return np.vectorize(_hypergeometric_tail, otypes=[np.float64])(hits, draws, marked, total)
 
-    p_values = stats.hypergeom.sf(np.asarray(hits) - 1, total, marked, draws)
-    return np.asarray(np.minimum(p_values, 1.0), np.float64)  # rounding can go beyond
+
+def _hypergeometric_tail(hits: int, draws: int, marked: int, total: int) -> float:
+    """Return the chance of so many hits or more."""
+    fewest, most = max(0, draws + marked - total), min(draws, marked)
+    before = np.arange(fewest, most, dtype=np.float64)
+    # By what one hit more changes the chance; the chances follow, up to a common factor.
+    ratios = (marked - before) * (draws - before)
+    ratios /= (before + 1) * (total - marked - draws + before + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
+    chances = np.exp(logs - logs.max())
+    # Rounding can go beyond 1.
+    return min(1.0, float(chances[max(0, hits - fewest) :].sum() / chances.sum()))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
@@ -52,10 +62,11 @@ def mcnemar(first_only: int, second_only: int) -> float:
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
     percentages", Psychometrika 12 (1947) 153–157.
     """
-    from scipy import stats
+    from scipy import special
 
-    differ = first_only + second_only
-    return float(stats.binomtest(first_only, differ, 0.5).pvalue) if differ else 1.0
+    # Twice the chance of so few heads of a fair coin, which is more than 1 where both are equal.
+    fewer, differ = min(first_only, second_only), first_only + second_only
+    return min(1.0, 2 * float(special.bdtr(fewer, differ, 0.5)))
 
 
 def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

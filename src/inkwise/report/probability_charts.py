@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inkwise.evaluation.intervals import wilson
-from inkwise.evaluation.probabilities import RankingCurve
+from inkwise.evaluation.ranking import RankingCurve
 from inkwise.evaluation.reliability import selective_accuracy
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages.drawing import GRID, RIGHT, TRAINING, WRONG, short, styled

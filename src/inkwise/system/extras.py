@@ -10,7 +10,6 @@ _TRAIN = {
     "matplotlib": "matplotlib",
     "onnx": "onnx",
     "sklearn": "scikit-learn",
-    "statsmodels": "statsmodels",
     "torch": "PyTorch",
 }
 _GRADIENTS = {"captum": "Captum", "torch": "PyTorch"}
