@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from inkwise import Dataset
-from inkwise.bench import rounds as bench_module
+from inkwise.bench import rounds
 from inkwise.bench.contenders import Contender
 from inkwise.bench.measurement import Failure, Measurement
 from inkwise.bench.rounds import Bench, run_bench
@@ -230,7 +230,7 @@ def test_real_contenders_and_growth(
     few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With fewer images than 200, its validation images would be fewer than the classes.
-    monkeypatch.setattr(bench_module, "SHARES", (0.5, 1, 4))
+    monkeypatch.setattr(rounds, "SHARES", (0.5, 1, 4))
 
     everyone = {"swift", "case-study", "keras", "pytorch", "knn"}  # every program once
 
