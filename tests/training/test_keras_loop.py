@@ -32,7 +32,10 @@ def fit(dataset: Dataset, recipe: Recipe, **options: Any) -> list[Checkpoint]:
 
 @pytest.fixture(scope="module")
 def keras_run(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
 ) -> Run:
     """A complete run of the case study on a user's own data. It is shared: do not change it."""
     output = tmp_path_factory.mktemp("keras") / "run"
@@ -183,6 +186,7 @@ def test_it_is_the_training_that_a_user_of_keras_would_write(
         np.testing.assert_allclose(ours, theirs.transpose(axes), atol=1e-5, err_msg=name)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no longer a number in epoch 1.*now 1e\+30"):
         inkwise.train(
@@ -194,6 +198,7 @@ def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: 
         )
 
 
+@pytest.mark.usefixtures("unreported")
 def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None:
     def press_ctrl_c(batch: Batch) -> None:
         if batch.epoch == 2 and batch.seen > 100:
