@@ -21,8 +21,8 @@ from inkwise.system.files import write_json
 from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from inkwise.training.named_recipes import SMALL_FACTOR
-from inkwise.training.recipe import Recipe
 from tests.histories import without_seconds
+from tests.shared_runs import without_report
 from tests.telling import AtEachBatch, Heard
 
 
@@ -311,26 +311,17 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
     np.testing.assert_array_equal(model.predict(few.test.images), evaluation.predicted)
 
 
-def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe("own", "ensemble")
-    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
-    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
-        train(recipe, digits, engine="keras", output=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def _larger(split: Split) -> Split:
-    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
-
-
 @pytest.mark.usefixtures("trains")
-def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_path: Path) -> None:
+def test_calibration_is_chosen_on_the_validation_images(
+    optdigits: Dataset, finished: Path, tmp_path: Path
+) -> None:
     def part(run: Run) -> tuple[Split, Model]:
         splits = split_dataset(optdigits, run.recipe.holdout, run.recipe.seed)
         return splits.validation, run.model
 
     changes: dict[str, Any] = {"epochs": 3, "label_smoothing": 0.3}
-    plain = train(dataset=optdigits, output=tmp_path / "plain", **changes)
+    with without_report():
+        plain = train(dataset=optdigits, output=tmp_path / "plain", **changes)
     run = train(dataset=optdigits, output=tmp_path / "run", calibrate=True, **changes)
     images, model = part(run)
     assert plain.model.calibration == Calibration()
@@ -350,7 +341,7 @@ def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_
     chosen = "was chosen on the validation images: here"
     assert f"{chosen} {model.calibration.temperature:.3f}" in page
     assert "chose the calibration alone" in page
-    assert chosen not in plain.report_path.read_text(encoding="utf-8")
+    assert chosen not in Run(finished).report_path.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("unreported")
@@ -403,6 +394,7 @@ def test_bad_values_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("trains")
 def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
     labels = np.arange(20, dtype=np.int64) % 2
     split = Split(np.zeros((20, 8, 8), np.uint8), labels)

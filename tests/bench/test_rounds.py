@@ -164,6 +164,7 @@ def test_named_contenders_run_even_if_they_are_not_quick(contend: Contend) -> No
     assert [(m.contender, m.round) for m in bench.measurements] == [("slow", 1), ("slow", 2)]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_process_and_keeps_what_is_finished(
     contend: Contend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

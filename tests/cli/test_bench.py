@@ -128,6 +128,7 @@ def test_nothing_but_failures_is_shown_without_tables(
     assert json.loads((tmp_path / "bench" / "bench.json").read_text())["measurements"] == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interruption_is_told_and_keeps_what_is_finished(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

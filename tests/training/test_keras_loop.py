@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Run, get_recipe
+from inkwise import Dataset, Run, Split, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, LibraryError, TrainingError
 from inkwise.networks.as_keras import require_keras
@@ -237,6 +237,18 @@ def test_a_recipe_that_keras_does_not_follow_is_refused(
         inkwise.train(dataset=animals, engine="keras", output=tmp_path / "run", **changes)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe("own", "ensemble")
+    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
+    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
+        inkwise.train(recipe, digits, engine="keras", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def _larger(split: Split) -> Split:
+    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
