@@ -13,6 +13,7 @@ from inkwise.errors import RunError, TrainingError
 from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from tests.histories import without_seconds
+from tests.shared_runs import without_report
 from tests.telling import AtEachBatch
 
 
@@ -32,6 +33,7 @@ def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finishe
     assert stopped_run.status == "interrupted"
 
 
+@pytest.mark.usefixtures("unreported")
 def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
     animals: Dataset, tmp_path: Path
 ) -> None:
@@ -68,7 +70,7 @@ def interrupted_write(
     assert seen >= 3  # it did happen
 
 
-@pytest.mark.usefixtures("interrupted_write")
+@pytest.mark.usefixtures("interrupted_write", "unreported")
 def test_interrupt_between_two_writes_leaves_files_that_belong_together(
     animals: Dataset, tmp_path: Path
 ) -> None:
@@ -105,11 +107,17 @@ def interrupted(dataset: Dataset, output: Path, epoch: int) -> Run:
     return train(EVERYTHING, dataset, output=output, progress=AtEachBatch(press_ctrl_c))
 
 
+@pytest.fixture(scope="module")
+def whole(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: None) -> Run:
+    """A run with everything that was never interrupted. It is shared: do not change it."""
+    with without_report():
+        return train(EVERYTHING, animals, output=tmp_path_factory.mktemp("whole") / "run")
+
+
 @pytest.mark.parametrize("epoch", [2, 4])
 def test_a_resumed_training_is_the_one_that_was_never_interrupted(
-    epoch: int, animals: Dataset, tmp_path: Path
+    epoch: int, whole: Run, animals: Dataset, tmp_path: Path
 ) -> None:
-    whole = train(EVERYTHING, animals, output=tmp_path / "whole")
     stopped = interrupted(animals, tmp_path / "stopped", epoch)
     assert stopped.status == "interrupted"
     assert len(stopped.history) == epoch - 1
@@ -127,6 +135,7 @@ def test_a_resumed_training_is_the_one_that_was_never_interrupted(
     assert not (resumed.path / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -> None:
     def die(epoch: Epoch) -> None:
         if epoch.epoch == 2:
@@ -142,6 +151,7 @@ def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -
     assert [epoch.epoch for epoch in resume(run, dataset=animals).history] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("unreported")
 def test_what_cannot_be_resumed_is_refused(
     run: Run, animals: Dataset, optdigits: Dataset, tmp_path: Path
 ) -> None:

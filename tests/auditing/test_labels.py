@@ -56,6 +56,7 @@ def trained(
     mislabelled: Dataset,
     labels: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
     matplotlib_home: None,
 ) -> Run:
     """A run on corrected labels. It is shared."""
@@ -63,6 +64,7 @@ def trained(
     return inkwise.train(dataset=mislabelled, epochs=6, labels=labels, output=output)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_the_corrected_labels_are_learnt(trained: Run, animals: Dataset, tmp_path: Path) -> None:
     right = inkwise.train(dataset=animals, epochs=6, output=tmp_path / "right")
 
@@ -124,6 +126,7 @@ def test_corrections_move_no_image_into_another_part(
     assert (given.train.labels != corrected.train.labels).any()
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_run_without_corrections_can_be_evaluated_with_them(
     mislabelled: Dataset, labels: Path, tmp_path: Path
 ) -> None:
@@ -138,6 +141,7 @@ def test_a_run_without_corrections_can_be_evaluated_with_them(
     assert run.record["labels"] is None
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_resumed_training_goes_on_with_the_corrected_labels(
     trained: Run, mislabelled: Dataset, labels: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from tests.bench import Enter
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes find the programs that stand among the tests."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

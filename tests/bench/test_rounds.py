@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from inkwise import Dataset
-from inkwise.bench import rounds as bench_module
+from inkwise.bench import rounds
 from inkwise.bench.contenders import Contender
 from inkwise.bench.measurement import Failure, Measurement
 from inkwise.bench.rounds import Bench, run_bench
@@ -164,6 +164,7 @@ def test_named_contenders_run_even_if_they_are_not_quick(contend: Contend) -> No
     assert [(m.contender, m.round) for m in bench.measurements] == [("slow", 1), ("slow", 2)]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_process_and_keeps_what_is_finished(
     contend: Contend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +231,7 @@ def test_real_contenders_and_growth(
     few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With fewer images than 200, its validation images would be fewer than the classes.
-    monkeypatch.setattr(bench_module, "SHARES", (0.5, 1, 4))
+    monkeypatch.setattr(rounds, "SHARES", (0.5, 1, 4))
 
     everyone = {"swift", "case-study", "keras", "pytorch", "knn"}  # every program once
 

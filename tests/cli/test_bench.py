@@ -80,8 +80,8 @@ def test_an_accuracy_that_a_round_did_not_reach_is_said_to_be_never_reached(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enter(fake("keras"))
-    rounds = [((4.0, 0.9905),), ((5.0, 0.9895),), ((6.0, 0.9903),)]
-    play(monkeypatch, *(measurement("keras", n, history=h) for n, h in enumerate(rounds, 1)))
+    histories = [((4.0, 0.9905),), ((5.0, 0.9895),), ((6.0, 0.9903),)]
+    play(monkeypatch, *(measurement("keras", n, history=h) for n, h in enumerate(histories, 1)))
 
     result = call("bench", "--output", tmp_path / "bench")
 
@@ -128,6 +128,7 @@ def test_nothing_but_failures_is_shown_without_tables(
     assert json.loads((tmp_path / "bench" / "bench.json").read_text())["measurements"] == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interruption_is_told_and_keeps_what_is_finished(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,15 @@ import pytest
 
 from inkwise import Dataset, Run, train
 from tests.cli.conftest import Call
+from tests.shared_runs import without_report
 
 
 @pytest.fixture(scope="module")
 def oddly_named(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
 ) -> Run:
     """A run whose path and class names look like markup and like emoji. It is shared."""
     dataset = dataclasses.replace(
@@ -23,7 +27,9 @@ def oddly_named(
         class_names=("[bold]ant", ":bee:", "cat" * 20),
         notice="[/blue] is no MNIST",
     )
-    return train(dataset=dataset, epochs=1, output=tmp_path_factory.mktemp("odd") / "[/dim] :cat:")
+    with without_report():
+        path = tmp_path_factory.mktemp("odd") / "[/dim] :cat:"
+        return train(dataset=dataset, epochs=1, output=path)
 
 
 def words(text: str) -> str:

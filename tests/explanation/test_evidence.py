@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Run, explain, train, write_explanation
+from inkwise import Dataset, Run, explain, write_explanation
 from inkwise.errors import ArgumentError, NoInkError, RunError, StorageError
 from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import FILE
@@ -157,16 +157,14 @@ def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.Monkey
     assert write_explanation(it, run.path / "page.html").exists()
 
 
-def test_a_run_on_own_images(animals: Dataset, tmp_path: Path) -> None:
-    run = train("swift", animals, epochs=2, output=tmp_path / "run")
-
-    it = explain(run, animals.test.images[0], progress=(heard := Heard()))
+def test_a_run_on_own_images(own_run: Run, animals: Dataset, tmp_path: Path) -> None:
+    it = explain(own_run, animals.test.images[0], progress=(heard := Heard()))
     assert it.neighbours == ()
     assert "data set of your own, animals: pass" in heard.notices[0]
     with pytest.raises(RunError, match=r"data set of your own, animals: .* dataset="):
-        explain(run, index=0)
+        explain(own_run, index=0)
 
-    it = explain(run, index=0, dataset=animals)
+    it = explain(own_run, index=0, dataset=animals)
     assert it.image.shape == (20, 24)
     assert it.neighbours
     page = write_explanation(it, tmp_path / "page.html").read_text()

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -67,11 +65,8 @@ def test_the_map_goes_into_the_figures_of_a_run(run: Run) -> None:
         write_map(run, "rest")
 
 
-def test_a_run_on_own_images_takes_them_along(animals: Dataset, tmp_path: Path) -> None:
-    from inkwise import train
-
-    run = train("swift", animals, epochs=1, output=tmp_path / "run")
+def test_a_run_on_own_images_takes_them_along(own_run: Run, animals: Dataset) -> None:
     with pytest.raises(RunError, match="write_map"):
-        write_map(run)
+        write_map(own_run)
 
-    assert write_map(run, count=30, dataset=animals).exists()
+    assert write_map(own_run, count=30, dataset=animals).exists()

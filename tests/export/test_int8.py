@@ -23,6 +23,7 @@ from inkwise.export.int8 import CALIBRATION, int8_bytes
 from inkwise.model.calibration import Calibration
 from inkwise.networks.layers import Network
 from tests.networks import networks
+from tests.shared_runs import without_report
 
 QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -54,12 +55,16 @@ def fused(content: bytes, path: Path) -> list[str]:
 
 @pytest.fixture(scope="module", params=["case-study", "swift"])
 def small(
-    request: pytest.FixtureRequest, small_mnist: Dataset, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    small_mnist: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
 ) -> Run:
     """A run of each recipe on a tenth of MNIST."""
     path = tmp_path_factory.mktemp("small") / "run"
     epochs = 1 if request.param == "case-study" else 2
-    return inkwise.train(request.param, small_mnist, epochs=epochs, output=path)
+    with without_report():
+        return inkwise.train(request.param, small_mnist, epochs=epochs, output=path)
 
 
 def training_images(run: Run, dataset: Dataset) -> Split:

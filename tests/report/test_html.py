@@ -17,6 +17,7 @@ from PIL import Image
 from inkwise import Dataset, Evaluation, Run, write_report
 from inkwise.errors import RunError
 from inkwise.evaluation.slices import find_slices
+from inkwise.pages import drawing
 from inkwise.runs.shown_images import ShownImages
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
@@ -123,8 +124,15 @@ def page(finished: Path) -> Element:
     return parse(finished / "report.html")
 
 
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, which takes seconds: what figures show is tested with the charts."""
+    blank = {"svg": b'<svg width="1" height="1"></svg>', "png": b""}
+    monkeypatch.setattr(drawing, "to_bytes", lambda _, kind: blank[kind])
+
+
 @pytest.fixture(scope="module", params=["finished", "awkward"])
-def any_page(request: pytest.FixtureRequest) -> Element:
+def any_page(request: pytest.FixtureRequest, trains: None) -> Element:
     run = request.getfixturevalue(request.param)
     return parse(Run(run if isinstance(run, Path) else run.path).report_path)
 
@@ -259,12 +267,12 @@ def test_samples_are_shown_right_and_wrong(
 
 
 def test_figures_are_drawn_in_the_page_with_the_agreed_colours(page: Element) -> None:
-    drawings = list(section(page, "curves").all("svg"))
+    curves = list(section(page, "curves").all("svg"))
 
-    assert len(drawings) == 2
-    for drawing in drawings:
-        assert {"training", "validation", "epoch"} <= {text.text for text in drawing.all("text")}
-        styles = " ".join(part.attributes.get("style", "") for part in drawing.all("path"))
+    assert len(curves) == 2
+    for curve in curves:
+        assert {"training", "validation", "epoch"} <= {text.text for text in curve.all("text")}
+        styles = " ".join(part.attributes.get("style", "") for part in curve.all("path"))
         assert "#1f77b4" in styles
         assert "#ff7f0e" in styles
 
@@ -293,6 +301,7 @@ def test_notices_are_in_plain_sight(awkward: Run) -> None:
         assert any(notice.strip() in text for text in shown)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_interrupted_run_says_so_at_the_top(stopped_run: Run, optdigits: Dataset) -> None:
     answer(stopped_run, optdigits.test.labels, optdigits.test.labels)
     stopped_run.save_pictures(ShownImages(np.arange(24), optdigits.test.images[:24], np.arange(24)))
@@ -303,6 +312,7 @@ def test_interrupted_run_says_so_at_the_top(stopped_run: Run, optdigits: Dataset
     assert "1 of 3 epochs" in header.text
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_model_without_mistakes(run: Run, optdigits: Dataset) -> None:
     answer(run, optdigits.test.labels, optdigits.test.labels)
 
@@ -313,6 +323,7 @@ def test_model_without_mistakes(run: Run, optdigits: Dataset) -> None:
     assert not list(section(page, "mistakes").all("figure"))
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -340,6 +351,7 @@ def test_the_most_frequent_confusion_is_named_if_there_is_one(
     assert told in [summary.text for summary in page.all(kind="said")]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Dataset) -> None:
     labels = np.where(optdigits.test.labels == 9, 8, optdigits.test.labels)
     answer(run, labels, np.where(labels == 1, 7, labels))
@@ -354,6 +366,7 @@ def test_class_that_is_absent_has_dashes_for_figures(run: Run, optdigits: Datase
     assert not re.search(r"\bnan\b", page.text.replace(verbatim.text, ""), re.IGNORECASE)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_mistakes_of_a_bad_model_do_not_swell_the_page(
     run: Run, optdigits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

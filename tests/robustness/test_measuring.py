@@ -48,22 +48,21 @@ def test_other_images_go_to_files_that_say_so(run: Run) -> None:
 
 
 def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
-    animals: Dataset, tmp_path: Path
+    own_run: Run, animals: Dataset
 ) -> None:
-    run = inkwise.train(dataset=animals, epochs=1, output=tmp_path / "zoo")
     bees = {"dense1.weight": np.zeros((3, 480)), "dense1.bias": np.array([0, 1, 0])}
     network = Network((20, 24), (Flatten(), Dense(3, relu=False)))
     weights = {name: array.astype(np.float32) for name, array in bees.items()}
-    run.save_model(Model(network, weights, animals.class_names))
+    own_run.save_model(Model(network, weights, animals.class_names))
 
     with pytest.raises(RunError, match=r"in Python, as dataset="):
-        inkwise.measure_robustness(run)
+        inkwise.measure_robustness(own_run)
     stranger = dataclasses.replace(animals, test=animals.train)
     with pytest.raises(RunError, match="is not the data"):
-        inkwise.measure_robustness(run, dataset=stranger)
+        inkwise.measure_robustness(own_run, dataset=stranger)
     # One in three is a bee, and the model knows nothing else. The last asks for more than all.
     for images, count, right in ((29, 29, {9, 10}), (1_000, 60, {20})):
-        (result,) = inkwise.measure_robustness(run, dataset=animals, images=images)
+        (result,) = inkwise.measure_robustness(own_run, dataset=animals, images=images)
         assert len(result.clean) == count
         assert int(result.clean.sum()) in right
 

@@ -40,6 +40,7 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, Any]:
 # --- beginning ---
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_it_answers_logs_json_and_ends(start_server: StartServer) -> None:
     running = start_server()
     connection = connect(running)

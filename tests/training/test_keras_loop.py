@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Run, get_recipe
+from inkwise import Dataset, Run, Split, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, LibraryError, TrainingError
 from inkwise.networks.as_keras import require_keras
@@ -32,7 +32,10 @@ def fit(dataset: Dataset, recipe: Recipe, **options: Any) -> list[Checkpoint]:
 
 @pytest.fixture(scope="module")
 def keras_run(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
 ) -> Run:
     """A complete run of the case study on a user's own data. It is shared: do not change it."""
     output = tmp_path_factory.mktemp("keras") / "run"
@@ -183,6 +186,7 @@ def test_it_is_the_training_that_a_user_of_keras_would_write(
         np.testing.assert_allclose(ours, theirs.transpose(axes), atol=1e-5, err_msg=name)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no longer a number in epoch 1.*now 1e\+30"):
         inkwise.train(
@@ -194,6 +198,7 @@ def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: 
         )
 
 
+@pytest.mark.usefixtures("unreported")
 def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None:
     def press_ctrl_c(batch: Batch) -> None:
         if batch.epoch == 2 and batch.seen > 100:
@@ -232,6 +237,18 @@ def test_a_recipe_that_keras_does_not_follow_is_refused(
         inkwise.train(dataset=animals, engine="keras", output=tmp_path / "run", **changes)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe("own", "ensemble")
+    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
+    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
+        inkwise.train(recipe, digits, engine="keras", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def _larger(split: Split) -> Split:
+    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
