@@ -183,7 +183,7 @@ def test_an_imported_model_is_a_model_like_any_other(keras: Any, tmp_path: Path)
 def test_class_names_must_be_as_many_as_the_outputs(keras: Any, tmp_path: Path) -> None:
     path = save(perceptron(keras), tmp_path / "model.keras")
 
-    with pytest.raises(ModelError, match="2 class names do not go with the network's 3 outputs"):
+    with pytest.raises(ModelError, match="2 class names, but the network has 3 outputs"):
         import_keras(path, class_names=["ant", "bee"])
 
 
