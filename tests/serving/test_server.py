@@ -107,7 +107,7 @@ def test_one_origin_alone_is_no_list() -> None:
 def test_without_its_libraries_it_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules.update(dict.fromkeys(['fastapi', 'uvicorn']))\n"
-        "from inkwise.cli.app import main; main()"
+        "from inkwise.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "serve"], capture_output=True, text=True, check=False
