@@ -190,9 +190,15 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
     assert (response.status_code, response.json()["status"]) == (500, 500)
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
-    monkeypatch.setattr(PREPROCESS, fail)  # one picture's, which fails no other
-    (entry,) = client.post("/v1/predict", content=png("flat"), headers=IMAGE).json()["pictures"]
-    assert entry["error"]["status"] == 422
+
+    def fail_at_one(picture: Picture, image_size: tuple[int, int]) -> object:
+        return fail() if picture == png("plus") else preprocess(picture, image_size)
+
+    monkeypatch.setattr(PREPROCESS, fail_at_one)  # which fails no other
+    files = [("pictures", (f"{kind}.png", png(kind))) for kind in ("flat", "plus", "upright")]
+    first, odd, last = client.post("/v1/predict", files=files).json()["pictures"]
+    assert odd["error"]["status"] == 422
+    assert (first["label"], last["label"]) == ("flat", "upright")
 
 
 # --- the token ---
