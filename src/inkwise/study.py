@@ -102,8 +102,8 @@ def train(
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
+    network = recipe.describe_network(data.image_size, len(data.class_names))
     if engine == "keras":
-        network = recipe.describe_network(data.image_size, len(data.class_names))
         require_single(network, "the engine keras")
     machine = {
         **describe_machine(),
