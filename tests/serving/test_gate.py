@@ -195,7 +195,9 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
     monkeypatch.undo()
 
     def fail_at_one(picture: Picture, image_size: tuple[int, int]) -> object:
-        return fail() if picture == png("plus") else preprocess(picture, image_size)
+        if picture == png("plus"):
+            fail()
+        return preprocess(picture, image_size)
 
     monkeypatch.setattr(PREPROCESS, fail_at_one)  # which fails no other
     files = [("pictures", (f"{kind}.png", png(kind))) for kind in ("flat", "plus", "upright")]
