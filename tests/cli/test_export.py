@@ -46,7 +46,11 @@ def test_export_to_a_file_of_ones_choice(call: Call, finished: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["--format", "tflite"], 2, "unknown format 'tflite': use onnx"),
-        (["--format", "h5", "-o", "a.keras"], 2, "a.keras is named like another format than h5"),
+        (
+            ["--format", "h5", "-o", "a.keras"],
+            2,
+            "a.keras has the suffix of another format than h5",
+        ),
         (["--format", "onnx", "-o", "."], 1, "cannot write"),
     ],
     ids=str,
