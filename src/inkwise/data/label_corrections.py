@@ -95,7 +95,8 @@ class LabelCorrections:
             if missing:
                 raise DataError(
                     f"{path} is not a file of label decisions: it lacks the columns "
-                    f"{', '.join(missing)}; use the labels.csv that `inkwise audit` or its page wrote"
+                    f"{', '.join(missing)}; use the labels.csv that `inkwise audit` or its page "
+                    "wrote"
                 )
             decisions = tuple(_parse(path, number, row) for number, row in enumerate(table, 2))
         except (UnicodeDecodeError, csv.Error) as error:
