@@ -42,4 +42,5 @@ def duration(seconds: float) -> str:
 
 
 def _value(value: "Estimate | float") -> float:
-    return value if isinstance(value, float | int) else value.value
+    # Of the two only an estimate, a named tuple, is a tuple; NumPy's float32 is no Python float.
+    return value.value if isinstance(value, tuple) else value
