@@ -432,7 +432,7 @@ def test_prediction_imports_what_it_needs_and_no_more(model: Path, pictures: lis
     heavy = ["torch", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "requests", "pooch"]
     script = f"""
 import sys
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 sys.argv = ["inkwise", "predict", {str(pictures[0])!r}, "--model", {str(model)!r}]
 try:
     main()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import inkwise
 from inkwise import Dataset, Model, Run, Split, export_model
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
 from inkwise.export.int8 import CALIBRATION, int8_bytes

@@ -35,7 +35,7 @@ def audit(
     What the page downloads, `inkwise train --labels` and `inkwise evaluate --labels` take.
     """
     from inkwise.auditing.label_audit import audit as audit_dataset
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
 
     with Display() as display:
         found = audit_dataset(

@@ -48,7 +48,7 @@ def bench(
     meanwhile. Ctrl-C keeps what is finished. The exit code is 1 if a contender failed.
     """
     from inkwise.bench.rounds import run_bench
-    from inkwise.cli.progress import BenchDisplay
+    from inkwise.cli.display import BenchDisplay
     from inkwise.runs.directory import INTERRUPTED
 
     with BenchDisplay() as display:

@@ -51,7 +51,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compute all metrics again from the saved model, and write them into the run."""
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.runs.directory import Run
     from inkwise.study import evaluate as evaluate_run
 

@@ -56,7 +56,7 @@ def explain(
     Occlusion, integrated gradients and Grad-CAM, and the nearest training images of a run.
     Without the extra "train", occlusion alone.
     """
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.explanation.evidence import explain as explain_picture
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.model.pretrained import load_pretrained

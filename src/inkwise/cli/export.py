@@ -46,6 +46,6 @@ def export(
     keras and h5 take float32 (N, H, W, 1) from 0 to 1. Writing them needs the extra "keras".
     onnx-int8 is onnx made faster, with rounded weights; it needs a RUN and its training images.
     """
-    from inkwise.export.formats import export_model
+    from inkwise.export.writing import export_model
 
     show_path("Model", export_model(model, file_format, output, once=once))

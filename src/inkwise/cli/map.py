@@ -18,7 +18,7 @@ def map_(
 
     By PCA and t-SNE of what its last layer is given; into the run's figures, as PNG and SVG.
     """
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.explanation.feature_map import write_map
 
     with Display() as display:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.data.dataset import Dataset
 
 RunArgument = Annotated[

@@ -13,7 +13,7 @@ def resume(
     device: DeviceOption = "auto",
 ) -> None:
     """Go on with a training that was interrupted, or that died, from its last finished epoch."""
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.data.picture_folder import load_folder
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import resume as resume_run

@@ -48,7 +48,7 @@ def robustness(
     The fifteen corruptions of MNIST-C in five severities, and curves over shift, rotation and size,
     with 95% intervals: robustness.json and figures/robustness.png in each RUN.
     """
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.robustness.measuring import measure_robustness
 
     with Display() as display:

@@ -60,7 +60,7 @@ def train(
     What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished;
     `inkwise resume` goes on with it.
     """
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import train as train_run
 

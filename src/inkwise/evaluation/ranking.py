@@ -85,5 +85,5 @@ def _positives(
     highest_first = np.argsort(-scores, kind="stable")
     ordered = scores[highest_first]
     last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))  # of each score
-    true = np.cumsum(actual[highest_first])[last]
+    true = np.cumsum(actual[highest_first], dtype=np.int64)[last]
     return last + 1 - true, true

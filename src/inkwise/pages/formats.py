@@ -42,5 +42,4 @@ def duration(seconds: float) -> str:
 
 
 def _value(value: "Estimate | float") -> float:
-    # Of the two only an estimate, a named tuple, is a tuple; NumPy's float32 is no Python float.
-    return value.value if isinstance(value, tuple) else value
+    return value.value if isinstance(value, tuple) else float(value)
