@@ -207,9 +207,9 @@ def _train_to_report(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
-        with SecondProcess() as second:  # gets ready to draw while this one evaluates
+        with SecondProcess() as second:  # imports while this process evaluates
             evaluation = evaluate(run, dataset=data)
-            last = None  # complete on the disk, with its figures
+            last = None  # its files are complete, with the metrics
             report_on(run, evaluation, second)
     except KeyboardInterrupt:
         if last is not None:

@@ -79,14 +79,16 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
 
 
 def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
-    """Do as `write_report` does, with an evaluation and a second process at hand.
+    """Write the report from an evaluation that is already in memory; see `write_report`.
 
     Parameters
     ----------
     run : Run
+        The run, whose files contain the evaluation.
     evaluation : Evaluation
-        That of the run's own test split, which is in the run's files.
+        The evaluation of the run's own test split.
     second : SecondProcess
+        The process that draws half of the figures.
     """
     try:
         drawn = Shown.read(run, evaluation)
