@@ -22,9 +22,9 @@ bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 mi
 	$(BIN)/inkwise bench
 
 docs: $(READY)  ## Build the documentation, and check its links and examples.
-	$(BIN)/sphinx-build -W --keep-going -q -j auto docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -j auto docs docs/_build/html
 	$(BIN)/python docs/check_links.py
-	$(BIN)/python docs/check_examples.py
+	OMP_NUM_THREADS=1 $(BIN)/python docs/check_examples.py
 	@echo 'The documentation is in docs/_build/html/index.html'
 
 format: $(READY)  ## Format the code, and mend what the linter can.

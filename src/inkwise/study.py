@@ -100,6 +100,17 @@ def train(
         See its subclasses: an unknown name, a value out of range, data that is not to be had, a
         directory that is in use or cannot be written, an engine that is not installed or does not
         do what the recipe asks for.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.train("case-study", dataset="optdigits", epochs=1, output="runs/small")
+    >>> run.status
+    'complete'
+    >>> run.evaluation.accuracy  # after a single epoch, which is far too little
+    Estimate(value=0..., low=0..., high=0...)
+    >>> run.report_path.name
+    'report.html'
     """
     require_training("training")
     by_name = isinstance(recipe, str)
@@ -164,6 +175,20 @@ def resume(
         by Keras, or the data set is not what it was started on.
     InkwiseError
         As from `train`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> def stop(epoch):
+    ...     raise KeyboardInterrupt  # as Ctrl-C does
+    >>> run = inkwise.train(
+    ...     "case-study", dataset="optdigits", epochs=2, output="runs/stopped", on_epoch=stop
+    ... )
+    >>> run.status
+    'interrupted'
+    >>> run = inkwise.resume(run)
+    >>> run.status, len(run.history)
+    ('complete', 2)
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
@@ -287,6 +312,15 @@ def evaluate(
         There is no such split or data set.
     DataError, StorageError
         The images are not to be had, or the run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.evaluate("runs/small", "validation")
+    >>> evaluation.split, len(evaluation)
+    ('validation', 288)
+    >>> evaluation.confusion.shape
+    (10, 10)
     """
     require_training("an evaluation")
     run = run if isinstance(run, Run) else Run(run)

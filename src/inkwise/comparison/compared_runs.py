@@ -244,6 +244,15 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     RunError
         There is no such run, it was not evaluated yet, its files are damaged, or it was evaluated
         on other images than the first.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> comparison = inkwise.compare("runs/small", "runs/stopped")  # one epoch, two epochs
+    >>> comparison.images
+    359
+    >>> comparison.conclusions[0]
+    '...McNemar...'
     """
     require_training("a comparison")
     opened = [run if isinstance(run, Run) else Run(run) for run in runs]

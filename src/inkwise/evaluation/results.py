@@ -93,6 +93,18 @@ class Evaluation:
     corrected_labels : ndarray of int64, shape (N,), optional
         The labels as people corrected them. Every figure goes by the labels as given, but those
         of `corrected`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.Run("runs/small").evaluation
+    >>> evaluation.dataset, evaluation.split, len(evaluation)
+    ('optdigits', 'test', 359)
+    >>> evaluation.accuracy.low < evaluation.accuracy.value < evaluation.accuracy.high
+    True
+    >>> sevens = evaluation.binary("7").matrix
+    >>> sevens.tp + sevens.fn  # images that are a seven
+    36
     """
 
     dataset: str

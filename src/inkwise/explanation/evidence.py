@@ -213,6 +213,15 @@ def explain(
         There is no ink in the picture.
     InkwiseError
         As from `inkwise.ink.normalise`, `inkwise.runs.directory.find_model` and `Run.load_splits`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> explanation = inkwise.explain("runs/small", index=4)
+    >>> explanation.truth, explanation.image.shape
+    (5, (28, 28))
+    >>> [attribution.method for attribution in explanation.attributions]
+    ['occlusion', 'integrated gradients', 'Grad-CAM']
     """
     model, run = _find(model)
     if model.network.classes < 2:
