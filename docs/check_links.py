@@ -41,7 +41,7 @@ class Page(HTMLParser):
 def main() -> int:
     """Check every page; print what is wrong."""
     problems: list[str] = []
-    pages = sorted(SITE.rglob("*.html"))
+    pages = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
     for path in pages:
         for link in sorted(read(path).links):
             if problem := look(path, link):
