@@ -1,5 +1,6 @@
 """The reference of the commands, written from the commands themselves."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def write_names(path: Path, names: list[str], kinds: dict[str, list[str]]) -> No
         "",
     ]
     for heading, group in kinds.items():
-        lines += [f"## {heading}", "", "```{eval-rst}", ".. autosummary::", "   :toctree: api", ""]
+        lines += [f"## {heading}", "", "```{eval-rst}", ".. autosummary::", "   :toctree: api", "   :nosignatures:", ""]
         lines += [f"   inkwise.{name}" for name in group]
         lines += ["```", ""]
     _write_changed(path, "\n".join(lines))
@@ -54,34 +55,30 @@ def write_names(path: Path, names: list[str], kinds: dict[str, list[str]]) -> No
 
 def _section(name: str, command: Any) -> str:
     summary, _, rest = command.help.strip().partition("\n\n")
-    parameters = [p for p in command.params if not p.hidden]
-    pieces = [piece for p in parameters for piece in p.get_usage_pieces(None)]
-    usage = " ".join(["inkwise", name, "[OPTIONS]", *pieces])
-    rows = [_row(parameter) for parameter in parameters]
+    context = command.context_class(command, info_name=name)
+    records = [parameter.get_help_record(context) for parameter in command.params]
+    usage = " ".join(["inkwise", name, *command.collect_usage_pieces(context)])
+    usage = re.sub("[{}]", "", usage).replace("......", "...")
     return "\n".join(
         [
             f"## `inkwise {name}`\n\n{summary}\n",
             f"{rest}\n" if rest else "",
-            f"```\n{usage}\n```\n",
+            f"```text\n{usage}\n```\n",
             "| argument or option | meaning |\n|---|---|",
-            *rows,
+            *(_row(*record) for record in records if record),  # a hidden one has none
             "",
         ]
     )
 
 
-def _row(parameter: Any) -> str:
-    value = parameter.metavar or str(parameter.display_type).strip("<>").upper()
-    if parameter.param_type_name == "argument":
-        term = value
-    else:
-        term = ", ".join(parameter.opts)
-        term += "" if parameter.is_flag else f" {value}"
-    text = " ".join((parameter.help or "").split()).replace("|", r"\|")
-    if parameter.param_type_name == "option" and not parameter.is_flag:
-        default = parameter.default
-        text += "" if default in (None, [], ()) else f" The default is `{default}`."
-    return f"| `{term}` | {text} |"
+def _row(term: str, text: str) -> str:
+    """Make a row of what `--help` says, such as ``--port <int>`` and ``…  [default: 8000]``."""
+    if not term.startswith("-"):
+        term = term.split(maxsplit=1)[0]
+    term = re.sub("<(.+)>", lambda kind: kind[1].upper(), term)
+    text, _, rest = " ".join(text.split()).partition(" [default: ")
+    text = text.removesuffix(" [required]").replace("|", r"\|")
+    return f"| `{term}` | {text}{f' The default is `{rest[:-1]}`.' if rest else ''} |"
 
 
 def _write_changed(path: Path, text: str) -> None:

@@ -41,6 +41,7 @@ nb_execution_raise_on_error = True
 nb_execution_cache_path = str(HERE / "_build" / "notebooks")
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # notes of other libraries; an error stops the build
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
