@@ -43,14 +43,18 @@ def main() -> int:
     problems: list[str] = []
     pages = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
     for path in pages:
-        for link in sorted(read(path).links):
-            if problem := look(path, link):
-                problems.append(f"{path.relative_to(SITE)}: {link}: {problem}")
+        problems += [
+            f"{path.relative_to(SITE)}: {link}: {problem}"
+            for link in sorted(read(path).links)
+            if (problem := look(path, link))
+        ]
     files = [*ROOT.glob("*.md"), ROOT / "benchmarks" / "README.md"]
     for path in files:
-        for link in sorted(set(MARKDOWN.findall(path.read_text("utf-8")))):
-            if problem := look(path, link):
-                problems.append(f"{path.relative_to(ROOT)}: {link}: {problem}")
+        problems += [
+            f"{path.relative_to(ROOT)}: {link}: {problem}"
+            for link in sorted(set(MARKDOWN.findall(path.read_text("utf-8"))))
+            if (problem := look(path, link))
+        ]
     print(*problems, f"{len(pages) + len(files)} pages, {len(problems)} broken links", sep="\n")
     return 1 if problems else 0
 

@@ -69,9 +69,8 @@ def audit(
     --------
     >>> import inkwise
     >>> digits = inkwise.load_dataset("optdigits")
-    >>> few = inkwise.Dataset(
-    ...     "few", "Few digits", digits.class_names, digits.train.take(range(200)), digits.test, "here"
-    ... )
+    >>> train, test = digits.train.take(range(200)), digits.test
+    >>> few = inkwise.Dataset("few", "Few digits", digits.class_names, train, test, "here")
     >>> audit = inkwise.audit(few, "test", output="audits/few")
     >>> audit.probabilities.shape
     (359, 10)
