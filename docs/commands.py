@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from inkwise.cli.app import app
+
 TOP = """# Commands
 
 This page is written from the program, so that it says what `inkwise COMMAND --help` says.
@@ -16,8 +18,6 @@ make no sense; an error is one line that says what is wrong, where, and what to 
 
 def write_commands(path: Path) -> None:
     """Write a section for each command, with its arguments and options."""
-    from inkwise.cli.app import app
-
     group: Any = typer.main.get_command(app)
     sections = [_section(name, group.commands[name]) for name in group.list_commands(None)]
     _write_changed(path, "\n".join([TOP, *sections]))
@@ -42,12 +42,20 @@ def write_names(path: Path, names: list[str], kinds: dict[str, list[str]]) -> No
         "# Python interface",
         "",
         "Every public name is an attribute of the package: `import inkwise`, then `inkwise.train`.",
-        "Importing the package is quick, because PyTorch and the other large libraries are imported",
-        "only when a function needs them. Arguments after the `*` must be given by name.",
+        "Importing the package is quick, because PyTorch and the other large libraries are",
+        "imported only when a function needs them. Arguments after the `*` must be given by name.",
         "",
     ]
     for heading, group in kinds.items():
-        lines += [f"## {heading}", "", "```{eval-rst}", ".. autosummary::", "   :toctree: api", "   :nosignatures:", ""]
+        lines += [
+            f"## {heading}",
+            "",
+            "```{eval-rst}",
+            ".. autosummary::",
+            "   :toctree: api",
+            "   :nosignatures:",
+            "",
+        ]
         lines += [f"   inkwise.{name}" for name in group]
         lines += ["```", ""]
     _write_changed(path, "\n".join(lines))

@@ -153,11 +153,11 @@ def audit(
 
     Examples
     --------
+    >>> import dataclasses
+    >>> import numpy as np
     >>> import inkwise
     >>> digits = inkwise.load_dataset("optdigits")
-    >>> few = inkwise.Dataset(
-    ...     "few", "Few digits", digits.class_names, digits.train.take(range(200)), digits.test, "here"
-    ... )
+    >>> few = dataclasses.replace(digits, train=digits.train.take(np.arange(200)))
     >>> audit = inkwise.audit(few, "test", output="audits/few")
     >>> audit.probabilities.shape
     (359, 10)
