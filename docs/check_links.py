@@ -43,20 +43,18 @@ def main() -> int:
     problems: list[str] = []
     pages = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
     for path in pages:
-        problems += [
-            f"{path.relative_to(SITE)}: {link}: {problem}"
-            for link in sorted(read(path).links)
-            if (problem := look(path, link))
-        ]
+        problems += check(path, read(path).links)
     files = [*ROOT.glob("*.md"), ROOT / "benchmarks" / "README.md"]
     for path in files:
-        problems += [
-            f"{path.relative_to(ROOT)}: {link}: {problem}"
-            for link in sorted(set(MARKDOWN.findall(path.read_text("utf-8"))))
-            if (problem := look(path, link))
-        ]
+        problems += check(path, set(MARKDOWN.findall(path.read_text("utf-8"))))
     print(*problems, f"{len(pages) + len(files)} pages, {len(problems)} broken links", sep="\n")
     return 1 if problems else 0
+
+
+def check(path: Path, links: set[str]) -> list[str]:
+    """Return what is wrong with the links of a page, a line each."""
+    found = ((link, look(path, link)) for link in sorted(links))
+    return [f"{path.relative_to(ROOT)}: {link}: {problem}" for link, problem in found if problem]
 
 
 @cache
