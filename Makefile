@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench format check clean
+.PHONY: help setup run test bench docs format check clean
 
 help:  ## Show this help.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -20,6 +20,12 @@ test: $(READY)  ## Run all tests, with coverage.
 
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench
+
+docs: $(READY)  ## Build the documentation, and check its links and examples.
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -j auto docs docs/_build/html
+	$(BIN)/python docs/check_links.py
+	OMP_NUM_THREADS=1 $(BIN)/python docs/check_examples.py
+	@echo 'The documentation is in docs/_build/html/index.html'
 
 format: $(READY)  ## Format the code, and mend what the linter can.
 	$(BIN)/ruff check --fix .

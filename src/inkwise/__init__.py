@@ -33,7 +33,7 @@ _HOMES = {
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
     "explain": "inkwise.explanation.evidence",
-    "export_model": "inkwise.export.formats",
+    "export_model": "inkwise.export.writing",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "load_dataset": "inkwise.data.catalogue",
@@ -91,8 +91,8 @@ if TYPE_CHECKING:
     from inkwise.explanation.evidence import explain
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
-    from inkwise.export.formats import export_model
     from inkwise.export.from_keras import import_keras
+    from inkwise.export.writing import export_model
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained
     from inkwise.report.html import write_report

@@ -14,7 +14,17 @@ def one_line(text: str) -> str:
 
 
 class InkwiseError(Exception):
-    """Anything that inkwise refuses or fails to do."""
+    """Anything that inkwise refuses or fails to do.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> try:
+    ...     inkwise.load_dataset("mist")
+    ... except inkwise.InkwiseError as error:
+    ...     print(error)
+    unknown data...'mist'...
+    """
 
     def __str__(self) -> str:
         """Return the message in one line, whatever characters the names in it hold."""

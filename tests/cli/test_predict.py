@@ -148,7 +148,7 @@ def test_without_end_standard_input_is_no_picture(
     result = call("predict", "-", "--model", model)
 
     assert (result.code, result.out) == (1, "")
-    told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
+    told = "error: standard input: there are more than 1,000 bytes: send a smaller picture\n"
     assert result.err == told
 
 
@@ -432,7 +432,7 @@ def test_prediction_imports_what_it_needs_and_no_more(model: Path, pictures: lis
     heavy = ["torch", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "requests", "pooch"]
     script = f"""
 import sys
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 sys.argv = ["inkwise", "predict", {str(pictures[0])!r}, "--model", {str(model)!r}]
 try:
     main()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import inkwise
 from inkwise import Dataset, Model, Run, Split, export_model
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
 from inkwise.export.int8 import CALIBRATION, int8_bytes
@@ -205,7 +205,7 @@ def test_what_has_no_training_images_is_refused(run: Run, standing: Path) -> Non
 
 
 def test_data_that_cannot_be_found_again_is_refused(small: Run, run: Run, standing: Path) -> None:
-    with pytest.raises(RunError, match="data set of your own, mnist-tenth: pass"):
+    with pytest.raises(RunError, match="your own data set, mnist-tenth: pass"):
         export_model(small.path, "onnx-int8", standing)
 
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))

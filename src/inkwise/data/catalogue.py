@@ -64,6 +64,13 @@ def load_dataset(
         Files are missing or damaged. optdigits never takes the place of damaged files.
     DownloadError
         ``mnist`` was requested, is not on this machine and cannot be downloaded.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> digits = inkwise.load_dataset("optdigits")
+    >>> digits.train.images.shape, digits.test.images.shape
+    ((1438, 28, 28), (359, 28, 28))
     """
     if name not in DATASET_NAMES:
         raise ArgumentError(f"unknown data set {name!r}: use {', '.join(DATASET_NAMES)}")
@@ -96,6 +103,12 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     ------
     DataError
         `data_dir` was given and has none of MNIST's files.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> [dataset.name for dataset in inkwise.describe_datasets()]
+    ['mnist', 'optdigits', 'auto']
     """
     folder = find_mnist(data_dir)
     mnist = Availability(

@@ -25,6 +25,15 @@ class Split:
     ------
     DataError
         The arrays do not have these shapes and dtypes, differ in length, or hold no pixels.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> test = inkwise.load_dataset("optdigits").test
+    >>> test.images.shape, test.images.dtype, test.labels.shape
+    ((359, 28, 28), dtype('uint8'), (359,))
+    >>> len(test.take(test.labels.argsort()[:10]))
+    10
     """
 
     images: NDArray[np.uint8]
@@ -88,6 +97,19 @@ class Dataset:
     DataError
         There are fewer than two classes, or two with the same name; the parts have images of
         different sizes, or a label is not the index of a class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import inkwise
+    >>> images = np.zeros((6, 28, 28), np.uint8)
+    >>> images[::2, 4:24, 13:15] = 255  # every other image has a stroke
+    >>> split = inkwise.Split(images, np.array([1, 0, 1, 0, 1, 0]))
+    >>> dataset = inkwise.Dataset(
+    ...     "strokes", "Strokes and blank paper", ("blank", "stroke"), split, split, "drawn by hand"
+    ... )
+    >>> dataset.image_size
+    (28, 28)
     """
 
     name: str

@@ -80,6 +80,22 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
         The folder is missing or cannot be read.
     LibraryError
         The libraries of the extra ``train`` are not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import inkwise
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").train
+    >>> for place in range(100):
+    ...     folder = Path("pictures", str(digits.labels[place]))
+    ...     folder.mkdir(parents=True, exist_ok=True)
+    ...     Image.fromarray(digits.images[place]).save(folder / f"{place}.png")
+    >>> dataset = inkwise.load_folder("pictures")
+    >>> dataset.class_names
+    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
+    >>> len(dataset.train) + len(dataset.test)
+    100
     """
     require_training("a folder of pictures")
     folder = Path(folder)

@@ -83,7 +83,7 @@ def describe(picture: Picture) -> str:
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
-def read(picture: Picture) -> Raster:
+def decode(picture: Picture) -> Raster:
     """Decode any picture; one of more than `SIDE` pixels on a side is reduced while it is read.
 
     Raises

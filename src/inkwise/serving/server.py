@@ -82,6 +82,19 @@ def serve(
         The libraries of the extra ``serve`` are not installed.
     ModelError, RunError, StorageError
         There is no such model, or it is damaged.
+
+    Examples
+    --------
+    >>> import os, signal, threading, urllib.request
+    >>> import inkwise
+    >>> def ask_and_end(address):
+    ...     with urllib.request.urlopen(address + "/v2/health/ready") as response:
+    ...         print("ready:", response.status)
+    ...     os.kill(os.getpid(), signal.SIGTERM)
+    >>> def on_ready(address):
+    ...     threading.Thread(target=ask_and_end, args=[address]).start()
+    >>> inkwise.serve("runs/small", port=0, on_ready=on_ready)
+    ready: 200
     """
     require_serving("serving")
     if isinstance(cors, str):
@@ -95,9 +108,9 @@ def serve(
         tuple(cors),
         corrections=None if keep_corrections is None else Path(keep_corrections),
     )
-    from inkwise.serving.service import load, open_corrections
+    from inkwise.serving.service import load, open_kept_pictures
 
-    open_corrections(settings, load(settings))  # or say why not, before anything listens
+    open_kept_pictures(settings, load(settings))  # or say why not, before anything listens
     with _listen(settings) as listener:
         if on_ready is not None:
             on_ready(_address(listener))

@@ -140,6 +140,13 @@ def get_recipe(
     ------
     ArgumentError
         A recipe, optimiser or field is unknown, or a value is out of range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> recipe = inkwise.get_recipe("case-study", epochs=20, dropout=0.25, augment=True)
+    >>> recipe.name, recipe.epochs, recipe.dropout
+    ('case-study', 20, 0.25)
     """
     if isinstance(recipe, str):
         recipe = look_up("recipe", recipe, RECIPES)

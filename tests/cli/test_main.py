@@ -10,7 +10,7 @@ import pytest
 
 import inkwise
 from inkwise import Run
-from inkwise.cli.app import app
+from inkwise.cli.main import app
 from tests.cli.conftest import Call
 
 COMMANDS = (
@@ -124,7 +124,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert (
         heavy_modules_after(
             f"sys.argv = ['inkwise', *{arguments!r}]\n"
-            "from inkwise.cli.app import main\n"
+            "from inkwise.cli.main import main\n"
             "try:\n    main()\nexcept SystemExit as stop:\n    assert stop.code == 0"
         )
         == []

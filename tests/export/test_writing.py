@@ -25,7 +25,7 @@ from inkwise.errors import (
     RunError,
     StorageError,
 )
-from inkwise.export.formats import SINGLE_LOOK, SUFFIXES
+from inkwise.export.writing import SINGLE_LOOK, SUFFIXES
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
