@@ -65,7 +65,7 @@ def split_dataset(
     dataset : Dataset
         Its test part is passed on untouched.
     holdout : Holdout
-        Which images, and how many.
+        Method by which validation images are chosen, and their share.
     seed : int
         Decides the draw of a stratified split; a split of the last images does not use it.
     corrected : Dataset, optional
