@@ -66,6 +66,18 @@ def audit(
     InkwiseError
         One of its subclasses: the name is unknown, the data are not available or too few, the
         directory is in use or cannot be written, or a library is not installed.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> digits = inkwise.load_dataset("optdigits")
+    >>> train, test = digits.train.take(range(200)), digits.test
+    >>> few = inkwise.Dataset("few", "Few digits", digits.class_names, train, test, "here")
+    >>> audit = inkwise.audit(few, "test", output="audits/few")
+    >>> audit.probabilities.shape
+    (359, 10)
+    >>> audit.page_path.name
+    'audit.html'
     """
     require_training("an audit")
     if split not in ("train", "test"):

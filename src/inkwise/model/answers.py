@@ -59,6 +59,16 @@ class Answer:
         `Calibration`); minus infinity if there is no ink.
     ink : Ink or None
         The image that the network saw, and where its ink was found; None if there is no ink.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> image = inkwise.load_dataset("optdigits").test.images[4]
+    >>> answer = inkwise.load_pretrained().classify([image])[0]
+    >>> answer.verdict, answer.label
+    ('digit', '5')
+    >>> answer.ink.image.shape  # what the network saw
+    (28, 28)
     """
 
     verdict: Verdict

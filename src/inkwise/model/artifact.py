@@ -56,6 +56,18 @@ class Model:
         that of the network's outputs, or two class names are the same.
     ArgumentError
         The rotations are not different angles in their range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> model = inkwise.Run("runs/small").model
+    >>> images = inkwise.load_dataset("optdigits").test.images
+    >>> model.predict_proba(images).shape
+    (359, 10)
+    >>> model.predict(images[:3]).dtype
+    dtype('int64')
+    >>> inkwise.Model.load(model.save("models/copy")).class_names[-1]
+    '9'
     """
 
     network: Network | Ensemble
