@@ -22,7 +22,7 @@ SEEDS = 2
 
 It is the number of models whose probabilities are averaged for a training image. Folds, seeds and
 recipe were chosen on MNIST's training images, some of which had been given wrong labels; see
-``docs/benchmarks.md``.
+``docs/notes/2026-11-22-wrong-labels.md``.
 """
 
 
