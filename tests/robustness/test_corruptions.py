@@ -308,7 +308,7 @@ def test_half_contrast_keeps_the_mean_and_halves_the_rest(digits: Images) -> Non
         (lambda it: corrupt(it, "fog", severity=0), "from 1 to 5, not 0"),
         (lambda it: corrupt(it, "fog", severity=6), "from 1 to 5, not 6"),
         (lambda it: corrupt(it, "fog", severity=cast(Any, 2.5)), "from 1 to 5, not 2.5"),
-        (lambda it: corrupt(it, "fog", seed=-1), "must not be negative, as -1 is"),
+        (lambda it: corrupt(it, "fog", seed=-1), "must be 0 or more, not -1"),
         (lambda it: corrupt(it.astype(float), "fog"), "not float64 of shape"),
         (lambda it: corrupt(it[0], "fog"), r"of shape \(28, 28\)"),
         (lambda it: corrupt(it[:, :7], "fog"), "8×8 pixels or more"),
