@@ -312,9 +312,9 @@ def test_half_contrast_keeps_the_mean_and_halves_the_rest(digits: Images) -> Non
         (lambda it: corrupt(it.astype(float), "fog"), "not float64 of shape"),
         (lambda it: corrupt(it[0], "fog"), r"of shape \(28, 28\)"),
         (lambda it: corrupt(it[:, :7], "fog"), "8×8 pixels or more"),
-        (lambda it: move(it, -1), "not by -1"),
-        (lambda it: move_within(it, -2), "not by -2"),
-        (lambda it: resize(it, 0), "not by 0"),
+        (lambda it: move(it, -1), "0 pixels or more, not -1"),
+        (lambda it: move_within(it, -2), "0 pixels or more, not -2"),
+        (lambda it: resize(it, 0), "must be positive, not 0"),
         (lambda it: turn(it[0], 3), r"of shape \(28, 28\)"),
     ],
 )
