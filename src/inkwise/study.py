@@ -93,6 +93,17 @@ def train(
         See its subclasses: a name is unknown, a value is out of range, the data cannot be
         obtained, the directory is in use or cannot be written, or the engine is not installed or
         does not support the recipe.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.train("case-study", dataset="optdigits", epochs=1, output="runs/small")
+    >>> run.status
+    'complete'
+    >>> run.evaluation.accuracy  # after a single epoch, which is far too little
+    Estimate(value=0..., low=0..., high=0...)
+    >>> run.report_path.name
+    'report.html'
     """
     require_training("training")
     by_name = isinstance(recipe, str)
@@ -158,6 +169,20 @@ def resume(
         Keras; or the data set is not the one it was started on.
     InkwiseError
         As from `train`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> def stop(epoch):
+    ...     raise KeyboardInterrupt  # as Ctrl-C does
+    >>> run = inkwise.train(
+    ...     "case-study", dataset="optdigits", epochs=2, output="runs/stopped", on_epoch=stop
+    ... )
+    >>> run.status
+    'interrupted'
+    >>> run = inkwise.resume(run)
+    >>> run.status, len(run.history)
+    ('complete', 2)
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
@@ -287,6 +312,15 @@ def evaluate(
         There is no such split or data set.
     DataError, StorageError
         The images cannot be obtained, or the run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.evaluate("runs/small", "validation")
+    >>> evaluation.split, len(evaluation)
+    ('validation', 288)
+    >>> evaluation.confusion.shape
+    (10, 10)
     """
     require_training("an evaluation")
     run = run if isinstance(run, Run) else Run(run)

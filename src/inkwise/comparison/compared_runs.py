@@ -252,6 +252,15 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     RunError
         A run does not exist, has not been evaluated yet, has damaged files, or was evaluated on
         other images than the first.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> comparison = inkwise.compare("runs/small", "runs/stopped")  # one epoch, two epochs
+    >>> comparison.images
+    359
+    >>> comparison.conclusions[0]
+    '...McNemar...'
     """
     require_training("a comparison")
     opened = [run if isinstance(run, Run) else Run(run) for run in runs]

@@ -95,6 +95,18 @@ class Evaluation:
         The predicted probabilities.
     corrected_labels : ndarray of int64, shape (N,), optional
         The labels as people corrected them. All metrics use `labels`, except those of `corrected`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.Run("runs/small").evaluation
+    >>> evaluation.dataset, evaluation.split, len(evaluation)
+    ('optdigits', 'test', 359)
+    >>> evaluation.accuracy.low < evaluation.accuracy.value < evaluation.accuracy.high
+    True
+    >>> sevens = evaluation.binary("7").matrix
+    >>> sevens.tp + sevens.fn  # images that are a seven
+    36
     """
 
     dataset: str

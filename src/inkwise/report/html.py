@@ -71,6 +71,12 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         The run cannot be written.
     LibraryError
         The libraries of the extra ``train`` are not installed.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.write_report("runs/small").name
+    'report.html'
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)

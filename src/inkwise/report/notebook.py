@@ -130,6 +130,12 @@ def write_notebook(run: Run | str | os.PathLike[str]) -> Path:
         The run was not evaluated yet.
     StorageError
         The run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.write_notebook("runs/small").name
+    'report.ipynb'
     """
     run = run if isinstance(run, Run) else Run(run)
     if run.metrics is None:

@@ -75,6 +75,15 @@ def measure_robustness(
         `inkwise.robustness.curves.measure_models`.
     DataError, ModelError, StorageError, LibraryError
         As from `inkwise.evaluate`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> (robustness,) = inkwise.measure_robustness("runs/small", images=50)
+    >>> len(robustness.corruptions)
+    15
+    >>> 0 < robustness.mean_error < 1
+    True
     """
     require_training("measuring robustness")
     given = [runs] if isinstance(runs, Run | str | os.PathLike) else [*runs]

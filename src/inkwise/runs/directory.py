@@ -47,6 +47,15 @@ class Run:
     ------
     RunError
         There is no run at `path`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.Run("runs/small")
+    >>> run.recipe.name, run.status, len(run.history)
+    ('case-study', 'complete', 1)
+    >>> run.model.class_names
+    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -140,6 +140,13 @@ def get_recipe(
     ------
     ArgumentError
         There is no such recipe, optimiser or field, or a value is out of range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> recipe = inkwise.get_recipe("case-study", epochs=20, dropout=0.25, augment=True)
+    >>> recipe.name, recipe.epochs, recipe.dropout
+    ('case-study', 20, 0.25)
     """
     if isinstance(recipe, str):
         recipe = look_up("recipe", recipe, RECIPES)

@@ -200,6 +200,17 @@ class Recipe:
     ------
     ArgumentError
         A value is out of range or unknown.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> recipe = inkwise.get_recipe("case-study")
+    >>> recipe.epochs, recipe.batch_size, recipe.optimiser.learning_rate
+    (5, 64, 0.001)
+    >>> recipe.describe_network((28, 28), 10).parameter_count
+    93322
+    >>> inkwise.Recipe.from_dict(recipe.to_dict()) == recipe
+    True
     """
 
     name: str
