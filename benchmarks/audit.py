@@ -13,6 +13,14 @@ import inkwise
 from inkwise.auditing.judges import FOLDS, SEEDS, audit_recipe
 
 
+class Steps(inkwise.Progress):
+    """Prints what an audit does."""
+
+    def step(self, what: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG002
+        """Print what begins now."""
+        print(what)
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,7 +40,7 @@ def main() -> None:
             labels[planted] += generator.integers(1, classes, len(planted))
             labels[planted] %= classes
             data = dataclasses.replace(mnist, train=inkwise.Split(mnist.train.images, labels))
-            audit = inkwise.audit(data, output=Path(folder) / str(seed), on_step=print)
+            audit = inkwise.audit(data, output=Path(folder) / str(seed), progress=Steps())
             results.append({"seed": seed, **measure(audit.suspects, audit.wrong, planted)})
             print(results[-1])
     path = write_record(

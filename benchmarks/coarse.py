@@ -26,10 +26,11 @@ from record import write_record
 import inkwise
 from inkwise.data.dataset import Split
 from inkwise.data.splits import split_dataset
+from inkwise.ink import CANVAS, Ink
 from inkwise.ink.fitting import bounds
 from inkwise.model import Model
-from inkwise.model.through_ink import find_inks, logits_through_ink
-from inkwise.runs.directory import find_model
+from inkwise.model.answers import chosen_logits, preprocess_all
+from inkwise.runs.models import find_model
 from inkwise.training.recipe import Recipe
 
 SIDE, WIDTH = 32, 20
@@ -64,9 +65,11 @@ def measure(model: Model) -> dict[str, float]:
     digits = validated_on(model)
     figures = {}
     for way, change in WAYS.items():
-        inks = find_inks([change(image) for image in digits.images])
-        right = logits_through_ink(model, inks).argmax(axis=1) == digits.labels
-        figures[way] = float(np.mean(right & inks.found))
+        inks = preprocess_all(map(change, digits.images), (CANVAS, CANVAS))
+        found = np.array([isinstance(ink, Ink) for ink in inks])
+        logits = chosen_logits(model, [ink for ink in inks if isinstance(ink, Ink)])
+        right = logits.argmax(axis=1) == digits.labels[found]
+        figures[way] = int(right.sum()) / len(digits)
     return figures
 
 

@@ -17,7 +17,7 @@ from record import write_record
 
 import inkwise
 from inkwise.model import Model
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 
 SIDE, FINE = 112, 4
 """Of a picture, in pixels; and how many times finer it is drawn before it is averaged."""

@@ -21,12 +21,12 @@ from sklearn.neighbors import NearestNeighbors
 
 import inkwise
 from inkwise.data.dataset import Split
-from inkwise.data.splits import split_dataset
 from inkwise.explanation.gradients import Gradients
 from inkwise.explanation.neighbours import IMAGES
 from inkwise.explanation.occlusion import occlusion_map
 from inkwise.model import Model
 from inkwise.networks.as_torch import build, get_weights
+from inkwise.runs.original_data import load_original_splits
 
 Image = NDArray[np.uint8]
 Values = NDArray[np.floating[Any]]
@@ -155,21 +155,21 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=40)
     arguments = parser.parse_args()
     run = inkwise.Run(arguments.run)
-    model, recipe = run.model, run.recipe
-    splits = split_dataset(run.load_dataset("name a run on MNIST"), recipe.holdout, recipe.seed)
+    model = run.model
+    splits = load_original_splits(run)
     chosen = np.random.default_rng(0).permutation(len(splits.validation))[: arguments.images]
     images = splits.validation.images[chosen]
     torch.set_num_threads(1)
     another = inkwise.Run(arguments.another).model
     some = splits.validation.take(np.arange(min(1_000, len(splits.validation))))
     figures = {
-        "recipe": recipe.name,
+        "recipe": run.recipe.name,
         "images": len(images),
         "methods": measure_methods(model, another, images),
         "neighbours": measure_spaces(model, splits.train, some),
         "patches": measure_patches(model, images),
     }
-    print(write_record(f"explanation-{recipe.name}", figures))
+    print(write_record(f"explanation-{run.recipe.name}", figures))
 
 
 if __name__ == "__main__":

@@ -25,12 +25,13 @@ import inkwise
 from inkwise.data.optdigits import load_optdigits
 from inkwise.data.splits import split_dataset
 from inkwise.evaluation.reliability import expected_calibration_error, selective_accuracy
+from inkwise.ink import CANVAS, Ink
 from inkwise.model import Model
+from inkwise.model.answers import chosen_logits, preprocess_all
 from inkwise.model.calibration import energy_score, softmax
-from inkwise.model.through_ink import Inks, find_inks, logits_through_ink
 from inkwise.pages.drawing import WRONG, styled, to_bytes
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 from inkwise.system.files import write_bytes
 from inkwise.training.recipe import Recipe
 
@@ -52,13 +53,11 @@ class Case:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-    inks: Inks | None = None
+    inks: tuple[Ink, ...] | None = None
 
     def logits(self, model: Model) -> NDArray[np.float32]:
         """Return the model's logits, of the readings that it chooses where there are several."""
-        return (
-            model.logits(self.images) if self.inks is None else logits_through_ink(model, self.inks)
-        )
+        return model.logits(self.images) if self.inks is None else chosen_logits(model, self.inks)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -164,9 +163,11 @@ def draw_cases(split: str, recipe: Recipe) -> dict[str, Case]:
 
 def through_ink(digits: Case) -> Case:
     """Return digits on the road that a user's pictures take."""
-    inks = find_inks(digits.images)
-    images = np.stack([ink.image for ink in inks.inks])
-    return Case(images, np.where(inks.found, digits.labels, NO_DIGIT), inks)
+    blank = Ink(np.zeros((CANVAS, CANVAS), np.uint8), "light ink", (0, 0, CANVAS, CANVAS), 1.0)
+    found = preprocess_all(digits.images, (CANVAS, CANVAS))
+    inks = tuple(ink if isinstance(ink, Ink) else blank for ink in found)
+    labels = np.where([isinstance(ink, Ink) for ink in found], digits.labels, NO_DIGIT)
+    return Case(np.stack([ink.image for ink in inks]), labels, inks)
 
 
 def resized_optdigits() -> Case:

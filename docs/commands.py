@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from inkwise.cli.app import app
+from inkwise.cli.main import app
 
 TOP = """# Commands
 

@@ -90,7 +90,7 @@ KINDS = {
     ],
     "Data": ["load_dataset", "load_folder", "describe_datasets", "Dataset", "Split"],
     "Other formats": ["export_model", "import_keras"],
-    "Errors": ["InkwiseError"],
+    "Progress and errors": ["Progress", "InkwiseError"],
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Model, Run
-from inkwise.runs.directory import find_model
+from inkwise.runs.models import find_model
 from tests.cli.conftest import Call
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from inkwise import Model, Run
 from inkwise.errors import InkwiseError
-from inkwise.model.prediction import find_pictures, predict_files
+from inkwise.ink.sources import find_pictures
 from inkwise.networks.layers import Dense, Flatten, Network
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
@@ -142,13 +142,13 @@ def test_a_picture_can_come_through_standard_input(
 def test_without_end_standard_input_is_no_picture(
     call: Call, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.cli.answers.LARGEST", 1000)
+    monkeypatch.setattr("inkwise.cli.predict.LARGEST", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(1001))))
 
     result = call("predict", "-", "--model", model)
 
     assert (result.code, result.out) == (1, "")
-    told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
+    told = "error: standard input: there are more than 1,000 bytes: send a smaller picture\n"
     assert result.err == told
 
 
@@ -213,7 +213,8 @@ def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -
 def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
     found = [source for path in sources for source in find_pictures(path)]
     entries: list[dict[str, Any]] = []
-    for name, answer in predict_files(strokes(), found):
+    answers = strokes().classify_each(source.picture for source in found)
+    for (name, _), answer in zip(found, answers, strict=True):
         if isinstance(answer, InkwiseError):
             entries.append({"file": name, "error": str(answer)})
             continue
@@ -431,7 +432,7 @@ def test_prediction_imports_what_it_needs_and_no_more(model: Path, pictures: lis
     heavy = ["torch", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "requests", "pooch"]
     script = f"""
 import sys
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 sys.argv = ["inkwise", "predict", {str(pictures[0])!r}, "--model", {str(model)!r}]
 try:
     main()

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import SPLIT_NAMES, Holdout, Splits, split_dataset, stratified_draw
@@ -136,3 +137,36 @@ def test_a_stratified_draw_parts_the_indices(size: int, seed: int) -> None:
     np.testing.assert_array_equal(np.sort(np.concatenate([rest, drawn])), np.arange(len(LABELS)))
     shares = np.bincount(LABELS) / len(LABELS)
     np.testing.assert_array_less(abs(np.bincount(LABELS[drawn], minlength=4) - shares * size), 1)
+
+
+@given(
+    class_sizes=st.lists(st.integers(2, 80), min_size=1, max_size=12),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=300)
+def test_a_stratified_draw_is_scikit_learns(
+    class_sizes: list[int], share: float, seed: int
+) -> None:
+    # Class numbers with gaps, as in data of which some classes have no image.
+    labels = np.random.default_rng(seed).permutation(
+        np.repeat(3 * np.arange(len(class_sizes)), class_sizes)
+    )
+    classes, count = len(class_sizes), len(labels)
+    size = classes + round(share * (count - 2 * classes))
+    expected = train_test_split(
+        np.arange(count), test_size=size, stratify=labels, random_state=seed
+    )
+    for ours, theirs in zip(stratified_draw(labels, size, seed), expected, strict=True):
+        np.testing.assert_array_equal(ours, np.sort(theirs))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_mnists_stratified_split_is_scikit_learns(mnist: Dataset, seed: int) -> None:
+    expected = train_test_split(
+        np.arange(60_000), test_size=12_000, stratify=mnist.train.labels, random_state=seed
+    )
+    for ours, theirs in zip(
+        stratified_draw(mnist.train.labels, 12_000, seed), expected, strict=True
+    ):
+        np.testing.assert_array_equal(ours, np.sort(theirs))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
+from sklearn.isotonic import IsotonicRegression
 
 from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.probabilities import Probabilities
@@ -65,6 +66,18 @@ def test_the_parts_of_the_brier_score_add_up(seed: int, classes: int) -> None:
     assert resolution >= 0
     shares = np.bincount(figures.labels, minlength=classes) / 60
     assert uncertainty == pytest.approx(1 - (shares**2).sum())
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=15)
+def test_the_bins_of_the_brier_score_are_scikit_learns_isotonic_regression(seed: int) -> None:
+    figures = drawn(seed, 60, 2)
+    score = 0.0
+    for index in (0, 1):
+        stated, hits = figures.values[:, index].astype(np.float64), figures.labels == index
+        pooled = IsotonicRegression().fit_transform(stated, hits)
+        score += ((stated - hits) ** 2).mean() - ((pooled - hits) ** 2).mean()
+    assert figures.brier_parts.reliability == pytest.approx(score, rel=1e-9, abs=1e-12)
 
 
 def test_the_parts_of_the_brier_score_by_hand() -> None:

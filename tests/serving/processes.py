@@ -17,7 +17,7 @@ COMMAND = """
 import sys
 for name in ("torch", "onnx", "sklearn", "scipy", "matplotlib"):
     sys.modules[name] = None  # serving does without
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 if __name__ == "__main__":
     main()
 """

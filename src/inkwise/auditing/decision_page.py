@@ -1,14 +1,12 @@
 """The page of an audit, on which a person decides; it needs no other file and no network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from inkwise.auditing.findings import Audit
 from inkwise.data.label_corrections import COLUMNS
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.system.files import write_text
-
-if TYPE_CHECKING:
-    from inkwise.auditing.label_audit import Audit
 
 TEMPLATE = "audit.html.jinja"
 
@@ -16,7 +14,7 @@ MOST = 2_000
 """Most suspects on the page, and most pairs; the tables beside it hold all of them."""
 
 
-def write_page(audit: "Audit", document: dict[str, Any]) -> Path:
+def write_page(audit: Audit, document: dict[str, Any]) -> Path:
     """Write the page of an audit.
 
     Parameters

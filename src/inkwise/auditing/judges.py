@@ -1,6 +1,5 @@
 """Probabilities of every image's classes from models that have not seen the image's label."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,11 +7,12 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import DataError
+from inkwise.system.progress import Progress
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
+    pass
 
 FOLDS = 3
 """Parts of the training images: each is judged by models that were trained on the others."""
@@ -38,8 +38,7 @@ def audit_recipe(training_images: int) -> Recipe:
 def judge(
     dataset: Dataset,
     split: str,
-    on_step: Callable[[str], object],
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
 ) -> NDArray[np.float32]:
     """Return the probabilities of a split's images, from models that did not learn their labels.
 
@@ -50,10 +49,8 @@ def judge(
     ----------
     dataset : Dataset
     split : {"train", "test"}
-    on_step : callable
-        Told in a line which model is being trained.
-    on_batch : callable, optional
-        Told of the progress of its training.
+    progress : Progress
+        Hears of every model that is trained, and of its batches.
 
     Returns
     -------
@@ -74,9 +71,9 @@ def judge(
         parts = [(np.arange(len(train)), np.arange(len(images)))] * (FOLDS * SEEDS)
     probabilities = np.zeros((len(images), len(dataset.class_names)), dtype=np.float32)
     for number, (learnt, judged) in enumerate(parts):
-        on_step(f"Training model {number + 1} of {len(parts)} on {len(learnt):,} images")
+        progress.step(f"Training model {number + 1} of {len(parts)} on {len(learnt):,} images")
         answers = _train_and_judge(
-            dataset, train.take(learnt), images.take(judged), number, on_batch
+            dataset, train.take(learnt), images.take(judged), number, progress
         )
         probabilities[judged] += answers
     return probabilities / probabilities.sum(axis=1, keepdims=True)
@@ -103,7 +100,7 @@ def _train_and_judge(
     learnt: Split,
     judged: Split,
     seed: int,
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
 ) -> NDArray[np.float32]:
     import torch
 
@@ -115,7 +112,7 @@ def _train_and_judge(
     torch.manual_seed(seed)
     network = recipe.describe_network(dataset.image_size, len(dataset.class_names))
     training = Training(build(network, recipe.batch_norm), learnt, judged, recipe, device)
-    for _ in training.epochs(on_batch):
+    for _ in training.epochs(progress):
         pass
     logits = predict_logits(training.averaged, torch.from_numpy(judged.images).to(device))
     answers: NDArray[np.float32] = logits.softmax(1).cpu().numpy()

@@ -42,7 +42,7 @@ class Holdout:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:
-    """The three parts of a data set that one training uses."""
+    """The three parts of a data set in one training: training, validation and test images."""
 
     train: Split
     validation: Split
@@ -65,12 +65,12 @@ def split_dataset(
     dataset : Dataset
         Its test part is passed on untouched.
     holdout : Holdout
-        Which images, and how many.
+        Method by which validation images are chosen, and their share.
     seed : int
         Decides the draw of a stratified split; a split of the last images does not use it.
     corrected : Dataset, optional
-        The same images with other labels, which the parts get. The draw goes by the labels of
-        `dataset`, so that corrections move no image from one part into another.
+        The same images with corrected labels, which the parts get. Images are drawn by the labels
+        of `dataset`, so that corrections move no image from one part into another.
 
     Returns
     -------
@@ -105,11 +105,15 @@ def stratified_draw(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw indices at random so that every class keeps its share.
 
+    They are exactly those that scikit-learn's `train_test_split` draws with ``stratify``. It is not
+    called because every training would spend most of a second on importing it.
+
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        Class indices.
     size : int
-        How many to draw, at least one a class.
+        Number of indices to draw, at least one for each class.
     seed : int
         The same seed draws the same indices.
 
@@ -121,16 +125,46 @@ def stratified_draw(
     Raises
     ------
     DataError
-        A class has a single image, or there are fewer images to draw than classes.
+        A class has a single image, or there are fewer images to draw, or to leave, than classes.
     """
-    from sklearn.model_selection import train_test_split
+    counts = np.unique(labels, return_counts=True)[1]
+    left = len(labels) - size
+    problem = None
+    if min(size, left) < max(1, len(counts)):
+        problem = f"it would leave one part with fewer images than the {len(counts)} classes"
+    elif counts.min() < 2:
+        problem = "a class has a single image"
+    if problem is not None:
+        raise DataError(f"cannot draw {size:,} of {len(labels):,} images by class: {problem}")
+    random = np.random.RandomState(seed)
+    left_by_class = _share_out(left, counts, random)
+    drawn_by_class = _share_out(size, counts - left_by_class, random)
+    by_class = np.split(np.argsort(labels, kind="stable"), counts.cumsum()[:-1])
+    rest, drawn = [], []
+    for indices, leave, draw in zip(by_class, left_by_class, drawn_by_class, strict=True):
+        shuffled = indices[random.permutation(len(indices))]
+        rest.append(shuffled[:leave])
+        drawn.append(shuffled[leave : leave + draw])
+    return np.sort(np.concatenate(rest)), np.sort(np.concatenate(drawn))
 
-    try:
-        rest, drawn = train_test_split(
-            np.arange(len(labels)), test_size=size, stratify=labels, random_state=seed
-        )
-    except ValueError as error:
-        raise DataError(
-            f"cannot draw {size:,} of {len(labels):,} images by class: {error}"
-        ) from error
-    return np.sort(rest), np.sort(drawn)
+
+def _share_out(
+    size: int, counts: NDArray[np.int64], random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Divide `size` images among classes in proportion to their `counts`, int64 (K,).
+
+    Every class gets its share rounded down. The images left over go to the classes that lost most
+    by the rounding, one each; ties are broken at random.
+    """
+    exact = counts / counts.sum() * size
+    shares = np.floor(exact)
+    lost = exact - shares
+    left_over = int(size - shares.sum())
+    for loss in np.unique(lost)[::-1]:
+        if left_over == 0:
+            break
+        (alike,) = np.where(lost == loss)
+        chosen = random.choice(alike, size=min(len(alike), left_over), replace=False)
+        shares[chosen] += 1
+        left_over -= len(chosen)
+    return shares.astype(np.int64)

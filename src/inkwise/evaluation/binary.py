@@ -1,4 +1,4 @@
-"""A binary task on a multi-class model: is it this class, yes or no."""
+"""A binary task on a multi-class model: is an image of this class or not."""
 
 import dataclasses
 
@@ -7,34 +7,36 @@ from numpy.typing import NDArray
 
 from inkwise.evaluation.confusion import OneVersusRest
 from inkwise.evaluation.intervals import Estimate, delong, wilson
+from inkwise.evaluation.ranking import precision_recall_curve
 
 THRESHOLD = 0.5
-"""The answer is yes where the class' probability is above this."""
+"""The answer is yes if the probability of the class is above this."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BinaryTask:
-    """How well the model answers "is it this class?", from the class' probability alone.
+    """How well a model answers "is it this class?" from the probability of that class alone.
 
     The one-versus-rest matrix of a multi-class evaluation counts which class was *the most
-    probable*; here the answer is yes where the class' own probability exceeds ½, whatever the
-    others are. The two differ on images where no class gets more than half.
+    probable*. Here the answer is yes if the probability of the class exceeds ½, whatever the
+    others are. The two differ on images where no class has a probability above ½.
 
     Parameters
     ----------
     positive : str
-        Name of the class that is asked for.
+        Name of the positive class.
     matrix : OneVersusRest
         Counts of the yes/no answers.
     accuracy : Estimate
-        With Wilson's interval.
+        Share of correct answers, with Wilson's interval.
     always_no : float
-        Accuracy of answering no to everything: what the accuracy must be compared with.
+        Accuracy of always answering no, the baseline to compare the accuracy with.
     roc_auc : Estimate
-        Area under the receiver operating characteristic, with DeLong's interval; undefined where
-        a side has no images.
+        Area under the receiver operating characteristic, with DeLong's interval; undefined if
+        there are no positive or no negative images.
     average_precision : float
-        Area under the precision–recall curve, as steps; NaN where a side has no images.
+        Area under the precision–recall curve, taken as steps; NaN if there are no positive or no
+        negative images.
     """
 
     positive: str
@@ -53,18 +55,17 @@ def binary_task(
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        The true classes.
     probabilities : ndarray of float32, shape (N, K)
     positive : int
-        Index of the class.
+        Index of the positive class.
     name : str
-        Its name.
+        Name of the positive class.
 
     Returns
     -------
     BinaryTask
     """
-    from sklearn import metrics
-
     actual = labels == positive
     score = probabilities[:, positive]
     answer = score > THRESHOLD
@@ -74,14 +75,11 @@ def binary_task(
         fn=int(np.sum(~answer & actual)),
         tn=int(np.sum(~answer & ~actual)),
     )
-    both = 0 < actual.sum() < len(actual)
     return BinaryTask(
         positive=name,
         matrix=matrix,
         accuracy=wilson(matrix.tp + matrix.tn, len(labels)),
         always_no=float(1 - actual.mean()),
         roc_auc=delong(actual, score),
-        average_precision=(
-            float(metrics.average_precision_score(actual, score)) if both else float("nan")
-        ),
+        average_precision=precision_recall_curve(actual, score).area,
     )

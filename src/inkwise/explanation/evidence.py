@@ -14,21 +14,24 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, InkwiseError, LibraryError, NoInkError, RunError
 from inkwise.explanation.neighbours import FILE, Neighbour, Neighbours, make_neighbours
-from inkwise.explanation.occlusion import occlusion_map
+from inkwise.explanation.occlusion import Occlusion
 from inkwise.explanation.receptive_field import Field, last_field
+from inkwise.ink import Ink
 from inkwise.ink.decoding import describe
 from inkwise.model import Model
+from inkwise.model.answers import choose_readings, preprocess, stack_readings
 from inkwise.model.calibration import Verdict
+from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.networks.layers import Conv
-from inkwise.runs.directory import Run, find_model
+from inkwise.runs.directory import Run
+from inkwise.runs.models import find_model
+from inkwise.runs.original_data import load_original_splits
 from inkwise.system.extras import require_gradients
+from inkwise.system.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from inkwise.data.download import ProgressBar
     from inkwise.explanation.gradients import Gradients
     from inkwise.ink import Picture
-
-_BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.explain(run, dataset=...)"
 
 _THIRDS = (
     ("upper left", "top", "upper right"),
@@ -170,8 +173,7 @@ def explain(
     against: str | None = None,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: "Callable[[str], ProgressBar] | None" = None,
+    progress: Progress = SILENT,
 ) -> Explanation:
     """Show what a model's answer about one picture hangs on.
 
@@ -195,10 +197,8 @@ def explain(
         For a run on images of your own: those.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
-    on_notice : callable, optional
-        Told in a line what is missing, and why.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Hears of notices and downloads.
 
     Returns
     -------
@@ -212,7 +212,8 @@ def explain(
     NoInkError
         There is no ink in the picture.
     InkwiseError
-        As from `inkwise.ink.normalise`, `inkwise.runs.directory.find_model` and `Run.load_splits`.
+        As from `inkwise.ink.normalise`, `inkwise.runs.models.find_model` and
+        `inkwise.runs.original_data.load_original_splits`.
 
     Examples
     --------
@@ -226,26 +227,31 @@ def explain(
     model, run = _find(model)
     if model.network.classes < 2:
         raise ArgumentError("this model knows one class only: there is nothing to tell it from")
-    splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, on_download))
+    image_size = model.network.image_size
+    splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, progress))
     truth: int | None = None
     if picture is not None and index is None:
         title = describe(picture)
-        (answer,) = model.classify_each([picture])
-        if isinstance(answer, InkwiseError):
-            raise answer
-        if answer.ink is None:
+        found = preprocess(picture, image_size)
+        if isinstance(found, NoInkError):
             raise NoInkError(f"there is no ink in {title}: nothing speaks for any class")
-        image = answer.ink.image
+        if isinstance(found, InkwiseError):
+            raise found
+        ink = found
     elif index is not None and picture is None:
         part = splits()[split]
         if not 0 <= index < len(part):
             raise ArgumentError(f"there is no {split} image {index}: the last is {len(part) - 1}")
         title = f"{split} image {index}"
-        image, truth = part.images[index], int(part.labels[index])
+        ink = Ink(part.images[index], "light ink", (0, 0, *image_size), 1.0)
+        truth = int(part.labels[index])
     else:
         raise ArgumentError("name one picture to explain: a file, or an image's place in a split")
 
-    probabilities = model.predict_proba(image[None])[0]
+    # One pass gives all there is to know, of each of the picture's readings.
+    all_probabilities, all_logits, scores = model.run(stack_readings([ink], image_size), *OUTPUTS)
+    ((ink, row),) = choose_readings([ink], scores)
+    image, probabilities, logits = ink.image, all_probabilities[row], all_logits[row]
     label, other = _compare(model, probabilities, truth, against)  # refuses before the long work
 
     notices: list[str] = []
@@ -259,13 +265,10 @@ def explain(
         near = _find_neighbours(run, model, splits)
     except InkwiseError as error:
         notices.append(f"The nearest training images are left out: {error}")
-    if on_notice is not None:
-        for notice in notices:
-            on_notice(notice)
+    for notice in notices:
+        progress.notice(notice)
 
-    logits = model.logits(image[None])[0]
-    score = float(np.logaddexp.reduce(logits.astype(np.float64)))
-    (verdict,) = model.calibration.verdicts(probabilities[label, None], np.array([score]))
+    (verdict,) = model.calibration.verdicts(probabilities[[label]], scores[[row]])
     itself = index if split == "train" else None
     return Explanation(
         title,
@@ -299,11 +302,11 @@ def _load_splits(
     run: Run | None,
     dataset: Dataset | None,
     data_dir: str | os.PathLike[str] | None,
-    on_download: "Callable[[str], ProgressBar] | None",
+    progress: Progress,
 ) -> Splits:
     if run is None:
         raise RunError("they go with a run: name one in place of the model")
-    return run.load_splits(_BRING_YOUR_DATA, dataset, data_dir, on_download)
+    return load_original_splits(run, dataset, data_dir, progress)
 
 
 def _open_gradients(model: Model) -> "Gradients":
@@ -346,8 +349,10 @@ def _attribute(
     label: int,
     other: int,
 ) -> Iterator[Attribution]:
+    occlusion = Occlusion(image, stride=1)
+    without = model.logits(occlusion.copies)
     maps: dict[str, Callable[[int | None], NDArray[np.float32]]] = {
-        "occlusion": lambda against: occlusion_map(model, image, label, against, stride=1)
+        "occlusion": functools.partial(occlusion.map, without, label)
     }
     if gradients is not None:
         maps["integrated gradients"] = functools.partial(

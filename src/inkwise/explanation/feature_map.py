@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +12,22 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import ArgumentError
 from inkwise.model import Model
 from inkwise.pages.drawing import GRID, INK, WRONG, new_figure, short, styled, to_bytes
-from inkwise.runs.directory import Run, find_model
+from inkwise.runs.directory import Run
+from inkwise.runs.models import find_model
+from inkwise.runs.original_data import load_original_splits
 from inkwise.system.extras import require_training
 from inkwise.system.files import write_bytes
+from inkwise.system.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from inkwise.data.download import ProgressBar
 
 IMAGES = 2_000
 AXES = 50
 LEAST = 10
 PERPLEXITY = 30.0
-
-
-_BRING_YOUR_DATA = "pass what it was trained on, in Python, to write_map(run, dataset=...)"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,8 +120,7 @@ def write_map(
     count: int = IMAGES,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: "Callable[[str], ProgressBar] | None" = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Draw the map of a split into a run's figures, as ``map.png`` and ``map.svg``.
 
@@ -138,10 +135,8 @@ def write_map(
         For a run on images of your own: those.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
-    on_notice : callable, optional
-        Told in a line that it takes a while.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+    progress : Progress, optional
+        Hears of notices and downloads.
 
     Returns
     -------
@@ -151,7 +146,8 @@ def write_map(
     Raises
     ------
     InkwiseError
-        As from `make_map`, `inkwise.runs.directory.find_model` and `Run.load_splits`.
+        As from `make_map`, `inkwise.runs.models.find_model` and
+        `inkwise.runs.original_data.load_original_splits`.
 
     Examples
     --------
@@ -162,9 +158,8 @@ def write_map(
     require_training("a map")
     run = run if isinstance(run, Run) else Run(run)
     model = find_model(run.path)
-    images = run.load_splits(_BRING_YOUR_DATA, dataset, data_dir, on_download)[split]
-    if on_notice is not None:
-        on_notice(f"Laying out {min(count, len(images)):,} images, which takes some seconds")
+    images = load_original_splits(run, dataset, data_dir, progress)[split]
+    progress.notice(f"Laying out {min(count, len(images)):,} images, which takes some seconds")
     record = run.record
     title = f"{run.recipe.name} on {record['dataset']['title']}: the {split} split"
     figure = draw_map(make_map(model, images, count), title)

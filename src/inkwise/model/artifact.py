@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import ArgumentError, InkwiseError, ModelError
+from inkwise.errors import ArgumentError, InkwiseError
 from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
 from inkwise.model.inference import open_model, open_session, run_session
-from inkwise.model.saving import load_model, onnx_metadata, read_onnx, save_model
+from inkwise.model.parts import Parts
+from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import Network
-from inkwise.networks.rotations import check_rotations
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -76,31 +76,7 @@ class Model:
     rotations: tuple[float, ...] = (0.0,)
 
     def __post_init__(self) -> None:
-        expected = {
-            name: shape
-            for line in self.network.summary()
-            for name, shape in line.parameters.items()
-        }
-        found = {name: array.shape for name, array in self.weights.items()}
-        if found != expected:
-            odd = sorted(
-                name for name in {*found, *expected} if found.get(name) != expected.get(name)
-            )
-            raise ModelError(f"the weights do not fit the network: {', '.join(odd)}")
-        if any(array.dtype != np.float32 for array in self.weights.values()):
-            raise ModelError("the weights must be float32")
-        if not all(np.isfinite(array).all() for array in self.weights.values()):
-            raise ModelError("some of the weights are infinite, or no numbers (NaN)")
-        if not all(isinstance(name, str) for name in self.class_names):
-            raise ModelError(f"class names must be text, not {self.class_names}")
-        if len(set(self.class_names)) != len(self.class_names):
-            raise ModelError(f"two classes have one name: {', '.join(self.class_names)}")
-        if len(self.class_names) != self.network.classes:
-            raise ModelError(
-                f"{len(self.class_names)} class names do not go with the network's "
-                f"{self.network.classes} outputs"
-            )
-        check_rotations(self.rotations)
+        self._parts().check()
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of every class for every image.
@@ -170,13 +146,11 @@ class Model:
         of these numbers. Of an ensemble, those of all members side by side. Arguments and errors
         are those of `predict_proba`.
         """
-        return np.concatenate(
-            [
-                self.layer_outputs(images, prefix + member.summary()[-2].name)
-                for prefix, member in members(self.network)
-            ],
-            axis=1,
-        )
+        session, outputs = self._inner_session
+        last = [
+            outputs[prefix + member.summary()[-2].name] for prefix, member in members(self.network)
+        ]
+        return np.concatenate(self._run(session, images, last), axis=1)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
@@ -290,7 +264,8 @@ class Model:
         StorageError
             The folder cannot be written.
         """
-        return save_model(self, Path(folder))
+        save_parts(self._parts(), self.onnx, Path(folder))
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Model":
@@ -312,7 +287,8 @@ class Model:
         StorageError
             A file cannot be read.
         """
-        return load_model(cls, Path(folder))
+        parts, onnx = load_parts(Path(folder))
+        return cls._of(parts, onnx)
 
     @classmethod
     def from_onnx(cls, content: bytes) -> "Model":
@@ -335,7 +311,23 @@ class Model:
         ModelError
             The file is damaged or foreign, or inkwise wrote it with int8 weights.
         """
-        return read_onnx(cls, content)
+        return cls._of(parts_from_onnx(content), content)
+
+    @classmethod
+    def _of(cls, parts: Parts, onnx: bytes) -> "Model":
+        model = cls(*parts)
+        vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
+        return model
+
+    def _parts(self) -> Parts:
+        return Parts(
+            self.network,
+            self.weights,
+            self.class_names,
+            self.provenance,
+            self.calibration,
+            self.rotations,
+        )
 
     @functools.cached_property
     def onnx(self) -> bytes:
@@ -348,7 +340,7 @@ class Model:
         return to_onnx(
             self.network,
             self.weights,
-            onnx_metadata(self),
+            onnx_metadata(self._parts()),
             self.calibration.temperature,
             self.rotations,
         )

@@ -3,7 +3,7 @@
 from importlib import resources
 
 from inkwise.errors import ModelError
-from inkwise.model import Model
+from inkwise.model.artifact import Model
 
 FOLDER = resources.files("inkwise.model")
 """Where it lies: in a folder, or in a zip file that Python imports from."""

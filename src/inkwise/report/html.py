@@ -1,10 +1,9 @@
-"""From a run to its report: figures as files, and one HTML page that needs nothing else."""
+"""Writing the report of a run: one self-contained HTML page."""
 
 import base64
 import math
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +19,31 @@ from inkwise.model.calibration import at_another_temperature
 from inkwise.networks.layers import Conv
 from inkwise.pages import drawing
 from inkwise.pages.templates import data_uri, page_template
-from inkwise.report import charts, probability_charts
-from inkwise.runs.directory import Run, ShownImages
+from inkwise.report import charts
+from inkwise.report.figures import FIRST, SECOND, SecondProcess, Shown, draw_figures
+from inkwise.runs.directory import Run
 from inkwise.system.extras import require_training
-from inkwise.system.files import read_bytes, write_bytes, write_text
+from inkwise.system.files import read_bytes, write_text
 
 TEMPLATE = "report.html.jinja"
 
 MISTAKES_SHOWN = 2_000
-"""So many on the page at the most: those of a bad model would make it larger than a mail."""
+"""Most mistakes shown on the page, which a bad model would make too large to send by e-mail."""
 
 ANSWERED = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8)
-"""Shares of the images to answer, in the table of what refusing gains."""
+"""Shares of the images that are answered, in the table of what abstaining gains."""
 
 INLINE = {
     "accuracy": "Training and validation accuracy by epoch",
     "loss": "Training and validation loss by epoch",
     "per-class": "Precision, recall and F1 of every class with their intervals",
-    "reliability": "Share of right answers by confidence, with counts",
-    "confidence": "Histograms of the confidence of right and of wrong answers",
+    "reliability": "Accuracy by confidence, with the number of images",
+    "confidence": "Histograms of the confidence of correct and of wrong predictions",
     "roc": "Receiver operating characteristic of each class against the rest",
-    "precision-recall": "Precision by recall of each class against the rest",
+    "precision-recall": "Precision against recall of each class against the rest",
     "selective": "Accuracy by the share of images answered",
 }
-"""The figures that are drawn into the page, and what they are to who cannot see them."""
+"""The figures drawn into the page, each with its text alternative for screen readers."""
 
 
 def write_report(run: Run | str | os.PathLike[str]) -> Path:
@@ -54,12 +54,12 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     run : Run or path-like
-        Its test split has been evaluated.
+        A run whose test split has been evaluated.
 
     Returns
     -------
     Path
-        The report, ``report.html`` in the run.
+        The report, ``report.html`` in the run directory.
 
     Raises
     ------
@@ -80,43 +80,41 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
-    evaluation, pictures, history = run.evaluation, run.pictures, run.history
+    with SecondProcess() as second:
+        return report_on(run, run.evaluation, second)
+
+
+def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
+    """Write the report from an evaluation that is already in memory; see `write_report`.
+
+    Parameters
+    ----------
+    run : Run
+        The run, whose files contain the evaluation.
+    evaluation : Evaluation
+        The evaluation of the run's own test split.
+    second : SecondProcess
+        The process that draws half of the figures.
+    """
     try:
+        drawn = Shown.read(run, evaluation)
+        pictures, history = drawn.pictures, drawn.history
         shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
-        findings = run.slices(evaluation)
-        pairs = _confused_pairs(findings, pictures)
     except KeyError as error:
         raise RunError(
             f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
         ) from error
-    model = run.model
-    drawn = {
-        "accuracy": charts.accuracy_curve(history),
-        "loss": charts.loss_curve(history),
-        "confusion": charts.confusion_heatmap(evaluation),
-        "per-class": charts.per_class_figures(evaluation),
-        "samples": charts.sample_grid(evaluation, pictures),
-        "misclassified": charts.mistake_grid(evaluation, pictures),
-        "reliability": probability_charts.reliability_diagram(evaluation),
-        "confidence": probability_charts.confidence_histogram(evaluation),
-        "roc": probability_charts.roc_curves(evaluation),
-        "precision-recall": probability_charts.precision_recall_curves(evaluation),
-        "selective": probability_charts.selective_curve(
-            evaluation, model.calibration.lowest_probability
-        ),
+    second.start(run)
+    draw_figures(run, drawn, FIRST)
+    if not second.finish():
+        draw_figures(run, drawn, SECOND)
+    model, findings = run.model, run.slices(evaluation)
+    curves = {
+        name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
+        for name, alt in INLINE.items()
     }
-    if pairs:
-        drawn["confusions"] = charts.picture_rows(pairs)
-    curves = {}
-    for name, figure in drawn.items():
-        svg = drawing.to_bytes(figure, "svg")
-        write_bytes(run.figures_path / f"{name}.png", drawing.to_bytes(figure, "png"))
-        write_bytes(run.figures_path / f"{name}.svg", svg)
-        if name in INLINE:
-            curves[name] = _inline_svg(svg, name, INLINE[name])
-
     temperature, kernels = model.calibration.temperature, _first_kernels(model)
     counts = evaluation.confusion
     selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
@@ -151,7 +149,7 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
             (share, selective.at(share), math.ceil(round(share * len(evaluation), 6)))
             for share in ANSWERED
         ],
-        # What the model gives the true label, in the mean of the logarithms.
+        # The geometric mean of the probabilities of the true labels.
         typical=math.exp(-evaluation.loss.value),
         curves=curves,
         samples=samples,
@@ -168,28 +166,14 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     return write_text(run.report_path, html)
 
 
-def _confused_pairs(
-    findings: Mapping[str, Any] | None, pictures: ShownImages
-) -> list[tuple[str, list[str], list[NDArray[np.uint8]]]]:
-    """Return a title, what is known about them, and the images of every frequent confusion."""
-    return [
-        (
-            f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
-            pair["sentences"] or ["Nothing in common that luck would not explain"],
-            [pictures[index] for index in pair["indices"]],
-        )
-        for pair in (findings["confusions"] if findings else [])
-    ]
-
-
 def _hardest_class(evaluation: Evaluation) -> Any:
-    """Return the figures of the class with the lowest F1: formulas say most about it."""
+    """Return the metrics of the class with the lowest F1, which serves as the example."""
     defined = [figures for figures in evaluation.classes if figures.f1.defined]
     return min(defined, key=lambda figures: figures.f1.value)
 
 
 def _inline_svg(content: bytes, name: str, alt: str) -> str:
-    """Make a figure's SVG fit the inside of a page, on its ground and in its text colour."""
+    """Fit a figure's SVG into a page: transparent, and in the page's text colour."""
     svg = content.decode("utf-8")
     svg = svg[svg.index("<svg") :].replace(drawing.INK, "currentColor")
     svg = svg.replace("fill: #ffffff", "fill: none")
@@ -200,9 +184,9 @@ def _inline_svg(content: bytes, name: str, alt: str) -> str:
 
 
 def _kept_figure(path: Path) -> str | None:
-    """Return a figure that another command drew as an address, or None where it did not.
+    """Return a figure that another command drew as a data URI, or None if there is none.
 
-    As an image, and not part of the page, nothing in the file can act.
+    The page shows it as an image, so that scripts in the file are never executed.
     """
     if not path.exists():
         return None
@@ -211,7 +195,7 @@ def _kept_figure(path: Path) -> str | None:
 
 
 def _first_kernels(model: Model) -> NDArray[np.float32]:
-    """Return the weights of the first convolution, (C, K, K); none where there is none."""
+    """Return the first convolution's weights, float32 (C, K, K), or none without a convolution."""
     for line in model.network.summary():
         if isinstance(line.layer, Conv):
             return model.weights[f"{line.name}.weight"][:, 0]

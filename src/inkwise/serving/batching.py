@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import DataError, InkwiseError, NoInkError
+from inkwise.errors import DataError, InkwiseError
 from inkwise.ink import Ink
 from inkwise.model import Answer, Model
-from inkwise.model.answers import NO_INK, choose_readings, judge, preprocess
+from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.inference import BATCH
 from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.serving.metrics import Metrics
@@ -211,29 +211,25 @@ class Batcher:
 def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     """Do several pieces of work for one model in one go; each gets its own part of the outputs."""
     model = works[0].model
-    inks = [[_find_ink(model, picture) for picture in work.pictures] for work in works]
-    height, width = model.network.image_size
+    image_size = model.network.image_size
+    inks = [[_preprocess(picture, image_size) for picture in work.pictures] for work in works]
     blocks = [
-        work.images
-        if work.images is not None
-        else np.array(
-            [reading for ink in found if isinstance(ink, Ink) for reading in ink.readings], np.uint8
-        )
+        stack_readings(found, image_size) if work.images is None else work.images
         for work, found in zip(works, inks, strict=True)
     ]
-    outputs = _run(model, np.concatenate([block.reshape(-1, height, width) for block in blocks]))
+    outputs = _run(model, np.concatenate(blocks))
     results: list[list[Seen] | Outputs] = []
     first = 0
     for work, found, block in zip(works, inks, blocks, strict=True):
         part = Outputs(*(output[first : first + len(block)] for output in outputs))
-        results.append(part if work.images is not None else _see(model, found, part))
+        results.append(_see(model, found, part) if work.images is None else part)
         first += len(block)
     return results
 
 
-def _find_ink(model: Model, picture: bytes) -> Ink | InkwiseError:
+def _preprocess(picture: bytes, image_size: tuple[int, int]) -> Ink | InkwiseError:
     try:
-        return preprocess(picture, model.network.image_size)
+        return preprocess(picture, image_size)
     except Exception:  # one odd picture fails no other request of its batch
         _log.exception("a picture could not be looked at")
         return DataError("the picture cannot be understood: save it as PNG or JPEG")
@@ -250,14 +246,5 @@ def _run(model: Model, images: NDArray[np.uint8]) -> Outputs:
 
 def _see(model: Model, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> list[Seen]:
     rounded = outputs.probabilities.astype(np.float64).round(6).tolist()
-    found = [ink for ink in inks if isinstance(ink, Ink)]
-    chosen = choose_readings(found, outputs.scores)
-    seen = []
-    for ink in inks:
-        if isinstance(ink, Ink):
-            read, row = next(chosen)
-            answer = judge(model, read, outputs.probabilities[row], float(outputs.scores[row]))
-            seen.append(Seen(answer, rounded[row]))
-        else:
-            seen.append(Seen(NO_INK if isinstance(ink, NoInkError) else ink, None))
-    return seen
+    answers = judge_each(model, inks, outputs.probabilities, outputs.scores)
+    return [Seen(answer, None if row is None else rounded[row]) for answer, row in answers]
