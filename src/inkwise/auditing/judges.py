@@ -1,7 +1,5 @@
 """The judges: models that predict the classes of images on whose labels they were not trained."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +8,6 @@ from inkwise.errors import DataError
 from inkwise.system.progress import Progress
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
 
 FOLDS = 3
 """Number of folds of the training images; models that were trained on the others judge each."""
