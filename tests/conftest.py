@@ -1,7 +1,11 @@
 """Fixtures that every room's tests share."""
 
+import itertools
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import hypothesis
 import pytest
@@ -9,6 +13,9 @@ import pytest
 from inkwise.data.dataset import Dataset
 from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, load_mnist
 from inkwise.data.optdigits import load_optdigits
+
+if TYPE_CHECKING:
+    from tests.shared_runs import MakeOnce
 
 pytest_plugins = ["tests.shared_runs", "tests.browser"]
 
@@ -18,20 +25,28 @@ hypothesis.settings.register_profile("inkwise", deadline=None)
 hypothesis.settings.load_profile("inkwise")
 
 
+@pytest.fixture(scope="session")
+def cache_homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders that are not there yet, one after the other."""
+    parent = tmp_path_factory.mktemp("caches")
+    return (parent / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
 def cache_home(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, matplotlib_home: None
+    cache_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch, matplotlib_home: None
 ) -> Path:
     """Each test's own, empty cache: none sees what another, or the developer, has downloaded."""
-    home = tmp_path_factory.mktemp("cache")
+    home = next(cache_homes)
+    home.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     return home
 
 
 @pytest.fixture(scope="session")
-def matplotlib_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+def matplotlib_home(make_once: "MakeOnce") -> None:
     """One font cache for all tests and their subprocesses: building it takes seconds."""
-    os.environ.setdefault("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
+    os.environ.setdefault("MPLCONFIGDIR", str(make_once("matplotlib", Path.mkdir)))
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +55,17 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends this test's processes, even where all that the parent starts ignores it.
+
+    As what stands behind ``nohup make test &`` does.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +87,25 @@ def optdigits() -> Dataset:
     return load_optdigits()
 
 
+@pytest.fixture(autouse=True)
+def no_secret_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that trains a run says so: it requests the fixture ``trains``."""
+    if "trains" not in request.fixturenames:
+        monkeypatch.setattr("inkwise.study._fit", _refuse_to_train)
+
+
+def _refuse_to_train(*_: object) -> NoReturn:
+    raise AssertionError("request the fixture `trains`, so that `make quick` leaves this out")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with files that hold slow tests: at the end one would keep one process busy alone."""
+    """Mark the tests that train, and begin with files that hold slow tests.
+
+    At the end such a file would keep one process busy alone.
+    """
+    for item in items:
+        if "trains" in getattr(item, "fixturenames", ()):
+            item.add_marker("trains")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -1,18 +1,66 @@
 """Runs and data sets that the tests of several rooms share; a pytest plugin."""
 
+import contextlib
 import dataclasses
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import inkwise
 from inkwise import Dataset, Run, Split
+from tests.telling import AtEachBatch
 
 if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
+    from inkwise.system.progress import Batch
+
+NOTEBOOK = Path(__file__).parents[1] / "examples" / "case_study.ipynb"
+TRAINING = 'inkwise.train("case-study", dataset,'
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def trains() -> None:
+    """Requested by every test and fixture that trains a run: ``make quick`` leaves those out."""
+
+
+@contextlib.contextmanager
+def without_report() -> Iterator[None]:
+    """Let trainings end without their report, which takes longer than a small training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inkwise.study.report_on", lambda run, *_: run.report_path)
+        patch.setattr("inkwise.study.SecondProcess", contextlib.nullcontext)
+        yield
+
+
+@pytest.fixture
+def unreported(trains: None) -> Iterator[None]:
+    """`without_report` for a whole test, which trains."""
+    with without_report():
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeOnce:
+    """Let one of the processes that run the tests make a folder, and all of them have it."""
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent
+
+    def get_or_make(name: str, make: Callable[[Path], object]) -> Path:
+        path, made = root / name, root / f"{name}.made"
+        with FileLock(root / f"{name}.lock"):
+            if not made.exists():
+                make(path)
+                made.touch()
+        return path
+
+    return get_or_make
 
 
 @pytest.fixture(scope="session")
@@ -52,28 +100,31 @@ def small_mnist(mnist: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None) -> Path:
+def finished(make_once: MakeOnce, trains: None, matplotlib_home: None) -> Path:
     """A complete run on optdigits, two epochs long. It is shared: read it, and `run` to change."""
-    path = tmp_path_factory.mktemp("finished") / "run"
-    return inkwise.train(dataset="optdigits", epochs=2, output=path).path
+    return make_once(
+        "finished", lambda path: inkwise.train(dataset="optdigits", epochs=2, output=path)
+    )
 
 
 @pytest.fixture(scope="session")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stopped(make_once: MakeOnce, trains: None) -> Path:
     """A run on optdigits that was interrupted in its second epoch. It is shared."""
-    path = tmp_path_factory.mktemp("stopped") / "run"
 
     def press_ctrl_c(batch: "Batch") -> None:
         if batch.epoch == 2 and batch.seen > 300:
             raise KeyboardInterrupt
 
-    return inkwise.train(dataset="optdigits", epochs=3, output=path, on_batch=press_ctrl_c).path
+    return make_once(
+        "stopped",
+        lambda path: inkwise.train(
+            dataset="optdigits", epochs=3, output=path, progress=AtEachBatch(press_ctrl_c)
+        ),
+    )
 
 
 @pytest.fixture(scope="session")
-def awkward(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
-) -> Run:
+def awkward(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Run:
     """A run with names full of HTML, and others far too long for a phone. It is shared."""
     dataset = dataclasses.replace(
         animals,
@@ -83,14 +134,53 @@ def awkward(
         source="/a/very/long/folder" * 8,
         notice="<img src=x onerror=alert(1)> " + "unbroken" * 15,
     )
-    path = tmp_path_factory.mktemp("awkward") / "run"
-    return inkwise.train(dataset=dataset, epochs=1, output=path)
+    return Run(
+        make_once("awkward", lambda path: inkwise.train(dataset=dataset, epochs=1, output=path))
+    )
+
+
+@pytest.fixture(scope="session")
+def zoo(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Run:
+    """A complete run on a user's own data. It is shared: read it, and `own_run` to change."""
+    return Run(make_once("zoo", lambda path: inkwise.train(dataset=animals, epochs=4, output=path)))
+
+
+@pytest.fixture(scope="session")
+def taught(mnist_dir: Path, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Path:
+    """The folder where the teaching notebook was run, on the whole of MNIST. It is shared.
+
+    The notebook as it came out is beside its run; two epochs must do here, where it has five.
+    """
+
+    def execute(path: Path) -> None:
+        import nbformat
+        from nbclient import NotebookClient
+
+        notebook = nbformat.read(NOTEBOOK, as_version=4)
+        (cell,) = (cell for cell in notebook.cells if TRAINING in cell.source)
+        cell.source = cell.source.replace(TRAINING, f"{TRAINING} epochs=2,")
+        path.mkdir()
+        NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path)}},
+        ).execute()
+        nbformat.write(notebook, path / NOTEBOOK.name)
+
+    return make_once("taught", execute)
 
 
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Run:
     """The test's own copy of the complete run."""
     return Run(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def own_run(zoo: Run, tmp_path: Path) -> Run:
+    """The test's own copy of the run on a user's own data."""
+    return Run(shutil.copytree(zoo.path, tmp_path / "own"))
 
 
 @pytest.fixture

@@ -4,23 +4,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[1] / "examples" / "case_study.ipynb"
+from tests.shared_runs import NOTEBOOK
 
 
 @pytest.mark.slow
-def test_notebook_runs_on_mnist(
-    mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INKWISE_DATA_DIR", str(mnist_dir))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(
-        notebook,
-        timeout=600,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path)}},
-    ).execute()
+def test_notebook_runs_on_mnist(taught: Path) -> None:
+    notebook = nbformat.read(taught / NOTEBOOK.name, as_version=4)
 
     pictures = [
         output
@@ -29,4 +19,4 @@ def test_notebook_runs_on_mnist(
         if "image/png" in output.get("data", {})
     ]
     assert len(pictures) == 5
-    assert (tmp_path / "runs" / "case-study-mnist-1" / "report.html").exists()
+    assert (taught / "runs" / "case-study-mnist-1" / "report.html").exists()

@@ -10,9 +10,11 @@ import safetensors.numpy
 
 from inkwise import Dataset, Run, evaluate, get_recipe, resume, train, write_report
 from inkwise.errors import RunError, TrainingError
+from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
-from inkwise.training.loop import Batch
 from tests.histories import without_seconds
+from tests.shared_runs import without_report
+from tests.telling import AtEachBatch
 
 
 def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finished: Path) -> None:
@@ -31,13 +33,14 @@ def test_interrupted_run_keeps_the_last_finished_epoch(stopped_run: Run, finishe
     assert stopped_run.status == "interrupted"
 
 
+@pytest.mark.usefixtures("unreported")
 def test_run_interrupted_in_its_first_epoch_has_nothing_to_evaluate(
     animals: Dataset, tmp_path: Path
 ) -> None:
     def press_ctrl_c(batch: Batch) -> None:
         raise KeyboardInterrupt
 
-    run = train(dataset=animals, output=tmp_path / "run", on_batch=press_ctrl_c)
+    run = train(dataset=animals, output=tmp_path / "run", progress=AtEachBatch(press_ctrl_c))
 
     assert run.status == "interrupted"
     assert run.history == []
@@ -67,7 +70,7 @@ def interrupted_write(
     assert seen >= 3  # it did happen
 
 
-@pytest.mark.usefixtures("interrupted_write")
+@pytest.mark.usefixtures("interrupted_write", "unreported")
 def test_interrupt_between_two_writes_leaves_files_that_belong_together(
     animals: Dataset, tmp_path: Path
 ) -> None:
@@ -101,14 +104,20 @@ def interrupted(dataset: Dataset, output: Path, epoch: int) -> Run:
         if batch.epoch == epoch and batch.seen > 64:
             raise KeyboardInterrupt
 
-    return train(EVERYTHING, dataset, output=output, on_batch=press_ctrl_c)
+    return train(EVERYTHING, dataset, output=output, progress=AtEachBatch(press_ctrl_c))
+
+
+@pytest.fixture(scope="module")
+def whole(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: None) -> Run:
+    """A run with everything that was never interrupted. It is shared: do not change it."""
+    with without_report():
+        return train(EVERYTHING, animals, output=tmp_path_factory.mktemp("whole") / "run")
 
 
 @pytest.mark.parametrize("epoch", [2, 4])
 def test_a_resumed_training_is_the_one_that_was_never_interrupted(
-    epoch: int, animals: Dataset, tmp_path: Path
+    epoch: int, whole: Run, animals: Dataset, tmp_path: Path
 ) -> None:
-    whole = train(EVERYTHING, animals, output=tmp_path / "whole")
     stopped = interrupted(animals, tmp_path / "stopped", epoch)
     assert stopped.status == "interrupted"
     assert len(stopped.history) == epoch - 1
@@ -126,6 +135,7 @@ def test_a_resumed_training_is_the_one_that_was_never_interrupted(
     assert not (resumed.path / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -> None:
     def die(epoch: Epoch) -> None:
         if epoch.epoch == 2:
@@ -141,13 +151,14 @@ def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -
     assert [epoch.epoch for epoch in resume(run, dataset=animals).history] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("unreported")
 def test_what_cannot_be_resumed_is_refused(
     run: Run, animals: Dataset, optdigits: Dataset, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match="is complete: there is nothing left to train"):
         resume(run)
     stopped = interrupted(animals, tmp_path / "stopped", 2)
-    with pytest.raises(RunError, match=r"data set of your own, animals: .* inkwise.resume"):
+    with pytest.raises(RunError, match=r"your own data set, animals: .* in Python, as dataset="):
         resume(stopped)
     with pytest.raises(RunError, match="is not the data that"):
         resume(stopped, dataset=optdigits)
@@ -162,5 +173,5 @@ def test_what_cannot_be_resumed_is_refused(
     with pytest.raises(TrainingError, match="the checkpoint does not fit the recipe"):
         resume(stopped, dataset=animals)
     checkpoint.unlink()
-    with pytest.raises(RunError, match="no checkpoint to go on from"):
+    with pytest.raises(RunError, match="no checkpoint to resume from"):
         resume(stopped, dataset=animals)

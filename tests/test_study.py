@@ -17,25 +17,20 @@ from inkwise.evaluation.slices import find_slices
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
 from inkwise.runs.directory import COMPLETE
+from inkwise.system.files import write_json
+from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
-from inkwise.training.loop import Batch
 from inkwise.training.named_recipes import SMALL_FACTOR
-from inkwise.training.recipe import Recipe
 from tests.histories import without_seconds
+from tests.shared_runs import without_report
+from tests.telling import AtEachBatch, Heard
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither MNIST's files nor a way to fetch them."""
-    monkeypatch.delenv("INKWISE_DATA_DIR", raising=False)
+def make_offline(patch: pytest.MonkeyPatch) -> None:
+    """Take away MNIST's files and every way to fetch them."""
+    patch.delenv("INKWISE_DATA_DIR", raising=False)
     for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
-
-
-@pytest.fixture(scope="module")
-def zoo(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None) -> Run:
-    """A complete run on a user's own data. It is shared: do not change it."""
-    return train(dataset=animals, epochs=4, output=tmp_path_factory.mktemp("zoo") / "run")
+        patch.setenv(name, "http://127.0.0.1:9")  # nothing listens on the discard port
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -46,40 +41,69 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.slow
-def test_optdigits_by_name_with_all_defaults(tmp_path: Path) -> None:
-    notices: list[str] = []
+@pytest.fixture(scope="module")
+def stand_in(
+    tmp_path_factory: pytest.TempPathFactory, trains: None, matplotlib_home: None
+) -> tuple[Run, list[str]]:
+    """A run with all defaults, without MNIST's files or a way to fetch them, and its notices."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_offline(patch)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("empty")))
+        path = tmp_path_factory.mktemp("stand_in") / "run"
+        run = train(output=path, progress=(heard := Heard()))
+    return run, heard.notices
 
-    run = train(dataset="optdigits", output=tmp_path / "run", on_notice=notices.append)
+
+@pytest.mark.slow
+def test_optdigits_with_all_defaults(stand_in: tuple[Run, list[str]]) -> None:
+    run, notices = stand_in
 
     assert run.status == "complete"
     epochs = 5 * SMALL_FACTOR
     assert len(run.history) == run.recipe.epochs == epochs
-    assert f"{epochs} epochs rather than 5" in notices[0]
-    assert run.record["notices"] == notices[:1]
-    assert notices[0] in run.report_path.read_text(encoding="utf-8")
+    assert f"{epochs} epochs rather than 5" in notices[1]
+    assert run.record["notices"] == notices[:2]
+    assert notices[1] in run.report_path.read_text(encoding="utf-8")
     assert run.evaluation.accuracy.value >= 0.965  # 9 mistakes of 359 where it was written
 
 
-@pytest.mark.slow
-def test_case_study_on_the_whole_of_mnist(
-    mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = train("case-study", "mnist", data_dir=mnist_dir, epochs=2, output=tmp_path / "run")
+@pytest.fixture
+def on_mnist(taught: Path, tmp_path: Path) -> Run:
+    """The test's own copy of the run that the teaching notebook made."""
+    return Run(shutil.copytree(taught / "runs" / "case-study-mnist-1", tmp_path / "on_mnist"))
 
-    assert run.evaluation.accuracy.value >= 0.98
-    assert run.record["splits"] == {"train": 48_000, "validation": 12_000, "test": 10_000}
-    assert run.record["notices"] == []
-    metrics = (run.path / "metrics.json").read_bytes()
+
+@pytest.mark.slow
+def test_case_study_on_the_whole_of_mnist(on_mnist: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(on_mnist.history) == 2
+    assert on_mnist.evaluation.accuracy.value >= 0.98
+    assert on_mnist.record["splits"] == {"train": 48_000, "validation": 12_000, "test": 10_000}
+    assert on_mnist.record["notices"] == []
+    metrics = (on_mnist.path / "metrics.json").read_bytes()
 
     # The run remembers where its data was.
     monkeypatch.delenv("INKWISE_DATA_DIR", raising=False)
-    (run.path / "metrics.json").unlink()
-    evaluate(run)
+    (on_mnist.path / "metrics.json").unlink()
+    evaluate(on_mnist)
 
-    assert (run.path / "metrics.json").read_bytes() == metrics
+    assert (on_mnist.path / "metrics.json").read_bytes() == metrics
 
 
+@pytest.mark.slow
+def test_remembered_folder_without_files_is_passed_over(
+    on_mnist: Run, mnist_dir: Path, tmp_path: Path
+) -> None:
+    unmounted = tmp_path / "mounted"
+    unmounted.mkdir()
+    record = on_mnist.record
+    assert record["dataset"]["source"] == str(mnist_dir.resolve())
+    record["dataset"]["source"] = str(unmounted)
+    write_json(on_mnist.path / "run.json", record)
+
+    assert evaluate(on_mnist).accuracy.value > 0.8
+
+
+@pytest.mark.usefixtures("unreported")
 def test_slice_of_mnist_learns_in_one_epoch(small_mnist: Dataset, tmp_path: Path) -> None:
     epochs: list[Epoch] = []
 
@@ -90,20 +114,21 @@ def test_slice_of_mnist_learns_in_one_epoch(small_mnist: Dataset, tmp_path: Path
     assert run.record["notices"] == []  # epochs that were asked for are not multiplied
 
 
-@pytest.mark.usefixtures("offline")
-def test_stand_in_for_mnist_is_announced_everywhere(tmp_path: Path) -> None:
-    notices: list[str] = []
-
-    run = train(epochs=1, output=tmp_path / "run", on_notice=notices.append)
+@pytest.mark.slow
+def test_stand_in_for_mnist_is_announced_everywhere(
+    stand_in: tuple[Run, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_offline(monkeypatch)
+    run, notices = stand_in
 
     assert run.record["dataset"]["name"] == "optdigits"
     assert "not MNIST" in notices[0]
-    assert run.record["notices"] == notices[:1]
+    assert run.record["notices"][:1] == notices[:1]
     assert "not MNIST" in run.report_path.read_text(encoding="utf-8")
 
-    again: list[str] = []
-    evaluate(run, dataset="auto", on_notice=again.append)
-    assert again == notices[:1]
+    again = Heard()
+    evaluate(run, dataset="auto", progress=again)
+    assert again.notices == notices[:1]
 
 
 def test_own_data_trains_evaluates_and_reports(zoo: Run, animals: Dataset) -> None:
@@ -119,25 +144,25 @@ def test_own_data_trains_evaluates_and_reports(zoo: Run, animals: Dataset) -> No
     assert all(name in report for name in ("Animals, drawn as bars", "ant", "bee", "cat"))
 
 
+@pytest.mark.usefixtures("unreported")
 def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
     def stop(batch: Batch) -> None:
         raise KeyboardInterrupt
 
-    run = train(dataset=animals, output=tmp_path / "run", on_batch=stop)
+    run = train(dataset=animals, output=tmp_path / "run", progress=AtEachBatch(stop))
 
     assert run.recipe.epochs == 5 * SMALL_FACTOR
     assert "240 training images" in run.record["notices"][0]
 
 
-def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, animals: Dataset, tmp_path: Path) -> None:
-    run = Run(shutil.copytree(zoo.path, tmp_path / "run"))
+def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, own_run: Run, animals: Dataset) -> None:
+    with pytest.raises(RunError, match="your own data set, animals"):
+        evaluate(own_run)
 
-    with pytest.raises(RunError, match="data set of your own, animals"):
-        evaluate(run)
-
-    assert evaluate(run, dataset=animals).to_dict() == zoo.evaluation.to_dict()
+    assert evaluate(own_run, dataset=animals).to_dict() == zoo.evaluation.to_dict()
 
 
+@pytest.mark.usefixtures("trains")
 def test_same_seed_gives_the_same_files_to_the_bit(finished: Path, tmp_path: Path) -> None:
     again = train(dataset="optdigits", epochs=2, seed=0, output=tmp_path / "run")
 
@@ -150,12 +175,14 @@ def test_same_seed_gives_the_same_files_to_the_bit(finished: Path, tmp_path: Pat
     assert without_seconds(again.history) == without_seconds(Run(finished).history)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_another_seed_gives_other_weights(zoo: Run, animals: Dataset, tmp_path: Path) -> None:
     other = train(dataset=animals, epochs=1, seed=1, output=tmp_path / "run")
 
     assert other.history[0].train_loss != zoo.history[0].train_loss
 
 
+@pytest.mark.usefixtures("unreported")
 def test_test_images_have_no_part_in_the_training(
     zoo: Run, animals: Dataset, tmp_path: Path
 ) -> None:
@@ -170,6 +197,7 @@ def test_test_images_have_no_part_in_the_training(
     assert run.evaluation.accuracy != zoo.evaluation.accuracy
 
 
+@pytest.mark.usefixtures("unreported")
 def test_test_images_are_read_after_the_last_epoch(animals: Dataset, tmp_path: Path) -> None:
     images = np.zeros_like(animals.test.images)
     dataset = dataclasses.replace(animals, test=Split(images, animals.test.labels))
@@ -262,12 +290,13 @@ def test_unknown_split_is_refused(run: Run) -> None:
         evaluate(run, "all")
 
 
+@pytest.mark.usefixtures("trains")
 def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -> None:
     few = Dataset(
         name="few digits",
         title="a few digits of MNIST",
         class_names=mnist.class_names,
-        train=mnist.train.take(np.arange(600)),
+        train=mnist.train.take(np.arange(400)),
         test=mnist.test.take(np.arange(200)),
         source=mnist.source,
     )
@@ -282,25 +311,17 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
     np.testing.assert_array_equal(model.predict(few.test.images), evaluation.predicted)
 
 
-def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe("own", "ensemble")
-    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
-    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
-        train(recipe, digits, engine="keras", output=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def _larger(split: Split) -> Split:
-    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
-
-
-def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("trains")
+def test_calibration_is_chosen_on_the_validation_images(
+    optdigits: Dataset, finished: Path, tmp_path: Path
+) -> None:
     def part(run: Run) -> tuple[Split, Model]:
         splits = split_dataset(optdigits, run.recipe.holdout, run.recipe.seed)
         return splits.validation, run.model
 
     changes: dict[str, Any] = {"epochs": 3, "label_smoothing": 0.3}
-    plain = train(dataset=optdigits, output=tmp_path / "plain", **changes)
+    with without_report():
+        plain = train(dataset=optdigits, output=tmp_path / "plain", **changes)
     run = train(dataset=optdigits, output=tmp_path / "run", calibrate=True, **changes)
     images, model = part(run)
     assert plain.model.calibration == Calibration()
@@ -320,9 +341,10 @@ def test_calibration_is_chosen_on_the_validation_images(optdigits: Dataset, tmp_
     chosen = "was chosen on the validation images: here"
     assert f"{chosen} {model.calibration.temperature:.3f}" in page
     assert "chose the calibration alone" in page
-    assert chosen not in plain.report_path.read_text(encoding="utf-8")
+    assert chosen not in Run(finished).report_path.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("unreported")
 def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
     animals: Dataset, tmp_path: Path
 ) -> None:
@@ -332,8 +354,9 @@ def test_diverged_training_is_an_error_and_the_run_stays_unfinished(
     assert Run(tmp_path / "run").status == "unfinished"
 
 
+@pytest.mark.usefixtures("unreported")
 def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: Path) -> None:
-    batches: list[Batch] = []
+    heard = Heard()
     epochs: list[Epoch] = []
 
     run = train(
@@ -341,11 +364,11 @@ def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: 
         epochs=2,
         batch_size=100,
         output=tmp_path / "run",
-        on_batch=batches.append,
+        progress=heard,
         on_epoch=epochs.append,
     )
 
-    assert [(batch.epoch, batch.seen) for batch in batches] == [
+    assert [(batch.epoch, batch.seen) for batch in heard.batches] == [
         (1, 100),
         (1, 200),
         (1, 240),
@@ -354,7 +377,7 @@ def test_progress_tells_every_batch_and_every_epoch(animals: Dataset, tmp_path: 
         (2, 240),
     ]
     assert run.history == epochs
-    assert batches[2].loss == epochs[0].train_loss
+    assert heard.batches[2].loss == epochs[0].train_loss
 
 
 @pytest.mark.parametrize(
@@ -382,31 +405,13 @@ def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("unreported")
 def test_recipe_object_keeps_its_epochs_on_small_data(animals: Dataset, tmp_path: Path) -> None:
     recipe = inkwise.get_recipe("case-study", epochs=2)
     assert len(train(recipe, animals, output=tmp_path / "run").history) == 2
 
 
-def test_remembered_folder_without_files_is_passed_over(
-    mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "mounted"
-    shutil.copytree(mnist_dir, folder)
-    small = inkwise.load_dataset("mnist", folder)
-
-    def stop(batch: Batch) -> None:
-        if batch.epoch == 2:
-            raise KeyboardInterrupt
-
-    recipe = inkwise.get_recipe("case-study", epochs=2, batch_size=1024)
-    run = train(recipe, small, output=tmp_path / "run", on_batch=stop)
-    shutil.rmtree(folder)
-    folder.mkdir()
-
-    monkeypatch.setenv("INKWISE_DATA_DIR", str(mnist_dir))
-    assert evaluate(run).accuracy.value > 0.8
-
-
+@pytest.mark.usefixtures("unreported")
 def test_run_that_is_still_being_trained_is_not_evaluated(
     animals: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from inkwise.version import __version__ as __version__
 
-# ONNX Runtime from 1.29 on else keeps an id in the home directory and reports to its makers.
-# It reads this when it is imported, and so do the processes that this one starts.
+# Without this, ONNX Runtime from version 1.29 on keeps an identifier in the home directory and
+# sends usage reports to its makers. It reads the variable when it is imported, and the processes
+# that this one starts inherit it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Names are looked up when they are used, so that importing inkwise imports nothing heavy.
+# Public names are imported when they are first used, so `import inkwise` imports nothing heavy.
 _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
+    "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
     "Split": "inkwise.data.dataset",
@@ -31,7 +33,7 @@ _HOMES = {
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.study",
     "explain": "inkwise.explanation.evidence",
-    "export_model": "inkwise.export.formats",
+    "export_model": "inkwise.export.writing",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "load_dataset": "inkwise.data.catalogue",
@@ -53,6 +55,7 @@ __all__ = [
     "Evaluation",
     "InkwiseError",
     "Model",
+    "Progress",
     "Recipe",
     "Run",
     "Split",
@@ -88,8 +91,8 @@ if TYPE_CHECKING:
     from inkwise.explanation.evidence import explain
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
-    from inkwise.export.formats import export_model
     from inkwise.export.from_keras import import_keras
+    from inkwise.export.writing import export_model
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained
     from inkwise.report.html import write_report
@@ -98,11 +101,21 @@ if TYPE_CHECKING:
     from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
     from inkwise.study import evaluate, resume, train
+    from inkwise.system.progress import Progress
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
 
 
+# Notebooks that earlier versions wrote still import these two modules from here.
+_EARLIER = {
+    "figures": "inkwise.report.charts",
+    "probability_figures": "inkwise.report.probability_charts",
+}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _EARLIER:
+        return importlib.import_module(_EARLIER[name])
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

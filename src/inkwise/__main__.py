@@ -1,5 +1,5 @@
 """``python -m inkwise`` is the ``inkwise`` command."""
 
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 
 main()

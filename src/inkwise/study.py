@@ -1,42 +1,38 @@
 """The case study from end to end: train, evaluate, report."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.download import ProgressBar
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
-from inkwise.networks.ensemble import Ensemble, require_single
-from inkwise.networks.layers import Network
+from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, ShownImages
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.original_data import load_original_data
+from inkwise.runs.shown_images import ShownImages
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
+from inkwise.system.progress import SILENT, Progress
 from inkwise.training.calibrating import calibrate
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    from inkwise.training.loop import Batch
-
-_BRING_YOUR_DATA = "pass what it was trained on, in Python, to inkwise.evaluate(run, dataset=...)"
-_BRING_YOUR_IMAGES = "pass what it was started on, in Python, to inkwise.resume(run, dataset=...)"
-
 SAMPLES = 24
-"""How many images the grid of sample predictions shows."""
+"""Number of images in the grid of sample predictions."""
 
 
 def train(
@@ -48,69 +44,75 @@ def train(
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_batch: Callable[["Batch"], object] | None = None,
+    progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
     **changes: Any,
 ) -> Run:
     """Train a network, evaluate it once on the test split, and write the report.
 
-    The test split chooses nothing: the epochs are fixed beforehand, and the weights are those of
-    the last one.
+    Nothing is chosen on the test split: the number of epochs is fixed beforehand, and the weights
+    are those of the last epoch. A run is the directory that the training writes.
 
     Parameters
     ----------
     recipe : str or Recipe
+        The recipe, a description of the training, or the name of one.
     dataset : str or Dataset
-        A name in the catalogue, or images of your own.
+        The data set, which may be your own, or the name of one in the catalogue.
     data_dir : path-like, optional
         A folder with MNIST's four files.
     labels : path-like, optional
-        A file of decisions about labels, from the page of an audit: the training goes by the
-        corrected labels, and the evaluation has the figures for the labels as given and, under
+        A file of decisions about labels, from the page of an audit. The model is trained on the
+        corrected labels. The evaluation has the metrics for the labels as given and, under
         `Evaluation.corrected`, for the corrected ones.
     output : path-like, optional
         The run directory, new or empty; by default the next free one under ``runs/``.
     engine : {"torch", "keras"}
-        What trains: our own loop on PyTorch, or Keras on TensorFlow, which does all that the case
-        study asks for, and does not augment.
+        The library that trains: inkwise's own loop on PyTorch, or Keras on TensorFlow, which
+        supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
-        Where our own loop trains; ``auto`` is CUDA where there is one, else the CPU.
-    on_notice : callable, optional
-        Told in a line what the user should know: a stand-in for MNIST, more epochs than usual,
-        what is being done.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
-    on_batch, on_epoch : callable, optional
-        Told of the progress, see `inkwise.training.loop.Batch` and `Epoch`. ``on_epoch=print``
-        prints a line an epoch.
+        The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
+    progress : Progress, optional
+        Receives notices, downloads and batches; see `inkwise.Progress`.
+    on_epoch : callable, optional
+        Called with every finished `Epoch`; ``on_epoch=print`` prints a line for each epoch.
     **changes
-        What `get_recipe` takes, for instance ``epochs=1``, ``dropout=0.25`` or ``augment=True``.
-        A recipe given by name, without ``epochs``, gets eight times as many on a small data set.
+        Changes of the recipe as for `get_recipe`, for instance ``epochs=1``, ``dropout=0.25`` or
+        ``augment=True``. On a small data set, a recipe given by name and without ``epochs`` is
+        trained for eight times as many epochs.
 
     Returns
     -------
     Run
-        Complete; or interrupted, if the user pressed Ctrl-C: then it holds the model and the
-        history as of the last finished epoch.
+        The run, complete; or interrupted, if the user pressed Ctrl-C. An interrupted run has the
+        model and the history as of the last finished epoch.
 
     Raises
     ------
     InkwiseError
-        See its subclasses: an unknown name, a value out of range, data that is not to be had, a
-        directory that is in use or cannot be written, an engine that is not installed or does not
-        do what the recipe asks for.
+        See its subclasses: a name is unknown, a value is out of range, the data cannot be
+        obtained, the directory is in use or cannot be written, or the engine is not installed or
+        does not support the recipe.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.train("case-study", dataset="optdigits", epochs=1, output="runs/small")
+    >>> run.status
+    'complete'
+    >>> run.evaluation.accuracy  # after a single epoch, which is far too little
+    Estimate(value=0..., low=0..., high=0...)
+    >>> run.report_path.name
+    'report.html'
     """
     require_training("training")
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     trained_on, engine_versions = _prepare(engine, device, recipe)
-    data = load_dataset(dataset, data_dir, on_download) if isinstance(dataset, str) else dataset
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
     notices = [data.notice] if data.notice else []
     corrections = None if labels is None else LabelCorrections.read(labels)
-    corrected = None if corrections is None else corrections.apply(data)
-    splits = split_dataset(data, recipe.holdout, recipe.seed, corrected)
+    splits = _split(data, recipe, corrections)
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
@@ -123,8 +125,11 @@ def train(
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections)
-    tell = on_notice or _ignore
-    return _go_on(run, data, splits, device, None, notices, tell, on_batch, on_epoch)
+    with _keeping_what_is_finished(run):
+        for notice in notices:
+            progress.notice(notice)
+        _train_to_report(run, data, splits, device, None, progress, on_epoch)
+    return run
 
 
 def resume(
@@ -133,38 +138,51 @@ def resume(
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
-    on_batch: Callable[["Batch"], object] | None = None,
+    progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
-    """Go on with a training that was interrupted or that died, from its last finished epoch.
+    """Resume a training that was interrupted or that crashed, from its last finished epoch.
 
-    On the same machine with the same number of threads, what comes out is what the training would
-    have given without the interruption, to the bit.
+    On the same machine with the same number of threads, the result is identical to the bit to that
+    of a training without the interruption.
 
     Parameters
     ----------
     run : Run or path-like
+        The run to resume.
     dataset : Dataset, optional
-        For a run on images of your own: those it was started on.
+        The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was started from.
-    device, on_notice, on_download, on_batch, on_epoch
+    device, progress, on_epoch
         As for `train`.
 
     Returns
     -------
     Run
-        As from `train`.
+        The run, as from `train`.
 
     Raises
     ------
     RunError
-        There is no such run, it is complete, it has no checkpoint to go on from, it was trained
-        by Keras, or the data set is not what it was started on.
+        The run does not exist, is complete, has no checkpoint to resume from or was trained by
+        Keras; or the data set is not the one it was started on.
     InkwiseError
         As from `train`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> def stop(epoch):
+    ...     raise KeyboardInterrupt  # as Ctrl-C does
+    >>> run = inkwise.train(
+    ...     "case-study", dataset="optdigits", epochs=2, output="runs/stopped", on_epoch=stop
+    ... )
+    >>> run.status
+    'interrupted'
+    >>> run = inkwise.resume(run)
+    >>> run.status, len(run.history)
+    ('complete', 2)
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
@@ -173,74 +191,80 @@ def resume(
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
-    if dataset is None:
-        dataset = run.load_dataset(_BRING_YOUR_IMAGES, data_dir, on_download)
-    else:
-        run.check_dataset(dataset, _BRING_YOUR_IMAGES)
-    recipe, corrections = run.recipe, run.corrections
-    corrected = None if corrections is None else corrections.apply(dataset)
-    splits = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)
-    tell = on_notice or _ignore
-    return _go_on(run, dataset, splits, device, state, [], tell, on_batch, on_epoch)
+    data = load_original_data(run, dataset, data_dir, progress)
+    splits = _split(data, run.recipe, run.corrections)
+    with _keeping_what_is_finished(run):
+        run.set_status(UNFINISHED)
+        _train_to_report(run, data, splits, device, state, progress, on_epoch)
+    return run
 
 
-def _go_on(
+@contextlib.contextmanager
+def _keeping_what_is_finished(run: Run) -> Iterator[None]:
+    """On Ctrl-C, mark the run as interrupted and keep everything that it has written."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.set_status(INTERRUPTED)
+
+
+def _train_to_report(
     run: Run,
     data: Dataset,
     splits: Splits,
     device: str,
     state: Mapping[str, NDArray[Any]] | None,
-    notices: list[str],
-    tell: Callable[[str], object],
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
     on_epoch: Callable[[Epoch], object] | None,
-) -> Run:
-    """Train from a state, or from the start, to the report."""
-    history: list[Epoch] = []
+) -> None:
+    """Train from a state, or from the start if it is None; evaluate; write the report."""
+    recipe = run.recipe
+    # A training that crashed may have written the history of an epoch but not its checkpoint.
+    history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
-
-    def save(checkpoint: Checkpoint) -> None:
-        number = checkpoint.epoch.epoch
-        provenance_then = {**provenance, "epochs_trained": number}
-        model = Model(network, checkpoint.weights, data.class_names, provenance_then)
-        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
-        run.save_history(history[:number])
-        if checkpoint.state is not None:
-            run.save_checkpoint(checkpoint.state)
-
     try:
-        for notice in notices:
-            tell(notice)
-        recipe, record = run.recipe, run.record
-        network = recipe.describe_network(data.image_size, len(data.class_names))
-        provenance = {
-            "recipe": recipe.to_dict(),
-            **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
-        }
-        if state is not None:
-            run.set_status(UNFINISHED)
-            # A training that died may have written an epoch's line and not its checkpoint.
-            history = run.history[: int(state["epoch"])]
-        for checkpoint in _fit(record["engine"], device, network, splits, recipe, state, on_batch):
+        for checkpoint in _fit(run, data, splits, device, state, progress):
             history.append(checkpoint.epoch)
             last = checkpoint
-            save(checkpoint)
+            _save(run, data, checkpoint, history)
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
-        tell(f"Evaluating {len(splits.test):,} test images and writing the report")
-        with SecondProcess(run) as second:  # draws curves while this one evaluates
+        progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
+        with SecondProcess(run) as second:  # draws the curves while this process evaluates
             evaluation = evaluate(run, dataset=data)
-            last = None  # complete on the disk, with its figures
+            last = None  # its files are complete, with the metrics
             report_on(run, Shown.read(run, evaluation), second)
-        run.set_status(COMPLETE)
-        run.drop_checkpoint()
     except KeyboardInterrupt:
         if last is not None:
-            save(last)  # it may have come between two writes, and the files belong together
-        run.set_status(INTERRUPTED)
-    return run
+            # Ctrl-C may have come between two writes, which would leave files of different epochs.
+            _save(run, data, last, history)
+        raise
+    run.set_status(COMPLETE)
+    run.drop_checkpoint()
+
+
+def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch]) -> None:
+    """Write the model, the history and the checkpoint of a finished epoch."""
+    recipe, record = run.recipe, run.record
+    provenance = {
+        "recipe": recipe.to_dict(),
+        **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
+        "epochs_trained": checkpoint.epoch.epoch,
+    }
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    model = Model(network, checkpoint.weights, data.class_names, provenance)
+    run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+    run.save_history(history[: checkpoint.epoch.epoch])
+    if checkpoint.state is not None:
+        run.save_checkpoint(checkpoint.state)
+
+
+def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) -> Splits:
+    """Split a data set as a recipe says, with corrected labels if there are any."""
+    corrected = None if corrections is None else corrections.apply(data)
+    return split_dataset(data, recipe.holdout, recipe.seed, corrected)
 
 
 def evaluate(
@@ -250,29 +274,28 @@ def evaluate(
     dataset: str | Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
-    on_notice: Callable[[str], object] | None = None,
-    on_download: Callable[[str], ProgressBar] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
-    """Evaluate a run's saved model, and write the figures and predictions into the run.
+    """Evaluate the saved model of a run, and write metrics and predictions into the run.
 
     Parameters
     ----------
     run : Run or path-like
+        The run to evaluate.
     split : {"test", "validation", "train"}
-        Set apart as the run's recipe says.
+        The split to evaluate on, divided as the run's recipe says.
     dataset : str or Dataset, optional
-        Another data set than the run's own, with the same classes and image size.
+        A data set other than the run's own, with the same classes and image size, or the name of
+        one.
     data_dir : path-like, optional
         A folder with MNIST's four files; for the run's own data, by default the one that it was
         trained from.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit; for the run's own data, by
-        default the one that it was trained with, if any. Every figure goes by the labels as given,
-        but those of `Evaluation.corrected`.
-    on_notice : callable, optional
-        Told in a line that a data set stands in for MNIST.
-    on_download : callable, optional
-        Given a file's name, returns what draws its download.
+        default the one that it was trained with, if any. All metrics use the labels as given,
+        except those of `Evaluation.corrected`.
+    progress : Progress, optional
+        Receives notices and downloads.
 
     Returns
     -------
@@ -281,14 +304,23 @@ def evaluate(
     Raises
     ------
     RunError
-        There is no such run, it has no model yet, it is still being trained, or its data set is
-        not what it was trained on.
+        The run does not exist, has no model yet or is still being trained; or its data set is not
+        the one it was trained on.
     ModelError
         The model is damaged, or does not fit the data set.
     ArgumentError
         There is no such split or data set.
     DataError, StorageError
-        The images are not to be had, or the run cannot be written.
+        The images cannot be obtained, or the run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.evaluate("runs/small", "validation")
+    >>> evaluation.split, len(evaluation)
+    ('validation', 288)
+    >>> evaluation.confusion.shape
+    (10, 10)
     """
     require_training("an evaluation")
     run = run if isinstance(run, Run) else Run(run)
@@ -296,15 +328,13 @@ def evaluate(
     if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
-    if dataset is None:
-        dataset = run.load_dataset(_BRING_YOUR_DATA, data_dir, on_download)
-    elif isinstance(dataset, str):
-        dataset = load_dataset(dataset, data_dir, on_download)
-        if dataset.notice and on_notice is not None:
-            on_notice(dataset.notice)
-    own = dataset.name == run.record["dataset"]["name"]
-    if own:
-        run.check_dataset(dataset, _BRING_YOUR_DATA)
+    if isinstance(dataset, str):
+        dataset = load_dataset(dataset, data_dir, progress)
+        if dataset.notice:
+            progress.notice(dataset.notice)
+    own = dataset is None or dataset.name == run.record["dataset"]["name"]
+    if dataset is None or own:
+        dataset = load_original_data(run, dataset, data_dir, progress)
     images = _choose_split(dataset, split, recipe)
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
@@ -315,7 +345,7 @@ def evaluate(
         relabelled = _choose_split(dataset, split, recipe, corrected)
         evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
     if len(run.history) != epochs:
-        raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
+        raise RunError(f"{run.path} is still being trained: evaluate it when the training is over")
     run.save_evaluation(evaluation, corrections)
     found = find_slices(images.images, images.labels, evaluation.predicted, evaluation.class_names)
     run.save_slices(found, evaluation)
@@ -326,7 +356,7 @@ def evaluate(
 
 
 def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, str]]:
-    """Make sure that an engine can do what is asked; return its device and libraries' versions."""
+    """Check that an engine supports the recipe; return its device and its libraries' versions."""
     match engine:
         case "torch":
             from inkwise.training.device import choose_device, describe_device
@@ -342,53 +372,51 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
             versions = prepare_keras(recipe)
             return keras_device(), versions
         case _:
-            raise ArgumentError(f"unknown engine {engine!r}: use torch, keras")
+            raise ArgumentError(f"unknown engine {engine!r}: use torch or keras")
 
 
 def _fit(
-    engine: str,
-    device: str,
-    network: Network | Ensemble,
+    run: Run,
+    data: Dataset,
     splits: Splits,
-    recipe: Recipe,
+    device: str,
     state: Mapping[str, NDArray[Any]] | None,
-    on_batch: Callable[["Batch"], object] | None,
+    progress: Progress,
 ) -> Iterator[Checkpoint]:
-    if engine == "keras":
+    """Train with the run's engine, and yield a checkpoint at the end of every epoch."""
+    recipe = run.recipe
+    network = recipe.describe_network(data.image_size, len(data.class_names))
+    if run.record["engine"] == "keras":
         from inkwise.training.keras_loop import fit_keras
 
-        yield from fit_keras(network, splits.train, splits.validation, recipe, on_batch)
-    else:
-        import torch
+        yield from fit_keras(network, splits.train, splits.validation, recipe, progress)
+        return
+    import torch
 
-        from inkwise.networks.as_torch import build, get_weights
-        from inkwise.training.device import choose_device
-        from inkwise.training.loop import Training
+    from inkwise.networks.as_torch import build, get_weights
+    from inkwise.training.device import choose_device
+    from inkwise.training.loop import Training
 
-        torch.manual_seed(recipe.seed)
-        module = build(network, recipe.batch_norm)
-        training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
-        if state is not None:
-            training.restore({name: torch.from_numpy(array) for name, array in state.items()})
-        for epoch in training.epochs(on_batch):
-            arrays = {name: value.numpy() for name, value in training.state().items()}
-            yield Checkpoint(epoch, get_weights(training.averaged), arrays)
-
-
-def _ignore(_: str) -> None:
-    """Tell nobody."""
+    torch.manual_seed(recipe.seed)
+    module = build(network, recipe.batch_norm)
+    training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
+    if state is not None:
+        training.restore({name: torch.from_numpy(array) for name, array in state.items()})
+    for epoch in training.epochs(progress):
+        arrays = {name: value.numpy() for name, value in training.state().items()}
+        yield Checkpoint(epoch, get_weights(training.averaged), arrays)
 
 
 def _choose_split(
     dataset: Dataset, name: str, recipe: Recipe, corrected: Dataset | None = None
 ) -> Split:
-    if name == "test":  # as it is in the data set: nothing need be drawn or copied
+    if name == "test":  # part of every data set, so that nothing has to be drawn and copied
         return (corrected or dataset).test
     return split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[name]
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:
-    """Keep a random sample, the same for every run on this data, and every mistake."""
+    """Choose a random sample, the same for every run on this data, and every mistake."""
     generator = np.random.default_rng(0)
     samples = generator.choice(len(split), size=min(SAMPLES, len(split)), replace=False)
     indices = np.union1d(samples, evaluation.misclassified)

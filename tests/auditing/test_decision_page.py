@@ -14,7 +14,7 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Split
-from inkwise.auditing.label_audit import Audit
+from inkwise.auditing.findings import Audit
 from inkwise.data.label_corrections import LabelCorrections
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ import pytest
 import inkwise
 from inkwise import Dataset, Split
 from inkwise.auditing.duplicates import find_duplicates
-from inkwise.auditing.label_audit import Audit
+from inkwise.auditing.findings import Audit
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.errors import ArgumentError, DataError
+from tests.telling import AtEachBatch, Heard
 
 PLANTED = np.arange(7, 1_500, 50)
 EXACT, NEAR = (11, 5), (13, 21)  # training images, and the test images that become their copies
-STEPS: list[str] = []
+HEARD = Heard()
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def flawed(mnist: Dataset) -> Dataset:
 @pytest.fixture(scope="session")
 def found(flawed: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Audit:
     path = tmp_path_factory.mktemp("audit") / "flawed"
-    return inkwise.audit(flawed, output=path, on_step=STEPS.append)
+    return inkwise.audit(flawed, output=path, progress=HEARD)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -112,8 +113,8 @@ def test_undecided_labels_change_nothing(found: Audit, flawed: Dataset) -> None:
 
 
 def test_it_says_what_it_does(found: Audit) -> None:
-    assert STEPS[0] == "Training model 1 of 6 on 1,000 images"
-    assert STEPS[-1] == "Looking for images that there are twice"
+    assert HEARD.steps[0][0] == "Training model 1 of 6 on 1,000 images"
+    assert HEARD.steps[-1][0] == "Looking for duplicates"
 
 
 def test_test_labels_teach_nobody(animals: Dataset, tmp_path: Path) -> None:
@@ -161,7 +162,9 @@ def test_a_class_with_too_few_images_is_refused(animals: Dataset, tmp_path: Path
     keep = np.concatenate([np.flatnonzero(animals.train.labels != 2), [2, 5]])
     data = dataclasses.replace(animals, train=animals.train.take(keep))
 
-    with pytest.raises(DataError, match="the class cat of animals has only 2 of the 3"):
+    with pytest.raises(
+        DataError, match="the class cat of animals has only 2 training images, and an audit needs 3"
+    ):
         inkwise.audit(data, output=tmp_path / "audit")
 
 
@@ -170,7 +173,7 @@ def test_an_interruption_leaves_nothing_empty_behind(animals: Dataset, tmp_path:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        inkwise.audit(animals, output=tmp_path / "audit", on_batch=interrupt)
+        inkwise.audit(animals, output=tmp_path / "audit", progress=AtEachBatch(interrupt))
     assert not (tmp_path / "audit").exists()
 
 

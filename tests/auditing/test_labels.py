@@ -14,7 +14,8 @@ from inkwise import Dataset, Run, Split
 from inkwise.data.label_corrections import ACCEPT, Decision, hash_image, write_decisions
 from inkwise.data.splits import split_dataset
 from inkwise.errors import DataError, RunError
-from inkwise.training.loop import Batch
+from inkwise.system.progress import Batch
+from tests.telling import AtEachBatch
 
 WRONG = {"train": np.arange(0, 300, 10), "test": np.array([4, 25])}
 
@@ -55,6 +56,7 @@ def trained(
     mislabelled: Dataset,
     labels: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
     matplotlib_home: None,
 ) -> Run:
     """A run on corrected labels. It is shared."""
@@ -62,6 +64,7 @@ def trained(
     return inkwise.train(dataset=mislabelled, epochs=6, labels=labels, output=output)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_the_corrected_labels_are_learnt(trained: Run, animals: Dataset, tmp_path: Path) -> None:
     right = inkwise.train(dataset=animals, epochs=6, output=tmp_path / "right")
 
@@ -123,6 +126,7 @@ def test_corrections_move_no_image_into_another_part(
     assert (given.train.labels != corrected.train.labels).any()
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_run_without_corrections_can_be_evaluated_with_them(
     mislabelled: Dataset, labels: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +141,7 @@ def test_a_run_without_corrections_can_be_evaluated_with_them(
     assert run.record["labels"] is None
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_resumed_training_goes_on_with_the_corrected_labels(
     trained: Run, mislabelled: Dataset, labels: Path, tmp_path: Path
 ) -> None:
@@ -145,7 +150,11 @@ def test_a_resumed_training_goes_on_with_the_corrected_labels(
             raise KeyboardInterrupt
 
     run = inkwise.train(
-        dataset=mislabelled, epochs=6, labels=labels, output=tmp_path / "r", on_batch=press_ctrl_c
+        dataset=mislabelled,
+        epochs=6,
+        labels=labels,
+        output=tmp_path / "r",
+        progress=AtEachBatch(press_ctrl_c),
     )
     resumed = inkwise.resume(run, dataset=mislabelled)
 

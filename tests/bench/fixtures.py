@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Split
+from inkwise.bench import rounds
 from inkwise.bench.contenders import CONTENDERS, Contender
-from inkwise.cli.commands.benching import bench
 from tests.bench import Enter
 
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes find the programs that stand among the tests."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +45,6 @@ def enter(programs: None, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) 
         for contender in contenders:
             monkeypatch.setitem(CONTENDERS, contender.name, contender)
 
-    monkeypatch.setattr(bench, "load_dataset", lambda *_: few_digits)
+    monkeypatch.setattr(rounds, "load_dataset", lambda *_: few_digits)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     return only

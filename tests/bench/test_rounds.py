@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from inkwise import Dataset
+from inkwise.bench import rounds
 from inkwise.bench.contenders import Contender
 from inkwise.bench.measurement import Failure, Measurement
 from inkwise.bench.rounds import Bench, run_bench
-from inkwise.cli.commands.benching import bench as bench_module
 from inkwise.errors import ArgumentError, BenchError
 from tests.bench import Enter, fake
+from tests.telling import Heard
 
 pytest_plugins = ["tests.bench.fixtures"]
 pytestmark = pytest.mark.usefixtures("matplotlib_home")
@@ -43,11 +44,9 @@ def read(bench: Bench) -> Any:
 
 
 def test_rounds_are_interleaved(contend: Contend) -> None:
-    steps: list[str] = []
+    bench = contend(fake("one"), fake("two"), rounds=2, progress=(heard := Heard()))
 
-    bench = contend(fake("one"), fake("two"), rounds=2, on_step=steps.append)
-
-    assert steps == [
+    assert [what for what, _, _ in heard.steps] == [
         "round 1 of 2: the one",
         "round 1 of 2: the two",
         "round 2 of 2: the one",
@@ -115,15 +114,14 @@ def test_who_fails_is_named_and_left_out_and_the_others_go_on(contend: Contend) 
 
 
 def test_missing_library_is_told_in_a_line(contend: Contend) -> None:
-    notices: list[str] = []
     absent = fake("absent", library="no_such_library", extra="keras")
 
-    bench = contend(absent, fake("good"), rounds=1, on_notice=notices.append)
+    bench = contend(absent, fake("good"), rounds=1, progress=(heard := Heard()))
 
-    (notice,) = notices
+    (notice,) = heard.notices
     assert "the absent is left out, because no_such_library is not installed" in notice
     assert notice.endswith(": pip install 'inkwise[keras]'")
-    assert read(bench)["notices"] == notices
+    assert read(bench)["notices"] == heard.notices
     assert [m.contender for m in bench.measurements] == ["good"]
     assert bench.failures == []
 
@@ -166,6 +164,7 @@ def test_named_contenders_run_even_if_they_are_not_quick(contend: Contend) -> No
     assert [(m.contender, m.round) for m in bench.measurements] == [("slow", 1), ("slow", 2)]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_process_and_keeps_what_is_finished(
     contend: Contend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +231,7 @@ def test_real_contenders_and_growth(
     few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With fewer images than 200, its validation images would be fewer than the classes.
-    monkeypatch.setattr(bench_module, "SHARES", (0.5, 1, 4))
+    monkeypatch.setattr(rounds, "SHARES", (0.5, 1, 4))
 
     everyone = {"swift", "case-study", "keras", "pytorch", "knn"}  # every program once
 

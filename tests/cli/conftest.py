@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from inkwise import Model, Run
 from inkwise.errors import InkwiseError
-from inkwise.model.prediction import find_pictures, predict_files
+from inkwise.ink.sources import find_pictures
 from inkwise.networks.layers import Dense, Flatten, Network
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
@@ -142,13 +142,13 @@ def test_a_picture_can_come_through_standard_input(
 def test_without_end_standard_input_is_no_picture(
     call: Call, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.cli.answers.LARGEST", 1000)
+    monkeypatch.setattr("inkwise.cli.predict.LARGEST", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(1001))))
 
     result = call("predict", "-", "--model", model)
 
     assert (result.code, result.out) == (1, "")
-    told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
+    told = "error: standard input: there are more than 1,000 bytes: send a smaller picture\n"
     assert result.err == told
 
 
@@ -213,7 +213,8 @@ def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -
 def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
     found = [source for path in sources for source in find_pictures(path)]
     entries: list[dict[str, Any]] = []
-    for name, answer in predict_files(strokes(), found):
+    answers = strokes().classify_each(source.picture for source in found)
+    for (name, _), answer in zip(found, answers, strict=True):
         if isinstance(answer, InkwiseError):
             entries.append({"file": name, "error": str(answer)})
             continue
@@ -368,7 +369,8 @@ def test_without_a_model_the_one_in_the_package_answers(
     monkeypatch.setattr("inkwise.model.pretrained.FOLDER", tmp_path)
     result = call("predict", pictures[1])
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error: this inkwise was built without a trained model")
+    told = "error: this copy of inkwise was built without the pretrained model"
+    assert result.err.startswith(told)
     assert result.err.count("\n") == 1
 
     (tmp_path / "pretrained.onnx").write_bytes(strokes().onnx)
@@ -404,7 +406,7 @@ def test_a_damaged_model_is_one_line(call: Call, run: Run, pictures: list[Path])
     result = call("predict", "--model", run.path, *pictures)
 
     assert (result.code, result.out) == (1, "")
-    assert "model.onnx is not the file that model.json was written with" in result.err
+    assert "model.onnx is not the file that was saved with model.json" in result.err
     assert result.err.count("\n") == 1
 
 
@@ -431,7 +433,7 @@ def test_prediction_imports_what_it_needs_and_no_more(model: Path, pictures: lis
     heavy = ["torch", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "requests", "pooch"]
     script = f"""
 import sys
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 sys.argv = ["inkwise", "predict", {str(pictures[0])!r}, "--model", {str(model)!r}]
 try:
     main()

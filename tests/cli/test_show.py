@@ -10,11 +10,15 @@ import pytest
 
 from inkwise import Dataset, Run, train
 from tests.cli.conftest import Call
+from tests.shared_runs import without_report
 
 
 @pytest.fixture(scope="module")
 def oddly_named(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
 ) -> Run:
     """A run whose path and class names look like markup and like emoji. It is shared."""
     dataset = dataclasses.replace(
@@ -23,7 +27,9 @@ def oddly_named(
         class_names=("[bold]ant", ":bee:", "cat" * 20),
         notice="[/blue] is no MNIST",
     )
-    return train(dataset=dataset, epochs=1, output=tmp_path_factory.mktemp("odd") / "[/dim] :cat:")
+    with without_report():
+        path = tmp_path_factory.mktemp("odd") / "[/dim] :cat:"
+        return train(dataset=dataset, epochs=1, output=path)
 
 
 def words(text: str) -> str:
@@ -56,14 +62,14 @@ def test_evaluate_says_what_the_mistakes_have_in_common(call: Call, run: Run) ->
     result = call("evaluate", run.path)
 
     found = json.loads((run.path / "slices.json").read_text())
-    assert f"in {found['comparisons']} comparisons, by Fisher's exact test after Holm" in result.out
+    assert f"in {found['comparisons']} comparisons, by Fisher's exact test with Holm" in result.out
     for sentence in found["sentences"][:2]:
         assert f"{sentence}.\n" in result.out
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    from inkwise.cli.show import show_findings
+    from inkwise.cli.evaluate import show_findings
 
     show_findings(
         {"sentences": [f"Worse on {n}" for n in range(count)], "comparisons": 40},
@@ -72,8 +78,8 @@ def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixtur
 
     out = capsys.readouterr().out
     assert out.count("Worse on") == min(count, 2)
-    assert ("nothing is significant in 40 comparisons" in out) == (count == 0)
-    assert (f"after Holm: {count}; all are in slices-mnist-train.json" in out) == (count > 0)
+    assert ("nothing significant in common in 40 comparisons" in out) == (count == 0)
+    assert (f"Holm's correction: {count}; all are in slices-mnist-train.json" in out) == (count > 0)
 
 
 def test_evaluate_another_split(call: Call, run: Run) -> None:
@@ -239,7 +245,7 @@ def test_info_on_a_run_that_has_only_begun(call: Call, stopped_run: Run) -> None
 
 
 def test_paths_and_titles_are_shown_as_they_are(call: Call, oddly_named: Run) -> None:
-    info, report = call("info", oddly_named.path), call("report", oddly_named.path)
+    report, info = call("report", oddly_named.path), call("info", oddly_named.path)
 
     assert (info.code, report.code) == (0, 0)
     assert "bars [/red]" in info.out
@@ -251,7 +257,7 @@ def test_paths_and_titles_are_shown_as_they_are(call: Call, oddly_named: Run) ->
 def test_names_of_classes_are_shown_as_they_are(
     oddly_named: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inkwise.cli.show import show_binary, show_evaluation
+    from inkwise.cli.evaluate import show_binary, show_evaluation
 
     show_evaluation(oddly_named.evaluation)
     show_binary(oddly_named.evaluation, "[bold]ant")

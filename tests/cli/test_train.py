@@ -41,6 +41,7 @@ def mount_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.usefixtures("trains")
 def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) -> None:
     result = command("train", "--dataset", "optdigits", "--epochs", "2")
 
@@ -61,6 +62,7 @@ def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) ->
     assert run.status == "complete"
 
 
+@pytest.mark.usefixtures("unreported")
 def test_options_reach_the_recipe(call: Call, tmp_path: Path) -> None:
     result = call(
         "train",
@@ -150,6 +152,7 @@ def test_unusable_output_is_one_line_and_left_alone(
     assert all(path.read_text() == "mine" for path in found)
 
 
+@pytest.mark.usefixtures("trains")
 def test_full_disk_is_one_line(call: Call, mount_disk: Callable[[int], Path]) -> None:
     run = mount_disk(256) / "run"  # less than a model
 
@@ -161,6 +164,7 @@ def test_full_disk_is_one_line(call: Call, mount_disk: Callable[[int], Path]) ->
     assert not list(run.rglob("*.tmp"))
 
 
+@pytest.mark.usefixtures("trains")
 def test_disk_that_fills_up_keeps_the_model_it_has(
     call: Call, mount_disk: Callable[[int], Path]
 ) -> None:
@@ -176,6 +180,7 @@ def test_disk_that_fills_up_keeps_the_model_it_has(
     assert Run(run).model.provenance["epochs_trained"] == len(Run(run).history) == 1
 
 
+@pytest.mark.usefixtures("trains", "interruptible")
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits", "--epochs", "500"],
@@ -200,6 +205,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     assert run.model.provenance["epochs_trained"] == len(run.history)
 
 
+@pytest.mark.usefixtures("trains", "interruptible")
 def test_ctrl_c_before_the_first_epoch_says_that_there_is_no_model(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -221,6 +227,7 @@ def test_ctrl_c_before_the_first_epoch_says_that_there_is_no_model(tmp_path: Pat
     assert Run(tmp_path / "runs" / "case-study-optdigits-1").history == []
 
 
+@pytest.mark.usefixtures("trains")
 def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     ours, theirs = pty.openpty()
@@ -250,6 +257,7 @@ def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> No
     assert any(line.startswith("Accuracy") for line in lines)
 
 
+@pytest.mark.usefixtures("trains")
 def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pens", {"thin": 20, "thick": 20})
     path = tmp_path / "run"
@@ -274,7 +282,7 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     assert "is not the data that" in changed.err
     folder.rename(tmp_path / "elsewhere")
     gone = call("evaluate", path)
-    assert (gone.code, "data set of your own, pens" in gone.err) == (1, True)
+    assert (gone.code, "your own data set, pens" in gone.err) == (1, True)
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
@@ -299,13 +307,13 @@ def test_a_folder_without_pictures_is_refused_in_one_line(call: Call, tmp_path: 
 def test_in_a_terminal_a_bar_shows_what_is_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inkwise.cli.progress import Display
-    from inkwise.training.loop import Batch
+    from inkwise.cli.display import Display
+    from inkwise.system.progress import Batch
 
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     with Display() as display:
-        bar = display.read("pens")
+        bar = display.reading("pens")
         bar.total = 40
         bar.update(40)
         shown = capsys.readouterr().err
@@ -318,7 +326,7 @@ def test_in_a_terminal_a_bar_shows_what_is_read(
 def test_in_a_terminal_a_bar_shows_a_download(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inkwise.cli.progress import Display
+    from inkwise.cli.display import Display
 
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any output for a terminal then

@@ -13,7 +13,7 @@ import inkwise
 from inkwise import Dataset, Evaluation, Run
 from inkwise.comparison.compared_runs import CAUTION, SEEDS_CAUTION, Comparison, compare
 from inkwise.errors import ArgumentError, RunError
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 
 Make = Callable[..., Run]
 
@@ -55,7 +55,7 @@ def test_two_runs_are_paired_image_by_image(make: Make) -> None:
     assert comparison.disagreements.tolist() == [*range(18), 20, 21]
     assert pair.conclusion.startswith("second makes 16 fewer errors than first on these 359 images")
     assert "exact McNemar p = 0.0004)." in pair.conclusion
-    assert "luck" not in pair.conclusion
+    assert "chance" not in pair.conclusion
     assert CAUTION in comparison.conclusions
 
 
@@ -63,7 +63,7 @@ def test_what_may_be_luck_is_called_so(make: Make) -> None:
     [pair] = compare(make("a", [0, 1, 2]), make("b", [3, 4])).pairs
     assert pair.conclusion.startswith("b makes 1 fewer error than a on these 359 images (95%: ")
     assert " more to " in pair.conclusion
-    assert pair.conclusion.endswith("they do not tell which is better.")
+    assert pair.conclusion.endswith("these images do not show which of the two is better.")
     [pair] = compare(make("c", [0, 1, 2]), make("d", [3, 4, 5])).pairs
     assert pair.conclusion.startswith("c and d make equally many errors, 3, on these 359 images")
 
@@ -144,7 +144,7 @@ def test_changed_labels_are_refused(make: Make) -> None:
     index, true, *answer = line.split(",")
     other = str((int(true) + 1) % 10)
     predictions.write_text(header + ",".join([index, other, *answer]) + "".join(rest))
-    with pytest.raises(RunError, match=r"the true labels in .*second.* are not those of .*first"):
+    with pytest.raises(RunError, match=r"true labels in .*second.* differ from those of .*first"):
         compare(first, second)
 
 

@@ -100,7 +100,7 @@ def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:
 
 
 def test_answers_to_compare_must_fit_together() -> None:
-    with pytest.raises(ArgumentError, match=r"one shape \(N,\).*\(2,\) and \(3,\)"):
+    with pytest.raises(ArgumentError, match=r"same shape \(N,\).*\(2,\) and \(3,\)"):
         compare_paired(np.ones(2, bool), np.ones(3, bool))
     with pytest.raises(ArgumentError, match="at least one image"):
         compare_paired(np.ones(0, bool), np.ones(0, bool))
@@ -127,7 +127,7 @@ def test_one_training_has_no_spread() -> None:
     assert spread.mean.value == 0.99
     assert math.isnan(spread.deviation)
     assert math.isnan(spread.mean.low)
-    with pytest.raises(ArgumentError, match="no spread of no values"):
+    with pytest.raises(ArgumentError, match="no values to summarise"):
         spread_over_seeds([])
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkwise.data import download
 from inkwise.data.download import fetch, reachable
-from inkwise.data.download import fetch as fetch_module
 from inkwise.data.idx import read_idx, write_idx
 from inkwise.errors import DataError, DownloadError, StorageError
 from tests.data import mirror
@@ -17,6 +17,10 @@ from tests.data.mirror import Bar, Behaviour, Mirror, refusing_address, unanswer
 
 NAME = "noise-idx3-ubyte.gz"
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 28, 28), dtype=np.uint8)
+
+
+PATIENT = 60.0
+"""So many seconds of waiting are told from none on the busiest machine."""
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +31,10 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes ten seconds, and a quarter of a gigabyte, in earnest."""
-    monkeypatch.setattr(fetch_module, "PROBE_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "GRACE_SECONDS", 0.5)
-    monkeypatch.setattr(fetch_module, "MAX_DOWNLOAD_BYTES", 1_000_000)
+    monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(download, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(download, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(download, "MAX_DOWNLOAD_BYTES", 1_000_000)
 
 
 def verify(path: Path) -> None:
@@ -149,21 +153,22 @@ def test_a_file_in_the_folder_s_place_is_a_storage_error(content: bytes, tmp_pat
 def test_a_server_that_accepts_connections_is_reachable_whatever_the_others_do() -> None:
     start = time.monotonic()
     with Mirror({}) as good, unanswering_address() as unanswering:
-        assert reachable([refusing_address(), unanswering, good.address])
-    assert time.monotonic() - start < 1
+        assert reachable([refusing_address(), unanswering, good.address], PATIENT)
+    assert time.monotonic() - start < PATIENT / 2
 
 
 def test_a_refused_connection_is_answered_at_once() -> None:
     start = time.monotonic()
-    assert not reachable([refusing_address(), refusing_address()])
-    assert time.monotonic() - start < 1
+    assert not reachable([refusing_address(), refusing_address()], PATIENT)
+    assert time.monotonic() - start < PATIENT / 2
 
 
-def test_silence_and_unknown_names_are_answered_within_three_seconds() -> None:
+def test_silence_and_unknown_names_are_waited_for_as_long_as_was_said_and_all_at_once() -> None:
     start = time.monotonic()
     with unanswering_address() as one, unanswering_address() as other:
-        assert not reachable([one, other, "https://mirror.invalid/mnist/"])
-    assert 2 < time.monotonic() - start < 3
+        assert not reachable([one, other, "https://mirror.invalid/mnist/"], 2)
+    assert 2 <= time.monotonic() - start < 4
+    assert 2 < download.PROBE_SECONDS < 3  # as long as it is unless said otherwise
 
 
 def test_without_addresses_nothing_is_reachable() -> None:

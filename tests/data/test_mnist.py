@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkwise import Progress
 from inkwise.data import mnist as mnist_module
 from inkwise.data.dataset import Dataset
+from inkwise.data.download import PROBE_SECONDS
 from inkwise.data.idx import read_idx, write_idx
 from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, cache_folder, find_mnist, load_mnist
 from inkwise.errors import DataError, DownloadError, StorageError
@@ -144,12 +146,13 @@ def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
 ) -> None:
     bars: dict[str, Bar] = {}
 
-    def progress(file_name: str) -> Bar:
-        return bars.setdefault(file_name, Bar())
+    class Downloading(Progress):
+        def download(self, file_name: str) -> Bar:
+            return bars.setdefault(file_name, Bar())
 
     with Mirror(files, mirror.corrupt) as bad, Mirror(files) as good:
         monkeypatch.setattr(mnist_module, "MIRRORS", (bad.address, good.address))
-        downloaded = load_mnist(on_download=progress)
+        downloaded = load_mnist(progress=Downloading())
     assert same(downloaded, mnist)
     assert downloaded.source == str(cache_folder())
     assert good.requests == bad.requests == [f"/{name}.gz" for name in SHA256]
@@ -192,7 +195,7 @@ def absent_networks(nothing_at_hand: None) -> Iterator[list[tuple[str, ...]]]:
         ]
 
 
-def test_without_a_network_the_advice_comes_within_three_seconds(
+def test_without_a_network_the_advice_comes_once_nobody_answers(
     absent_networks: list[tuple[str, ...]], cache_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for mirrors in absent_networks:
@@ -200,7 +203,7 @@ def test_without_a_network_the_advice_comes_within_three_seconds(
         start = time.monotonic()
         with pytest.raises(DownloadError, match="there is no network") as caught:
             load_mnist()
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 2 * PROBE_SECONDS
         message = str(caught.value)
         assert "\n" not in message
         for advice in ("--data-dir", DATA_DIR_VARIABLE, "--dataset optdigits"):

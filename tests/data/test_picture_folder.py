@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkwise import InkwiseError, load_folder
+from inkwise import InkwiseError, Progress, load_folder
 from inkwise.data.picture_folder import class_folder
 from inkwise.errors import ArgumentError, DataError, StorageError
 from inkwise.ink import normalise
@@ -87,11 +87,12 @@ def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:
 
     bar, told = Bar(), []
 
-    def begin(name: str) -> Bar:
-        told.append(name)
-        return bar
+    class Reading(Progress):
+        def reading(self, folder: str) -> Bar:
+            told.append(folder)
+            return bar
 
-    load_folder(write_pictures(tmp_path / "pens", {"thin": 5, "thick": 6}), begin)
+    load_folder(write_pictures(tmp_path / "pens", {"thin": 5, "thick": 6}), Reading())
 
     assert (bar.total, bar.seen, told) == (11, 11, ["pens"])
 

@@ -1,22 +1,24 @@
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Run, explain, train, write_explanation
+from inkwise import Dataset, Run, explain, write_explanation
 from inkwise.errors import ArgumentError, NoInkError, RunError, StorageError
 from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import FILE
+from inkwise.explanation.occlusion import Occlusion
 from inkwise.pages.drawing import AGAINST, FOR, paint
 from tests.strokes import draw, strokes
+from tests.telling import Heard
 
 
 def test_an_image_of_a_split_is_explained_with_everything(run: Run) -> None:
-    told: list[str] = []
 
-    it = explain(run, index=4, on_notice=told.append)
+    it = explain(run, index=4, progress=(heard := Heard()))
 
     split = inkwise.load_dataset("optdigits").test
     assert (it.image == split.images[4]).all()
@@ -35,7 +37,7 @@ def test_an_image_of_a_split_is_explained_with_everything(run: Run) -> None:
     assert it.filters.kernels.shape == (32, 3, 3)
     assert it.filters.maps.shape == (32, 26, 26)
     assert len(it.neighbours) == 8
-    assert (it.notices, told) == ((), [])
+    assert (it.notices, heard.notices) == ((), [])
     assert str(it).startswith("test image 4: ")
 
 
@@ -84,6 +86,36 @@ def test_the_class_to_compare_with_can_be_named() -> None:
         explain(strokes(), draw("flat"), against="flat")
 
 
+def test_the_network_sees_the_picture_once_and_each_of_its_copies_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    run = inkwise.Model.run
+
+    def count(model: inkwise.Model, images: Any, *outputs: str) -> list[Any]:
+        seen.append(len(images))
+        return run(model, images, *outputs)
+
+    monkeypatch.setattr(inkwise.Model, "run", count)
+    it = explain(strokes(), draw("plus"))
+
+    assert seen == [1, len(Occlusion(it.image, stride=1).copies)]
+
+
+def test_a_picture_of_the_networks_size_is_explained_as_it_is_answered() -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[:, 13:16] = 255  # as high as no digit of MNIST's, and known better as it is
+    (answer,) = strokes().classify([picture])
+
+    it = explain(strokes(), picture)
+
+    assert answer.ink is not None
+    np.testing.assert_array_equal(it.image, picture)
+    np.testing.assert_array_equal(it.image, answer.ink.image)
+    assert (it.class_names[it.label], it.probabilities.max()) == answer.top[0]
+    assert it.verdict == answer.verdict
+
+
 def test_evidence_for_and_against_is_told_where_it_is() -> None:
     it = explain(strokes(), draw("plus"))  # upright and flat are all but equally likely
     values = it.attributions[0].compared
@@ -92,22 +124,21 @@ def test_evidence_for_and_against_is_told_where_it_is() -> None:
     upright, flat = {"top", "bottom"}, {"left", "right"}
     assert len(places & upright) == len(places & flat) == 1
     assert f"the ink at the {where(values)} speaks most for it" in str(it)
-    assert f"that at the {where(-values)} speaks most for" in str(it)
+    assert f"the ink at the {where(-values)} speaks most for" in str(it)
 
 
 def test_a_model_alone_has_no_training_images(tmp_path: Path) -> None:
-    told: list[str] = []
 
-    it = explain(strokes().save(tmp_path / "model"), draw("flat"), on_notice=told.append)
+    it = explain(strokes().save(tmp_path / "model"), draw("flat"), progress=(heard := Heard()))
 
     assert it.title == "the picture"
     assert it.truth is None
     assert it.neighbours == ()
     assert it.filters is None  # nor has it a convolution
     assert len(it.attributions) == 2
-    assert told == list(it.notices)
-    assert len(told) == 1
-    assert "name one in place of the model" in told[0]
+    assert heard.notices == list(it.notices)
+    assert len(heard.notices) == 1
+    assert "name one in place of the model" in heard.notices[0]
 
 
 def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,17 +157,14 @@ def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.Monkey
     assert write_explanation(it, run.path / "page.html").exists()
 
 
-def test_a_run_on_own_images(animals: Dataset, tmp_path: Path) -> None:
-    run = train("swift", animals, epochs=2, output=tmp_path / "run")
-    told: list[str] = []
-
-    it = explain(run, animals.test.images[0], on_notice=told.append)
+def test_a_run_on_own_images(own_run: Run, animals: Dataset, tmp_path: Path) -> None:
+    it = explain(own_run, animals.test.images[0], progress=(heard := Heard()))
     assert it.neighbours == ()
-    assert "data set of your own, animals: pass" in told[0]
-    with pytest.raises(RunError, match=r"inkwise.explain\(run, dataset=...\)"):
-        explain(run, index=0)
+    assert "your own data set, animals: pass" in heard.notices[0]
+    with pytest.raises(RunError, match=r"your own data set, animals: .* dataset="):
+        explain(own_run, index=0)
 
-    it = explain(run, index=0, dataset=animals)
+    it = explain(own_run, index=0, dataset=animals)
     assert it.image.shape == (20, 24)
     assert it.neighbours
     page = write_explanation(it, tmp_path / "page.html").read_text()
@@ -165,7 +193,7 @@ def test_a_picture_without_ink_or_damaged_is_one_line(tmp_path: Path) -> None:
         explain(strokes(), draw("blank"))
     with pytest.raises(StorageError, match=r"^cannot read .*none\.png"):
         explain(strokes(), tmp_path / "none.png")
-    with pytest.raises(RunError, match="go with a run"):
+    with pytest.raises(RunError, match="only a run knows its images"):
         explain(strokes(), index=0)
 
 

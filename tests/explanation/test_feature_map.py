@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -8,6 +6,7 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.explanation.feature_map import draw_map, make_map
 from inkwise.pages.drawing import to_bytes
 from tests.explanation.marks import draw_marks, trained
+from tests.telling import Heard
 
 SPLIT, _ = draw_marks(120, seed=11)
 
@@ -54,25 +53,20 @@ def test_a_map_of_hardly_any_image_is_refused() -> None:
 
 
 def test_the_map_goes_into_the_figures_of_a_run(run: Run) -> None:
-    told: list[str] = []
-
-    path = write_map(run, count=60, on_notice=told.append)
+    path = write_map(run, count=60, progress=(heard := Heard()))
     assert path == run.figures_path / "map.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     svg = (run.figures_path / "map.svg").read_text()
     assert "60 of 359 images" in svg
-    assert len(told) == 1
+    assert len(heard.notices) == 1
 
     assert write_map(run.path, "validation", count=60).name == "map-validation.png"
     with pytest.raises(ArgumentError, match="unknown split"):
         write_map(run, "rest")
 
 
-def test_a_run_on_own_images_takes_them_along(animals: Dataset, tmp_path: Path) -> None:
-    from inkwise import train
+def test_a_run_on_own_images_takes_them_along(own_run: Run, animals: Dataset) -> None:
+    with pytest.raises(RunError, match="in Python, as dataset="):
+        write_map(own_run)
 
-    run = train("swift", animals, epochs=1, output=tmp_path / "run")
-    with pytest.raises(RunError, match="write_map"):
-        write_map(run)
-
-    assert write_map(run, count=30, dataset=animals).exists()
+    assert write_map(own_run, count=30, dataset=animals).exists()

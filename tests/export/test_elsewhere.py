@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import inkwise
 from inkwise import Dataset, Model, Run, export_model, import_keras
+from tests.shared_runs import without_report
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +87,9 @@ def elsewhere(
 ) -> Elsewhere:
     """Train with Keras too, export, and let the programs run: once for all tests."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    engine = inkwise.train(dataset="optdigits", epochs=2, engine="keras", output=folder / "engine")
+    with without_report():
+        path = folder / "engine"
+        engine = inkwise.train(dataset="optdigits", epochs=2, engine="keras", output=path)
     export_model(engine.path, "keras", folder / "engine.keras")
     export_model(finished, "keras", folder / "ours.keras")
     export_model(finished, "torchscript", folder / "ours.pt")

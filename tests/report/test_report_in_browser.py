@@ -56,7 +56,7 @@ return found;
 
 
 @pytest.fixture(params=["finished", "awkward"])
-def report(request: pytest.FixtureRequest, chrome: "Chrome") -> Iterator[Path]:
+def report(request: pytest.FixtureRequest, chrome: "Chrome", trains: None) -> Iterator[Path]:
     """A report, open in the browser with nothing left of the page before it."""
     run = request.getfixturevalue(request.param)
     path = Run(run if isinstance(run, Path) else run.path).report_path

@@ -18,6 +18,7 @@ from inkwise.robustness.curves import (
     Robustness,
     measure_models,
 )
+from tests.telling import Heard
 
 
 def blind(classes: int = 10) -> Model:
@@ -155,25 +156,25 @@ def test_through_ink_images_take_the_road_of_a_users_pictures(model: Model, digi
 
 
 def test_progress_counts_every_step_to_the_end(digits: Split) -> None:
-    told: list[tuple[str, int, int]] = []
+    heard = Heard()
     measure_models(
         {"blind": blind()},
         digits.take(np.arange(2)),
         "optdigits",
         "train",
         attacks=True,
-        on_step=lambda *step: told.append(step),
+        progress=heard,
     )
-    assert [done for _, done, _ in told] == list(range(len(told)))
-    assert {total for *_, total in told} == {len(told)}
-    assert {"as they are", "fog", "shift", "PGD"} <= {what for what, *_ in told}
+    assert [done for _, done, _ in heard.steps] == list(range(len(heard.steps)))
+    assert {total for *_, total in heard.steps} == {len(heard.steps)}
+    assert {"as they are", "fog", "shift", "PGD"} <= {what for what, *_ in heard.steps}
 
 
 def test_what_cannot_be_measured_is_refused(model: Model, digits: Split) -> None:
-    with pytest.raises(ArgumentError, match="ink has none: leave out one of the two"):
+    with pytest.raises(ArgumentError, match="by ink has none: leave out one of the two"):
         measure_models({"m": model}, digits, "a", "test", through_ink=True, attacks=True)
     wide = Split(np.zeros((2, 28, 30), np.uint8), np.zeros(2, np.int64))
-    with pytest.raises(ArgumentError, match="only images of 28×28 pixels go through ink"):
+    with pytest.raises(ArgumentError, match="takes only images of 28×28 pixels, not 28×30"):
         measure_models({"m": model}, wide, "a", "test", through_ink=True)
     with pytest.raises(ArgumentError, match="this model takes uint8 images"):
         measure_models({"m": model}, wide, "a", "test")

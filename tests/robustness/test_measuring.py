@@ -13,6 +13,7 @@ from inkwise import Dataset, Model, Run
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.layers import Dense, Flatten, Network
 from inkwise.system.files import write_json
+from tests.telling import Heard
 
 
 @pytest.fixture
@@ -23,12 +24,11 @@ def other(finished: Path, tmp_path: Path) -> Run:
 
 def test_a_run_gets_its_figures_and_a_baseline_nothing(run: Run, other: Run) -> None:
     assert not (run.path / "robustness.json").exists()
-    told: list[str] = []
     result, baseline = inkwise.measure_robustness(
-        run, baseline=other.path, images=50, on_notice=told.append
+        run, baseline=other.path, images=50, progress=(heard := Heard())
     )
-    assert told == [
-        "50 of the 359 images of optdigits, test split, each class at its share, drawn with seed 0"
+    assert heard.notices == [
+        "50 of the 359 images of optdigits, test split, each class in proportion, drawn with seed 0"
     ]
     assert run.robustness == result.to_dict(baseline)
     assert (result.model, baseline.model) == ("run", "other")
@@ -48,22 +48,21 @@ def test_other_images_go_to_files_that_say_so(run: Run) -> None:
 
 
 def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
-    animals: Dataset, tmp_path: Path
+    own_run: Run, animals: Dataset
 ) -> None:
-    run = inkwise.train(dataset=animals, epochs=1, output=tmp_path / "zoo")
     bees = {"dense1.weight": np.zeros((3, 480)), "dense1.bias": np.array([0, 1, 0])}
     network = Network((20, 24), (Flatten(), Dense(3, relu=False)))
     weights = {name: array.astype(np.float32) for name, array in bees.items()}
-    run.save_model(Model(network, weights, animals.class_names))
+    own_run.save_model(Model(network, weights, animals.class_names))
 
-    with pytest.raises(RunError, match=r"in Python, to inkwise\.measure_robustness\(run, dataset="):
-        inkwise.measure_robustness(run)
+    with pytest.raises(RunError, match=r"in Python, as dataset="):
+        inkwise.measure_robustness(own_run)
     stranger = dataclasses.replace(animals, test=animals.train)
     with pytest.raises(RunError, match="is not the data"):
-        inkwise.measure_robustness(run, dataset=stranger)
+        inkwise.measure_robustness(own_run, dataset=stranger)
     # One in three is a bee, and the model knows nothing else. The last asks for more than all.
     for images, count, right in ((29, 29, {9, 10}), (1_000, 60, {20})):
-        (result,) = inkwise.measure_robustness(run, dataset=animals, images=images)
+        (result,) = inkwise.measure_robustness(own_run, dataset=animals, images=images)
         assert len(result.clean) == count
         assert int(result.clean.sum()) in right
 
@@ -81,7 +80,7 @@ def test_several_runs_each_get_theirs_though_their_folders_have_one_name(
 def test_what_cannot_be_compared_is_refused(run: Run, other: Run) -> None:
     with pytest.raises(ArgumentError, match="named twice"):
         inkwise.measure_robustness(run, baseline=run.path)
-    with pytest.raises(ArgumentError, match="at least one image"):
+    with pytest.raises(ArgumentError, match="number of images must be at least 1, not 0"):
         inkwise.measure_robustness(run, images=0)
     with pytest.raises(ArgumentError, match="no run to measure"):
         inkwise.measure_robustness([])

@@ -20,7 +20,7 @@ from PIL import Image
 from inkwise import Dataset, Evaluation, InkwiseError, Recipe, Run, evaluate, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError, StorageError
-from inkwise.runs.directory import ShownImages
+from inkwise.runs.shown_images import ShownImages
 
 FIGURES = (
     "accuracy",

@@ -17,7 +17,7 @@ COMMAND = """
 import sys
 for name in ("torch", "onnx", "sklearn", "scipy", "matplotlib"):
     sys.modules[name] = None  # serving does without
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 if __name__ == "__main__":
     main()
 """
@@ -71,7 +71,7 @@ def servers(folder: Path, model_folder: Path) -> Iterator[StartServer]:
         assert process.stderr is not None
         told = process.stderr.readline().decode()
         assert "inkwise serves on http://" in told, told
-        running = Running(process, told.split()[3].rstrip(","), log)
+        running = Running(process, told.split()[3].rstrip(",;"), log)
         started.append(running)
 
         def answers() -> bool:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, Any]:
 # --- beginning ---
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_it_answers_logs_json_and_ends(start_server: StartServer) -> None:
     running = start_server()
     connection = connect(running)
@@ -66,20 +66,21 @@ def test_a_port_in_use_is_a_line(call: Call) -> None:  # noqa: F811
         taken.listen()
         port = taken.getsockname()[1]
         result = call("serve", "--port", port)
-    told = f"127.0.0.1, port {port} is in use: end what listens there, or choose another --port"
+    todo = "end the program that listens there, or choose another --port"
+    told = f"127.0.0.1, port {port} is in use: {todo}"
     assert (result.code, result.out, result.err) == (1, "", f"error: {told}\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--token", "short"], 2, "a token has from 16"),
-        (["--cors", "example.com"], 2, "is no origin"),
-        (["--workers", "0"], 2, "from 1 to 64 workers"),
-        (["--port", "70000"], 2, "a port lies between"),
+        (["--token", "short"], 2, "the token must have 16"),
+        (["--cors", "example.com"], 2, "is not an origin"),
+        (["--workers", "0"], 2, "must be 1 to 64 workers"),
+        (["--port", "70000"], 2, "the port must lie between"),
         (["--host", "203.0.113.7"], 1, "cannot listen on 203.0.113.7, port 8000: "),
         (["--host", "no such host"], 1, "cannot listen on no such host, port 8000: "),
-        (["--host", "a" * 70], 1, "that is no address"),
+        (["--host", "a" * 70], 1, "that is not an address"),
         (["--model", "nowhere"], 1, "neither a run nor a model at nowhere"),
     ],
 )
@@ -106,7 +107,7 @@ def test_one_origin_alone_is_no_list() -> None:
 def test_without_its_libraries_it_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules.update(dict.fromkeys(['fastapi', 'uvicorn']))\n"
-        "from inkwise.cli.app import main; main()"
+        "from inkwise.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "serve"], capture_output=True, text=True, check=False
@@ -124,8 +125,11 @@ def test_what_was_begun_is_finished(start_server: StartServer, workers: str) -> 
     host, port = running.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=60) as caller:
         head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
-        caller.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:50])
-        time.sleep(0.5)  # it is being read now
+        head += f"Content-Length: {len(BODY)}\r\nExpect: 100-continue\r\n\r\n"
+        caller.sendall(head.encode())
+        # As soon as the body is wanted, it is being read.
+        assert caller.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(BODY[:50])
         running.process.send_signal(signal.SIGTERM)
 
         def listens() -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Split
-from inkwise.cli.app import main
+from inkwise.cli.main import main
 from inkwise.errors import LibraryError
 from tests.strokes import draw, strokes
 
@@ -21,7 +21,7 @@ PLAIN = (
 
 def in_a_plain_installation(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command as if the libraries of the extra ``train`` were not installed."""
-    script = f"{PLAIN}; from inkwise.cli.app import main; main()"
+    script = f"{PLAIN}; from inkwise.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,

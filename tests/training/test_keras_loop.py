@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Run, get_recipe
+from inkwise import Dataset, Run, Split, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, LibraryError, TrainingError
 from inkwise.networks.as_keras import require_keras
+from inkwise.system.progress import Batch
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.keras_loop import fit_keras, prepare_keras
-from inkwise.training.loop import Batch
 from inkwise.training.recipe import SGD, Adam, Recipe
+from tests.telling import AtEachBatch, Heard
 
 WATCHED = get_recipe("case-study", epochs=2, batch_size=100, dropout=0.3)
 
@@ -31,7 +32,10 @@ def fit(dataset: Dataset, recipe: Recipe, **options: Any) -> list[Checkpoint]:
 
 @pytest.fixture(scope="module")
 def keras_run(
-    animals: Dataset, tmp_path_factory: pytest.TempPathFactory, matplotlib_home: None
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
 ) -> Run:
     """A complete run of the case study on a user's own data. It is shared: do not change it."""
     output = tmp_path_factory.mktemp("keras") / "run"
@@ -41,8 +45,8 @@ def keras_run(
 @pytest.fixture(scope="module")
 def watched(animals: Dataset) -> tuple[list[Checkpoint], list[Batch]]:
     """What a training yielded, and what it told in between."""
-    batches: list[Batch] = []
-    return fit(animals, WATCHED, on_batch=batches.append), batches
+    heard = Heard()
+    return fit(animals, WATCHED, progress=heard), heard.batches
 
 
 def test_the_run_is_like_any_other(keras_run: Run, animals: Dataset) -> None:
@@ -125,13 +129,15 @@ def test_progress_is_told_after_every_batch(
 
 
 def test_every_epoch_has_an_order_of_its_own(animals: Dataset) -> None:
-    batches: list[Batch] = []
+    heard = Heard()
     # Nothing is learnt at such a rate: the losses tell which images came when.
     recipe = get_recipe("case-study", epochs=3, batch_size=16, learning_rate=1e-12)
 
-    fit(animals, recipe, on_batch=batches.append)
+    fit(animals, recipe, progress=heard)
 
-    losses = [[batch.loss for batch in batches if batch.epoch == epoch] for epoch in (1, 2, 3)]
+    losses = [
+        [batch.loss for batch in heard.batches if batch.epoch == epoch] for epoch in (1, 2, 3)
+    ]
     ends = [loss[-1] for loss in losses]
     assert ends == pytest.approx([ends[0]] * 3, rel=1e-5)
     assert all(
@@ -180,6 +186,7 @@ def test_it_is_the_training_that_a_user_of_keras_would_write(
         np.testing.assert_allclose(ours, theirs.transpose(axes), atol=1e-5, err_msg=name)
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no longer a number in epoch 1.*now 1e\+30"):
         inkwise.train(
@@ -191,6 +198,7 @@ def test_a_loss_that_is_no_number_ends_the_training(animals: Dataset, tmp_path: 
         )
 
 
+@pytest.mark.usefixtures("unreported")
 def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None:
     def press_ctrl_c(batch: Batch) -> None:
         if batch.epoch == 2 and batch.seen > 100:
@@ -202,7 +210,7 @@ def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None
         engine="keras",
         epochs=3,
         output=tmp_path / "run",
-        on_batch=press_ctrl_c,
+        progress=AtEachBatch(press_ctrl_c),
         on_epoch=seen.append,
     )
 
@@ -229,6 +237,18 @@ def test_a_recipe_that_keras_does_not_follow_is_refused(
         inkwise.train(dataset=animals, engine="keras", output=tmp_path / "run", **changes)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_an_ensemble_is_not_for_keras(animals: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe("own", "ensemble")
+    digits = dataclasses.replace(animals, train=_larger(animals.train), test=_larger(animals.test))
+    with pytest.raises(ArgumentError, match=r"^the engine keras takes a single network"):
+        inkwise.train(recipe, digits, engine="keras", output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def _larger(split: Split) -> Split:
+    return Split(np.pad(split.images, ((0, 0), (4, 4), (2, 2))), split.labels)
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:

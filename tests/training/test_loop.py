@@ -1,6 +1,6 @@
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,15 @@ from inkwise.errors import TrainingError
 from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
 from inkwise.networks.named import case_study, swift
+from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.history import Epoch
-from inkwise.training.loop import EVALUATION_BATCH, Batch, Training, predict_logits
+from inkwise.training.loop import EVALUATION_BATCH, Training, predict_logits
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.outliers import make_outliers
 from inkwise.training.recipe import SGD, Adam, Muon, OneCycle, Recipe
 from inkwise.training.step import to_inputs
+from tests.telling import AtEachBatch, Heard
 
 TINY = Network((28, 28), (Conv(8, 5), MaxPool(4), Flatten(), Dense(10, relu=False)))
 STANDSTILL = Adam(learning_rate=1e-30)  # steps too small to change a weight
@@ -56,9 +58,9 @@ def fit(
     train: Split,
     validation: Split,
     recipe: Recipe,
-    on_batch: Callable[[Batch], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Iterator[Epoch]:
-    return Training(module, train, validation, recipe).epochs(on_batch)
+    return Training(module, train, validation, recipe).epochs(progress)
 
 
 def fitted(
@@ -171,10 +173,10 @@ def test_nothing_is_trained_before_it_is_asked_for(train: Split, validation: Spl
 
 
 def test_every_batch_is_reported(train: Split, validation: Split) -> None:
-    reports: list[Batch] = []
+    heard = Heard()
     torch.manual_seed(0)
-    history = list(fit(build(TINY), train, validation, RECIPE, reports.append))
-    by_epoch = [list(group) for _, group in itertools.groupby(reports, lambda it: it.epoch)]
+    history = list(fit(build(TINY), train, validation, RECIPE, heard))
+    by_epoch = [list(group) for _, group in itertools.groupby(heard.batches, lambda it: it.epoch)]
     assert len(by_epoch) == 2
     for epoch, batches in zip(history, by_epoch, strict=True):
         # 15 batches of 32 and one of 20.
@@ -196,7 +198,7 @@ def test_what_a_listener_raises_ends_the_training(train: Split, validation: Spli
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(fit(build(TINY), train, validation, RECIPE, interrupt))
+        list(fit(build(TINY), train, validation, RECIPE, AtEachBatch(interrupt)))
 
 
 def test_training_figures_are_means_over_the_images(train: Split, validation: Split) -> None:
@@ -256,35 +258,36 @@ def test_the_second_half_of_the_epochs_sees_the_hardest_images() -> None:
     split = Split(np.tile(levels[:, None, None], (1, 2, 3)), labels)
     recorder = Recorder()
     recipe = get_recipe(RECIPE, batch_size=200, epochs=5, hardest=0.2)
-    batches: list[Batch] = []
-    epochs = fit(recorder, split, split, recipe, batches.append)
+    heard = Heard()
+    epochs = fit(recorder, split, split, recipe, heard)
     for number, hard in enumerate([False] * 3 + [True] * 2, start=1):
         recorder.levels = []
         assert next(epochs).epoch == number
         seen = sorted(recorder.levels)
         assert seen == ([*range(0, 200, 5)] if hard else [*range(200)])
-        assert batches[-1].images == batches[-1].seen == len(seen)
+        assert heard.batches[-1].images == heard.batches[-1].seen == len(seen)
 
 
 def test_a_single_epoch_sees_all_images(train: Split, validation: Split) -> None:
-    batches: list[Batch] = []
+    heard = Heard()
     list(
         fit(
             build(TINY),
             train,
             validation,
             get_recipe(RECIPE, epochs=1, hardest=0.1),
-            batches.append,
+            heard,
         )
     )
-    assert batches[-1].seen == len(train)
+    assert heard.batches[-1].seen == len(train)
 
 
 def test_a_schedule_that_ends_at_nothing_ends_softly(train: Split, validation: Split) -> None:
     recipe = get_recipe(RECIPE, epochs=1, schedule=OneCycle(start=0, peak=0.5, end=0))
     module = build(TINY)
     weights_by_batch: list[Tensor] = [weights(module)]
-    list(fit(module, train, validation, recipe, lambda _: weights_by_batch.append(weights(module))))
+    look = AtEachBatch(lambda _: weights_by_batch.append(weights(module)))
+    list(fit(module, train, validation, recipe, look))
     moves = [
         float((after - before).norm()) for before, after in itertools.pairwise(weights_by_batch)
     ]
@@ -296,15 +299,8 @@ def test_a_schedule_that_ends_at_nothing_ends_softly(train: Split, validation: S
 def test_the_first_layer_learns_until_it_is_frozen(train: Split, validation: Split) -> None:
     module = build(TINY)
     kernels: list[Tensor] = []
-    list(
-        fit(
-            module,
-            train,
-            validation,
-            get_recipe(RECIPE, freeze_after=0.75),
-            lambda _: kernels.append(next(module.parameters()).detach().clone()),
-        )
-    )
+    look = AtEachBatch(lambda _: kernels.append(next(module.parameters()).detach().clone()))
+    list(fit(module, train, validation, get_recipe(RECIPE, freeze_after=0.75), look))
     same = [torch.equal(before, after) for before, after in itertools.pairwise(kernels)]
     assert same == [False] * 23 + [True] * 8  # of 32 steps, 24 move it
 
@@ -323,10 +319,10 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(
     optimiser: Adam | SGD, train: Split, validation: Split
 ) -> None:
     recipe = get_recipe(RECIPE, optimiser=optimiser, epochs=3)
-    batches: list[Batch] = []
+    heard = Heard()
     with pytest.raises(TrainingError, match=r"epoch 1: lower the learning rate, now 1e\+30"):
-        list(fit(build(TINY), train, validation, recipe, batches.append))
-    assert len(batches) < 5  # and not only at the end of a long epoch
+        list(fit(build(TINY), train, validation, recipe, heard))
+    assert len(heard.batches) < 5  # and not only at the end of a long epoch
 
 
 def test_a_last_step_that_ruins_the_weights_is_noticed(train: Split, validation: Split) -> None:

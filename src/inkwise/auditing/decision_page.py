@@ -1,29 +1,28 @@
-"""The page of an audit, on which a person decides; it needs no other file and no network."""
+"""The page of an audit, on which a person decides: one self-contained HTML file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from inkwise.auditing.findings import Audit
 from inkwise.data.label_corrections import COLUMNS
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.system.files import write_text
 
-if TYPE_CHECKING:
-    from inkwise.auditing.label_audit import Audit
-
 TEMPLATE = "audit.html.jinja"
 
 MOST = 2_000
-"""Most suspects on the page, and most pairs; the tables beside it hold all of them."""
+"""Largest number of suspects, and of duplicates, on the page; the CSV files hold all of them."""
 
 
-def write_page(audit: "Audit", document: dict[str, Any]) -> Path:
+def write_page(audit: Audit, document: dict[str, Any]) -> Path:
     """Write the page of an audit.
 
     Parameters
     ----------
     audit : Audit
+        The findings of the audit.
     document : dict
-        The content of its ``audit.json``.
+        The content of the audit's ``audit.json``.
 
     Returns
     -------
@@ -33,7 +32,7 @@ def write_page(audit: "Audit", document: dict[str, Any]) -> Path:
     Raises
     ------
     StorageError
-        It cannot be written.
+        The page cannot be written.
     """
     labels, margins = audit.images.labels, audit.margins
     decisions = audit.decisions()[:MOST]

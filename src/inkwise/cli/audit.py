@@ -1,23 +1,61 @@
-"""The audit on the screen: what is being done, and what was found."""
+"""The command that searches a data set for wrong labels."""
 
-from inkwise.auditing.label_audit import Audit
-from inkwise.cli.progress import Display
-from inkwise.cli.show import console, new_table, show_path, show_table
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkwise.cli.console import console, new_table, open_page, show_path, show_table
+from inkwise.cli.options import DataDirOption, OpenOption
+
+if TYPE_CHECKING:
+    from inkwise.auditing.findings import Audit
 
 FIRST = 10
-"""How many suspects are shown."""
+"""Number of suspects that are shown."""
 
 
-class AuditDisplay(Display):
-    """What an audit shows while it works."""
+def audit(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="The data set: auto, mnist or optdigits.", show_default=False
+        ),
+    ],
+    split: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The split: train (with the validation images) or test."),
+    ] = "train",
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The directory to write, new or empty."),
+    ] = None,
+    open_: OpenOption = False,
+) -> None:
+    """Find probably wrong labels, near-duplicates and outliers, and review them on a page.
 
-    def step(self, text: str) -> None:
-        """Show what is being done as a line that stays."""
-        self._console.print(text, soft_wrap=True)
+    The page lets you download your decisions, as a file for
+    `inkwise train --labels` and `inkwise evaluate --labels`.
+    """
+    from inkwise.auditing.label_audit import audit as audit_dataset
+    from inkwise.cli.display import Display
+
+    with Display() as display:
+        found = audit_dataset(
+            dataset,
+            split,
+            data_dir=data_dir,
+            output=output,
+            progress=display,
+        )
+    show_audit(found)
+    if open_:
+        open_page(found.page_path)
 
 
-def show_audit(audit: Audit) -> None:
-    """Show how much an audit found, the first suspects, and where to decide."""
+def show_audit(audit: "Audit") -> None:
+    """Show the first suspects of an audit, how much it found, and the path of the page."""
     names, labels = audit.dataset.class_names, audit.images.labels
     if len(audit.suspects):
         table = new_table("rank", "image", "label", "suggested", "probability", "margin")

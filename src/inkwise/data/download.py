@@ -1,4 +1,4 @@
-"""Downloads: from several mirrors in turn, verified, and cached whole or not at all."""
+"""Downloads from several mirrors in turn, verified, and cached atomically."""
 
 import http.client
 import socket
@@ -8,19 +8,20 @@ import time
 import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inkwise.errors import DataError, DownloadError
 from inkwise.system.files import storage
+from inkwise.system.progress import ProgressBar, UnseenBar
 
 PROBE_SECONDS = 2.5
-"""How long to wait for any mirror to accept a connection before the network counts as absent."""
+"""Seconds to wait for any mirror to accept a connection before the network counts as absent."""
 
 READ_SECONDS = 10.0
-"""How long a mirror may stay silent."""
+"""Seconds that a mirror may stay silent."""
 
 GRACE_SECONDS = 10.0
-"""How long a download may take before its rate is judged."""
+"""Seconds that a download may take before its rate is judged."""
 
 MIN_BYTES_PER_SECOND = 20_000
 """A mirror slower than this is given up for the next one."""
@@ -30,23 +31,14 @@ MAX_DOWNLOAD_BYTES = 256 << 20
 
 
 _CHUNK = 1 << 16
-
-
-class ProgressBar(Protocol):
-    """What draws a download."""
-
-    total: float
-    """Bytes to come; 0 where the mirror does not say."""
-
-    def update(self, n: int, /) -> object:
-        """Note that `n` more bytes have come; `n` is negative where a failed mirror's are void."""
+_UNSEEN = UnseenBar()
 
 
 def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
-    """Tell whether any of these web addresses (or the proxy before it) accepts a connection.
+    """Tell whether any of these web addresses, or its proxy, accepts a connection.
 
-    All are tried at once and the first success decides, so the answer takes at most `seconds`,
-    whatever the resolver and the routers do with the packets.
+    All are tried at once and the first success decides. So the answer takes at most `seconds`, even
+    if the resolver or a router does not answer.
     """
     success = threading.Event()
     finished = threading.Semaphore(0)
@@ -55,13 +47,13 @@ def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
         try:
             with socket.create_connection(_endpoint(address), timeout=seconds):
                 success.set()
-        except (OSError, ValueError):  # a proxy's address may make no sense
+        except (OSError, ValueError):  # the address of a proxy may be malformed
             pass
         finally:
             finished.release()
 
     for address in addresses:
-        # Daemons: a resolver that hangs must not keep the program from ending.
+        # Daemon threads, because a resolver that hangs must not keep the program from ending.
         threading.Thread(target=probe, args=(address,), daemon=True).start()
     deadline = time.monotonic() + seconds
     for _ in addresses:
@@ -75,7 +67,7 @@ def fetch(
     mirrors: Sequence[str],
     folder: Path,
     verify: Callable[[Path], None],
-    progress: ProgressBar | None = None,
+    bar: ProgressBar = _UNSEEN,
 ) -> Path:
     """Fetch one file into a folder, from the first mirror that delivers it intact.
 
@@ -89,8 +81,8 @@ def fetch(
         Where the file goes once it has been verified; it is created if missing.
     verify : callable
         Given the path of the downloaded file, raises `DataError` where its content is not right.
-    progress : ProgressBar, optional
-        Draws the download.
+    bar : ProgressBar, optional
+        Progress bar of the download.
 
     Returns
     -------
@@ -111,7 +103,7 @@ def fetch(
         with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
             for mirror in mirrors:
                 try:
-                    path = _download(mirror + file_name, Path(scratch), verify, progress)
+                    path = _download(mirror + file_name, Path(scratch), verify, bar)
                 except DownloadError as error:
                     failures.append(f"{urllib.parse.urlsplit(mirror).netloc} {error}")
                 except DataError as error:
@@ -123,25 +115,23 @@ def fetch(
     raise DownloadError(f"could not fetch {file_name} ({'; '.join(failures)})")
 
 
-def _download(
-    address: str, folder: Path, verify: Callable[[Path], None], progress: ProgressBar | None
-) -> Path:
-    """Let pooch download and verify one file, and put what went wrong in a few words."""
+def _download(address: str, folder: Path, verify: Callable[[Path], None], bar: ProgressBar) -> Path:
+    """Download and verify one file with pooch; raise `DownloadError` with a short reason."""
     import pooch
     import requests
     import urllib3
 
-    pooch.get_logger().setLevel("ERROR")  # failures are told by the exceptions
+    pooch.get_logger().setLevel("ERROR")  # the exceptions already report failures
 
     def downloader(url: str, output_file: str, _: object) -> None:
         path = Path(output_file)
-        path.unlink()  # pooch makes it readable for its owner alone; a cache may be shared
+        path.unlink()  # pooch creates it readable by its owner only, and a cache may be shared
         try:
-            _stream(url, path, progress)
+            _stream(url, path, bar)
             verify(path)
         except BaseException:
-            if progress is not None and path.exists():
-                progress.update(-path.stat().st_size)
+            if path.exists():
+                bar.update(-path.stat().st_size)
             raise
 
     try:
@@ -162,11 +152,10 @@ def _download(
         raise DownloadError(f"broke off the connection ({type(error).__name__})") from error
 
 
-def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
-    """Stream a download to a file, giving up on silence, crawling and floods.
+def _stream(url: str, path: Path, bar: ProgressBar) -> None:
+    """Stream a download to a file; give up if the mirror is silent, too slow, or sends too much.
 
-    pooch's own downloader judges a mirror only by its silence: one byte a second would hold it
-    for days.
+    pooch's own downloader gives up only on silence: with one byte a second it would go on for days.
     """
     import requests
 
@@ -177,15 +166,14 @@ def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
         path.open("wb") as file,
     ):
         response.raise_for_status()
-        if progress is not None:
-            # A length that makes no sense is none, and that of an encoded body is another.
-            encoded = "content-encoding" in response.headers
-            progress.total = 0 if encoded else response.raw.length_remaining or 0
+        # A malformed length counts as unknown, and so does that of an encoded body, which differs
+        # from the length of the file.
+        encoded = "content-encoding" in response.headers
+        bar.total = 0 if encoded else response.raw.length_remaining or 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             file.write(chunk)
             received += len(chunk)
-            if progress is not None:
-                progress.update(len(chunk))
+            bar.update(len(chunk))
             if received > MAX_DOWNLOAD_BYTES:
                 raise DownloadError(f"sent more than {MAX_DOWNLOAD_BYTES:,} bytes")
             seconds = time.monotonic() - start
@@ -194,7 +182,7 @@ def _stream(url: str, path: Path, progress: ProgressBar | None) -> None:
 
 
 def _endpoint(address: str) -> tuple[str, int]:
-    """Host and port that a request for this address would first connect to."""
+    """Return host and port that a request for this address would first connect to."""
     import requests.utils
 
     proxies: dict[str, Any] = requests.utils.get_environ_proxies(address)

@@ -1,55 +1,74 @@
-"""Answers about pictures: from ink and what the network gives for it to a verdict."""
+"""From pictures to answers, for the library, the service and the evaluation.
+
+There is one function for each step. Preprocessing finds the ink, which is the foreground of a
+picture of handwriting, and turns it into images that the network expects. An ink usually has one
+such image, and sometimes two, which are called its readings. The network classifies all readings
+in one pass, the reading with the highest score is chosen for each ink, and the model's calibration
+gives the verdict.
+"""
 
 import dataclasses
 import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import InkwiseError, NoInkError
-from inkwise.model.calibration import Verdict
-from inkwise.networks.as_onnx import PROBABILITIES, SCORE
+from inkwise.model.calibration import Calibration, Verdict
+from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, SCORE
+from inkwise.networks.ensemble import Ensemble
+from inkwise.networks.layers import Network
 from inkwise.system.machine import available_cores
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from inkwise.ink import Ink, Picture
-    from inkwise.model.artifact import Model
 
 CHUNK = 8
-"""Pictures that a core reads and answers at once; more would keep the first answers waiting."""
+"""Number of pictures that a thread classifies at a time; more would delay the first answers."""
 
 CANDIDATES = 3
-"""How many classes an answer names."""
+"""Number of classes that an answer lists."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model says about a picture.
+    """A model's answer about a picture.
 
     Parameters
     ----------
     verdict : {"digit", "unsure", "not a digit"}
-        ``digit``: it looks like one of the model's classes, whatever they are, and the label is
-        the one; ``unsure``: the label is the likeliest of several; ``not a digit``: it looks like
-        none of the classes, or holds no ink.
+        ``digit``: the picture shows one of the model's classes, whatever they are, and the label
+        names it. With the two other verdicts the model abstains. ``unsure``: its confidence is
+        below the threshold, and the label is only the likeliest of several classes. ``not a
+        digit``: the picture is out-of-distribution, like none of the classes, or holds no ink.
     label : str or None
-        The name of the likeliest class; None where the picture is not a digit.
+        Name of the likeliest class; None if the verdict is ``not a digit``.
     probability : float
-        That of the likeliest class, calibrated; 0 where there is no ink.
+        Calibrated probability of the likeliest class, the confidence; 0 if there is no ink.
     top : tuple of (str, float)
-        The three likeliest classes and their probabilities, the likeliest first; fewer where the
-        model has fewer, none where there is no ink.
+        Names and probabilities of the three likeliest classes, the likeliest first; fewer if the
+        model has fewer classes, and none if there is no ink.
     score : float
-        How much the picture looks like any of the classes, see `Calibration`; minus infinity
-        where there is no ink.
+        Energy score: the higher, the more the picture looks like one of the classes (see
+        `Calibration`); minus infinity if there is no ink.
     ink : Ink or None
-        What the network saw, and where in the picture; None where there is no ink.
+        The image that the network saw, and where its ink was found; None if there is no ink.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> image = inkwise.load_dataset("optdigits").test.images[4]
+    >>> answer = inkwise.load_pretrained().classify([image])[0]
+    >>> answer.verdict, answer.label
+    ('digit', '5')
+    >>> answer.ink.image.shape  # what the network saw
+    (28, 28)
     """
 
     verdict: Verdict
@@ -60,50 +79,43 @@ class Answer:
     ink: "Ink | None"
 
 
+class Classifier(Protocol):
+    """The attributes of a model that an answer needs; see `inkwise.Model`, which has them."""
+
+    @property
+    def network(self) -> Network | Ensemble:
+        """The description of the network, which states the size of its images."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration, which gives the verdicts."""
+
+    def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+        """Return the network's outputs with the given names."""
+
+
 NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
 """The answer about a picture in which there is no ink."""
 
 
-def choose_readings(
-    inks: "Iterable[Ink]", scores: NDArray[np.float32]
-) -> "Iterator[tuple[Ink, int]]":
-    """Choose of every ink's readings the one that looks most like any of the classes.
-
-    Parameters
-    ----------
-    inks : iterable of Ink
-    scores : ndarray of float32, shape (R,)
-        Of all their `readings`, one after another.
-
-    Yields
-    ------
-    Ink
-        With the reading as its image.
-    int
-        The reading's place in `scores`.
-    """
-    first = 0
-    for ink in inks:
-        count = len(ink.readings)
-        place = int(scores[first : first + count].argmax())
-        yield ink.read_as(place), first + place
-        first += count
-
-
 def answer_each(
-    model: "Model", pictures: "Iterable[Picture | InkwiseError]"
+    model: Classifier, pictures: "Iterable[Picture | InkwiseError]"
 ) -> "Iterator[Answer | InkwiseError]":
-    """Answer about pictures on every core, in their order; see `Model.classify_each`."""
+    """Classify pictures on every core, in their order; see `Model.classify_each`."""
     rest = iter(pictures)
     chunk = [*itertools.islice(rest, CHUNK)]
-    if len(chunk) < CHUNK:  # not worth a thread
+    if len(chunk) < CHUNK:  # too few pictures to be worth threads
         yield from _answer(model, chunk)
         return
 
     from concurrent.futures import ThreadPoolExecutor
 
     cores = available_cores()
-    _answer(model, [])  # opens the model, once and not in each thread
+    _answer(model, [])  # opens the model's session once, before several threads would
     pending: deque[Future[list[Answer | InkwiseError]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         try:
@@ -117,30 +129,33 @@ def answer_each(
 
 
 def _answer(
-    model: "Model", pictures: "Sequence[Picture | InkwiseError]"
+    model: Classifier, pictures: "Sequence[Picture | InkwiseError]"
 ) -> list[Answer | InkwiseError]:
-    inks = [preprocess(picture, model.network.image_size) for picture in pictures]
-    found = [ink for ink in inks if not isinstance(ink, InkwiseError)]
-    readings = [reading for ink in found for reading in ink.readings]
-    images = np.array(readings, np.uint8).reshape(-1, *model.network.image_size)
-    probabilities, scores = model.run(images, PROBABILITIES, SCORE)
-    chosen = choose_readings(found, scores)
-    answers: list[Answer | InkwiseError] = []
-    for ink in inks:
-        if isinstance(ink, NoInkError):
-            answers.append(NO_INK)
-        elif isinstance(ink, InkwiseError):
-            answers.append(ink)
-        else:
-            seen, row = next(chosen)
-            answers.append(judge(model, seen, probabilities[row], float(scores[row])))
-    return answers
+    image_size = model.network.image_size
+    inks = [preprocess(picture, image_size) for picture in pictures]
+    probabilities, scores = model.run(stack_readings(inks, image_size), PROBABILITIES, SCORE)
+    return [answer for answer, _ in judge_each(model, inks, probabilities, scores)]
 
 
 def preprocess(
     picture: "Picture | InkwiseError", image_size: tuple[int, int]
 ) -> "Ink | InkwiseError":
-    """Bring a picture to what a network for this size expects, or return why that cannot be."""
+    """Preprocess a picture for a network, or return the error if that is impossible.
+
+    Parameters
+    ----------
+    picture : Picture or InkwiseError
+        The picture; an error in its place is returned unchanged.
+    image_size : tuple of int
+        Height and width of the network's images. For any other size than 28×28 the picture must
+        be such an image already.
+
+    Returns
+    -------
+    Ink or InkwiseError
+        The preprocessed picture; a `NoInkError` if it holds no ink, another error if it cannot be
+        read.
+    """
     from inkwise.ink import CANVAS, Ink, normalise, take_as_is
 
     if isinstance(picture, InkwiseError):
@@ -154,8 +169,84 @@ def preprocess(
     return Ink(image, "light ink", (0, 0, *image_size), 1.0)
 
 
-def judge(model: "Model", ink: "Ink", probabilities: NDArray[np.float32], score: float) -> Answer:
-    """Make an answer of what the model gave for an ink: probabilities (classes,), a score."""
+def stack_readings(
+    inks: "Iterable[Ink | InkwiseError]", image_size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return the readings of all inks, one after another, as one array, uint8 (R, H, W)."""
+    readings = [
+        reading for ink in inks if not isinstance(ink, InkwiseError) for reading in ink.readings
+    ]
+    return np.array(readings) if readings else np.empty((0, *image_size), np.uint8)
+
+
+def choose_readings(
+    inks: "Iterable[Ink]", scores: NDArray[np.float32]
+) -> "Iterator[tuple[Ink, int]]":
+    """Choose, for every ink, the reading that looks most like one of the classes.
+
+    Parameters
+    ----------
+    inks : iterable of Ink
+        The preprocessed pictures.
+    scores : ndarray of float32, shape (R,)
+        Scores of all their readings, in the order of `stack_readings`.
+
+    Yields
+    ------
+    Ink
+        The ink with the chosen reading as its image.
+    int
+        The chosen reading's index in `scores`.
+    """
+    first = 0
+    for ink in inks:
+        count = len(ink.readings)
+        place = int(scores[first : first + count].argmax())
+        yield ink.read_as(place), first + place
+        first += count
+
+
+def judge_each(
+    model: Classifier,
+    inks: "Sequence[Ink | InkwiseError]",
+    probabilities: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> Iterator[tuple[Answer | InkwiseError, int | None]]:
+    """Turn a model's outputs for the readings of inks into answers.
+
+    Parameters
+    ----------
+    model : Classifier
+        The model that gave the outputs.
+    inks : sequence of Ink or InkwiseError
+        Results of `preprocess`.
+    probabilities : ndarray of float32, shape (R, classes)
+        Probabilities of all readings, in the order of `stack_readings`.
+    scores : ndarray of float32, shape (R,)
+        Scores of the same readings.
+
+    Yields
+    ------
+    Answer or InkwiseError
+        The answer for each item of `inks`, in their order. A `NoInkError` becomes an answer; any
+        other error is yielded unchanged.
+    int or None
+        The row of the reading that was chosen; None if there is no reading.
+    """
+    chosen = choose_readings((ink for ink in inks if not isinstance(ink, InkwiseError)), scores)
+    for ink in inks:
+        if isinstance(ink, NoInkError):
+            yield NO_INK, None
+        elif isinstance(ink, InkwiseError):
+            yield ink, None
+        else:
+            read, row = next(chosen)
+            yield _judge(model, read, probabilities[row], float(scores[row])), row
+
+
+def _judge(
+    model: Classifier, ink: "Ink", probabilities: NDArray[np.float32], score: float
+) -> Answer:
     likeliest_first = (-probabilities).argsort(kind="stable")[:CANDIDATES]
     top = tuple(
         (model.class_names[place], float(probabilities[place])) for place in likeliest_first
@@ -164,3 +255,22 @@ def judge(model: "Model", ink: "Ink", probabilities: NDArray[np.float32], score:
     (verdict,) = model.calibration.verdicts(np.array([probability]), np.array([score]))
     named = None if verdict == "not a digit" else label
     return Answer(verdict, named, probability, top, score, ink)
+
+
+def preprocess_all(
+    pictures: "Iterable[Picture]", image_size: tuple[int, int]
+) -> "list[Ink | InkwiseError]":
+    """Preprocess pictures on every core, so that several models can be run on the results.
+
+    Each result is that of `preprocess`, and they are in the order of the pictures.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return list(pool.map(lambda picture: preprocess(picture, image_size), pictures))
+
+
+def chosen_logits(model: Classifier, inks: "Sequence[Ink]") -> NDArray[np.float32]:
+    """Return the logits, float32 (N, classes), of the reading that is chosen for each ink."""
+    logits, scores = model.run(stack_readings(inks, model.network.image_size), LOGITS, SCORE)
+    return logits[[row for _, row in choose_readings(inks, scores)]]

@@ -1,25 +1,23 @@
-"""A model's files: written whole, and read back only if they are what was written."""
+"""A model's files: they are written completely, and are read only if their hashes agree."""
 
 import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import ModelError
 from inkwise.model.calibration import Calibration
+from inkwise.model.parts import Parts
 from inkwise.networks.as_onnx import read_metadata, read_weights
 from inkwise.networks.ensemble import Ensemble, from_json, to_json
 from inkwise.networks.layers import Network
 from inkwise.system.files import json_bytes, read_bytes, storage, write_together
 from inkwise.version import __version__
-
-if TYPE_CHECKING:
-    from inkwise.model.artifact import Model
 
 SCHEMA = "inkwise-model/3"
 WEIGHTS_FILE = "weights.safetensors"
@@ -27,33 +25,32 @@ ONNX_FILE = "model.onnx"
 DOCUMENT_FILE = "model.json"
 
 
-def save_model(model: "Model", folder: Path) -> Path:
-    """Write a model; see `Model.save`."""
+def save_parts(parts: Parts, onnx: bytes, folder: Path) -> None:
+    """Write a model's parts and its ONNX file into a folder; see `Model.save`."""
     import safetensors.numpy
 
     document = {
         "schema": SCHEMA,
-        **_describe(model),
-        "provenance": dict(model.provenance),
-        "onnx_sha256": hashlib.sha256(model.onnx).hexdigest(),
+        **_describe(parts),
+        "provenance": dict(parts.provenance),
+        "onnx_sha256": hashlib.sha256(onnx).hexdigest(),
     }
     weights = safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in model.weights.items()},
+        {name: np.ascontiguousarray(array) for name, array in parts.weights.items()},
         metadata={"model_json_sha256": _document_hash(document)},
     )
     signed = {**document, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_together(
         {
             folder / WEIGHTS_FILE: weights,
-            folder / ONNX_FILE: model.onnx,
+            folder / ONNX_FILE: onnx,
             folder / DOCUMENT_FILE: json_bytes(signed),
         }
     )
-    return folder
 
 
-def load_model(kind: "type[Model]", folder: Path) -> "Model":
-    """Read the model of this kind in a folder; see `Model.load`."""
+def load_parts(folder: Path) -> tuple[Parts, bytes]:
+    """Read the parts of the model in a folder, and its ONNX file; see `Model.load`."""
     for name in (DOCUMENT_FILE, WEIGHTS_FILE, ONNX_FILE):
         with storage(folder, "read"):
             missing = not (folder / name).is_file()
@@ -63,7 +60,7 @@ def load_model(kind: "type[Model]", folder: Path) -> "Model":
     raw = _read_verified(folder / WEIGHTS_FILE, document.pop("weights_sha256", None))
     weights, metadata = _read_weights(raw, folder / WEIGHTS_FILE)
     intact = False
-    with contextlib.suppress(ValueError, RecursionError):  # what `save` would not have written
+    with contextlib.suppress(ValueError, RecursionError):  # `save` does not write such a document
         intact = metadata.get("model_json_sha256") == _document_hash(document)
     if not intact:
         raise ModelError(
@@ -72,18 +69,17 @@ def load_model(kind: "type[Model]", folder: Path) -> "Model":
         )
     onnx = _read_verified(folder / ONNX_FILE, document.get("onnx_sha256"))
     try:
-        model = _make(kind, document, weights, dict(document["provenance"]))
+        parts = _read_parts(document, weights, dict(document["provenance"]))
     except (KeyError, TypeError, ValueError, ModelError) as error:
         raise ModelError(
-            f"{folder / DOCUMENT_FILE} does not describe a whole model "
+            f"{folder / DOCUMENT_FILE} does not describe a complete model "
             f"({type(error).__name__}: {error}): train the model again"
         ) from error
-    vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
-    return model
+    return parts, onnx
 
 
-def read_onnx(kind: "type[Model]", content: bytes) -> "Model":
-    """Read a model of this kind from its ONNX file alone; see `Model.from_onnx`."""
+def parts_from_onnx(content: bytes) -> Parts:
+    """Read a model's parts from its ONNX file alone; see `Model.from_onnx`."""
     try:
         metadata = read_metadata(content)
         described = (*_DESCRIBED, "recipe")
@@ -92,22 +88,21 @@ def read_onnx(kind: "type[Model]", content: bytes) -> "Model":
         if "dataset_sha256" in metadata:
             provenance["dataset"] = {"sha256": metadata["dataset_sha256"]}
         weights = read_weights(content, _read_network(document))
-        model = _make(kind, document, weights, provenance)
+        return _read_parts(document, weights, provenance)
     except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
         raise ModelError(
-            f"the ONNX file is not one that inkwise wrote ({type(error).__name__}: {error})"
+            f"the ONNX file was not written by inkwise, or is damaged ({type(error).__name__}: "
+            f"{error}): name a file that `inkwise export --format onnx` wrote"
         ) from error
-    vars(model)["onnx"] = content
-    return model
 
 
-def onnx_metadata(model: "Model") -> dict[str, str]:
-    """Return what the ONNX file tells of a model besides its graph; see `Model.onnx`."""
-    metadata = {name: _json(value) for name, value in _describe(model).items()}
+def onnx_metadata(parts: Parts) -> dict[str, str]:
+    """Return the metadata that a model's ONNX file holds beside its graph; see `Model.onnx`."""
+    metadata = {name: _json(value) for name, value in _describe(parts).items()}
     metadata["inkwise_version"] = __version__
-    if "recipe" in model.provenance:
-        metadata["recipe"] = _json(model.provenance["recipe"])
-    dataset = model.provenance.get("dataset")
+    if "recipe" in parts.provenance:
+        metadata["recipe"] = _json(parts.provenance["recipe"])
+    dataset = parts.provenance.get("dataset")
     if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
         metadata["dataset_sha256"] = dataset["sha256"]
     return metadata
@@ -116,32 +111,29 @@ def onnx_metadata(model: "Model") -> dict[str, str]:
 _DESCRIBED = ("class_names", "input", "network", "calibration", "rotations")
 
 
-def _describe(model: "Model") -> dict[str, Any]:
-    """Return all of a model but weights and provenance as JSON values; `_make` is the way back."""
+def _describe(parts: Parts) -> dict[str, Any]:
+    """Return all parts but weights and provenance as JSON values, which `_read_parts` reads."""
     contract = {
         "dtype": "uint8",
-        "shape": ["N", *model.network.image_size],
+        "shape": ["N", *parts.network.image_size],
         "range": [0, 255],
         "polarity": "light ink on a black ground",
         "scaling": "divided by 255",
     }
     values = (
-        list(model.class_names),
+        list(parts.class_names),
         contract,
-        to_json(model.network),
-        model.calibration.to_dict(),
-        list(model.rotations),
+        to_json(parts.network),
+        parts.calibration.to_dict(),
+        list(parts.rotations),
     )
     return dict(zip(_DESCRIBED, values, strict=True))
 
 
-def _make(
-    kind: "type[Model]",
-    document: Mapping[str, Any],
-    weights: Mapping[str, NDArray[Any]],
-    provenance: Mapping[str, Any],
-) -> "Model":
-    return kind(
+def _read_parts(
+    document: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], provenance: Mapping[str, Any]
+) -> Parts:
+    parts = Parts(
         _read_network(document),
         weights,
         tuple(document["class_names"]),
@@ -149,6 +141,8 @@ def _make(
         Calibration.from_dict(document["calibration"]),
         tuple(document["rotations"]),
     )
+    parts.check()
+    return parts
 
 
 def _read_network(document: Mapping[str, Any]) -> Network | Ensemble:
@@ -169,7 +163,7 @@ def _read_document(path: Path) -> dict[str, Any]:
         document = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise ModelError(
-            f"{path} is truncated or not JSON: copy or train the model again"
+            f"{path} is truncated, or is not JSON: copy or train the model again"
         ) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ModelError(f"{path} does not describe an inkwise model (schema {SCHEMA})")
@@ -180,8 +174,8 @@ def _read_verified(path: Path, sha256: object) -> bytes:
     raw = read_bytes(path)
     if hashlib.sha256(raw).hexdigest() != sha256:
         raise ModelError(
-            f"{path} is not the file that {DOCUMENT_FILE} was written with: it was changed, cut "
-            "or mixed up; copy or train the model again"
+            f"{path} is not the file that was saved with {DOCUMENT_FILE}: it was changed or "
+            "truncated, or belongs to another model; copy or train the model again"
         )
     return raw
 
@@ -194,6 +188,6 @@ def _read_weights(raw: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
         weights = safetensors.numpy.load(raw)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"{path} is not a safetensors file: {error}") from error
-    # The library returns the arrays only; the header it has just checked holds the metadata.
+    # safetensors returns only the arrays; the metadata are in the header that it has just checked.
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     return weights, header.get("__metadata__") or {}

@@ -1,7 +1,7 @@
-"""The figures of a report as files, drawn by two processes at once.
+"""Drawing the figures of a report to files, in two processes at once.
 
-To draw them takes most of the time that a report takes, and threads of one process would only take
-turns at it: Python runs one at a time.
+Drawing takes most of the time of a report. Threads of one process would not make it faster, because
+Python runs one thread at a time.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from inkwise.errors import RunError
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages import drawing
 from inkwise.report import charts, probability_charts
-from inkwise.runs.directory import Run, ShownImages
+from inkwise.runs.directory import Run
+from inkwise.runs.shown_images import ShownImages
 from inkwise.system.files import write_bytes
 from inkwise.system.machine import available_cores
 
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """What the figures of an evaluation show.
+    """The data that the figures of an evaluation show.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Of the run's own test split.
+        The evaluation on the run's own test split.
     pictures : ShownImages
+        The images that the run has stored.
     pairs : sequence of tuple
-        Of every frequent confusion: a title, what is known about it, and its images,
-        uint8 (H, W).
+        For every frequent confusion: a title, lines of text, and its images, uint8 (H, W).
     lowest_probability : float
-        With which the model answers.
+        Threshold on the probability below which the model abstains.
     """
 
     evaluation: Evaluation
@@ -49,12 +50,12 @@ class Shown(NamedTuple):
 
     @classmethod
     def read(cls, run: Run, evaluation: Evaluation) -> Self:
-        """Read from a run what is not in its evaluation.
+        """Read the rest of the data from a run.
 
         Raises
         ------
         RunError
-            A file is damaged, or the picture of an image that is to be shown is missing.
+            A file is damaged, or an image that a figure shows is missing.
         """
         pictures, calibration = run.pictures, run.model.calibration
         try:
@@ -84,20 +85,20 @@ _DRAW: dict[str, Callable[[Shown], "Figure"]] = {
 }
 
 SECOND = ("confidence", "confusion", "samples", "misclassified", "confusions")
-"""What the second process draws of an evaluation: half of the work, and nothing with intervals."""
+"""The figures of an evaluation that the second process draws: none that need the bootstrap."""
 
 FIRST = tuple(name for name in _DRAW if name not in SECOND)
 
 
 def draw_history(run: Run) -> None:
-    """Draw a run's accuracy and loss by epoch into it."""
+    """Draw the curves of accuracy and loss by epoch, and write them into a run."""
     history = run.history
     _write(run, "accuracy", charts.accuracy_curve(history))
     _write(run, "loss", charts.loss_curve(history))
 
 
 def draw_evaluation(run: Run, shown: Shown, names: Iterable[str]) -> None:
-    """Draw figures of a run's evaluation into it."""
+    """Draw figures of an evaluation, and write them into a run."""
     for name in names:
         if name != "confusions" or shown.pairs:
             _write(run, name, _DRAW[name](shown))
@@ -109,19 +110,20 @@ def _write(run: Run, name: str, figure: "Figure") -> None:
 
 
 class SecondProcess:
-    """A process that draws its share of a run's figures while the first one works on.
+    """A process that draws its share of the figures while the calling process works on.
 
-    It starts with what shows the history, so that the evaluation need not be there yet.
+    It begins with the curves of the training, so it can start before the evaluation is there; the
+    two processes then have about half of the work each.
 
-    There is none where it would be of no use: on a single core; in a session that has imported
-    matplotlib, and may have set it up in a way that no other process knows of; and in a program
-    frozen into one file, which would start itself again. If there is none, or it fails, its figures
-    are left to the first process.
+    It is not started on a single core; nor if matplotlib has been imported already, since the user
+    may have configured it in a way that another process does not know; nor in a frozen program,
+    which would start itself again. If there is no such process, or it fails, the caller has to draw
+    the figures.
 
     Parameters
     ----------
     run : Run
-        Whose training is over.
+        A run whose training has ended.
     """
 
     def __init__(self, run: Run) -> None:
@@ -144,16 +146,16 @@ class SecondProcess:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             with self._process:
-                pass  # closes the pipe, at whose end it ends, and waits
+                pass  # closes the pipe, which ends the process, and waits for it
 
     def go_on(self) -> None:
-        """Let it draw what shows the evaluation, which is in the run now."""
+        """Make the process draw its figures of the evaluation, which the run has now."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
                 pipe.write(_GO_ON)
 
     def finish(self) -> bool:
-        """Wait until it is done; return False where its figures are not drawn."""
+        """Wait for the process; return whether it has drawn its figures."""
         return self._process is not None and self._process.wait() == 0
 
 
@@ -166,7 +168,7 @@ def _confused_pairs(
     return [
         (
             f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
-            pair["sentences"] or ["Nothing in common that luck would not explain"],
+            pair["sentences"] or ["No measured property is significantly more frequent"],
             [pictures[index] for index in pair["indices"]],
         )
         for pair in (findings["confusions"] if findings else [])
@@ -174,9 +176,10 @@ def _confused_pairs(
 
 
 def _be_the_second_process(run: Run) -> None:
-    gc.disable()  # which takes a tenth of the time; the process ends before garbage matters
+    # Looking for garbage takes a tenth of the time, and the process ends before it would matter.
+    gc.disable()
     draw_history(run)
-    # If the first process ends, or has no evaluation to show, the pipe ends without a word.
+    # The pipe ends without the word if the first process ends, or has no evaluation to show.
     if sys.stdin.buffer.read() == _GO_ON:
         draw_evaluation(run, Shown.read(run, run.evaluation), SECOND)
 

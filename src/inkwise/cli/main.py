@@ -1,0 +1,86 @@
+"""The ``inkwise`` command: its subcommands, and the handling of errors."""
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from inkwise.cli.audit import audit
+from inkwise.cli.bench import bench
+from inkwise.cli.compare import compare
+from inkwise.cli.data import data
+from inkwise.cli.evaluate import evaluate
+from inkwise.cli.explain import explain
+from inkwise.cli.export import export
+from inkwise.cli.import_ import import_
+from inkwise.cli.info import info
+from inkwise.cli.map import map_
+from inkwise.cli.predict import predict
+from inkwise.cli.report import report
+from inkwise.cli.resume import resume
+from inkwise.cli.robustness import robustness
+from inkwise.cli.serve import serve
+from inkwise.cli.train import train
+
+app = typer.Typer(
+    help="Train a handwritten-digit CNN, evaluate it honestly, and look at every mistake.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    train,
+    resume,
+    evaluate,
+    compare,
+    robustness,
+    predict,
+    serve,
+    report,
+    explain,
+    map_,
+    export,
+    import_,
+    data,
+    audit,
+    info,
+    bench,
+):
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Train a handwritten-digit CNN, evaluate it honestly, and look at every mistake."""
+    if version:
+        from inkwise.version import __version__
+
+        typer.echo(f"inkwise {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; an error is one line, with exit code 2 for arguments and 1 otherwise."""
+    from inkwise.errors import ArgumentError, InkwiseError, one_line
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that cannot encode “×” or “→” shows a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except InkwiseError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2 if isinstance(error, ArgumentError) else 1)
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        reason = one_line(f"{place}: {error.strerror or error}")
+        typer.echo(f"error: the operating system refused{reason}", err=True)
+        sys.exit(1)

@@ -1,0 +1,32 @@
+"""The command that resumes an interrupted training."""
+
+import typer
+
+from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, RunArgument
+from inkwise.cli.train import show_outcome
+
+
+def resume(
+    run: RunArgument,
+    folder: FolderOption = None,
+    data_dir: DataDirOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Resume a training that was interrupted or that crashed, from its last finished epoch."""
+    from inkwise.cli.display import Display
+    from inkwise.data.picture_folder import load_folder
+    from inkwise.runs.directory import INTERRUPTED
+    from inkwise.study import resume as resume_run
+
+    with Display() as display:
+        outcome = resume_run(
+            run,
+            dataset=None if folder is None else load_folder(folder, display),
+            data_dir=data_dir,
+            device=device,
+            progress=display,
+            on_epoch=display.epoch,
+        )
+    show_outcome(outcome)
+    if outcome.status == INTERRUPTED:
+        raise typer.Exit(130)

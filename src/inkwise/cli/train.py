@@ -1,0 +1,128 @@
+"""The command that trains, and the outcome of a training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkwise.cli.console import console, show_path
+from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, LabelsOption, choose_data
+
+if TYPE_CHECKING:
+    from inkwise.runs.directory import Run
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
+    ] = "case-study",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The data set: auto, mnist or optdigits; auto if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    folder: FolderOption = None,
+    data_dir: DataDirOption = None,
+    labels: LabelsOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="RUN", help="The run directory to write, new or empty."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Number of epochs: passes over the training images.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Number of images per step.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Seed of the weights, the order of images, dropout and data augmentation."
+        ),
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropout rate before the last layer, from 0 to below 1.")
+    ] = None,
+    augment: Annotated[
+        bool,
+        typer.Option(
+            "--augment",
+            help="Data augmentation: shift, rotate and zoom the training images at random.",
+        ),
+    ] = False,
+    optimiser: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The optimiser: adam, sgd or muon.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate of the optimiser.")
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The library that trains: torch, or keras (on TensorFlow)."
+        ),
+    ] = "torch",
+    device: DeviceOption = "auto",
+) -> None:
+    """Train a network, evaluate it, and write everything, with a report, into a run directory.
+
+    Options that are not given are as the recipe says. Ctrl-C interrupts the
+    training and keeps what is finished; `inkwise resume` continues it.
+    """
+    from inkwise.cli.display import Display
+    from inkwise.runs.directory import INTERRUPTED
+    from inkwise.study import train as train_run
+
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "dropout": dropout,
+        "optimiser": optimiser,
+        "learning_rate": learning_rate,
+    }
+    with Display() as display:
+        run = train_run(
+            recipe,
+            choose_data(dataset, folder, display) or "auto",
+            data_dir=data_dir,
+            labels=labels,
+            output=output,
+            augment=augment,
+            engine=engine,
+            device=device,
+            progress=display,
+            on_epoch=display.epoch,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    show_outcome(run)
+    if run.status == INTERRUPTED:
+        raise typer.Exit(130)
+
+
+def show_outcome(run: "Run") -> None:
+    """Show the outcome of a training."""
+    from inkwise.cli.evaluate import show_headline
+    from inkwise.runs.directory import INTERRUPTED
+
+    if run.status == INTERRUPTED:
+        done, epochs = len(run.history), run.recipe.epochs
+        when = f"after {done} of {epochs} epochs" if done < epochs else "while the report was made"
+        console.print(f"The training was interrupted {when}.", soft_wrap=True)
+        if done:
+            console.print(
+                "The model of the last finished epoch is kept. To continue: "
+                f"inkwise resume {run.path}. To see what it has reached: "
+                f"inkwise evaluate {run.path}, then inkwise report {run.path}",
+                soft_wrap=True,
+            )
+        else:
+            console.print("No epoch was finished, so there is no model.")
+    else:
+        show_headline(run.evaluation)
+        show_path("Report", run.report_path)
+    show_path("Run", run.path)

@@ -1,0 +1,72 @@
+"""The predictions of an evaluation as a CSV table, from which the evaluation is read back."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from inkwise.errors import DataError
+from inkwise.evaluation.results import Evaluation
+from inkwise.system.files import read_bytes, write_csv
+
+
+def write_predictions(path: Path, evaluation: Evaluation) -> Path:
+    """Write one row for each image: its labels, and the probabilities of all classes."""
+    names = evaluation.class_names
+    labels = {"true": evaluation.labels, "predicted": evaluation.predicted}
+    if evaluation.corrected_labels is not None:
+        labels["corrected"] = evaluation.corrected_labels
+    return write_csv(
+        path,
+        ["index", *labels, *(f"probability_{name}" for name in names)],
+        (
+            # Nine significant digits restore exactly the same float32.
+            [index, *(names[label] for label in row), *(f"{p:.9g}" for p in probabilities)]
+            for index, (row, probabilities) in enumerate(
+                zip(zip(*labels.values(), strict=True), evaluation.probabilities, strict=True)
+            )
+        ),
+    )
+
+
+def read_predictions(
+    path: Path, dataset: str, class_names: tuple[str, ...], images: int
+) -> Evaluation:
+    """Read the predictions for a test split that `write_predictions` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    dataset : str
+        Name of the data set.
+    class_names : tuple of str
+        Names of the classes.
+    images : int
+        Number of images in the split, which the file must have.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    DataError
+        The file is damaged, or is about a different number of images or other classes.
+    """
+    index = {name: label for label, name in enumerate(class_names)}
+    try:
+        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8")))
+        labels = np.array([index[row[1]] for row in rows], dtype=np.int64)
+        corrected = header[3] == "corrected"
+        corrected_labels = (
+            np.array([index[row[3]] for row in rows], dtype=np.int64) if corrected else None
+        )
+        probabilities = np.array([row[3 + corrected :] for row in rows], dtype=np.float32)
+    except (KeyError, ValueError, IndexError, csv.Error) as error:
+        raise DataError(f"{path} is damaged ({type(error).__name__}: {error})") from error
+    if probabilities.shape != (images, len(class_names)):
+        raise DataError(
+            f"{path} is damaged: it does not have the predictions for {images:,} images"
+        )
+    return Evaluation(dataset, "test", class_names, labels, probabilities, corrected_labels)
