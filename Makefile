@@ -20,7 +20,7 @@ test: $(READY)  ## Run all tests, with coverage.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 quick: $(READY)  ## Run the tests that train nothing, in a minute; no TensorFlow, no browser.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile -q -m 'not slow and not trains and not browser'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile -q -m 'not slow and not trains and not browser and not tensorflow'
 
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench

@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hypothesis
 import pytest
@@ -13,11 +13,12 @@ import pytest
 from inkwise.data.dataset import Dataset
 from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, load_mnist
 from inkwise.data.optdigits import load_optdigits
+from inkwise.networks.as_keras import require_keras
 
 if TYPE_CHECKING:
     from tests.shared_runs import MakeOnce
 
-pytest_plugins = ["tests.shared_runs", "tests.browser"]
+pytest_plugins = ["tests.shared_runs", "tests.browser", "tests.scheduling"]
 
 FAIL_ON_SKIP = "INKWISE_FAIL_ON_SKIP"
 
@@ -87,6 +88,12 @@ def optdigits() -> Dataset:
     return load_optdigits()
 
 
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    """Keras in the tests' own process."""
+    return require_keras("a test")
+
+
 @pytest.fixture(autouse=True)
 def no_secret_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that trains a run says so: it requests the fixture ``trains``."""
@@ -99,15 +106,12 @@ def _refuse_to_train(*_: object) -> NoReturn:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that train, and begin with files that hold slow tests.
-
-    At the end such a file would keep one process busy alone.
-    """
+    """Mark the tests that train, and those that start TensorFlow."""
     for item in items:
-        if "trains" in getattr(item, "fixturenames", ()):
-            item.add_marker("trains")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+        requested = getattr(item, "fixturenames", ())
+        for fixture, marker in (("trains", "trains"), ("keras", "tensorflow")):
+            if fixture in requested:
+                item.add_marker(marker)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

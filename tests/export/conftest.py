@@ -1,16 +1,8 @@
-"""Keras in the tests' own process, and models that are made with it."""
+"""Models that are made with Keras."""
 
 from typing import Any
 
 import numpy as np
-import pytest
-
-from inkwise.networks.as_keras import require_keras
-
-
-@pytest.fixture(scope="session")
-def keras() -> Any:
-    return require_keras("a test")
 
 
 def randomise(model: Any) -> Any:

@@ -20,6 +20,8 @@ from inkwise.training.keras_loop import fit_keras, prepare_keras
 from inkwise.training.recipe import SGD, Adam, Recipe
 from tests.telling import AtEachBatch, Heard
 
+pytestmark = pytest.mark.usefixtures("keras")
+
 WATCHED = get_recipe("case-study", epochs=2, batch_size=100, dropout=0.3)
 
 
