@@ -155,6 +155,24 @@ def test_a_tall_stroke_and_a_bar_that_fill_the_picture_are_not_rulings() -> None
     assert (image.max(axis=0) > 100).sum() > 12  # the bar is there
 
 
+def test_a_single_line_is_a_ruling_where_it_is_fainter_than_the_digit() -> None:
+    for level, dropped in ((60, ("lines",)), (140, ("lines",)), (200, ("specks",))):
+        sheet = np.pad(SEVEN, 50)
+        sheet[160:163] = level
+        ink = normalise(sheet)
+        assert ink.dropped == dropped
+        assert ink.box == (70, 70, 130, 120)
+
+
+def test_what_reaches_into_the_picture_is_not_the_digit_unless_it_is_far_larger() -> None:
+    sheet = np.pad(SEVEN, 50)
+    sheet[65:135, :30] = 255  # twice the ink of the digit, as of a finger
+    assert normalise(sheet).box == (70, 70, 130, 120)
+    cropped = SEVEN[:70].copy()  # it stands on the border
+    cropped[40:48, 34:42] = 255  # in the middle, with less than a tenth of its ink
+    assert normalise(cropped).box == (20, 20, 70, 70)
+
+
 def test_a_stroke_that_crosses_ruled_lines_is_whole() -> None:
     sheet = np.full((480, 640), 235, np.uint8)
     sheet[30::40] = sheet[31::40] = 120

@@ -79,6 +79,22 @@ def test_a_verdict_turns_below_its_threshold_and_not_at_it() -> None:
         assert answer.verdict == verdict
 
 
+def test_of_two_readings_the_one_that_the_network_knows_better_is_answered() -> None:
+    upright = np.zeros((28, 28), np.uint8)
+    upright[:, 13:16] = 255  # as high as no digit of MNIST's, and known better as it is
+    shifted = np.zeros((28, 28), np.uint8)
+    shifted[4:24, 2:5] = 255  # known better where it is moved to the middle
+    pictures = [upright, shifted, upright.T, shifted.T]
+    model = strokes()
+    answers = model.classify(pictures)
+    assert [answer.label for answer in answers] == ["upright", "upright", "flat", "flat"]
+    for answer, picture, as_it_is in zip(answers, pictures, [True, False] * 2, strict=True):
+        assert answer.ink is not None
+        assert (answer.ink.image == picture).all() == as_it_is
+        assert answer.probability == model.predict_proba(answer.ink.image[None]).max()
+        assert answer.score == float(model.run(answer.ink.image[None], "score")[0][0])
+
+
 def test_no_more_than_three_classes_are_named(model: Model, mnist: Dataset) -> None:
     (answer,) = model.classify(mnist.train.images[:1])
     probabilities = model.predict_proba(mnist.train.images[:1])[0]

@@ -55,6 +55,23 @@ def test_all_lines_are_written_whole_and_in_order(
     assert all(len(piece) <= WHOLE for piece in pieces[:-1])
 
 
+def test_of_lines_that_nobody_reads_the_oldest_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.serving.log.PERIOD", 60)
+    monkeypatch.setattr("inkwise.serving.log.MOST", 3)
+    writer = Writer()
+    writer.setFormatter(JsonLines())
+    for number in range(5):
+        writer.emit(record("event", number=number))
+    with (tmp_path / "log").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        writer.flush()
+        monkeypatch.undo()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [2, 3, 4]
+
+
 def test_a_reader_who_is_gone_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = Writer()
     writer.setFormatter(JsonLines())

@@ -130,6 +130,19 @@ def test_members_learn_as_each_would_alone(outliers: float) -> None:
     torch.testing.assert_close(totals[0], (totals[1] + totals[2]) / 2)
 
 
+def test_every_second_outlier_is_augmented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "inkwise.training.step.augmentation_of_outliers", lambda _: lambda images: images * 0 + 7
+    )
+    seen: list[Tensor] = []
+    module = network()
+    module.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    step_of(module, get_recipe(RECIPE, outliers=0.5, augment=True))(torch.arange(20))
+    (inputs,) = seen
+    augmented = (inputs[20:] == 7).flatten(1).all(dim=1)
+    assert augmented.tolist() == [True, False] * 5
+
+
 @pytest.mark.parametrize("units", [True, False])
 def test_mixed_precision_needs_a_processor_with_units_for_it(
     units: bool, monkeypatch: pytest.MonkeyPatch
