@@ -15,7 +15,7 @@ from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, load_mnist
 from inkwise.data.optdigits import load_optdigits
 
 if TYPE_CHECKING:
-    from tests.shared_runs import Share
+    from tests.shared_runs import MakeOnce
 
 pytest_plugins = ["tests.shared_runs", "tests.browser"]
 
@@ -44,9 +44,9 @@ def cache_home(
 
 
 @pytest.fixture(scope="session")
-def matplotlib_home(share: "Share") -> None:
+def matplotlib_home(make_once: "MakeOnce") -> None:
     """One font cache for all tests and their subprocesses: building it takes seconds."""
-    os.environ.setdefault("MPLCONFIGDIR", str(share("matplotlib", Path.mkdir)))
+    os.environ.setdefault("MPLCONFIGDIR", str(make_once("matplotlib", Path.mkdir)))
 
 
 @pytest.fixture(autouse=True)

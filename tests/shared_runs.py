@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "case_study.ipynb"
 TRAINING = 'inkwise.train("case-study", dataset,'
 
-Share = Callable[[str, Callable[[Path], object]], Path]
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +45,13 @@ def unreported(trains: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def share(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Share:
+def make_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeOnce:
     """Let one of the processes that run the tests make a folder, and all of them have it."""
     root = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         root = root.parent
 
-    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+    def get_or_make(name: str, make: Callable[[Path], object]) -> Path:
         path, made = root / name, root / f"{name}.made"
         with FileLock(root / f"{name}.lock"):
             if not made.exists():
@@ -59,7 +59,7 @@ def share(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Share:
                 made.touch()
         return path
 
-    return make_once
+    return get_or_make
 
 
 @pytest.fixture(scope="session")
@@ -99,20 +99,22 @@ def small_mnist(mnist: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def finished(share: Share, trains: None, matplotlib_home: None) -> Path:
+def finished(make_once: MakeOnce, trains: None, matplotlib_home: None) -> Path:
     """A complete run on optdigits, two epochs long. It is shared: read it, and `run` to change."""
-    return share("finished", lambda path: inkwise.train(dataset="optdigits", epochs=2, output=path))
+    return make_once(
+        "finished", lambda path: inkwise.train(dataset="optdigits", epochs=2, output=path)
+    )
 
 
 @pytest.fixture(scope="session")
-def stopped(share: Share, trains: None) -> Path:
+def stopped(make_once: MakeOnce, trains: None) -> Path:
     """A run on optdigits that was interrupted in its second epoch. It is shared."""
 
     def press_ctrl_c(batch: "Batch") -> None:
         if batch.epoch == 2 and batch.seen > 300:
             raise KeyboardInterrupt
 
-    return share(
+    return make_once(
         "stopped",
         lambda path: inkwise.train(
             dataset="optdigits", epochs=3, output=path, progress=AtEachBatch(press_ctrl_c)
@@ -121,7 +123,7 @@ def stopped(share: Share, trains: None) -> Path:
 
 
 @pytest.fixture(scope="session")
-def awkward(animals: Dataset, share: Share, trains: None, matplotlib_home: None) -> Run:
+def awkward(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Run:
     """A run with names full of HTML, and others far too long for a phone. It is shared."""
     dataset = dataclasses.replace(
         animals,
@@ -131,17 +133,19 @@ def awkward(animals: Dataset, share: Share, trains: None, matplotlib_home: None)
         source="/a/very/long/folder" * 8,
         notice="<img src=x onerror=alert(1)> " + "unbroken" * 15,
     )
-    return Run(share("awkward", lambda path: inkwise.train(dataset=dataset, epochs=1, output=path)))
+    return Run(
+        make_once("awkward", lambda path: inkwise.train(dataset=dataset, epochs=1, output=path))
+    )
 
 
 @pytest.fixture(scope="session")
-def zoo(animals: Dataset, share: Share, trains: None, matplotlib_home: None) -> Run:
+def zoo(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Run:
     """A complete run on a user's own data. It is shared: read it, and `own_run` to change."""
-    return Run(share("zoo", lambda path: inkwise.train(dataset=animals, epochs=4, output=path)))
+    return Run(make_once("zoo", lambda path: inkwise.train(dataset=animals, epochs=4, output=path)))
 
 
 @pytest.fixture(scope="session")
-def taught(mnist_dir: Path, share: Share, trains: None, matplotlib_home: None) -> Path:
+def taught(mnist_dir: Path, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Path:
     """The folder where the teaching notebook was run, on the whole of MNIST. It is shared.
 
     The notebook as it came out is beside its run; two epochs must do here, where it has five.
@@ -163,7 +167,7 @@ def taught(mnist_dir: Path, share: Share, trains: None, matplotlib_home: None) -
         ).execute()
         nbformat.write(notebook, path / NOTEBOOK.name)
 
-    return share("taught", execute)
+    return make_once("taught", execute)
 
 
 @pytest.fixture

@@ -296,8 +296,8 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
         name="few digits",
         title="a few digits of MNIST",
         class_names=mnist.class_names,
-        train=mnist.train.take(np.arange(600)),
-        test=mnist.test.take(np.arange(200)),
+        train=mnist.train.take(np.arange(300)),
+        test=mnist.test.take(np.arange(100)),
         source=mnist.source,
     )
     run = train("ensemble", few, epochs=2, batch_size=20, output=tmp_path / "run")

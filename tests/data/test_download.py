@@ -19,6 +19,10 @@ NAME = "noise-idx3-ubyte.gz"
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 28, 28), dtype=np.uint8)
 
 
+PATIENT = 60.0
+"""So many seconds of waiting are told from none on the busiest machine."""
+
+
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_idx(tmp_path_factory.mktemp("noise") / NAME, NOISE).read_bytes()
@@ -149,21 +153,22 @@ def test_a_file_in_the_folder_s_place_is_a_storage_error(content: bytes, tmp_pat
 def test_a_server_that_accepts_connections_is_reachable_whatever_the_others_do() -> None:
     start = time.monotonic()
     with Mirror({}) as good, unanswering_address() as unanswering:
-        assert reachable([refusing_address(), unanswering, good.address])
-    assert time.monotonic() - start < 1
+        assert reachable([refusing_address(), unanswering, good.address], PATIENT)
+    assert time.monotonic() - start < PATIENT / 2
 
 
 def test_a_refused_connection_is_answered_at_once() -> None:
     start = time.monotonic()
-    assert not reachable([refusing_address(), refusing_address()])
-    assert time.monotonic() - start < 1
+    assert not reachable([refusing_address(), refusing_address()], PATIENT)
+    assert time.monotonic() - start < PATIENT / 2
 
 
-def test_silence_and_unknown_names_are_answered_within_three_seconds() -> None:
+def test_silence_and_unknown_names_are_waited_for_as_long_as_was_said_and_all_at_once() -> None:
     start = time.monotonic()
     with unanswering_address() as one, unanswering_address() as other:
-        assert not reachable([one, other, "https://mirror.invalid/mnist/"])
-    assert 2 < time.monotonic() - start < 3
+        assert not reachable([one, other, "https://mirror.invalid/mnist/"], 2)
+    assert 2 <= time.monotonic() - start < 4
+    assert 2 < download.PROBE_SECONDS < 3  # as long as it is unless said otherwise
 
 
 def test_without_addresses_nothing_is_reachable() -> None:

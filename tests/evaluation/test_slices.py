@@ -86,7 +86,7 @@ def test_what_a_confusion_shares_is_said_of_the_class(digits: Split) -> None:
 def test_mistakes_at_random_are_rarely_a_finding(mnist: Dataset) -> None:
     digits = mnist.train.take(np.arange(59_000, 60_000))
     generator = np.random.default_rng(1)
-    rounds = 150
+    rounds = 100
     found = 0
     for _ in range(rounds):
         predicted = digits.labels.copy()

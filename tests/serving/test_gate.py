@@ -93,7 +93,10 @@ def test_an_answer_has_so_much_time(make_client: MakeClient, slowly: threading.E
     assert response.status_code == 503
     assert "no answer after 0.2 s" in response.json()["detail"]
     slowly.set()
-    assert predict(client, png("flat")) == 200
+    end = time.monotonic() + 30
+    while (status := predict(client, png("flat"))) == 503:  # a busy machine may take as long
+        assert time.monotonic() < end
+    assert status == 200
 
 
 def test_so_much_may_wait(make_client: MakeClient, slowly: threading.Event) -> None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +124,11 @@ def test_what_was_begun_is_finished(start_server: StartServer, workers: str) -> 
     host, port = running.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=60) as caller:
         head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
-        caller.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:50])
-        time.sleep(0.5)  # it is being read now
+        head += f"Content-Length: {len(BODY)}\r\nExpect: 100-continue\r\n\r\n"
+        caller.sendall(head.encode())
+        # As soon as the body is wanted, it is being read.
+        assert caller.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(BODY[:50])
         running.process.send_signal(signal.SIGTERM)
 
         def listens() -> bool:
