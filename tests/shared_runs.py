@@ -33,7 +33,8 @@ def trains() -> None:
 def without_report() -> Iterator[None]:
     """Let trainings end without their report, which takes longer than a small training."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inkwise.study.write_report", lambda run: run.report_path)
+        patch.setattr("inkwise.study.report_on", lambda run, *_: run.report_path)
+        patch.setattr("inkwise.study.SecondProcess", contextlib.nullcontext)
         yield
 
 

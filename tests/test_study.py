@@ -296,8 +296,8 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
         name="few digits",
         title="a few digits of MNIST",
         class_names=mnist.class_names,
-        train=mnist.train.take(np.arange(300)),
-        test=mnist.test.take(np.arange(100)),
+        train=mnist.train.take(np.arange(400)),
+        test=mnist.test.take(np.arange(200)),
         source=mnist.source,
     )
     run = train("ensemble", few, epochs=2, batch_size=20, output=tmp_path / "run")
@@ -394,7 +394,6 @@ def test_bad_values_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("trains")
 def test_images_too_small_for_the_network_are_refused(tmp_path: Path) -> None:
     labels = np.arange(20, dtype=np.int64) % 2
     split = Split(np.zeros((20, 8, 8), np.uint8), labels)

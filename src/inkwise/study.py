@@ -18,7 +18,8 @@ from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
-from inkwise.report.html import write_report
+from inkwise.report.figures import SecondProcess
+from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.runs.original_data import load_original_data
 from inkwise.runs.shown_images import ShownImages
@@ -102,8 +103,8 @@ def train(
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
+    network = recipe.describe_network(data.image_size, len(data.class_names))
     if engine == "keras":
-        network = recipe.describe_network(data.image_size, len(data.class_names))
         require_single(network, "the engine keras")
     machine = {
         **describe_machine(),
@@ -203,13 +204,15 @@ def _train_to_report(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
-        evaluate(run, dataset=data)
+        with SecondProcess() as second:  # gets ready to draw while this one evaluates
+            evaluation = evaluate(run, dataset=data)
+            last = None  # complete on the disk, with its figures
+            report_on(run, evaluation, second)
     except KeyboardInterrupt:
         if last is not None:
             # It may have come between two writes, and the files belong together.
             _save(run, data, last, history)
         raise
-    write_report(run)
     run.set_status(COMPLETE)
     run.drop_checkpoint()
 

@@ -16,7 +16,7 @@ from inkwise.serving.settings import Limits, Settings
 from tests.serving.conftest import TOKEN, MakeClient, png
 
 IMAGE = {"Content-Type": "image/png"}
-FIND_INK = "inkwise.serving.batching.preprocess"
+PREPROCESS = "inkwise.serving.batching.preprocess"
 
 
 def predict(client: TestClient, content: bytes | Iterator[bytes], **headers: str) -> int:
@@ -82,7 +82,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         event.wait(30)
         return preprocess(picture, image_size)
 
-    monkeypatch.setattr(FIND_INK, wait)
+    monkeypatch.setattr(PREPROCESS, wait)
     yield event
     event.set()
 
@@ -193,9 +193,17 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
     assert (response.status_code, response.json()["status"]) == (500, 500)
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
-    monkeypatch.setattr(FIND_INK, fail)  # one picture's, which fails no other
-    (entry,) = client.post("/v1/predict", content=png("flat"), headers=IMAGE).json()["pictures"]
-    assert entry["error"]["status"] == 422
+
+    def fail_at_one(picture: Picture, image_size: tuple[int, int]) -> object:
+        if picture == png("plus"):
+            fail()
+        return preprocess(picture, image_size)
+
+    monkeypatch.setattr(PREPROCESS, fail_at_one)  # which fails no other
+    files = [("pictures", (f"{kind}.png", png(kind))) for kind in ("flat", "plus", "upright")]
+    first, odd, last = client.post("/v1/predict", files=files).json()["pictures"]
+    assert odd["error"]["status"] == 422
+    assert (first["label"], last["label"]) == ("flat", "upright")
 
 
 # --- the token ---

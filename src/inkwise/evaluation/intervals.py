@@ -157,8 +157,7 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
             ],
             axis=1,
         )
-        places += count * np.arange(rows)[:, None]
-        times = np.bincount(places.ravel(), minlength=rows * count).reshape(rows, count)
+        times = np.array([np.bincount(row, minlength=count) for row in places], np.float64)
         drawn.append(times @ ordered / count)
     resamples = np.concatenate(drawn)
     return [

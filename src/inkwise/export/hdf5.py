@@ -2,7 +2,8 @@
 
 HDF5's own library is written in C. It crashes on some damaged files and follows links into other
 ones, neither of which a file from a stranger should be able to bring about. What Keras writes
-takes a small part of the format.
+takes a small part of the format. pyfive 1.3, which is written in Python, asked for gigabytes of
+memory for 17 of 10,000 damaged files of 30 KB, and brings 38 MB of packages.
 
 References
 ----------

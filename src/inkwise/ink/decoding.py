@@ -1,4 +1,4 @@
-"""Reading: from a file, its bytes, an image or an array to pixels of a bounded number."""
+"""Decoding: from a file, its bytes, an image or an array to pixels of a bounded number."""
 
 import contextlib
 import dataclasses
@@ -83,8 +83,8 @@ def describe(picture: Picture) -> str:
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
-def read(picture: Picture) -> Raster:
-    """Read any picture; one of more than `SIDE` pixels on a side is reduced while it is read.
+def decode(picture: Picture) -> Raster:
+    """Decode any picture; one of more than `SIDE` pixels on a side is reduced meanwhile.
 
     Raises
     ------

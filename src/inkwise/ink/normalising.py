@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
-from inkwise.ink.decoding import Picture, describe, read
+from inkwise.ink.decoding import Picture, decode, describe
 from inkwise.ink.fitting import BOX, CANVAS, bounds, fit_and_centre, is_fitted
 
 Polarity = Literal["light ink", "dark ink"]
@@ -94,7 +94,7 @@ def normalise(picture: Picture) -> Ink:
     StorageError
         The file is missing or cannot be read.
     """
-    raster = read(picture)
+    raster = decode(picture)
     if raster.pixels.ndim == 2:
         for pixels, polarity in ((raster.pixels, LIGHT), (255 - raster.pixels, DARK)):
             if is_fitted(pixels):
@@ -178,7 +178,7 @@ def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
     NoInkError, ArgumentError, StorageError
         As `normalise` does; ink is missing where all is black.
     """
-    raster = read(picture)
+    raster = decode(picture)
     levels = _grey(raster.pixels)
     border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
     if levels.shape != size or np.median(border) > 127:

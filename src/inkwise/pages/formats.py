@@ -42,4 +42,4 @@ def duration(seconds: float) -> str:
 
 
 def _value(value: "Estimate | float") -> float:
-    return value if isinstance(value, float | int) else value.value
+    return value.value if isinstance(value, tuple) else float(value)

@@ -1,10 +1,9 @@
-"""From a run to its report: figures as files, and one HTML page that needs nothing else."""
+"""From a run to its report: one HTML page that needs nothing else."""
 
 import base64
 import math
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from inkwise.model.calibration import at_another_temperature
 from inkwise.networks.layers import Conv
 from inkwise.pages import drawing
 from inkwise.pages.templates import data_uri, page_template
-from inkwise.report import charts, probability_charts
+from inkwise.report import charts
+from inkwise.report.figures import FIRST, SECOND, SecondProcess, Shown, draw_figures
 from inkwise.runs.directory import Run
-from inkwise.runs.shown_images import ShownImages
 from inkwise.system.extras import require_training
-from inkwise.system.files import read_bytes, write_bytes, write_text
+from inkwise.system.files import read_bytes, write_text
 
 TEMPLATE = "report.html.jinja"
 
@@ -75,43 +74,39 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
-    evaluation, pictures, history = run.evaluation, run.pictures, run.history
+    with SecondProcess() as second:
+        return report_on(run, run.evaluation, second)
+
+
+def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
+    """Do as `write_report` does, with an evaluation and a second process at hand.
+
+    Parameters
+    ----------
+    run : Run
+    evaluation : Evaluation
+        That of the run's own test split, which is in the run's files.
+    second : SecondProcess
+    """
     try:
+        drawn = Shown.read(run, evaluation)
+        pictures, history = drawn.pictures, drawn.history
         shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
         samples = [(int(index), shown[int(index)]) for index in pictures.samples]
         mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
-        findings = run.slices(evaluation)
-        pairs = _confused_pairs(findings, pictures)
     except KeyError as error:
         raise RunError(
             f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
         ) from error
-    model = run.model
-    drawn = {
-        "accuracy": charts.accuracy_curve(history),
-        "loss": charts.loss_curve(history),
-        "confusion": charts.confusion_heatmap(evaluation),
-        "per-class": charts.per_class_figures(evaluation),
-        "samples": charts.sample_grid(evaluation, pictures),
-        "misclassified": charts.mistake_grid(evaluation, pictures),
-        "reliability": probability_charts.reliability_diagram(evaluation),
-        "confidence": probability_charts.confidence_histogram(evaluation),
-        "roc": probability_charts.roc_curves(evaluation),
-        "precision-recall": probability_charts.precision_recall_curves(evaluation),
-        "selective": probability_charts.selective_curve(
-            evaluation, model.calibration.lowest_probability
-        ),
+    second.start(run)
+    draw_figures(run, drawn, FIRST)
+    if not second.finish():
+        draw_figures(run, drawn, SECOND)
+    model, findings = run.model, run.slices(evaluation)
+    curves = {
+        name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
+        for name, alt in INLINE.items()
     }
-    if pairs:
-        drawn["confusions"] = charts.picture_rows(pairs)
-    curves = {}
-    for name, figure in drawn.items():
-        svg = drawing.to_bytes(figure, "svg")
-        write_bytes(run.figures_path / f"{name}.png", drawing.to_bytes(figure, "png"))
-        write_bytes(run.figures_path / f"{name}.svg", svg)
-        if name in INLINE:
-            curves[name] = _inline_svg(svg, name, INLINE[name])
-
     temperature, kernels = model.calibration.temperature, _first_kernels(model)
     counts = evaluation.confusion
     selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
@@ -161,20 +156,6 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         kernel_size="×".join(map(str, kernels.shape[1:])),
     )
     return write_text(run.report_path, html)
-
-
-def _confused_pairs(
-    findings: Mapping[str, Any] | None, pictures: ShownImages
-) -> list[tuple[str, list[str], list[NDArray[np.uint8]]]]:
-    """Return a title, what is known about them, and the images of every frequent confusion."""
-    return [
-        (
-            f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
-            pair["sentences"] or ["Nothing in common that luck would not explain"],
-            [pictures[index] for index in pair["indices"]],
-        )
-        for pair in (findings["confusions"] if findings else [])
-    ]
 
 
 def _hardest_class(evaluation: Evaluation) -> Any:

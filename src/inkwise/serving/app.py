@@ -57,7 +57,7 @@ def create_app(service: Service) -> ASGIApp:
     app = FastAPI(
         title="inkwise",
         version=__version__,
-        description=DESCRIPTION.format(kept=KEPT[service.corrections is not None]),
+        description=DESCRIPTION.format(kept=KEPT[service.kept_pictures is not None]),
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -66,7 +66,9 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(page_api.make_router(service))
     app.include_router(v2.make_router(service))
     app.include_router(static_files.make_router(app))
-    app.mount("/static", static_files.static_files(), name="static")
+    app.mount(
+        "/static", static_files.RevalidatedFiles(directory=static_files.STATIC), name="static"
+    )
 
     @app.get(
         "/metrics",

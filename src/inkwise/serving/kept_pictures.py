@@ -11,7 +11,7 @@ from PIL import Image
 from inkwise.data.picture_folder import class_folder
 from inkwise.errors import StorageError
 from inkwise.ink import normalise
-from inkwise.ink.decoding import read
+from inkwise.ink.decoding import decode
 from inkwise.system.files import storage, write_bytes
 
 MOST = 10_000
@@ -71,7 +71,7 @@ class KeptPictures:
         StorageError
             It cannot be written, or the folder is full.
         """
-        raster = read(picture)
+        raster = decode(picture)
         buffer = io.BytesIO()
         Image.fromarray(raster.pixels).save(buffer, "PNG", optimize=True)
         content = buffer.getvalue()

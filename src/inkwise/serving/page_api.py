@@ -12,7 +12,7 @@ from inkwise.explanation.occlusion import Occlusion
 from inkwise.serving.batching import Seen
 from inkwise.serving.bodies import media_type, read_pictures
 from inkwise.serving.problems import Problem, about_picture
-from inkwise.serving.reference import body_of, curl, problems
+from inkwise.serving.reference import body_of, curl, problem_responses
 from inkwise.serving.schemas import ExplanationAnswer, KeptPicture, ServedModel
 from inkwise.serving.service import Served, Service
 from inkwise.serving.v1 import FILE, PICTURES, answer_json, describe, name_of
@@ -43,7 +43,7 @@ def make_router(service: Service) -> APIRouter:
                 "class_names": served.model.class_names,
                 "image_size": served.model.network.image_size,
                 "has_neighbours": served.neighbours is not None,
-                "keeps_corrections": service.corrections is not None,
+                "keeps_corrections": service.kept_pictures is not None,
                 "most_bytes": service.limits.body_bytes,
                 "most_pixels": service.limits.pixels,
             }
@@ -52,7 +52,10 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/explain",
         summary="Show what the answer about a picture hangs on",
-        responses={200: {"model": ExplanationAnswer}, **problems(400, 408, 413, 415, 422, 503)},
+        responses={
+            200: {"model": ExplanationAnswer},
+            **problem_responses(400, 408, 413, 415, 422, 503),
+        },
         openapi_extra={
             **PICTURES,
             **curl("curl -H 'Content-Type: image/png' --data-binary @seven.png {url}/v1/explain"),
@@ -99,7 +102,7 @@ def make_router(service: Service) -> APIRouter:
             }
         )
 
-    if (corrections := service.corrections) is None:
+    if (kept_pictures := service.kept_pictures) is None:
         return router
 
     @router.post(
@@ -108,7 +111,7 @@ def make_router(service: Service) -> APIRouter:
         summary="Keep a picture under its right name",
         responses={
             201: {"model": KeptPicture},
-            **problems(400, 408, 413, 415, 422, 503, 507),
+            **problem_responses(400, 408, 413, 415, 422, 503, 507),
         },
         openapi_extra={
             **body_of({"image/*": FILE}),
@@ -145,7 +148,7 @@ def make_router(service: Service) -> APIRouter:
         body = await request.body()
         try:
             file = await loop_of().run_in_executor(
-                service.batcher.pool, corrections.keep, body, label
+                service.batcher.pool, kept_pictures.keep, body, label
             )
         except StorageError as error:
             _log.exception("a correction was not kept", extra={"fields": {"reason": str(error)}})

@@ -43,7 +43,7 @@ SAMPLES = "x-codeSamples"
 """Where OpenAPI documents hold examples, by an agreement of those who show them."""
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the problems that a route may answer with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}}}
     return {
@@ -92,7 +92,7 @@ def complete(app: FastAPI, settings: Settings) -> None:
                         operation["security"] = [] if path in OPEN else [{"token": []}]
                         if path not in OPEN:
                             operation["responses"] |= {
-                                str(status): told for status, told in problems(401).items()
+                                str(status): told for status, told in problem_responses(401).items()
                             }
             app.openapi_schema = made
         return app.openapi_schema

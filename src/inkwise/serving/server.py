@@ -95,9 +95,9 @@ def serve(
         tuple(cors),
         corrections=None if keep_corrections is None else Path(keep_corrections),
     )
-    from inkwise.serving.service import load, open_corrections
+    from inkwise.serving.service import load, open_kept_pictures
 
-    open_corrections(settings, load(settings))  # or say why not, before anything listens
+    open_kept_pictures(settings, load(settings))  # or say why not, before anything listens
     with _listen(settings) as listener:
         if on_ready is not None:
             on_ready(_address(listener))

@@ -67,7 +67,7 @@ def load_neighbours(settings: Settings, model: Model) -> Neighbours | None:
     return found if found.belong_to(model) else None
 
 
-def open_corrections(settings: Settings, model: Model) -> KeptPictures | None:
+def open_kept_pictures(settings: Settings, model: Model) -> KeptPictures | None:
     """Open the folder of corrections, if there is to be one; raises as `KeptPictures` does."""
     if settings.corrections is None:
         return None
@@ -98,7 +98,7 @@ class Service:
         self._swapping = asyncio.Lock()
         self._pixels = Image.MAX_IMAGE_PIXELS
         self._serve(self._load())
-        self.corrections = open_corrections(settings, self.served.model)
+        self.kept_pictures = open_kept_pictures(settings, self.served.model)
 
     def open(self) -> None:
         """Begin: pictures of more pixels than the limits allow are refused from now on."""

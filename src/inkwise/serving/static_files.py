@@ -1,4 +1,4 @@
-"""Pages for people: the first one, and the reference."""
+"""What a browser loads: the page, the reference, and the static files that they bring."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ STATIC = Path(__file__).with_name("static")
 """The files that pages bring: style sheets, scripts, pictures."""
 
 
-class Static(StaticFiles):
+class RevalidatedFiles(StaticFiles):
     """Serves files that browsers keep, and of which they ask every time whether they changed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
@@ -22,11 +22,6 @@ class Static(StaticFiles):
         # Without this a browser guesses, and pairs a new page with an old script.
         response.headers["Cache-Control"] = "no-cache"
         return response
-
-
-def static_files() -> StaticFiles:
-    """Return the application that serves `STATIC`."""
-    return Static(directory=STATIC)
 
 
 def make_router(app: FastAPI) -> APIRouter:

@@ -11,7 +11,7 @@ from inkwise.errors import InkwiseError
 from inkwise.serving.batching import Seen
 from inkwise.serving.bodies import FORM, JSON, NPY, OCTETS, read_images, read_pictures
 from inkwise.serving.problems import about_picture
-from inkwise.serving.reference import body_of, curl, problems
+from inkwise.serving.reference import body_of, curl, problem_responses
 from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
 from inkwise.serving.service import NAME, Served, Service
 
@@ -59,7 +59,10 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/predict",
         summary="Tell what pictures show",
-        responses={200: {"model": PictureAnswers}, **problems(400, 408, 413, 415, 422, 503)},
+        responses={
+            200: {"model": PictureAnswers},
+            **problem_responses(400, 408, 413, 415, 422, 503),
+        },
         openapi_extra={
             **PICTURES,
             "parameters": [
@@ -98,7 +101,7 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/predict/array",
         summary="Tell what images show that are ready for the network",
-        responses={200: {"model": ArrayAnswers}, **problems(400, 408, 413, 415, 422, 503)},
+        responses={200: {"model": ArrayAnswers}, **problem_responses(400, 408, 413, 415, 422, 503)},
         openapi_extra={
             **_ARRAYS,
             "parameters": [

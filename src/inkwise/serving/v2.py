@@ -17,7 +17,7 @@ from inkwise.networks.as_onnx import INPUT, LOGITS, PROBABILITIES, SCORE
 from inkwise.serving import schemas, tensors
 from inkwise.serving.bodies import JSON, LONG, OCTETS, media_type
 from inkwise.serving.problems import Problem
-from inkwise.serving.reference import body_of, curl, problems
+from inkwise.serving.reference import body_of, curl, problem_responses
 from inkwise.serving.service import NAME, Served, Service
 from inkwise.version import __version__
 
@@ -70,7 +70,7 @@ def make_router(service: Service) -> APIRouter:
     @router.get(
         "/models/{name}",
         summary="Tell what the model is",
-        responses={200: {"model": schemas.ModelMetadata}, **problems(404)},
+        responses={200: {"model": schemas.ModelMetadata}, **problem_responses(404)},
     )
     async def metadata(request: Request, name: str) -> Response:
         """Name, version, inputs and outputs; also under `/versions/{version}`."""
@@ -97,7 +97,7 @@ def make_router(service: Service) -> APIRouter:
     @router.get(
         "/models/{name}/ready",
         summary="Can the model be asked?",
-        responses={200: {"model": schemas.ModelReady}, **problems(404)},
+        responses={200: {"model": schemas.ModelReady}, **problem_responses(404)},
     )
     async def model_ready(request: Request, name: str) -> Response:
         """Answers where there is such a model."""
@@ -110,7 +110,7 @@ def make_router(service: Service) -> APIRouter:
         summary="Run the network",
         responses={
             200: {"model": schemas.InferenceResponse},
-            **problems(400, 404, 408, 413, 415, 503),
+            **problem_responses(400, 404, 408, 413, 415, 503),
         },
         openapi_extra=_INFER,
     )
@@ -135,7 +135,7 @@ def make_router(service: Service) -> APIRouter:
         "/repository/models/{name}/load",
         summary="Load the model again from where it lies",
         response_class=Response,  # without a body
-        responses=problems(400, 401, 403, 404),
+        responses=problem_responses(400, 401, 403, 404),
         openapi_extra=curl(
             'curl -X POST -H "Authorization: Bearer $INKWISE_TOKEN" \\\n'
             "  {url}/v2/repository/models/inkwise/load"

@@ -127,6 +127,8 @@ class Step:
                 value.copy_(state[name])
 
 
+# PyTorch's AveragedModel counts its updates on the host, so that no CUDA graph can record one whose
+# share depends on the count; it copies the first weights, and is no faster.
 class Average:
     """A copy of a module whose weights are the running average of the module's own.
 
