@@ -12,9 +12,18 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Evaluation, Run, get_recipe
-from inkwise.comparison.compared_runs import CAUTION, SEEDS_CAUTION, Comparison, compare
+from inkwise.comparison.compared_runs import (
+    CAUTION,
+    SEEDS_CAUTION,
+    Comparison,
+    Pair,
+    RecipePair,
+    compare,
+)
+from inkwise.comparison.statistics import Paired
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.evaluation.intervals import Estimate
 from inkwise.runs.shown_images import ShownImages
 
 Make = Callable[..., Run]
@@ -84,6 +93,35 @@ def test_several_comparisons_are_corrected_after_holm(make: Make) -> None:
     assert "with Holm's correction for 3 comparisons" in comparison.pairs[0].conclusion
 
 
+def paired(difference: Estimate, p_value: float) -> Paired:
+    return Paired(100, 30, 130, 1740, difference, p_value)
+
+
+def test_a_conclusion_says_how_many_errors_fewer_and_how_sure_that_is() -> None:
+    clear = Pair("a", "b", paired(Estimate(0.05, 0.03, 0.07), 0.01), 0.02, 3)
+    assert clear.conclusion == (
+        "a makes 100 fewer errors than b on these 2,000 images (95%: 60 to 140; exact McNemar "
+        "p = 0.01, p = 0.02 with Holm's correction for 3 comparisons)."
+    )
+    unsure = Pair("a", "b", paired(Estimate(0.05, -0.0005, 0.07), 0.05), 0.05, 1)
+    assert unsure.conclusion == (
+        "a makes 100 fewer errors than b on these 2,000 images (95%: 1 more to 140 fewer; exact "
+        "McNemar p = 0.05). That may be luck with the images: they do not tell which is better."
+    )
+    none = Pair("a", "b", paired(Estimate(0.05, 0.0, 0.07), 0.01), 0.049, 2)
+    assert "(95%: 0 to 140; " in none.conclusion
+    assert "luck" not in none.conclusion
+
+
+@pytest.mark.parametrize(("p_value", "luck"), [(0.05, True), (0.049, False)])
+def test_a_conclusion_on_recipes_is_in_percentage_points(p_value: float, luck: bool) -> None:
+    pair = RecipePair("a", "b", Estimate(0.01, -0.0025, 0.0225), p_value)
+    assert pair.conclusion.startswith(
+        "Over seeds, a is 1.00 points above b on these images (95%: -0.25 to +2.25; Welch's t-test "
+    )
+    assert pair.conclusion.endswith(" That may be luck with the seeds.") == luck
+
+
 def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
     runs = [make(f"a{seed}", list(range(10 + seed)), seed) for seed in range(3)]
     runs += [make(f"b{seed}", list(range(seed)), seed, "mine") for seed in range(2)]
@@ -98,7 +136,8 @@ def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
     assert pair.difference.value == pytest.approx((11 - 0.5) / 359)
     assert comparison.conclusions[-1] == SEEDS_CAUTION
     assert ours.conclusion.startswith(
-        "case-study, 3 seeds: mean accuracy 96.94%, standard deviation 0.28 points, 96.66% to 97.21%; "
+        "case-study, 3 seeds: mean accuracy 96.94%, standard deviation 0.28 points, "
+        "96.66% to 97.21%; "
     )
     assert pair.conclusion.startswith(
         "Over seeds, mine is 2.92 points above case-study on these images (95%: +"

@@ -12,6 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from inkwise.comparison.statistics import compare_over_seeds, compare_paired, spread_over_seeds
 from inkwise.errors import ArgumentError
+from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.significance import holm
 
 
@@ -87,6 +88,13 @@ def test_the_same_answers_differ_by_what_the_images_may_have_missed() -> None:
     paired = compare_paired(same, same)
     assert (paired.p_value, paired.difference.value) == (1, 0)
     assert paired.fewer_errors == (0, -4, 4)  # none of 10,000 may be up to 3.8
+
+
+def test_two_that_are_never_right_together_differ_by_what_the_images_may_have_missed() -> None:
+    right = np.ones(100, bool)
+    most = wilson(0, 100).high  # so many images of others may be the other way round
+    assert compare_paired(right, ~right).difference == pytest.approx((1, 1 - 2 * most, 1))
+    assert compare_paired(~right, right).difference == pytest.approx((-1, -1, 2 * most - 1))
 
 
 def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:

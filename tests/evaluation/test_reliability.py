@@ -18,7 +18,7 @@ from inkwise.evaluation.reliability import (
     reliability_bins,
     selective_accuracy,
 )
-from inkwise.model.calibration import at_another_temperature, energy_score, softmax
+from inkwise.model.calibration import energy_score, softmax
 from inkwise.training.calibrating import fit_calibration, fit_temperature
 
 Logits = NDArray[np.float32]
@@ -37,24 +37,6 @@ def honest(count: int, seed: int = 0, classes: int = 10) -> tuple[Logits, Labels
 def cross_entropy(logits: Logits, labels: Labels, temperature: float) -> float:
     tensor = torch.from_numpy(logits).double() / temperature
     return float(torch.nn.functional.cross_entropy(tensor, torch.from_numpy(labels)))
-
-
-def test_scores_and_probabilities_are_pytorchs() -> None:
-    logits, _ = honest(50)
-    tensor = torch.from_numpy(logits).double()
-    np.testing.assert_allclose(energy_score(logits), tensor.logsumexp(1))
-    np.testing.assert_allclose(softmax(logits), tensor.softmax(1))
-    np.testing.assert_allclose(softmax(logits, 2.5), (tensor / 2.5).softmax(1))
-    huge = np.array([[1e4, 0, -1e4]], np.float32)
-    assert energy_score(huge) == [1e4]
-    assert softmax(huge).tolist() == [[1, 0, 0]]
-
-
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_probabilities_are_seen_as_before_their_temperature(temperature: float) -> None:
-    logits, _ = honest(50)
-    calibrated = softmax(logits, temperature)
-    np.testing.assert_allclose(at_another_temperature(calibrated, temperature), softmax(logits))
 
 
 def test_an_honest_model_has_no_calibration_error() -> None:
