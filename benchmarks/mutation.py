@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 HEART = {
     "ink/*.py": "tests/ink",
     "model/*.py": "tests/model",
-    "networks/*.py": "tests/networks",
+    "networks/*.py": "tests/networks tests/model/test_artifact.py",
     "evaluation/*.py": "tests/evaluation",
     "comparison/*.py": "tests/comparison",
     "training/step.py": "tests/training/test_step.py",
@@ -111,7 +111,7 @@ def run_tests(tests: str, home: Path, watch: Watch) -> None:
         "mutation", deadline=None, derandomize=True, max_examples=30, phases=phases
     )
     options = ("--hypothesis-profile=mutation", f"--basetemp={home / 'pytest'}")
-    failed = pytest.main([tests, *QUICK, *options], plugins=[watch])
+    failed = pytest.main([*tests.split(), *QUICK, *options], plugins=[watch])
     if failed not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         sys.exit(failed)
 
@@ -131,11 +131,13 @@ def try_mutant(tests: str, home: Path, path: Path, line: int) -> None:
     """Run the tests that may notice that a line of a module of the copy is changed."""
     sys.dont_write_bytecode = True
     seconds, lines = json.loads((home / "watched.json").read_text())
-    tests_of = lines.get(str(path), {})
+    ran = {test for of_file in lines.values() for tests in of_file.values() for test in tests}
+    of_module = lines.get(str(path), {})
     # Of an expression on several lines, not each is known to run: then all that run the module do.
-    chosen = tests_of.get(str(line)) or {test for tests in tests_of.values() for test in tests}
+    chosen = of_module.get(str(line)) or {test for tests in of_module.values() for test in tests}
     if ON_IMPORT not in chosen:
-        seconds = {test: seconds[test] for test in chosen}
+        in_other_processes = seconds.keys() - ran
+        seconds = {test: seconds[test] for test in {*chosen, *in_other_processes}}
     run_tests(tests, home, Watch(seconds))
 
 
@@ -144,10 +146,12 @@ def try_all(count: int, seed: int, home: Path) -> Iterator[tuple[Mutant, int]]:
     package = home / "inkwise"
     shutil.copytree(ROOT / "src" / "inkwise", package, ignore=shutil.ignore_patterns("__pycache__"))
     tests_of = {
-        path: tests for pattern, tests in HEART.items() for path in sorted(package.glob(pattern))
+        path: tests
+        for pattern, tests in HEART.items()
+        for path in sorted(package.glob(pattern))
+        if path != package / NEEDS_TENSORFLOW
     }
     sources = {str(path.relative_to(package)): path.read_text() for path in tests_of}
-    del sources[NEEDS_TENSORFLOW]
     watched = ""
     for mutant in draw_mutants(sources, count, seed):
         path = package / mutant.module
