@@ -2,24 +2,34 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+TRAIN := .venv/.ready-to-train
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench format check clean
+.PHONY: help setup run test quick bench docs format check clean
 
 help:  ## Show this help.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
 
 setup: $(READY)  ## Make a virtual environment with exact versions of everything.
 
-run: $(READY)  ## Train the case study, evaluate it, write the report and name it.
+run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name it.
 	$(BIN)/inkwise train
 
 test: $(READY)  ## Run all tests, with coverage.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
+quick: $(READY)  ## Run the tests that train nothing, in a minute; no TensorFlow, no browser.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile -q -m 'not slow and not trains and not browser'
+
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench
+
+docs: $(READY)  ## Build the documentation, and check its links and examples.
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -j auto docs docs/_build/html
+	$(BIN)/python docs/check_links.py
+	OMP_NUM_THREADS=1 $(BIN)/python docs/check_examples.py
+	@echo 'The documentation is in docs/_build/html/index.html'
 
 format: $(READY)  ## Format the code, and mend what the linter can.
 	$(BIN)/ruff check --fix .
@@ -36,9 +46,14 @@ clean:  ## Remove what the other targets made, but not your runs.
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml constraints.txt
+.venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'inkwise needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)'; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $(READY)
+
+# Training needs no TensorFlow, no browser driver and no tools of developers.
+$(TRAIN): EXTRA = train
+$(READY): EXTRA = dev
+$(TRAIN) $(READY): pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
+	@touch $@

@@ -158,7 +158,7 @@ def test_what_cannot_be_resumed_is_refused(
     with pytest.raises(RunError, match="is complete: there is nothing left to train"):
         resume(run)
     stopped = interrupted(animals, tmp_path / "stopped", 2)
-    with pytest.raises(RunError, match=r"data set of your own, animals: .* in Python, as dataset="):
+    with pytest.raises(RunError, match=r"your own data set, animals: .* in Python, as dataset="):
         resume(stopped)
     with pytest.raises(RunError, match="is not the data that"):
         resume(stopped, dataset=optdigits)
@@ -173,5 +173,5 @@ def test_what_cannot_be_resumed_is_refused(
     with pytest.raises(TrainingError, match="the checkpoint does not fit the recipe"):
         resume(stopped, dataset=animals)
     checkpoint.unlink()
-    with pytest.raises(RunError, match="no checkpoint to go on from"):
+    with pytest.raises(RunError, match="no checkpoint to resume from"):
         resume(stopped, dataset=animals)

@@ -156,7 +156,7 @@ def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
 
 
 def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, own_run: Run, animals: Dataset) -> None:
-    with pytest.raises(RunError, match="data set of your own, animals"):
+    with pytest.raises(RunError, match="your own data set, animals"):
         evaluate(own_run)
 
     assert evaluate(own_run, dataset=animals).to_dict() == zoo.evaluation.to_dict()

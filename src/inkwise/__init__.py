@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from inkwise.version import __version__ as __version__
 
-# ONNX Runtime from 1.29 on else keeps an id in the home directory and reports to its makers.
-# It reads this when it is imported, and so do the processes that this one starts.
+# Without this, ONNX Runtime from version 1.29 on keeps an identifier in the home directory and
+# sends usage reports to its makers. It reads the variable when it is imported, and the processes
+# that this one starts inherit it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Names are looked up when they are used, so that importing inkwise imports nothing heavy.
+# Public names are imported when they are first used, so `import inkwise` imports nothing heavy.
 _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
@@ -105,7 +106,7 @@ if TYPE_CHECKING:
     from inkwise.training.recipe import Recipe
 
 
-# Notebooks that earlier versions wrote import these two modules from here.
+# Notebooks that earlier versions wrote still import these two modules from here.
 _EARLIER = {
     "figures": "inkwise.report.charts",
     "probability_figures": "inkwise.report.probability_charts",

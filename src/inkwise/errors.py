@@ -6,15 +6,28 @@ line shows it as it stands.
 
 
 def one_line(text: str) -> str:
-    """Keep a name from breaking the line it is in, or from giving a terminal orders."""
+    """Return the text with every character that is not printable replaced by ``?``.
+
+    Names in a message may hold line breaks or control sequences, which a terminal would obey.
+    """
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 class InkwiseError(Exception):
-    """Anything that inkwise refuses or fails to do."""
+    """Anything that inkwise refuses or fails to do.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> try:
+    ...     inkwise.load_dataset("mist")
+    ... except inkwise.InkwiseError as error:
+    ...     print(error)
+    unknown data...'mist'...
+    """
 
     def __str__(self) -> str:
-        """Return the message in one line, whatever the names in it hold."""
+        """Return the message in one line, whatever characters the names in it hold."""
         return one_line(super().__str__())
 
 
@@ -27,27 +40,27 @@ class DataError(InkwiseError):
 
 
 class NoInkError(DataError):
-    """A picture in which there is no ink: blank paper, a gradient, noise."""
+    """A picture without ink (the foreground, a digit's strokes): blank paper, a gradient, noise."""
 
 
 class TooManyPixelsError(DataError):
-    """A picture with more pixels than are decoded."""
+    """A picture with more pixels than inkwise decodes."""
 
 
 class DownloadError(DataError):
-    """A data set could not be fetched from any mirror."""
+    """A data set that could not be downloaded from any mirror."""
 
 
 class TrainingError(InkwiseError):
-    """A training that went astray: its loss is no longer a number."""
+    """A training whose loss is no longer a number, or whose checkpoint does not fit it."""
 
 
 class ModelError(InkwiseError):
-    """A saved model that is missing, damaged, foreign, or does not fit the data."""
+    """A model that is missing, damaged, not inkwise's own, or does not fit the data."""
 
 
 class LibraryError(InkwiseError):
-    """A library that only some commands need is not installed."""
+    """A library that only some commands need, and that is not installed."""
 
 
 class RunError(InkwiseError):
@@ -55,12 +68,12 @@ class RunError(InkwiseError):
 
 
 class BenchError(InkwiseError):
-    """A program of the bench that crashed, ran out of time, or gave no figures."""
+    """A benchmarked program that crashed, ran out of time, or printed no figures."""
 
 
 class ServingError(InkwiseError):
-    """The service cannot start: its address is taken or is not this machine's."""
+    """A service that cannot start, for instance because its address is already in use."""
 
 
 class StorageError(InkwiseError):
-    """The operating system refused to read or write a file."""
+    """A file that the operating system refused to read or write."""

@@ -32,7 +32,7 @@ from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
 SAMPLES = 24
-"""How many images the grid of sample predictions shows."""
+"""Number of images in the grid of sample predictions."""
 
 
 def train(
@@ -50,47 +50,60 @@ def train(
 ) -> Run:
     """Train a network, evaluate it once on the test split, and write the report.
 
-    The test split chooses nothing: the epochs are fixed beforehand, and the weights are those of
-    the last one.
+    Nothing is chosen on the test split: the number of epochs is fixed beforehand, and the weights
+    are those of the last epoch. A run is the directory that the training writes.
 
     Parameters
     ----------
     recipe : str or Recipe
+        The recipe, a description of the training, or the name of one.
     dataset : str or Dataset
-        A name in the catalogue, or images of your own.
+        The data set, which may be your own, or the name of one in the catalogue.
     data_dir : path-like, optional
         A folder with MNIST's four files.
     labels : path-like, optional
-        A file of decisions about labels, from the page of an audit: the training goes by the
-        corrected labels, and the evaluation has the figures for the labels as given and, under
+        A file of decisions about labels, from the page of an audit. The model is trained on the
+        corrected labels. The evaluation has the metrics for the labels as given and, under
         `Evaluation.corrected`, for the corrected ones.
     output : path-like, optional
         The run directory, new or empty; by default the next free one under ``runs/``.
     engine : {"torch", "keras"}
-        What trains: our own loop on PyTorch, or Keras on TensorFlow, which does all that the case
-        study asks for, and does not augment.
+        The library that trains: inkwise's own loop on PyTorch, or Keras on TensorFlow, which
+        supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
-        Where our own loop trains; ``auto`` is CUDA where there is one, else the CPU.
+        The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
     progress : Progress, optional
-        Hears of notices, downloads and batches; see `inkwise.Progress`.
+        Receives notices, downloads and batches; see `inkwise.Progress`.
     on_epoch : callable, optional
-        Called with every finished `Epoch`; ``on_epoch=print`` prints a line an epoch.
+        Called with every finished `Epoch`; ``on_epoch=print`` prints a line for each epoch.
     **changes
-        What `get_recipe` takes, for instance ``epochs=1``, ``dropout=0.25`` or ``augment=True``.
-        A recipe given by name, without ``epochs``, gets eight times as many on a small data set.
+        Changes of the recipe as for `get_recipe`, for instance ``epochs=1``, ``dropout=0.25`` or
+        ``augment=True``. On a small data set, a recipe given by name and without ``epochs`` is
+        trained for eight times as many epochs.
 
     Returns
     -------
     Run
-        Complete; or interrupted, if the user pressed Ctrl-C: then it holds the model and the
-        history as of the last finished epoch.
+        The run, complete; or interrupted, if the user pressed Ctrl-C. An interrupted run has the
+        model and the history as of the last finished epoch.
 
     Raises
     ------
     InkwiseError
-        See its subclasses: an unknown name, a value out of range, data that is not to be had, a
-        directory that is in use or cannot be written, an engine that is not installed or does not
-        do what the recipe asks for.
+        See its subclasses: a name is unknown, a value is out of range, the data cannot be
+        obtained, the directory is in use or cannot be written, or the engine is not installed or
+        does not support the recipe.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.train("case-study", dataset="optdigits", epochs=1, output="runs/small")
+    >>> run.status
+    'complete'
+    >>> run.evaluation.accuracy  # after a single epoch, which is far too little
+    Estimate(value=0..., low=0..., high=0...)
+    >>> run.report_path.name
+    'report.html'
     """
     require_training("training")
     by_name = isinstance(recipe, str)
@@ -128,16 +141,17 @@ def resume(
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
-    """Go on with a training that was interrupted or that died, from its last finished epoch.
+    """Resume a training that was interrupted or that crashed, from its last finished epoch.
 
-    On the same machine with the same number of threads, what comes out is what the training would
-    have given without the interruption, to the bit.
+    On the same machine with the same number of threads, the result is identical to the bit to that
+    of a training without the interruption.
 
     Parameters
     ----------
     run : Run or path-like
+        The run to resume.
     dataset : Dataset, optional
-        For a run on images of your own: those it was started on.
+        The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was started from.
     device, progress, on_epoch
@@ -146,15 +160,29 @@ def resume(
     Returns
     -------
     Run
-        As from `train`.
+        The run, as from `train`.
 
     Raises
     ------
     RunError
-        There is no such run, it is complete, it has no checkpoint to go on from, it was trained
-        by Keras, or the data set is not what it was started on.
+        The run does not exist, is complete, has no checkpoint to resume from or was trained by
+        Keras; or the data set is not the one it was started on.
     InkwiseError
         As from `train`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> def stop(epoch):
+    ...     raise KeyboardInterrupt  # as Ctrl-C does
+    >>> run = inkwise.train(
+    ...     "case-study", dataset="optdigits", epochs=2, output="runs/stopped", on_epoch=stop
+    ... )
+    >>> run.status
+    'interrupted'
+    >>> run = inkwise.resume(run)
+    >>> run.status, len(run.history)
+    ('complete', 2)
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
@@ -173,7 +201,7 @@ def resume(
 
 @contextlib.contextmanager
 def _keeping_what_is_finished(run: Run) -> Iterator[None]:
-    """Let Ctrl-C end a training, and mark the run as interrupted: what it wrote is kept."""
+    """On Ctrl-C, mark the run as interrupted and keep everything that it has written."""
     try:
         yield
     except KeyboardInterrupt:
@@ -189,9 +217,9 @@ def _train_to_report(
     progress: Progress,
     on_epoch: Callable[[Epoch], object] | None,
 ) -> None:
-    """Train from a state, or from the start where it is None; evaluate; write the report."""
+    """Train from a state, or from the start if it is None; evaluate; write the report."""
     recipe = run.recipe
-    # A training that died may have written an epoch's line and not its checkpoint.
+    # A training that crashed may have written the history of an epoch but not its checkpoint.
     history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
     try:
@@ -204,13 +232,13 @@ def _train_to_report(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
-        with SecondProcess() as second:  # gets ready to draw while this one evaluates
+        with SecondProcess() as second:  # imports while this process evaluates
             evaluation = evaluate(run, dataset=data)
-            last = None  # complete on the disk, with its figures
+            last = None  # its files are complete, with the metrics
             report_on(run, evaluation, second)
     except KeyboardInterrupt:
         if last is not None:
-            # It may have come between two writes, and the files belong together.
+            # Ctrl-C may have come between two writes, which would leave files of different epochs.
             _save(run, data, last, history)
         raise
     run.set_status(COMPLETE)
@@ -218,7 +246,7 @@ def _train_to_report(
 
 
 def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch]) -> None:
-    """Write what a finished epoch came to: the model, the history, and how to go on."""
+    """Write the model, the history and the checkpoint of a finished epoch."""
     recipe, record = run.recipe, run.record
     provenance = {
         "recipe": recipe.to_dict(),
@@ -234,7 +262,7 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
 
 
 def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) -> Splits:
-    """Split a data set as a recipe says, with the labels that people have corrected, if any."""
+    """Split a data set as a recipe says, with corrected labels if there are any."""
     corrected = None if corrections is None else corrections.apply(data)
     return split_dataset(data, recipe.holdout, recipe.seed, corrected)
 
@@ -248,24 +276,26 @@ def evaluate(
     labels: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Evaluate a run's saved model, and write the figures and predictions into the run.
+    """Evaluate the saved model of a run, and write metrics and predictions into the run.
 
     Parameters
     ----------
     run : Run or path-like
+        The run to evaluate.
     split : {"test", "validation", "train"}
-        Set apart as the run's recipe says.
+        The split to evaluate on, divided as the run's recipe says.
     dataset : str or Dataset, optional
-        Another data set than the run's own, with the same classes and image size.
+        A data set other than the run's own, with the same classes and image size, or the name of
+        one.
     data_dir : path-like, optional
         A folder with MNIST's four files; for the run's own data, by default the one that it was
         trained from.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit; for the run's own data, by
-        default the one that it was trained with, if any. Every figure goes by the labels as given,
-        but those of `Evaluation.corrected`.
+        default the one that it was trained with, if any. All metrics use the labels as given,
+        except those of `Evaluation.corrected`.
     progress : Progress, optional
-        Hears of notices and downloads.
+        Receives notices and downloads.
 
     Returns
     -------
@@ -274,14 +304,23 @@ def evaluate(
     Raises
     ------
     RunError
-        There is no such run, it has no model yet, it is still being trained, or its data set is
-        not what it was trained on.
+        The run does not exist, has no model yet or is still being trained; or its data set is not
+        the one it was trained on.
     ModelError
         The model is damaged, or does not fit the data set.
     ArgumentError
         There is no such split or data set.
     DataError, StorageError
-        The images are not to be had, or the run cannot be written.
+        The images cannot be obtained, or the run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.evaluate("runs/small", "validation")
+    >>> evaluation.split, len(evaluation)
+    ('validation', 288)
+    >>> evaluation.confusion.shape
+    (10, 10)
     """
     require_training("an evaluation")
     run = run if isinstance(run, Run) else Run(run)
@@ -306,7 +345,7 @@ def evaluate(
         relabelled = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[split]
         evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
     if len(run.history) != epochs:
-        raise RunError(f"{run.path} is still being trained: evaluate it when that is over")
+        raise RunError(f"{run.path} is still being trained: evaluate it when the training is over")
     run.save_evaluation(evaluation, corrections)
     found = find_slices(images.images, images.labels, evaluation.predicted, evaluation.class_names)
     run.save_slices(found, evaluation)
@@ -317,7 +356,7 @@ def evaluate(
 
 
 def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, str]]:
-    """Make sure that an engine can do what is asked; return its device and libraries' versions."""
+    """Check that an engine supports the recipe; return its device and its libraries' versions."""
     match engine:
         case "torch":
             from inkwise.training.device import choose_device, describe_device
@@ -333,7 +372,7 @@ def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, s
             versions = prepare_keras(recipe)
             return keras_device(), versions
         case _:
-            raise ArgumentError(f"unknown engine {engine!r}: use torch, keras")
+            raise ArgumentError(f"unknown engine {engine!r}: use torch or keras")
 
 
 def _fit(
@@ -344,7 +383,7 @@ def _fit(
     state: Mapping[str, NDArray[Any]] | None,
     progress: Progress,
 ) -> Iterator[Checkpoint]:
-    """Train by the run's engine, and yield what there is at the end of every epoch."""
+    """Train with the run's engine, and yield a checkpoint at the end of every epoch."""
     recipe = run.recipe
     network = recipe.describe_network(data.image_size, len(data.class_names))
     if run.record["engine"] == "keras":
@@ -369,7 +408,7 @@ def _fit(
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:
-    """Keep a random sample, the same for every run on this data, and every mistake."""
+    """Choose a random sample, the same for every run on this data, and every mistake."""
     generator = np.random.default_rng(0)
     samples = generator.choice(len(split), size=min(SAMPLES, len(split)), replace=False)
     indices = np.union1d(samples, evaluation.misclassified)

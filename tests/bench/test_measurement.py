@@ -61,7 +61,7 @@ def test_programs_run_one_after_the_other_and_complete_each_other(data: Path) ->
     [
         ("crashing", "ValueError: the lion ate it"),
         ("failing in round 2", "exit code 3"),
-        ("silent", "without a line of figures"),
+        ("silent", "without a line of results"),
         ("killed", "signal 9"),
     ],
 )

@@ -61,7 +61,7 @@ def test_tables_show_medians_and_spreads(
 
     assert result.code == 0
     shown = words(result.out)
-    # images, start-up, training, to 98.84%, to 99%, start to last figure, accuracy; below, spreads
+    # images, start-up, training, to 98.84%, to 99%, start to last metric, accuracy; below, spreads
     assert "the case-study 1,000 2.00 4.50 2.25 4.50 7.50 99.32%" in shown
     assert "4.00–5.00 2.00–2.50 4.00–5.00 7.00–8.00 99.31%–99.33%" in shown
     assert "the keras 1,000 2.00 47.0 47.0 – 50.0 98.87%" in shown
@@ -69,7 +69,7 @@ def test_tables_show_medians_and_spreads(
     assert "the case-study 50,000 0.1 500 90.0 1.0" in shown
     assert "the keras 4,773 0.1 500 – 1.0" in shown
     # ratios within each round: 11 and 10 for training
-    assert "How many times as long as the case-study, round by round" in shown
+    assert "Times as multiples of those of the case-study, round by round" in shown
     assert "the keras 10.5× 6.67× 10.5× 1×" in shown
     assert f"Bench: {tmp_path / 'bench'}" in result.out
     assert "round 2 of 2: the keras" in result.err
@@ -98,7 +98,7 @@ def test_one_round_has_no_spread(
 
     assert "the knn 1,000 2.00 0.02 – – 3.02 97.00%" in words(result.out)
     assert "2.00–" not in result.out
-    assert "times as long" not in result.out  # as whom?
+    assert "as multiples of" not in result.out  # as whom?
 
 
 def test_failure_is_shown_with_its_reason_and_in_the_exit_code(

@@ -71,7 +71,7 @@ def test_the_page_opens_in_the_browser(
 
     done = call("explain", model, "--image", tmp_path / "flat.png", "-o", page, "--open")
 
-    assert done.err.endswith("No browser answered: open the file yourself.\n")
+    assert done.err.endswith("No browser could be opened: open the file yourself.\n")
     assert opened == [page.as_uri()]
 
 

@@ -148,7 +148,7 @@ def test_without_end_standard_input_is_no_picture(
     result = call("predict", "-", "--model", model)
 
     assert (result.code, result.out) == (1, "")
-    told = "error: standard input: there are more than 1,000 bytes: that is no picture\n"
+    told = "error: standard input: there are more than 1,000 bytes: send a smaller picture\n"
     assert result.err == told
 
 

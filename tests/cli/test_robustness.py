@@ -39,5 +39,7 @@ def test_attacks_and_ink_exclude_each_other_in_one_line(call: Call, run: Run) ->
     result = call("robustness", run.path, "--through-ink", "--attacks")
 
     assert result.code == 2
-    assert result.err.splitlines()[-1].startswith("error: attacks follow the network's gradient")
+    assert result.err.splitlines()[-1].startswith(
+        "error: attacks follow the gradient of the network"
+    )
     assert "Traceback" not in result.err

@@ -62,7 +62,7 @@ def test_evaluate_says_what_the_mistakes_have_in_common(call: Call, run: Run) ->
     result = call("evaluate", run.path)
 
     found = json.loads((run.path / "slices.json").read_text())
-    assert f"in {found['comparisons']} comparisons, by Fisher's exact test after Holm" in result.out
+    assert f"in {found['comparisons']} comparisons, by Fisher's exact test with Holm" in result.out
     for sentence in found["sentences"][:2]:
         assert f"{sentence}.\n" in result.out
 
@@ -78,8 +78,8 @@ def test_findings_are_two_lines_at_most(count: int, capsys: pytest.CaptureFixtur
 
     out = capsys.readouterr().out
     assert out.count("Worse on") == min(count, 2)
-    assert ("nothing is significant in 40 comparisons" in out) == (count == 0)
-    assert (f"after Holm: {count}; all are in slices-mnist-train.json" in out) == (count > 0)
+    assert ("nothing significant in common in 40 comparisons" in out) == (count == 0)
+    assert (f"Holm's correction: {count}; all are in slices-mnist-train.json" in out) == (count > 0)
 
 
 def test_evaluate_another_split(call: Call, run: Run) -> None:

@@ -67,7 +67,7 @@ def test_two_runs_are_paired_image_by_image(make: Make) -> None:
     assert comparison.disagreements.tolist() == [*range(18), 20, 21]
     assert pair.conclusion.startswith("second makes 16 fewer errors than first on these 359 images")
     assert "exact McNemar p = 0.0004)." in pair.conclusion
-    assert "luck" not in pair.conclusion
+    assert "chance" not in pair.conclusion
     assert CAUTION in comparison.conclusions
 
 
@@ -75,7 +75,7 @@ def test_what_may_be_luck_is_called_so(make: Make) -> None:
     [pair] = compare(make("a", [0, 1, 2]), make("b", [3, 4])).pairs
     assert pair.conclusion.startswith("b makes 1 fewer error than a on these 359 images (95%: ")
     assert " more to " in pair.conclusion
-    assert pair.conclusion.endswith("they do not tell which is better.")
+    assert pair.conclusion.endswith("these images do not show which of the two is better.")
     [pair] = compare(make("c", [0, 1, 2]), make("d", [3, 4, 5])).pairs
     assert pair.conclusion.startswith("c and d make equally many errors, 3, on these 359 images")
 

@@ -135,7 +135,7 @@ def test_one_training_has_no_spread() -> None:
     assert spread.mean.value == 0.99
     assert math.isnan(spread.deviation)
     assert math.isnan(spread.mean.low)
-    with pytest.raises(ArgumentError, match="no spread of no values"):
+    with pytest.raises(ArgumentError, match="no values to summarise"):
         spread_over_seeds([])
 
 

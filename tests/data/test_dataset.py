@@ -34,8 +34,8 @@ def test_a_split_and_a_data_set_say_what_they_hold() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "told"),
     [
-        (IMAGES[:2], LABELS, "2 images do not go with 3 labels"),
-        (IMAGES, LABELS[:2], "3 images do not go with 2 labels"),
+        (IMAGES[:2], LABELS, "there are 2 images but 3 labels"),
+        (IMAGES, LABELS[:2], "there are 3 images but 2 labels"),
         (IMAGES.astype(np.float32), LABELS, "images must be uint8 .* not float32"),
         (IMAGES[..., None], LABELS, r"images must be .* not uint8 of shape \(3, 2, 4, 1\)"),
         (IMAGES[0], LABELS, "images must be"),
@@ -67,7 +67,7 @@ def test_labels_without_a_class_are_refused(part: str, label: int) -> None:
 
 
 def test_two_classes_of_one_name_are_refused() -> None:
-    with pytest.raises(DataError, match="two classes of one name"):
+    with pytest.raises(DataError, match="two classes with the same name"):
         toy(class_names=("one", "one"))
 
 

@@ -152,7 +152,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
 
-    with pytest.raises(DataError, match=r"is no file of labels"):
+    with pytest.raises(DataError, match=r"is not a file of label decisions"):
         LabelCorrections.read(path)
 
 

@@ -144,5 +144,5 @@ def test_the_document_is_json_and_says_the_same(digits: Split) -> None:
 
 
 def test_arrays_that_do_not_go_together_are_refused(digits: Split) -> None:
-    with pytest.raises(ArgumentError, match="3,000 images, 3,000 labels and 2,999 answers"):
+    with pytest.raises(ArgumentError, match="3,000 images, 3,000 labels and 2,999 predictions"):
         find(digits, digits.labels[1:])

@@ -160,8 +160,8 @@ def test_without_pytorch_there_is_occlusion(run: Run, monkeypatch: pytest.Monkey
 def test_a_run_on_own_images(own_run: Run, animals: Dataset, tmp_path: Path) -> None:
     it = explain(own_run, animals.test.images[0], progress=(heard := Heard()))
     assert it.neighbours == ()
-    assert "data set of your own, animals: pass" in heard.notices[0]
-    with pytest.raises(RunError, match=r"data set of your own, animals: .* dataset="):
+    assert "your own data set, animals: pass" in heard.notices[0]
+    with pytest.raises(RunError, match=r"your own data set, animals: .* dataset="):
         explain(own_run, index=0)
 
     it = explain(own_run, index=0, dataset=animals)

@@ -341,7 +341,7 @@ def test_a_tile_made_to_fill_the_memory_is_one_line() -> None:
 
 def test_what_no_file_can_be_called_is_one_line() -> None:
     for name in ("seven\0.png", "\ud800.png"):
-        with pytest.raises(StorageError, match="it is no path") as caught:
+        with pytest.raises(StorageError, match="it is not a valid path") as caught:
             normalise(name)
         assert "\n" not in str(caught.value)
 

@@ -108,7 +108,7 @@ def test_a_dropout_rate_outside_of_its_range_is_refused(rate: float) -> None:
         ([Flatten(), MaxPool(2), Dense(4)], "pool1 cannot take an input"),
         ([Conv(2, 9), *ENDING], "conv1 needs at least 9×9 pixels"),
         ([MaxPool(2), Conv(2, 4), Conv(2, 2), *ENDING], "conv2 needs at least 2×2 pixels"),
-        ([MaxPool(5), MaxPool(2), *ENDING], "pool2 has less than 2×2 pixels"),
+        ([MaxPool(5), MaxPool(2), *ENDING], "pool2 has fewer than 2×2 pixels"),
     ],
 )
 def test_layers_that_do_not_fit_on_one_another_are_refused(layers: list[Layer], told: str) -> None:

@@ -205,7 +205,7 @@ def test_surest_mistakes_come_first_and_at_most_forty() -> None:
     shown = [int(text.rpartition(" ")[2].removesuffix("%")) for text in many if "%" in text]
     assert len(shown) == 40
     assert shown == sorted(shown, reverse=True)
-    assert any("40 surest of 41 mistakes" in text for text in many)
+    assert any("40 most confident of 41 mistakes" in text for text in many)
 
 
 def test_class_names_are_drawn_as_they_are() -> None:
@@ -281,9 +281,9 @@ def test_curves_are_magnified_where_all_are_in_the_corner(
 ) -> None:
     bad, good = draw(ranked(300, 0.5)).axes[0], draw(ranked(3000, 5)).axes[0]
     assert bad.get_ylim()[0] == 0
-    assert "times as large" not in bad.get_title(loc="left")
+    assert "magnified" not in bad.get_title(loc="left")
     assert 0.8 <= good.get_ylim()[0] < 1
-    assert "times as large" in good.get_title(loc="left")
+    assert "magnified" in good.get_title(loc="left")
     legend = good.get_legend()
     assert legend is not None
     assert [text.get_text()[:3] for text in legend.get_texts()] == ["ant", "bee", "cat"]
@@ -306,7 +306,9 @@ def test_classes_without_others_beside_them_have_no_curves() -> None:
         warnings.simplefilter("error")
         for draw in (probability_charts.roc_curves, probability_charts.precision_recall_curves):
             axes = draw(one).axes[0]
-            assert [text.get_text() for text in axes.texts] == ["no class has images on both sides"]
+            assert [text.get_text() for text in axes.texts] == [
+                "no class has both positive and negative images"
+            ]
             assert axes.get_legend() is None
 
 

@@ -28,7 +28,7 @@ def test_a_run_gets_its_figures_and_a_baseline_nothing(run: Run, other: Run) -> 
         run, baseline=other.path, images=50, progress=(heard := Heard())
     )
     assert heard.notices == [
-        "50 of the 359 images of optdigits, test split, each class at its share, drawn with seed 0"
+        "50 of the 359 images of optdigits, test split, each class in proportion, drawn with seed 0"
     ]
     assert run.robustness == result.to_dict(baseline)
     assert (result.model, baseline.model) == ("run", "other")

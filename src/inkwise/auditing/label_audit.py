@@ -64,6 +64,18 @@ def audit(
     InkwiseError
         See its subclasses: an unknown name, data that is not to be had or too little, a directory
         that is in use or cannot be written, a library that is not installed.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> digits = inkwise.load_dataset("optdigits")
+    >>> train, test = digits.train.take(range(200)), digits.test
+    >>> few = inkwise.Dataset("few", "Few digits", digits.class_names, train, test, "here")
+    >>> audit = inkwise.audit(few, "test", output="audits/few")
+    >>> audit.probabilities.shape
+    (359, 10)
+    >>> audit.page_path.name
+    'audit.html'
     """
     require_training("an audit")
     if split not in ("train", "test"):

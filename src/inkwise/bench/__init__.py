@@ -1,1 +1,1 @@
-"""The bench: contenders side by side on one machine, each in a process of its own."""
+"""The bench: libraries and recipes compared on one machine, each in a process of its own."""

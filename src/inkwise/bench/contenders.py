@@ -1,4 +1,4 @@
-"""Who takes part in the bench."""
+"""The contenders of the bench: the libraries and recipes that it compares."""
 
 import dataclasses
 import importlib.util
@@ -10,23 +10,23 @@ _KERAS = (f"{_PROGRAMS}.keras_case_study", f"{_PROGRAMS}.keras_predict")
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """One line of the bench's table.
+    """A library or recipe that takes part in the bench.
 
     Parameters
     ----------
     name : str
-        What ``--only`` takes, and what its programs are told.
+        Name for ``--only`` and for its programs.
     title : str
-        What people read.
+        Name in tables and figures.
     programs : tuple of str
-        Modules to run one after the other, each in a fresh process; together they give the figures
-        of a `Measurement`.
+        Modules to run one after the other, each in a fresh process; together they produce the
+        values of a `Measurement`.
     images : int or None
-        How many training images it gets, drawn by class, where all would take it too long.
+        Number of training images, drawn by class, if training on all of them would take too long.
     quick : bool
         Whether it takes part in the quick bench.
     library, extra : str or None
-        A library that not every installation has, and the extra that brings it.
+        An optional library that it needs, and the extra that installs it.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Contender:
 
     @property
     def obstacle(self) -> str | None:
-        """Why it cannot take part here, in a line; None if it can."""
+        """Why the contender cannot run here, in one line; None if it can."""
         if self.library is None or importlib.util.find_spec(self.library):
             return None
         return (
@@ -68,9 +68,9 @@ CONTENDERS = {
         Contender("mlp", "scikit-learn MLP", (f"{_PROGRAMS}.scikit_learn",)),
     )
 }
-"""Contenders by name, in the order in which they run."""
+"""The contenders by name, in the order in which they run."""
 
 GROWN = CONTENDERS["swift"]
-"""Whose growth is measured."""
+"""The contender for which the growth of time with size is measured."""
 BATCHES = f"{_PROGRAMS}.ours_batches"
 """The program that measures prediction by batch size."""

@@ -1,4 +1,4 @@
-"""Running a contender in processes of its own, and reading what it measured."""
+"""Running a contender in processes of its own, and reading its measurements."""
 
 import dataclasses
 import json
@@ -16,31 +16,33 @@ from inkwise.errors import BenchError
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What one contender did in one round.
+    """The measurements of one contender in one round.
 
     Parameters
     ----------
     contender : str
+        Name of the contender.
     round : int
-        From 1.
+        Number of the round, from 1.
     training_images : int
-        How many it learned from; what it set apart for validation is not counted.
+        Number of images that it was trained on, without those that it held out for validation.
     startup_seconds : float
-        From the start of the process until the training began: imports and loading.
+        Time from the start of the process until the training began: imports and loading.
     history : tuple of (float, float)
-        One entry an epoch, or one in all where there are none: training time so far, with the
-        validation that the contender does itself, and accuracy on the test images, which is looked
-        at while the clock stands still and chooses nothing.
+        One entry for each epoch, or a single one for a contender without epochs: the training time
+        so far, including the contender's own validation, and the accuracy on the test images. The
+        clock is stopped while this accuracy is computed, and nothing is chosen by it.
     evaluation_seconds : float
-        From the end of the training until the last figure about the test images.
+        Time from the end of the training until the last metric on the test images.
     batch_seconds, single_seconds : float
-        Predicting all test images in one call, and one image; medians, once all is warm.
+        Time to predict all test images in one call, and a single image; medians after a warm-up.
     test_images : int
+        Number of test images.
     training_memory, prediction_memory : int or None
-        Most memory that the process held, in bytes, until the training had ended and in a fresh
-        process that loads the model and predicts; None where that was not measured.
+        Peak memory of the process, in bytes, until the end of the training, and of a fresh process
+        that loads the model and predicts; None if it was not measured.
     model_bytes : int
-        The model on the disk.
+        Size of the model's file, in bytes.
     """
 
     contender: str
@@ -58,12 +60,12 @@ class Measurement:
 
     @property
     def training_seconds(self) -> float:
-        """Training time."""
+        """Total training time."""
         return self.history[-1][0]
 
     @property
     def whole_seconds(self) -> float:
-        """From the start of the process until the last figure."""
+        """Time from the start of the process until the last metric."""
         return self.startup_seconds + self.training_seconds + self.evaluation_seconds
 
     @property
@@ -73,11 +75,11 @@ class Measurement:
 
     @property
     def images_per_second(self) -> float:
-        """How many test images are predicted in a second, all in one call."""
+        """Number of test images that are predicted per second, all in one call."""
         return self.test_images / self.batch_seconds
 
     def seconds_to(self, accuracy: float) -> float:
-        """Training time until the end of the first epoch that reached it; infinite if none did."""
+        """Return the training time until an epoch reached an accuracy; infinite if none did."""
         return next((seconds for seconds, reached in self.history if reached >= accuracy), math.inf)
 
 
@@ -88,10 +90,11 @@ class Failure:
     Parameters
     ----------
     contender : str
-        Its name; or ``growth``, where its cost's growth could not be measured.
+        Name of the contender; or ``growth``, if the growth of time could not be measured.
     round : int
+        Number of the round, from 1.
     reason : str
-        In a line.
+        The reason, in one line.
     """
 
     contender: str
@@ -107,14 +110,19 @@ def measure(
     Parameters
     ----------
     contender : Contender
+        The contender to run.
     number : int
-        The round, from 1; it decides the seed.
+        Number of the round, from 1, which determines the seed.
     data : path
         A folder that `write_data` filled.
     work : path
-        A folder for what the programs leave to each other.
+        A folder in which the programs leave files for one another.
     time_limit : float
-        Seconds that each program may take.
+        Time that each program may take, in seconds.
+
+    Returns
+    -------
+    Measurement or Failure
     """
     answers: dict[str, Any] = {"prediction_memory": None}
     try:
@@ -129,12 +137,12 @@ def measure(
 def run_program(
     program: str, name: str, number: int, data: Path, work: Path, time_limit: float
 ) -> dict[str, Any]:
-    """Run one program in a fresh process and return its figures; see `measure`.
+    """Run one program in a fresh process and return its values; see `measure`.
 
     Raises
     ------
     BenchError
-        It crashed or ran out of time.
+        The program crashed or ran out of time.
     """
     task = Task(name, str(data), str(work), seed=number - 1, asked=time.monotonic())
     command = [sys.executable, "-m", program, json.dumps(dataclasses.asdict(task))]
@@ -161,5 +169,5 @@ def run_program(
     try:
         figures: dict[str, Any] = json.loads(printed.splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise BenchError("it ended without a line of figures") from error
+        raise BenchError("it ended without a line of results") from error
     return figures

@@ -1,4 +1,4 @@
-"""The bench's figures: accuracy against training time, and how cost grows."""
+"""The figures of the bench: accuracy against training time, and time against size."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 Line = list[tuple[float, float]]
-"""Training time and share of mistakes, epoch by epoch."""
+"""Training time in seconds and error rate, epoch by epoch."""
 
 COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#7a5195", "#5c5c5c")
-"""Told apart with every kind of colour vision, with the help of the markers.
+"""Colours that, together with the markers, can be told apart with any colour vision.
 
-The first six are M. Okabe's and K. Ito's, "Color universal design", 2008.
+The first six are from M. Okabe and K. Ito, "Color universal design", 2008.
 """
 MARKERS = "o>Ds^vPX"
 
@@ -33,22 +33,22 @@ _ACCURACIES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 @styled
 def draw_accuracy(measurements: Sequence[Measurement], titles: Mapping[str, str]) -> "Figure":
-    """Draw test accuracy against training time, every round of every contender.
+    """Draw test accuracy against training time for every round of every contender.
 
-    A contender that learns in epochs has a curve a round, any other a point.
+    A contender that trains in epochs has a curve for each round, any other a point.
 
     Parameters
     ----------
     measurements : sequence of Measurement
-        At least one.
+        At least one measurement.
     titles : mapping of str to str
-        What to write beside a contender's curves, by its name.
+        Text to write beside the curves of each contender, by its name.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The time has a logarithmic axis, and so has the share of mistakes, because from 98% to 99%
-        is as far as from 80% to 90%.
+        Both the time and the error rate have logarithmic axes, so that halving the error rate is
+        the same distance everywhere.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -58,7 +58,7 @@ def draw_accuracy(measurements: Sequence[Measurement], titles: Mapping[str, str]
     looks = dict(zip(titles, itertools.cycle(zip(COLOURS, MARKERS, strict=True)), strict=False))
     curves: dict[str, list[Line]] = {}
     for m in measurements:
-        # Half a mistake stands in for none, which a logarithm cannot show.
+        # A logarithmic axis cannot show 0 mistakes: half a mistake stands for none.
         curve = [(seconds, max(1 - right, 0.5 / m.test_images)) for seconds, right in m.history]
         colour, marker = looks[m.contender]
         axes.plot(*zip(*curve, strict=True), color=colour, marker=marker, markersize=5, alpha=0.8)
@@ -77,7 +77,7 @@ def draw_accuracy(measurements: Sequence[Measurement], titles: Mapping[str, str]
     axes.set_xlabel("training time, seconds")
     axes.set_title("Test accuracy against training time")
     axes.grid(which="major")
-    # At the round that took longest, where the label is least in the way.
+    # The labels are at the rounds that took longest, where they are least in the way.
     anchors = {titles[name]: max(curve[-1] for curve in own) for name, own in curves.items()}
     _label(figure, axes, anchors, [curve for own in curves.values() for curve in own])
     return figure
@@ -85,7 +85,7 @@ def draw_accuracy(measurements: Sequence[Measurement], titles: Mapping[str, str]
 
 @styled
 def draw_growth(growth: Growth) -> "Figure":
-    """Draw durations against sizes, both logarithmic, and the law fitted to the medians."""
+    """Draw durations against sizes on logarithmic axes, and the power law fitted to the medians."""
     from matplotlib.ticker import NullLocator
 
     figure, axes = new_figure(5.6, 3.8)
@@ -116,7 +116,7 @@ def draw_growth(growth: Growth) -> "Figure":
 
 
 def _tick(axis: "Axis") -> None:
-    """Write plain numbers on a logarithmic axis: 1, 2, 5 of each decade where there are few."""
+    """Label a logarithmic axis with plain numbers: 1, 2, 5 of each decade if there are few."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
@@ -131,10 +131,10 @@ def _label(
     anchors: Mapping[str, tuple[float, float]],
     curves: Sequence[Line],
 ) -> None:
-    """Write each name as near to its anchor as it covers no curve and no other name."""
+    """Write each name as near to its anchor as possible without covering a curve or a name."""
     from matplotlib.text import Text
 
-    figure.draw_without_rendering()  # settles where everything stands, in pixels
+    figure.draw_without_rendering()  # fixes the layout, in pixels
     inside = axes.get_window_extent()
     marks = np.concatenate([_dots(axes.transData.transform(curve)) for curve in curves])
     taken: list[Bbox] = []
@@ -163,10 +163,10 @@ def _label(
 
 
 _OFFSETS = sorted(itertools.product((1, -1), range(-150, 151, 3)), key=lambda place: abs(place[1]))
-"""Where to try a label: right or left of its anchor, and so many points higher."""
+"""Positions to try for a label: right or left of its anchor, and its height above, in points."""
 
 
 def _dots(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return many points along the segments of a curve, shape (M, 2)."""
+    """Return many points along the segments of a curve, float64 (M, 2)."""
     steps = np.linspace(0, 1, 30)[:, None, None]
     return np.concatenate([curve, (curve[:-1] + steps * np.diff(curve, axis=0)).reshape(-1, 2)])

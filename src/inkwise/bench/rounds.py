@@ -1,4 +1,4 @@
-"""The bench from end to end: contenders in turn, round after round, and how cost grows."""
+"""Running the bench: all contenders in interleaved rounds, and the growth of time with size."""
 
 import contextlib
 import dataclasses
@@ -34,37 +34,39 @@ DEFAULT_PARENT = Path("bench")
 ROUNDS = 3
 MOST_ROUNDS = 100
 TIME_LIMIT = 1800.0
-"""Seconds that one program of a contender may take."""
+"""Time that one program of a contender may take, in seconds."""
 
 BUSY = 0.5
-"""A load average above this, before the bench has begun, is somebody else's."""
+"""Load average before the bench above which the machine counts as busy."""
 
 SHARES = (0.1, 0.25, 0.5, 1, 4)
-"""Training images for the growth of training time, as shares of all; above 1 they are repeated."""
+"""Shares of the training images at which training is timed; above 1 images are repeated."""
 SMALLEST_BATCH = 100
-"""From this batch on, its images and not the call decide how long a prediction takes."""
+"""Batch size from which on the images, not the call, dominate the time of a prediction."""
 
 
 @dataclasses.dataclass
 class Bench:
-    """What a bench has found so far.
+    """The results of a bench so far.
 
     Parameters
     ----------
     path : Path
         The bench's directory.
     about : dict
-        What was run, where and when, as JSON values.
+        Description of what was run, where and when, as JSON values.
     notices : list of str
-        What the user was told: who is left out, and what a quick bench does not do.
+        Notices that the user got: which contenders are left out, and what a quick bench omits.
     contenders : list of Contender
-        Who takes part.
+        The contenders that take part.
     status : str
-        One of `inkwise.runs.directory`'s.
-    measurements, failures
-        Of all rounds, as they came.
+        A status as in `inkwise.runs.directory`.
+    measurements : list of Measurement
+        The measurements of all rounds, in the order in which they were made.
+    failures : list of Failure
+        The failures, likewise.
     growth : dict of str to Growth
-        Of ``training`` and ``prediction``, where they are measured.
+        The growth of the times of ``training`` and ``prediction``, if they were measured.
     """
 
     path: Path
@@ -78,12 +80,12 @@ class Bench:
 
     @property
     def summary(self) -> dict[str, dict[str, Spread]]:
-        """Every figure over the rounds; see `summarise`."""
+        """Every value summarised over the rounds; see `summarise`."""
         return summarise(self.measurements)
 
     @property
     def ratios(self) -> dict[str, dict[str, dict[str, Spread]]]:
-        """Every contender beside every other; see `compare`."""
+        """The ratios of every contender to every other; see `compare`."""
         return {name: compare(self.measurements, name) for name in self.summary}
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,11 +113,11 @@ class Bench:
         }
 
     def save(self) -> None:
-        """Write ``bench.json`` as it stands."""
+        """Write the results so far to ``bench.json``."""
         write_json(self.path / "bench.json", self.to_dict())
 
     def save_figures(self) -> None:
-        """Draw what was measured, each figure as PNG and SVG."""
+        """Draw the figures, each as PNG and SVG."""
         figures = {
             f"{name}-growth": draw_growth(growth)
             for name, growth in self.growth.items()
@@ -143,43 +145,44 @@ def run_bench(
     progress: Progress = SILENT,
     on_outcome: Callable[[Measurement | Failure], object] | None = None,
 ) -> Bench:
-    """Run contenders side by side, each in a fresh process, one process at a time.
+    """Run the contenders, each in a fresh process, one process at a time.
 
-    The rounds are interleaved: every contender runs once before one runs again, so that a machine
-    that slows down slows all alike. A contender that fails is left out of the rounds that follow.
+    The rounds are interleaved: every contender runs once before any runs again, so that a machine
+    that becomes slower affects all of them. A contender that fails is left out of later rounds.
 
     Parameters
     ----------
     dataset : Dataset, optional
-        By default MNIST.
+        The data set; by default MNIST.
     only : sequence of str
-        Names in `CONTENDERS`; empty for all, or for those of the quick bench.
+        Names in `CONTENDERS`; if empty, all contenders run, or all of the quick bench.
     rounds : int, optional
-        3 if not given, in the quick bench 1.
+        Number of rounds; by default 3, or 1 for the quick bench.
     quick : bool
-        Fewer contenders and rounds, and no growth.
+        Whether to run fewer contenders and rounds, and not to measure the growth of time.
     data_dir : path-like, optional
         A folder with MNIST's four files.
     output : path-like, optional
         A directory, new or empty; by default the next free one under ``bench/``.
     progress : Progress, optional
-        Hears of notices, downloads and steps.
+        Receives notices, downloads and steps.
     on_outcome : callable, optional
-        Told what came of each contender in each round.
+        Called with the `Measurement` or `Failure` of each contender in each round.
 
     Returns
     -------
     Bench
-        Complete; or interrupted, if the user pressed Ctrl-C: then it holds what was finished.
+        The results, complete; or interrupted, if the user pressed Ctrl-C: then they are those that
+        were finished.
 
     Raises
     ------
     ArgumentError
-        An unknown contender, rounds out of range, or a directory that holds files already.
+        A contender is unknown, the number of rounds is out of range, or the directory is not empty.
     BenchError
         No contender is left to run.
     DataError, StorageError
-        MNIST is not to be had, or the directory cannot be written.
+        MNIST cannot be obtained, or the directory cannot be written.
     LibraryError
         The libraries of the extra ``train`` are not installed.
     """
@@ -187,7 +190,7 @@ def run_bench(
         raise ArgumentError(f"unknown contender {unknown[0]!r}: use {', '.join(CONTENDERS)}")
     rounds = (1 if quick else ROUNDS) if rounds is None else rounds
     if not 1 <= rounds <= MOST_ROUNDS:
-        raise ArgumentError(f"the rounds must be from 1 to {MOST_ROUNDS}, not {rounds}")
+        raise ArgumentError(f"the number of rounds must be from 1 to {MOST_ROUNDS}, not {rounds}")
     require_training("the bench")
     chosen = [c for c in CONTENDERS.values() if (c.name in only if only else c.quick or not quick)]
     contenders = [c for c in chosen if c.obstacle is None]
@@ -199,8 +202,8 @@ def run_bench(
     load = _load_average()
     if load is not None and load > BUSY:
         notices.append(
-            f"This machine is busy (load average {load:.1f} before the start): what is measured "
-            "now says little, and two threads that wait for a core can be many times slower"
+            f"This machine is busy (load average {load:.1f} before the start): the times are not "
+            "reliable, since threads that wait for a core can be many times slower"
         )
     dataset = dataset or load_dataset("mnist", data_dir, progress)
     bench = Bench(
@@ -262,7 +265,7 @@ def _compete(
 def _grow(bench: Bench, dataset: Dataset, rounds: int, folder: Path, progress: Progress) -> None:
     training = Growth(
         f"Training {GROWN.title}",
-        f"training images; the largest number is all of them {SHARES[-1]} times",
+        f"training images; the largest size is all of them, repeated {SHARES[-1]} times",
     )
     prediction = Growth(f"Prediction by {GROWN.title}", "images in a batch", SMALLEST_BATCH)
     bench.growth = {"training": training, "prediction": prediction}
@@ -290,7 +293,7 @@ def _grow(bench: Bench, dataset: Dataset, rounds: int, folder: Path, progress: P
 
 
 def _resize(split: Split, images: int) -> Split:
-    """Return so many images of a split: drawn by class, or repeated where there are not enough."""
+    """Return `images` images of a split: drawn by class, or repeated if there are not enough."""
     if images >= len(split):
         return split.take(np.resize(np.arange(len(split)), images))
     _, drawn = stratified_draw(split.labels, images, seed=0)
@@ -317,11 +320,11 @@ def _describe(dataset: Dataset, rounds: int, quick: bool, load: float | None) ->
 
 
 def _load_average() -> float | None:
-    """Return how many processes wanted a core in the last minute; None where it is not known."""
+    """Return the load average of the last minute; None if the system does not have one."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def _quick_notice(contenders: Sequence[Contender], rounds: int) -> str:
     missing = [c.title for c in CONTENDERS.values() if c not in contenders]
     often = "one round" if rounds == 1 else f"{rounds} rounds"
-    return f"This is the quick bench: {often}, without growth of cost, {', '.join(missing)}"
+    return f"This is the quick bench: {often}, without the growth of time, {', '.join(missing)}"

@@ -1,4 +1,4 @@
-"""What the rounds come to: medians, ratios, and how cost grows."""
+"""Summaries of the rounds: medians, ratios, and the growth of time with size."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from inkwise.bench.measurement import Measurement
 
 TARGETS = {"seconds_to_98.84%": 0.9884, "seconds_to_99%": 0.99}
-"""Test accuracies whose time is told: what the case study's own program prints, and 99%."""
+"""Test accuracies to which the training is timed: the original case study's, and 99%."""
 
 _PLAIN = (
     "training_images",
@@ -31,7 +31,7 @@ FIGURES: dict[str, Callable[[Measurement], float | None]] = {
     **{name: attrgetter(name) for name in _PLAIN},
     **{name: methodcaller("seconds_to", accuracy) for name, accuracy in TARGETS.items()},
 }
-"""Figures of the summary, each from a measurement."""
+"""The values of the summary, each with the function that takes it from a measurement."""
 
 COMPARED = ("training_seconds", "whole_seconds", "batch_seconds", "single_seconds")
 """Durations that are compared between contenders, round by round."""
@@ -39,11 +39,12 @@ COMPARED = ("training_seconds", "whole_seconds", "batch_seconds", "single_second
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """A figure over the rounds; infinite where a target was never reached.
+    """A value over the rounds; infinite if a target was never reached.
 
     Parameters
     ----------
     median, least, most : float
+        Median, smallest and largest value.
     """
 
     median: float
@@ -52,7 +53,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Summarise at least one value."""
+        """Summarise one or more values."""
         return cls(statistics.median(values), min(values), max(values))
 
     def to_dict(self) -> dict[str, float | None]:
@@ -64,12 +65,12 @@ class Spread:
 
 
 def summarise(measurements: Sequence[Measurement]) -> dict[str, dict[str, Spread]]:
-    """Summarise every figure over the rounds.
+    """Summarise every value over the rounds.
 
     Returns
     -------
     dict
-        By contender, then by figure; a figure that a contender does not measure is left out.
+        Spreads by contender, then by value; values that a contender does not measure are left out.
     """
     summary: dict[str, dict[str, Spread]] = {}
     for contender, rounds in _by_contender(measurements).items():
@@ -82,21 +83,24 @@ def summarise(measurements: Sequence[Measurement]) -> dict[str, dict[str, Spread
 
 
 def compare(measurements: Sequence[Measurement], reference: str) -> dict[str, dict[str, Spread]]:
-    """Divide every other contender's durations by those of one, round by round.
+    """Divide the durations of every other contender by those of one, round by round.
 
-    A ratio within a round is worth more than one of medians: a machine that slows down slows both.
+    Ratios within a round are more reliable than ratios of medians, because a machine that becomes
+    slower affects both durations of a round.
 
     Parameters
     ----------
     measurements : sequence of Measurement
+        Measurements of all contenders.
     reference : str
-        A contender.
+        Name of the contender to compare with.
 
     Returns
     -------
     dict
-        By contender, then by figure of `COMPARED`; above 1 where the contender takes longer. Only
-        rounds that both finished count; who shares none with the reference is left out.
+        Ratios by contender, then by duration in `COMPARED`; above 1 if the contender takes longer
+        than the reference. Only rounds that both finished count; a contender without such rounds is
+        left out.
     """
     contenders = _by_contender(measurements)
     own = contenders.pop(reference, {})
@@ -118,13 +122,13 @@ class Growth:
     Parameters
     ----------
     title : str
-        What was timed.
+        Title: what was timed.
     unit : str
-        What its size counts.
+        What the size counts.
     fitted_from : int
-        The exponent is that of sizes from here on; below, what every call costs hides it.
+        Smallest size that the fit uses; below it, the fixed cost of a call hides the growth.
     seconds : dict of int to list of float
-        The durations of all rounds, by size.
+        Durations of all rounds, by size.
     """
 
     title: str
@@ -134,12 +138,12 @@ class Growth:
 
     @property
     def medians(self) -> dict[int, float]:
-        """The median duration by size, ascending."""
+        """The median durations, by ascending size."""
         return {size: statistics.median(self.seconds[size]) for size in sorted(self.seconds)}
 
     @property
     def fit(self) -> "PowerLaw | None":
-        """The law fitted to the medians; None where there are fewer than two sizes to fit."""
+        """The power law fitted to the medians; None if there are fewer than two sizes to fit."""
         points = {size: m for size, m in self.medians.items() if size >= self.fitted_from}
         return fit_power_law(points) if len(points) > 1 else None
 
@@ -163,7 +167,9 @@ class PowerLaw:
     Parameters
     ----------
     exponent, factor : float
+        The fitted parameters; `factor` is in seconds.
     smallest, largest : int
+        Smallest and largest of the sizes that were fitted.
     """
 
     exponent: float
@@ -172,7 +178,7 @@ class PowerLaw:
     largest: int
 
     def __call__(self, size: float) -> float:
-        """Return the duration at a size."""
+        """Return the duration at a size, in seconds."""
         return self.factor * size**self.exponent
 
 
@@ -182,7 +188,11 @@ def fit_power_law(seconds: Mapping[int, float]) -> PowerLaw:
     Parameters
     ----------
     seconds : mapping of int to float
-        Durations, above 0, by size; at least two.
+        Durations, above 0, by size; at least two sizes.
+
+    Returns
+    -------
+    PowerLaw
     """
     sizes = np.array(list(seconds), dtype=np.float64)
     exponent, logarithm = np.polyfit(np.log(sizes), np.log(list(seconds.values())), 1)
@@ -190,7 +200,7 @@ def fit_power_law(seconds: Mapping[int, float]) -> PowerLaw:
 
 
 def _by_contender(measurements: Sequence[Measurement]) -> dict[str, dict[int, Measurement]]:
-    """Sort measurements by contender, in the order of their first appearance, and by round."""
+    """Group measurements by contender, in the order of first appearance, and by round."""
     contenders: dict[str, dict[int, Measurement]] = {}
     for measurement in measurements:
         contenders.setdefault(measurement.contender, {})[measurement.round] = measurement

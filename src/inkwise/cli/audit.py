@@ -1,4 +1,4 @@
-"""The command that looks for wrong labels, and what it found."""
+"""The command that searches a data set for wrong labels."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,27 +12,31 @@ if TYPE_CHECKING:
     from inkwise.auditing.findings import Audit
 
 FIRST = 10
-"""How many suspects are shown."""
+"""Number of suspects that are shown."""
 
 
 def audit(
     dataset: Annotated[
         str,
-        typer.Argument(metavar="DATASET", help="auto, mnist or optdigits.", show_default=False),
+        typer.Argument(
+            metavar="DATASET", help="The data set: auto, mnist or optdigits.", show_default=False
+        ),
     ],
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="train, validation images included, or test.")
+        str,
+        typer.Option(metavar="NAME", help="The split: train (with the validation images) or test."),
     ] = "train",
     data_dir: DataDirOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="The directory, new or empty."),
+        typer.Option("--output", "-o", metavar="DIR", help="The directory to write, new or empty."),
     ] = None,
     open_: OpenOption = False,
 ) -> None:
-    """Find labels that are probably wrong, near-duplicates and outliers; decide on a page.
+    """Find probably wrong labels, near-duplicates and outliers, and review them on a page.
 
-    What the page downloads, `inkwise train --labels` and `inkwise evaluate --labels` take.
+    The page lets you download your decisions as a file for `inkwise train --labels` and
+    `inkwise evaluate --labels`.
     """
     from inkwise.auditing.label_audit import audit as audit_dataset
     from inkwise.cli.display import Display
@@ -51,7 +55,7 @@ def audit(
 
 
 def show_audit(audit: "Audit") -> None:
-    """Show how much an audit found, the first suspects, and where to decide."""
+    """Show the first suspects of an audit, how much it found, and the path of the page."""
     names, labels = audit.dataset.class_names, audit.images.labels
     if len(audit.suspects):
         table = new_table("rank", "image", "label", "suggested", "probability", "margin")

@@ -1,4 +1,4 @@
-"""The command that measures inkwise beside other libraries, and its tables."""
+"""The command that compares inkwise with other libraries, and its tables."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,27 +25,28 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A contender: swift, case-study, keras, pytorch, knn, svm, boosting or mlp. "
-            "Can be given several times.",
+            help="Run only this contender: swift, case-study, keras, pytorch, knn, svm, boosting "
+            "or mlp. Can be given several times.",
             show_default=False,
         ),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="How often each runs: 3, or 1 of the quick bench.")
+        int | None, typer.Option(help="Number of rounds; 3 if not given, 1 with --quick.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two minutes: fewer contenders, one round.")
+        bool, typer.Option("--quick", help="Take about two minutes: fewer contenders, one round.")
     ] = False,
     data_dir: DataDirOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="The directory, new or empty."),
+        typer.Option("--output", "-o", metavar="DIR", help="The directory to write, new or empty."),
     ] = None,
 ) -> None:
-    """Measure time, accuracy and memory on MNIST, side by side with Keras, PyTorch, scikit-learn.
+    """Measure time, accuracy and memory on MNIST, beside Keras, PyTorch and scikit-learn.
 
-    Each contender runs in processes of its own, in interleaved rounds; leave the machine alone
-    meanwhile. Ctrl-C keeps what is finished. The exit code is 1 if a contender failed.
+    Each contender runs in processes of its own, in interleaved rounds. Do not use the machine for
+    anything else meanwhile. Ctrl-C stops the bench and keeps what is finished. The exit code is 1
+    if a contender failed.
     """
     from inkwise.bench.rounds import run_bench
     from inkwise.cli.display import BenchDisplay
@@ -69,24 +70,28 @@ def bench(
 
 
 def show_bench(bench: "Bench") -> None:
-    """Show the tables of a bench, who failed, and where everything stands."""
+    """Show the tables of a bench, its failures, and the path of its directory."""
     from inkwise.runs.directory import INTERRUPTED
 
     summary = bench.summary
     if summary:
         rounds = bench.about["rounds"]
-        often = "One round" if rounds == 1 else f"{rounds} rounds: median, and least to most"
+        often = (
+            "One round"
+            if rounds == 1
+            else f"{rounds} rounds: median, and smallest to largest value"
+        )
         console.print(f"{often}. Times are in seconds.")
         show_table(_table(summary, _TRAINING))
         show_table(_table(summary, _PREDICTION))
     for reference, ratios in bench.ratios.items():
         if reference in _OURS and ratios:
-            console.print(f"How many times as long as {_title(reference)}, round by round")
+            console.print(f"Times as multiples of those of {_title(reference)}, round by round")
             show_table(_table(ratios, _RATIOS))
     for growth in bench.growth.values():
         if (law := growth.fit) is not None:
             console.print(
-                f"{growth.title}: time grows with the {law.exponent:.2f}th power of the size, "
+                f"{growth.title}: the time grows as the size to the power of {law.exponent:.2f}, "
                 f"fitted from {law.smallest:,} to {law.largest:,} {growth.unit}",
                 soft_wrap=True,
             )
@@ -152,19 +157,19 @@ _TRAINING: dict[str, tuple[str, Form]] = {
     "training_seconds": ("training", _seconds),
     "seconds_to_98.84%": ("to 98.84%", _seconds),
     "seconds_to_99%": ("to 99%", _seconds),
-    "whole_seconds": ("start to last figure", _seconds),
+    "whole_seconds": ("start to last metric", _seconds),
     "test_accuracy": ("test accuracy", _percent),
 }
 _PREDICTION: dict[str, tuple[str, Form]] = {
-    "images_per_second": ("images a second", _whole),
+    "images_per_second": ("images per second", _whole),
     "single_seconds": ("one image, ms", _milliseconds),
     "training_memory": ("memory to train, MB", _megabytes),
-    "prediction_memory": ("to predict, MB", _megabytes),
+    "prediction_memory": ("memory to predict, MB", _megabytes),
     "model_bytes": ("model, MB", _megabytes),
 }
 _RATIOS: dict[str, tuple[str, Form]] = {
     "training_seconds": ("training", _times),
-    "whole_seconds": ("start to last figure", _times),
+    "whole_seconds": ("start to last metric", _times),
     "batch_seconds": ("predicting all", _times),
     "single_seconds": ("one image", _times),
 }
@@ -182,7 +187,7 @@ def _table(
 
 
 def _cell(spread: "Spread | None", form: Form) -> Text | str:
-    """Write the median, and below it the least and the most, unless they look the same."""
+    """Format the median, and below it the range, unless both ends read the same."""
     if spread is None:
         return "–"
     median, least, most = map(form, (spread.median, spread.least, spread.most))

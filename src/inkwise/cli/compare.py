@@ -17,7 +17,7 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="At least two directories that `inkwise train` wrote, on the same data.",
+            help="At least two directories that `inkwise train` wrote, all on the same data set.",
             show_default=False,
         ),
     ],
@@ -31,9 +31,9 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Tell whether runs differ by more than luck with the test images, and what may be concluded.
+    """Test whether runs differ significantly on the same test images, and say what follows.
 
-    Their answers are paired image by image. Runs of one recipe with several seeds are summed up.
+    Predictions are paired image by image. Runs of one recipe with several seeds are summarised.
     """
     from inkwise.comparison.compared_runs import compare as compare_runs
     from inkwise.comparison.runs_page import write_comparison
@@ -45,7 +45,7 @@ def compare(
 
 
 def show_comparison(comparison: "Comparison") -> None:
-    """Show runs side by side, two by two, and what may be concluded."""
+    """Show a table of the runs, and what may be concluded about each pair."""
     table = new_table("run", "recipe", "seed", "errors", "accuracy", "95% interval", left=2)
     for compared in comparison.runs:
         accuracy = compared.evaluation.accuracy

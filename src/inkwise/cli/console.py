@@ -1,4 +1,4 @@
-"""What the commands print with: the console, tables, paths, and numbers with their intervals."""
+"""Printing for all commands: the console, tables, paths, and numbers with their intervals."""
 
 import webbrowser
 from pathlib import Path
@@ -15,23 +15,23 @@ from inkwise.pages.formats import ends, number, percent
 if TYPE_CHECKING:
     from inkwise.evaluation.intervals import Estimate
 
-# Paths and class names hold what they hold: brackets and colons mean nothing here.
+# Brackets and colons in paths and class names are printed as they are, not as markup.
 console = Console(highlight=False, markup=False, emoji=False)
 
 
 def show_path(what: str, path: Path) -> None:
-    """Show where something was written."""
+    """Show the path of something that was written."""
     console.print(Text.assemble(f"{what}: ", (str(path), "bold")), soft_wrap=True)
 
 
 def open_page(path: Path) -> None:
-    """Open a page in the browser, or say that there is none."""
+    """Open a page in the browser, or report that there is none."""
     if not webbrowser.open(path.resolve().as_uri()):
-        typer.echo("No browser answered: open the file yourself.", err=True)
+        typer.echo("No browser could be opened: open the file yourself.", err=True)
 
 
 def new_table(*columns: str, left: int = 1) -> Table:
-    """Start a table with its first columns, `left` of them, flush left and the others right."""
+    """Create a table whose first `left` columns are aligned left and the others right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for place, name in enumerate(columns):
         table.add_column(name, justify="left" if place < left else "right", overflow="fold")
@@ -39,30 +39,30 @@ def new_table(*columns: str, left: int = 1) -> Table:
 
 
 def show_table(table: Table) -> None:
-    """Show a table; in a file or a pipe, which have no edge, as wide as it is."""
+    """Show a table; in a file or a pipe, which have no width, without wrapping."""
     if not console.is_terminal:
         console.width = 10_000
     console.print(table)
 
 
 def bracketed(estimate: "Estimate") -> str:
-    """Write an interval of a percentage in brackets; nothing where there is none."""
+    """Format the interval of a percentage in brackets; empty if it is undefined."""
     return f"({ends(estimate)})" if estimate.defined else ""
 
 
 def percent_with_interval(estimate: "Estimate") -> str:
-    """Write a percentage and its interval in a line."""
+    """Format a percentage and its interval on one line."""
     return f"{percent(estimate)} {bracketed(estimate)}".rstrip()
 
 
 def two_lines(estimate: "Estimate") -> Text:
-    """Write a percentage, and its interval below it."""
+    """Format a percentage with its interval below it."""
     below = ends(estimate, 1) if estimate.defined else ""
     return Text.assemble(f"{percent(estimate)}\n", (below, "dim"))
 
 
 def number_with_interval(estimate: "Estimate") -> str:
-    """Write a number and its interval in a line."""
+    """Format a number and its interval on one line."""
     if not estimate.defined:
         return number(estimate)
     return f"{number(estimate)} ({ends(estimate, 4, share=False)})"

@@ -5,7 +5,7 @@ from inkwise.cli.options import DataDirOption
 
 
 def data(data_dir: DataDirOption = None) -> None:
-    """List the data sets, where each would come from, and what is at hand."""
+    """List the data sets, where each comes from, and which are on this machine already."""
     from inkwise.data.catalogue import describe_datasets
 
     table = new_table("name", "what it is", "where it comes from", "at hand", left=4)

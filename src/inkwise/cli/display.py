@@ -1,4 +1,4 @@
-"""Progress on the screen: a bar where there is a terminal, a line where there is none."""
+"""Progress of a command: bars in a terminal, lines elsewhere."""
 
 import os
 import time
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Display(Progress):
-    """What a command shows while it works. A context manager: bars vanish when it is left."""
+    """Shows the progress of a command. It is a context manager, which removes bars at its end."""
 
     def __init__(self) -> None:
-        # Paths and class names hold what they hold: brackets and colons mean nothing here.
+        # Brackets and colons in paths and class names are printed as they are, not as markup.
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._drawn = self._console.is_interactive and not os.environ.get("CI")
         self._bars: list[rich_progress.Progress] = []
@@ -53,7 +53,7 @@ class Display(Progress):
     def _new_bars(
         self, *columns: rich_progress.ProgressColumn, per_second: float = 10
     ) -> rich_progress.Progress:
-        """Make bars that are drawn this often, at a terminal only, and vanish at the end."""
+        """Create bars that are drawn in a terminal only, and removed at the end."""
         bars = rich_progress.Progress(
             *columns,
             console=self._console,
@@ -65,7 +65,7 @@ class Display(Progress):
         return bars
 
     def _draw(self, bars: rich_progress.Progress) -> None:
-        """Draw these bars from now on, and no others: a terminal shows one kind at a time."""
+        """Draw only these bars from now on, since a terminal shows one set at a time."""
         if self._drawn and not bars.live.is_started:
             self._stop(self._bars)
             bars.start()
@@ -73,11 +73,11 @@ class Display(Progress):
     @staticmethod
     def _stop(several: Iterable[rich_progress.Progress]) -> None:
         for bars in several:
-            if bars.live.is_started:  # else it would print an empty line on some terminals
+            if bars.live.is_started:  # otherwise some terminals would get an empty line
                 bars.stop()
 
     def notice(self, text: str) -> None:
-        """Show a line that the user should not miss."""
+        """Show a notice in a colour of its own, so that users do not miss it."""
         self._console.print(text, style="yellow", soft_wrap=True)
 
     def line(self, text: str) -> None:
@@ -85,7 +85,7 @@ class Display(Progress):
         self._console.print(text, soft_wrap=True)
 
     def step(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Draw how many steps are done, and what the next one is; or say so in a line."""
+        """Show what is done next, as a bar if the number of steps is known, else as a line."""
         if not total:
             self.line(what)
             return
@@ -95,17 +95,17 @@ class Display(Progress):
         self._progress.update(self._steps, description=what, completed=done, total=total)
 
     def download(self, file_name: str) -> "Bar":
-        """Start to draw a download."""
+        """Return a bar for a download."""
         self._draw(self._downloads)
         return Bar(self._downloads, f"fetching {file_name}")
 
     def reading(self, folder: str) -> "Bar":
-        """Start to draw how many pictures of a folder have been read."""
+        """Return a bar for the reading of a folder of pictures."""
         self._draw(self._progress)
         return Bar(self._progress, f"reading {folder}", figures="pictures")
 
     def batch(self, batch: Batch) -> None:
-        """Draw how far the epoch has come."""
+        """Show the progress within the epoch."""
         if not self._drawn:
             return
         self._draw(self._progress)
@@ -131,7 +131,7 @@ class Display(Progress):
 
 
 class BenchDisplay(Display):
-    """What the bench shows while it works: the time since the start beside what runs now."""
+    """Shows the progress of the bench: what is running, and the time since the start."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,12 +140,12 @@ class BenchDisplay(Display):
             rich_progress.SpinnerColumn(),
             TextColumn("{task.description}"),
             rich_progress.TimeElapsedColumn(),
-            per_second=1,  # what draws must not take from what is measured
+            per_second=1,  # drawing must not disturb the measurements
         )
         self._running = self._spinner.add_task("", total=None)
 
     def step(self, what: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG002 - unknown
-        """Show what runs now: beside the time since the start, or as a line with it."""
+        """Show what is running, and the time since the start."""
         if not self._drawn:
             seconds = round(time.monotonic() - self._start)
             self.line(f"{seconds // 60}:{seconds % 60:02} {what}")
@@ -155,7 +155,7 @@ class BenchDisplay(Display):
 
 
 class Bar:
-    """Draws one download, or the reading of a folder."""
+    """The bar of one download, or of the reading of a folder."""
 
     def __init__(
         self, progress: rich_progress.Progress, description: str, figures: str = ""
@@ -165,14 +165,14 @@ class Bar:
 
     @property
     def total(self) -> float:
-        """Bytes or pictures to come; 0 where the mirror does not say."""
+        """Number of bytes or pictures in all; 0 if the server does not tell."""
         return self._progress.tasks[self._progress.task_ids.index(self._task)].total or 0.0
 
     @total.setter
     def total(self, total: float) -> None:
-        # A new total is a new attempt, from another mirror: begin again.
+        # A new total means a new attempt, from another mirror: start again from 0.
         self._progress.reset(self._task, total=total or None)
 
     def update(self, n: int, /) -> None:
-        """Note that `n` more of them have come."""
+        """Advance the bar by `n` bytes or pictures."""
         self._progress.advance(self._task, n)

@@ -1,4 +1,4 @@
-"""The command that evaluates a run, and how an evaluation is shown."""
+"""The command that evaluates a run, and the tables of an evaluation."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from inkwise.evaluation.results import Evaluation
 
 SENTENCES = 2
-"""How many of an evaluation's findings are shown."""
+"""Number of an evaluation's findings that are shown."""
 
 
 def evaluate(
@@ -39,7 +39,7 @@ def evaluate(
     dataset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Another data set than the run's own.", show_default=False
+            metavar="NAME", help="A data set other than the run's own.", show_default=False
         ),
     ] = None,
     folder: FolderOption = None,
@@ -47,10 +47,12 @@ def evaluate(
     labels: LabelsOption = None,
     positive: Annotated[
         str | None,
-        typer.Option(metavar="CLASS", help="Evaluate the binary task: is it this class?"),
+        typer.Option(
+            metavar="CLASS", help="Evaluate the binary task of this class: is it the class or not?"
+        ),
     ] = None,
 ) -> None:
-    """Compute all metrics again from the saved model, and write them into the run."""
+    """Compute all metrics again with the saved model, and write them into the run."""
     from inkwise.cli.display import Display
     from inkwise.runs.directory import Run
     from inkwise.study import evaluate as evaluate_run
@@ -73,7 +75,7 @@ def evaluate(
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Show every figure of an evaluation."""
+    """Show the metrics of an evaluation."""
     show_headline(evaluation)
     table = new_table("class", "images", "predicted", "class accuracy", "precision", "recall", "F1")
     for figures in evaluation.classes:
@@ -90,8 +92,8 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     show_table(table)
 
     _show_probabilities(evaluation)
-    console.print("Confusion matrix: rows are the actual class, columns the predicted one")
-    matrix = new_table("actual", *evaluation.class_names)
+    console.print("Confusion matrix: rows are the true classes, columns the predicted ones")
+    matrix = new_table("true class", *evaluation.class_names)
     for name, row in zip(evaluation.class_names, evaluation.confusion, strict=True):
         matrix.add_row(name, *(f"{count:,}" if count else Text("·", "dim") for count in row))
     show_table(matrix)
@@ -101,12 +103,12 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         binary.add_row(figures.name, *_binary_cells(figures.one_versus_rest))
     console.print("One versus rest")
     show_table(binary)
-    console.print("scikit-learn's classification report")
+    console.print("Classification report, in scikit-learn's layout")
     console.print(evaluation.classification_report, soft_wrap=True)
 
 
 def show_headline(evaluation: "Evaluation") -> None:
-    """Show the main figures of an evaluation in a line or two."""
+    """Show the main metrics of an evaluation in a line or two."""
     loss = evaluation.loss
     console.print(
         Text.assemble(
@@ -125,13 +127,13 @@ def show_headline(evaluation: "Evaluation") -> None:
             f"{percent_with_interval(corrected.accuracy)}, macro F1 "
             f"{percent_with_interval(corrected.averages['macro'].f1)}, "
             f"loss {corrected.loss.value:.4f}: {len(corrected.misclassified):,} mistakes. "
-            "All else goes by the labels as given.",
+            "All other metrics use the labels as they were given.",
             soft_wrap=True,
         )
 
 
 def _show_probabilities(evaluation: "Evaluation") -> None:
-    """Show agreement beyond chance, and how good the probabilities are."""
+    """Show the agreement beyond chance, and the metrics of the probabilities."""
     figures = evaluation.in_probabilities
     parts = figures.brier_parts
     table = new_table("", "", "95% interval", "", left=1)
@@ -151,7 +153,7 @@ def _show_probabilities(evaluation: "Evaluation") -> None:
         (
             "calibration error",
             figures.calibration_error,
-            f"{len(figures.bins.counts)} bins of equal width hold images",
+            f"{len(figures.bins.counts)} non-empty bins of equal width",
         ),
         (
             "calibration error",
@@ -167,24 +169,28 @@ def _show_probabilities(evaluation: "Evaluation") -> None:
 
 
 def show_findings(findings: Mapping[str, Any] | None, file: str) -> None:
-    """Show the first of what an evaluation's mistakes have in common, as `Run.slices` has it."""
+    """Show the first of an evaluation's findings about its mistakes; see `Run.slices`."""
     if findings is None:
         return
     sentences = findings["sentences"]
-    test = f"in {findings['comparisons']} comparisons, by Fisher's exact test after Holm"
+    test = (
+        f"in {findings['comparisons']} comparisons, by Fisher's exact test with Holm's correction"
+    )
     for sentence in sentences[:SENTENCES]:
         console.print(f"{sentence}.", soft_wrap=True)
     if sentences:
-        console.print(f"Findings {test}: {len(sentences)}; all are in {file}", soft_wrap=True)
+        console.print(
+            f"Significant findings {test}: {len(sentences)}; all are in {file}", soft_wrap=True
+        )
     else:
         console.print(
-            f"The mistakes have no handwriting in common: nothing is significant {test}",
+            f"The mistakes have nothing significant in common {test}",
             soft_wrap=True,
         )
 
 
 def show_binary(evaluation: "Evaluation", positive: str) -> None:
-    """Show the binary task of one class beside the class' one-versus-rest matrix."""
+    """Show the binary task of one class beside its one-versus-rest matrix."""
     from inkwise.evaluation.confusion import OneVersusRest
 
     task = evaluation.binary(positive)
@@ -192,7 +198,7 @@ def show_binary(evaluation: "Evaluation", positive: str) -> None:
     console.print(f"Is it {positive}? {_where(evaluation)}")
     table = new_table("", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
     table.add_row(f"p({positive}) is above ½", *_binary_cells(task.matrix))
-    table.add_row(f"{positive} is the likeliest", *_binary_cells(figures.one_versus_rest))
+    table.add_row(f"{positive} is the most probable", *_binary_cells(figures.one_versus_rest))
     always_no = OneVersusRest(0, 0, figures.support, len(evaluation) - figures.support)
     table.add_row("always “no”", *_binary_cells(always_no))
     show_table(table)

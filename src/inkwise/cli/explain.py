@@ -1,4 +1,4 @@
-"""The command that shows what an answer hangs on."""
+"""The command that explains a prediction."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,18 +25,18 @@ def explain(
     index: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="An image of the run's data set, from 0.", show_default=False
+            metavar="N", help="Index of an image in the run's data set, from 0.", show_default=False
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="Of --index: test, validation or train.")
+        str, typer.Option(metavar="NAME", help="The split of --index: test, validation or train.")
     ] = "test",
     against: Annotated[
         str | None,
         typer.Option(
             metavar="CLASS",
-            help="What to compare the answer with: the true class of a mistake, else the "
-            "runner-up, if not given.",
+            help="The class to compare the prediction with; if not given, the true class of a "
+            "mistake, else the second most probable class.",
         ),
     ] = None,
     data_dir: DataDirOption = None,
@@ -46,15 +46,15 @@ def explain(
             "--output",
             "-o",
             metavar="FILE",
-            help="The page, which is replaced if it exists; named after the picture if not given.",
+            help="The page to write; replaced if it exists, named after the picture if not given.",
         ),
     ] = None,
     open_: OpenOption = False,
 ) -> None:
-    """Show what the answer about one picture hangs on: a page of maps and similar images.
+    """Explain the prediction for one picture on a page of maps and similar training images.
 
-    Occlusion, integrated gradients and Grad-CAM, and the nearest training images of a run.
-    Without the extra "train", occlusion alone.
+    The page shows occlusion, integrated gradients and Grad-CAM, and the training images of a run
+    with the nearest feature vectors. Without the extra "train" it shows occlusion only.
     """
     from inkwise.cli.display import Display
     from inkwise.explanation.evidence import explain as explain_picture

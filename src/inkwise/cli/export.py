@@ -16,7 +16,7 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="onnx, onnx-int8, keras, h5 or torchscript.",
+            help="The format: onnx, onnx-int8, keras, h5 or torchscript.",
             show_default=False,
         ),
     ],
@@ -26,25 +26,26 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="The file, which is replaced if it exists; named after data set and recipe if "
-            "not given: mnist_cnn_model.h5 for the case study.",
+            help="The file to write; replaced if it exists. If not given, it is named after the "
+            "data set and the recipe, as mnist_cnn_model.h5 for the case study.",
         ),
     ] = None,
     once: Annotated[
         bool,
         typer.Option(
             "--once",
-            help="Let a model that looks at an image at several angles look once: faster, and a "
-            "little less accurate. It needs a RUN and its images.",
+            help="Leave out the test-time augmentation of a model that has it: one angle instead "
+            "of several, faster and a little less accurate. It needs a RUN and its images.",
         ),
     ] = False,
 ) -> None:
-    """Write a model for another program: the same probabilities, within 0.00001.
+    """Write a model for another program, with the same probabilities to within 0.00001.
 
-    onnx and torchscript take grey levels, uint8 (N, H, W), light ink on a black ground.
+    onnx and torchscript take grey levels, uint8 (N, H, W), light ink on a black background.
 
-    keras and h5 take float32 (N, H, W, 1) from 0 to 1. Writing them needs the extra "keras".
-    onnx-int8 is onnx made faster, with rounded weights; it needs a RUN and its training images.
+    keras and h5 take float32 (N, H, W, 1) from 0 to 1; writing them needs the extra "keras".
+    onnx-int8 is quantised: faster, with weights rounded to 8 bits, so its probabilities differ a
+    little more. It needs a RUN and its training images.
     """
     from inkwise.export.writing import export_model
 

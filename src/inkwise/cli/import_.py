@@ -1,4 +1,4 @@
-"""The command that makes a model of one that another program saved."""
+"""The command that imports a model that another program saved."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A model that Keras saved, as .keras or .h5.",
+            help="A model saved by Keras, as .keras or .h5.",
             show_default=False,
         ),
     ],
@@ -23,22 +23,22 @@ def import_(
             "--output",
             "-o",
             metavar="MODEL",
-            help="The model directory, new or empty; named after the file if not given.",
+            help="The model directory to write, new or empty; named after the file if not given.",
         ),
     ] = None,
     class_names: Annotated[
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="In the order of the outputs, with commas between; 0,1,2 and so on if not given.",
+            help="The class names in the order of the outputs, separated by commas; 0,1,2 and so "
+            "on if not given.",
         ),
     ] = None,
 ) -> None:
-    """Make a model directory of a model that Keras saved; no code from the file is run.
+    """Convert a model saved by Keras into a model directory; no code from the file is run.
 
-    Without a Rescaling layer, the model is taken to expect grey levels divided by 255.
-
-    Light ink on a black ground in either case.
+    A model without a Rescaling layer is assumed to expect grey levels divided by 255. Either way,
+    images must have light ink on a black background.
     """
     from inkwise.export.from_keras import import_keras
     from inkwise.system.folders import claim_folder

@@ -11,7 +11,7 @@ from inkwise.cli.options import RunArgument
 
 
 def info(run: RunArgument) -> None:
-    """Show a run's recipe, network, history and headline numbers."""
+    """Show a run's recipe, network, history and main metrics."""
     from inkwise.runs.directory import Run
 
     shown = Run(run)

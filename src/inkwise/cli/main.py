@@ -1,4 +1,4 @@
-"""The ``inkwise`` command: its sub-commands, and what becomes of errors."""
+"""The ``inkwise`` command: its subcommands, and the handling of errors."""
 
 import io
 import sys
@@ -24,7 +24,7 @@ from inkwise.cli.serve import serve
 from inkwise.cli.train import train
 
 app = typer.Typer(
-    help="Train a handwritten-digit CNN, evaluate it honestly, look at every mistake.",
+    help="Train a handwritten-digit CNN, evaluate it honestly, and look at every mistake.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,7 +58,7 @@ def top(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Train a handwritten-digit CNN, evaluate it honestly, look at every mistake."""
+    """Train a handwritten-digit CNN, evaluate it honestly, and look at every mistake."""
     if version:
         from inkwise.version import __version__
 
@@ -67,11 +67,11 @@ def top(
 
 
 def main() -> None:
-    """Run the command; errors become one line, exit code 2 for arguments and 1 for the rest."""
+    """Run the command; an error is one line, with exit code 2 for arguments and 1 otherwise."""
     from inkwise.errors import ArgumentError, InkwiseError, one_line
 
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that has no “×” or “→” gets a question mark, not a traceback.
+        # A terminal or pipe that cannot encode “×” or “→” shows a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:

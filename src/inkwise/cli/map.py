@@ -1,4 +1,4 @@
-"""The command that draws which images are alike to the network."""
+"""The command that draws a map of the images by their feature vectors."""
 
 from typing import Annotated
 
@@ -11,12 +11,15 @@ from inkwise.cli.options import DataDirOption, RunArgument, SplitOption
 def map_(
     run: RunArgument,
     split: SplitOption = "test",
-    count: Annotated[int, typer.Option(metavar="N", help="Images on the map, at most.")] = 2_000,
+    count: Annotated[
+        int, typer.Option(metavar="N", help="Largest number of images on the map.")
+    ] = 2_000,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Draw which images are alike to the network, and where its mistakes lie among them.
+    """Draw a map on which images with similar feature vectors are close, with the mistakes marked.
 
-    By PCA and t-SNE of what its last layer is given; into the run's figures, as PNG and SVG.
+    The feature vectors, the inputs of the last layer, are projected by PCA and t-SNE. The map is
+    written to the run's figures, as PNG and SVG.
     """
     from inkwise.cli.display import Display
     from inkwise.explanation.feature_map import write_map

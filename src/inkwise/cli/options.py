@@ -25,28 +25,32 @@ DataDirOption = Annotated[
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Corrected labels, from the page of `inkwise audit`."),
+    typer.Option(
+        metavar="FILE", help="A file of corrected labels, from the page of `inkwise audit`."
+    ),
 ]
 FolderOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Pictures of your own in place of a data set: a folder with a sub-folder a class.",
+        help="Your own data set: a folder of pictures with a sub-folder for each class.",
         show_default=False,
     ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Where it trains: auto, cpu, cuda or mps.")
+    str, typer.Option(metavar="NAME", help="The device to train on: auto, cpu, cuda or mps.")
 ]
-SplitOption = Annotated[str, typer.Option(metavar="NAME", help="test, validation or train.")]
+SplitOption = Annotated[
+    str, typer.Option(metavar="NAME", help="The split: test, validation or train.")
+]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 
 
 def choose_data(
     name: str | None, folder: Path | None, display: "Display"
 ) -> "str | Dataset | None":
-    """Return the data set's name, or the folder as one; None where neither is given."""
+    """Return the data set's name, or the data set in a folder; None if neither is given."""
     from inkwise.data.picture_folder import load_folder
     from inkwise.errors import ArgumentError
 

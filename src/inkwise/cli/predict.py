@@ -1,4 +1,4 @@
-"""The command that tells what pictures show: on the screen, or for other programs."""
+"""The command that recognises the digits in pictures, for people or for other programs."""
 
 import csv as csv_format
 import io
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 LARGEST = 1 << 28
-"""The most bytes that are read from standard input; no picture that fits the memory has more."""
+"""Largest number of bytes that are read from standard input."""
 
 SHADES = " .:-=+*#%@"
-"""From no ink to full ink, where a terminal has no greys."""
+"""Characters from background to full ink, for terminals without grey levels."""
 
 _BOX = ("top", "left", "bottom", "right")
 
@@ -38,8 +38,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Pictures of one digit each; folders of them; patterns, such as 'scans/*.png'; "
-            "or - for a picture in standard input.",
+            help="Pictures of one digit each; folders of such pictures; patterns, such as "
+            "'scans/*.png'; or - for a picture from standard input.",
             show_default=False,
         ),
     ],
@@ -51,20 +51,21 @@ def predict(
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a line, for other programs.")
+        bool, typer.Option("--json", help="Print one JSON object per line, for other programs.")
     ] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a table with a header.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
 ) -> None:
-    """Tell what pictures show, or that they show no digit: a line a picture.
+    """Recognise the digit in each picture, or report that it shows none: one line per picture.
 
-    Photos, scans and drawings of any size, dark on light or light on dark. At a terminal, a
-    single picture is drawn as the network saw it. The exit code is 1 if one could not be read.
+    Pictures may be photos, scans or drawings of any size, dark on light or light on dark. In a
+    terminal, a single picture is drawn as the network sees it. The exit code is 1 if a picture
+    could not be read.
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.runs.models import find_model
 
     if json and csv:
-        raise ArgumentError("--json and --csv are two forms of the same answers: choose one")
+        raise ArgumentError("--json and --csv are two formats of the same output: choose one")
     chosen = load_pretrained() if model is None else find_model(model)
     sources = find_sources(files)
     names = [source.name for source in sources]
@@ -80,7 +81,7 @@ def predict(
 
 
 def find_sources(files: Sequence[str]) -> "list[Source]":
-    """Find the pictures that the command line names; ``-`` is one in standard input."""
+    """Find the pictures that the command line names; ``-`` is a picture from standard input."""
     from inkwise.ink.sources import find_pictures
 
     return [
@@ -97,15 +98,15 @@ def _read_standard_input() -> "Source":
         return Source(STANDARD_INPUT, DataError("it is closed: send a picture, or name a file"))
     content = sys.stdin.buffer.read(LARGEST + 1)
     if len(content) > LARGEST:
-        error = DataError(f"there are more than {LARGEST:,} bytes: that is no picture")
+        error = DataError(f"there are more than {LARGEST:,} bytes: send a smaller picture")
         return Source(STANDARD_INPUT, error)
     return Source(STANDARD_INPUT, content)
 
 
 def show_answers(answers: Answers, names: Sequence[str]) -> bool:
-    """Show a line a picture as it comes, and return whether all of them could be read.
+    """Show one line for each picture, and return whether all of them could be read.
 
-    A single picture is drawn too, as the network saw it, where there is a terminal.
+    In a terminal, a single picture is also drawn as the network sees it.
     """
     width = max(map(len, names))
     complete = True
@@ -134,11 +135,11 @@ def _row(name: str, answer: "Answer") -> str:
 
 
 def _on_a_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()  # None is one that was closed
+    return sys.stdout is not None and sys.stdout.isatty()  # None if it was closed
 
 
 def _draw(image: "NDArray[np.uint8]") -> None:
-    """Draw grey levels, two rows of them to a line, which is how high and wide a letter is."""
+    """Draw grey levels, (H, W), with two rows per line, since characters are taller than wide."""
     import numpy as np
     from rich.console import Console
     from rich.text import Text
@@ -160,7 +161,7 @@ def _draw(image: "NDArray[np.uint8]") -> None:
 
 
 def show_json(answers: Answers) -> bool:
-    """Print a JSON object a line as it comes, and return whether all pictures could be read."""
+    """Print one JSON object per line, and return whether all pictures could be read."""
     complete = True
     for name, answer in answers:
         complete &= not isinstance(answer, InkwiseError)
@@ -169,7 +170,7 @@ def show_json(answers: Answers) -> bool:
 
 
 def show_csv(answers: Answers) -> bool:
-    """Print a line of a table as it comes, and return whether all pictures could be read."""
+    """Print the rows of a CSV table, and return whether all pictures could be read."""
     from inkwise.model.answers import CANDIDATES
 
     places = range(2, CANDIDATES + 1)
@@ -189,7 +190,7 @@ def show_csv(answers: Answers) -> bool:
 
 
 def _entry(name: str, answer: "Answer | InkwiseError") -> dict[str, Any]:
-    """Return an answer as strict JSON has it."""
+    """Return an answer as values of strict JSON."""
     if isinstance(answer, InkwiseError):
         return {"file": name, "error": str(answer)}
     ink = answer.ink
@@ -210,5 +211,5 @@ def _print_csv(values: Sequence[object]) -> None:
     buffer = io.StringIO()
     csv_format.writer(buffer, lineterminator="\n").writerow(values)
     row = buffer.getvalue().removesuffix("\n")
-    # A file or a pipe gets a name as it is, even one that looks like a colour.
+    # A file or a pipe gets names unchanged, even if they contain terminal colour codes.
     typer.echo(one_line(row) if _on_a_terminal() else row, color=True)

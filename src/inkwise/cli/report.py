@@ -1,4 +1,4 @@
-"""The command that writes a run's report again."""
+"""The command that writes the report of a run again."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ def report(
     open_: OpenOption = False,
     notebook: Annotated[
         bool,
-        typer.Option("--notebook", help="Write report.ipynb as well, for Jupyter."),
+        typer.Option("--notebook", help="Write a Jupyter notebook, report.ipynb, as well."),
     ] = False,
 ) -> None:
     """Write the figures and the report of a run again, from the run's own files."""

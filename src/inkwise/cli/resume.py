@@ -1,4 +1,4 @@
-"""The command that goes on with an interrupted training."""
+"""The command that resumes an interrupted training."""
 
 import typer
 
@@ -12,7 +12,7 @@ def resume(
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Go on with a training that was interrupted, or that died, from its last finished epoch."""
+    """Resume a training that was interrupted or that crashed, from its last finished epoch."""
     from inkwise.cli.display import Display
     from inkwise.data.picture_folder import load_folder
     from inkwise.runs.directory import INTERRUPTED

@@ -21,32 +21,32 @@ def robustness(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Directories that `inkwise train` wrote, of one data set.",
+            help="Directories that `inkwise train` wrote, all on the same data set.",
             show_default=False,
         ),
     ],
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="A run to compare with.", show_default=False),
+        typer.Option(metavar="RUN", help="A run to compare the others with.", show_default=False),
     ] = None,
     split: SplitOption = "test",
     images: Annotated[
-        int, typer.Option(help="How many of its images, each class at its share.")
+        int, typer.Option(help="Number of images to draw from the split, each class in proportion.")
     ] = 2_000,
     through_ink: Annotated[
         bool,
-        typer.Option("--through-ink", help="Let ink find the digit first, as `predict` does."),
+        typer.Option("--through-ink", help="Preprocess the images as `predict` does."),
     ] = False,
     attacks: Annotated[
         bool,
-        typer.Option("--attacks", help="Attack the network, too, by its gradient: FGSM and PGD."),
+        typer.Option("--attacks", help="Make adversarial attacks as well: FGSM and PGD."),
     ] = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Measure how right models stay on noise, blur, fog, lines, moved and turned digits.
+    """Measure the accuracy of models under noise, blur, fog, lines, shifts and rotations.
 
-    The fifteen corruptions of MNIST-C in five severities, and curves over shift, rotation and size,
-    with 95% intervals: robustness.json and figures/robustness.png in each RUN.
+    These are the fifteen corruptions of MNIST-C at five severities, and curves over shift, rotation
+    and size, with 95% intervals. Each RUN gets robustness.json and figures/robustness.png.
     """
     from inkwise.cli.display import Display
     from inkwise.robustness.measuring import measure_robustness
@@ -66,7 +66,7 @@ def robustness(
 
 
 def show_robustness(paths: Sequence[Path], results: "Sequence[Robustness]") -> None:
-    """Show the tables of every run, and where its files are; a result more is the baseline."""
+    """Show the tables and the path of every run; an additional last result is the baseline."""
     baseline = results[-1] if len(results) > len(paths) else None
     for path, result in zip(paths, results, strict=False):
         _show_one(result, baseline)
@@ -80,22 +80,22 @@ def _show_one(result: "Robustness", baseline: "Robustness | None") -> None:
     console.print(
         Text.assemble(
             (
-                f"{result.model}: mean error of the fifteen corruptions {result.mean_error:.2%}",
+                f"{result.model}: mean error rate of fifteen corruptions {result.mean_error:.2%}",
                 "bold",
             ),
             f" at MNIST-C's severities, {result.mean_error_all:.2%} over all five; "
-            f"accuracy as they are {clean.value:.2%} ({ends(clean, 1)})"
-            + ("; through ink" if result.through_ink else ""),
+            f"accuracy on the original images {clean.value:.2%} ({ends(clean, 1)})"
+            + ("; preprocessed by ink" if result.through_ink else ""),
         ),
         soft_wrap=True,
     )
-    console.print("Accuracy at MNIST-C's own severity, which is bold, and at severities 1 to 5")
+    console.print("Accuracy at the severity that MNIST-C uses (in bold), and at severities 1 to 5")
     show_table(_corruptions(result, baseline))
     if baseline is not None:
         console.print(
-            f"{baseline.model}: mean error {baseline.mean_error:.2%}, "
-            f"{baseline.mean_error_all:.2%} over all five. Differences are in points; p is "
-            "McNemar's, exact, after Holm.",
+            f"{baseline.model}: mean error rate {baseline.mean_error:.2%}, "
+            f"{baseline.mean_error_all:.2%} over all five severities. Differences are in "
+            "percentage points; p is of McNemar's exact test with Holm's correction.",
             soft_wrap=True,
         )
     for name, curve in {**result.geometry, **result.attacks}.items():

@@ -1,4 +1,4 @@
-"""The command that answers over HTTP."""
+"""The command that serves a model over HTTP."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,18 +15,19 @@ def serve(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 for every one of this machine.")
+        str,
+        typer.Option(help="The address to listen on; 0.0.0.0 for all addresses of this machine."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for one that is free.")] = 8000,
+    port: Annotated[int, typer.Option(help="The port; 0 for any free one.")] = 8000,
     workers: Annotated[
-        int, typer.Option(help="Processes that share the port; one a core is fastest.")
+        int, typer.Option(help="Number of processes that share the port; one per core is fastest.")
     ] = 1,
     token: Annotated[
         str | None,
         typer.Option(
             metavar="TOKEN",
-            help="What callers must bring; better in the environment, as INKWISE_TOKEN, where "
-            "others on the machine do not see it.",
+            help="A token that requests must carry. Setting it as INKWISE_TOKEN in the environment "
+            "is safer, because other users of the machine do not see it there.",
             show_default=False,
         ),
     ] = None,
@@ -34,8 +35,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="ORIGIN",
-            help="Whose pages may ask from a browser, as https://example.com. Can be given several "
-            "times.",
+            help="An origin whose pages may send requests from a browser, such as "
+            "https://example.com. Can be given several times.",
             show_default=False,
         ),
     ] = None,
@@ -43,17 +44,17 @@ def serve(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Keep the pictures that users of the page correct, for `inkwise train --data "
-            "DIR`; nothing is kept if not given.",
+            help="Store the pictures that users of the page correct, for `inkwise train --data "
+            "DIR`; nothing is stored if not given.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Answer about pictures over HTTP, until Ctrl-C: for programs, other machines, and browsers.
+    """Serve a model over HTTP, for programs and browsers, until Ctrl-C.
 
-    At its address is a page to draw on.
+    The address itself shows a page to draw digits on.
 
-    SIGTERM ends it when all that was asked is answered; SIGHUP loads the model again.
+    SIGTERM ends the service after all pending requests are answered; SIGHUP reloads the model.
     """
     from inkwise.serving.server import serve as serve_model
 
@@ -65,8 +66,8 @@ def serve(
         token=token,
         cors=cors or (),
         keep_corrections=keep_corrections,
-        # Standard output is the log's.
+        # Standard output is for the log.
         on_ready=lambda address: typer.echo(
-            f"inkwise serves on {address}, and what it takes is on {address}/docs", err=True
+            f"inkwise serves on {address}; its API is described on {address}/docs", err=True
         ),
     )

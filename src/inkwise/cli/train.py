@@ -1,4 +1,4 @@
-"""The command that trains, and what a training came to."""
+"""The command that trains, and the outcome of a training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,35 +30,48 @@ def train(
     labels: LabelsOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="RUN", help="The run directory, new or empty."),
+        typer.Option(
+            "--output", "-o", metavar="RUN", help="The run directory to write, new or empty."
+        ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="How often every training image is seen.")
+        int | None, typer.Option(help="Number of epochs: passes over the training images.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Number of images per step.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Decides weights, order, dropout and augmentation.")
+        int | None,
+        typer.Option(
+            help="Seed of the weights, the order of images, dropout and data augmentation."
+        ),
     ] = None,
     dropout: Annotated[
-        float | None, typer.Option(help="Rate of dropout before the last layer, 0 to below 1.")
+        float | None, typer.Option(help="Dropout rate before the last layer, from 0 to below 1.")
     ] = None,
     augment: Annotated[
         bool,
-        typer.Option("--augment", help="Shift, rotate and zoom the training images at random."),
+        typer.Option(
+            "--augment",
+            help="Data augmentation: shift, rotate and zoom the training images at random.",
+        ),
     ] = False,
     optimiser: Annotated[
-        str | None, typer.Option(metavar="NAME", help="adam, sgd or muon.")
+        str | None, typer.Option(metavar="NAME", help="The optimiser: adam, sgd or muon.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate of the optimiser.")
+    ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="NAME", help="What trains: torch, or keras, on TensorFlow.")
+        str,
+        typer.Option(
+            metavar="NAME", help="The library that trains: torch, or keras (on TensorFlow)."
+        ),
     ] = "torch",
     device: DeviceOption = "auto",
 ) -> None:
-    """Train a network, evaluate it, and write the report: a run directory with everything in it.
+    """Train a network, evaluate it, and write everything, with a report, into a run directory.
 
-    What is not given is as the recipe says. Ctrl-C ends the training and keeps what is finished;
-    `inkwise resume` goes on with it.
+    Options that are not given are as the recipe says. Ctrl-C interrupts the training and keeps what
+    is finished; `inkwise resume` continues it.
     """
     from inkwise.cli.display import Display
     from inkwise.runs.directory import INTERRUPTED
@@ -92,7 +105,7 @@ def train(
 
 
 def show_outcome(run: "Run") -> None:
-    """Show what a training came to."""
+    """Show the outcome of a training."""
     from inkwise.cli.evaluate import show_headline
     from inkwise.runs.directory import INTERRUPTED
 
@@ -102,8 +115,8 @@ def show_outcome(run: "Run") -> None:
         console.print(f"The training was interrupted {when}.", soft_wrap=True)
         if done:
             console.print(
-                "The model of the last finished epoch is kept. To go on: "
-                f"inkwise resume {run.path}. To see how far it came: "
+                "The model of the last finished epoch is kept. To continue: "
+                f"inkwise resume {run.path}. To see what it has reached: "
                 f"inkwise evaluate {run.path}, then inkwise report {run.path}",
                 soft_wrap=True,
             )

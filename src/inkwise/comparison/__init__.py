@@ -1,1 +1,1 @@
-"""Runs side by side: which answers the same images better, and what may be concluded."""
+"""Comparison of runs on the same test images, with significance tests."""

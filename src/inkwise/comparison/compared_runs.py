@@ -1,4 +1,4 @@
-"""Runs side by side: which of them answers the same images better, and what may be concluded."""
+"""Comparing runs on the same test images: which is more accurate, and what may be concluded."""
 
 import dataclasses
 import functools
@@ -28,15 +28,15 @@ from inkwise.training.recipe import Recipe
 SIGNIFICANT = 0.05
 
 CAUTION = (
-    "It says nothing of another training of the same recipe, nor of images from another source. "
-    "If a model is chosen on these images, its figures on them flatter it: choose on validation "
-    "images."
+    "A comparison of two models on these images says nothing about another training of the same "
+    "recipe, nor about images from another source. If you choose a model by its results on these "
+    "images, the results are too optimistic: choose on validation images."
 )
 """What may not be concluded from a comparison of two models on the same images."""
 
 SEEDS_CAUTION = (
-    "Spread over seeds is another kind of luck than an interval over images: it says how trainings "
-    "of one recipe differ on these very images, and nothing of other images."
+    "The spread over seeds measures how trainings of one recipe differ on these very images. "
+    "Unlike an interval over images, it says nothing about other images."
 )
 """What may not be concluded from a spread over seeds."""
 
@@ -48,12 +48,15 @@ class Compared:
     Parameters
     ----------
     name : str
-        The directory's name, or its path where two have the same.
+        Name of the directory, or its path if two directories have the same name.
     run : Run
+        The run itself.
     recipe : Recipe
+        The recipe that it was trained by.
     engine : str
+        What trained it: ``torch`` or ``keras``.
     evaluation : Evaluation
-        Of its own test split.
+        Its evaluation on its own test split.
     """
 
     name: str
@@ -64,12 +67,12 @@ class Compared:
 
     @functools.cached_property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each image was labelled right, bool (N,)."""
+        """Whether each image was classified correctly, bool (N,)."""
         return self.evaluation.predicted == self.evaluation.labels
 
     @property
     def errors(self) -> int:
-        """How many images were labelled wrong."""
+        """Number of misclassified images."""
         return len(self.evaluation) - self.evaluation.correct
 
 
@@ -80,12 +83,13 @@ class Pair:
     Parameters
     ----------
     first, second : str
-        Names; the first makes no more errors than the second.
+        Names of the runs; the first makes no more errors than the second.
     paired : Paired
+        Their paired comparison.
     p_holm : float
-        The p-value after Holm's correction for all pairs of the comparison.
+        The p value after Holm's correction for all pairs of the comparison.
     tests : int
-        How many pairs that are.
+        Number of these pairs.
     """
 
     first: str
@@ -109,7 +113,9 @@ class Pair:
             test += f", {format_p(self.p_holm)} with Holm's correction for {self.tests} comparisons"
         sentence = f"{claim} on {images} (95%: {_range(fewer)}; {test})."
         if self.p_holm >= SIGNIFICANT:
-            sentence += " That may be luck with the images: they do not tell which is better."
+            sentence += (
+                " This may be due to chance: these images do not show which of the two is better."
+            )
         return sentence
 
 
@@ -120,11 +126,11 @@ class RecipeGroup:
     Parameters
     ----------
     name : str
-        The recipe's; with the first run's where two groups would have the same.
+        Name of the recipe, followed by that of its first run if two groups share it.
     members : tuple of str
         Names of the runs.
     accuracy : SeedSpread
-        Of one run a seed.
+        Test accuracy of one run for each seed.
     """
 
     name: str
@@ -137,24 +143,24 @@ class RecipeGroup:
         spread, mean = self.accuracy, self.accuracy.mean
         return (
             f"{self.name}, {len(spread.values)} seeds: mean accuracy {mean.value:.2%}, "
-            f"standard deviation {100 * spread.deviation:.2f} points, "
-            f"{min(spread.values):.2%} to {max(spread.values):.2%}; the mean over all seeds may "
-            f"lie in {interval(mean)} (95%, Student's t)."
+            f"standard deviation {100 * spread.deviation:.2f} percentage points, "
+            f"range {min(spread.values):.2%} to {max(spread.values):.2%}; 95% interval of the mean "
+            f"over all seeds: {interval(mean)} (Student's t)."
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class RecipePair:
-    """Two recipes over several seeds each.
+    """Two recipes with several seeds each.
 
     Parameters
     ----------
     first, second : str
         Names of the groups; the first has the higher mean.
     difference : Estimate
-        Of the mean accuracies, with Welch's interval.
+        Difference of the mean accuracies, with the interval of Welch's t-test.
     p_value : float
-        Of Welch's test.
+        The p value of Welch's t-test.
     """
 
     first: str
@@ -167,11 +173,12 @@ class RecipePair:
         """What may be concluded, in a sentence or two."""
         points, low, high = (100 * end for end in self.difference)
         sentence = (
-            f"Over seeds, {self.first} is {points:.2f} points above {self.second} on these images "
+            f"Over the seeds, the mean accuracy of {self.first} on these images is {points:.2f} "
+            f"percentage points above that of {self.second} "
             f"(95%: {low:+.2f} to {high:+.2f}; Welch's t-test {format_p(self.p_value)})."
         )
         if self.p_value >= SIGNIFICANT:
-            sentence += " That may be luck with the seeds."
+            sentence += " This may be due to chance in the choice of seeds."
         return sentence
 
 
@@ -182,13 +189,13 @@ class Comparison:
     Parameters
     ----------
     runs : tuple of Compared
-        In the order given, at least two.
+        At least two runs, in the order given.
     pairs : tuple of Pair
-        All of them.
+        All pairs of runs.
     groups : tuple of RecipeGroup
-        Recipes of which there are several seeds.
+        Recipes with runs from several seeds.
     recipe_pairs : tuple of RecipePair
-        All pairs of these, but for those without any spread.
+        All pairs of groups, except those in which neither group has any spread.
     """
 
     runs: tuple[Compared, ...]
@@ -198,18 +205,18 @@ class Comparison:
 
     @property
     def images(self) -> int:
-        """How many images the runs were compared on."""
+        """Number of images that the runs were compared on."""
         return len(self.runs[0].evaluation)
 
     @functools.cached_property
     def disagreements(self) -> NDArray[np.intp]:
-        """Indices of the images that not all runs gave the same label, intp (M,)."""
+        """Indices of the images to which the runs gave different labels, intp (M,)."""
         answers = np.stack([compared.evaluation.predicted for compared in self.runs])
         return np.flatnonzero((answers != answers[0]).any(axis=0))
 
     @property
     def conclusions(self) -> list[str]:
-        """What may be concluded, and what not: a sentence or two each."""
+        """What may be concluded and what may not: a sentence or two for each statement."""
         of_seeds = [it.conclusion for it in self.groups] + [
             it.conclusion for it in self.recipe_pairs
         ]
@@ -224,15 +231,15 @@ class Comparison:
 def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     """Compare runs on the images of the test split that all of them were evaluated on.
 
-    Answers are paired image by image: McNemar's exact test, a paired bootstrap interval for the
-    difference, Holm's correction where there are more than two runs. Runs that differ in nothing
-    but the seed are summed up as a recipe, with the spread over its seeds. Everything comes from
-    the runs' own files; the data set is not needed.
+    Predictions are paired image by image: the comparison makes McNemar's exact test and a paired
+    bootstrap interval for the difference, with Holm's correction if there are more than two runs.
+    Runs that differ in nothing but the seed are summarised as a recipe, with the spread over its
+    seeds. Everything comes from the runs' own files; the data set is not needed.
 
     Parameters
     ----------
     *runs : Run or path-like
-        At least two.
+        At least two runs.
 
     Returns
     -------
@@ -241,15 +248,26 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     Raises
     ------
     ArgumentError
-        There are fewer than two runs, or one of them twice.
+        There are fewer than two runs, or one of them is given twice.
     RunError
-        There is no such run, it was not evaluated yet, its files are damaged, or it was evaluated
-        on other images than the first.
+        A run does not exist, has not been evaluated yet, has damaged files, or was evaluated on
+        other images than the first.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> comparison = inkwise.compare("runs/small", "runs/stopped")  # one epoch, two epochs
+    >>> comparison.images
+    359
+    >>> comparison.conclusions[0]
+    '...McNemar...'
     """
     require_training("a comparison")
     opened = [run if isinstance(run, Run) else Run(run) for run in runs]
     if len(opened) < 2:
-        raise ArgumentError(f"a comparison takes at least two runs, not {len(opened)}: name others")
+        raise ArgumentError(
+            f"a comparison takes at least two runs, not {len(opened)}: name more runs"
+        )
     places = [run.path.resolve() for run in opened]
     for place in places:
         if places.count(place) > 1:
@@ -273,7 +291,7 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
 
 def _check_same_images(first: Compared, other: Compared) -> None:
     ours, theirs = (compared.run.record["dataset"] for compared in (first, other))
-    # Runs of an earlier version say only what the whole data set was.
+    # Runs of earlier versions recorded only the hash of the whole data set.
     key = "test_sha256" if "test_sha256" in ours and "test_sha256" in theirs else "sha256"
     if ours[key] != theirs[key] or ours["class_names"] != theirs["class_names"]:
         raise RunError(
@@ -282,7 +300,7 @@ def _check_same_images(first: Compared, other: Compared) -> None:
         )
     if not np.array_equal(first.evaluation.labels, other.evaluation.labels):
         raise RunError(
-            f"the true labels in {other.run.path / 'predictions.csv'} are not those of "
+            f"the true labels in {other.run.path / 'predictions.csv'} differ from those of "
             f"{first.run.path}: run `inkwise evaluate` on both again"
         )
 
@@ -302,7 +320,7 @@ def _recipe_groups(compared: Sequence[Compared]) -> tuple[RecipeGroup, ...]:
     for it in compared:
         recipe = repr(dataclasses.replace(it.recipe, seed=0))
         by_recipe.setdefault((it.engine, recipe), []).append(it)
-    # The same seed again is the same training again, and no further luck.
+    # The same seed again is the same training again, not an independent one.
     seeds = [{it.recipe.seed: it for it in reversed(members)} for members in by_recipe.values()]
     several = [list(reversed(chosen.values())) for chosen in seeds if len(chosen) > 1]
     names = [members[0].recipe.name for members in several]
@@ -327,7 +345,7 @@ def _recipe_pairs(groups: Sequence[RecipeGroup]) -> tuple[RecipePair, ...]:
 
 
 def _range(fewer: Estimate) -> str:
-    """Say from how many to how many errors fewer, where less than none are more."""
+    """Format an interval of fewer errors; negative numbers are formatted as more errors."""
     low, high = int(fewer.low), int(fewer.high)
     if low >= 0:
         return f"{low:,} to {high:,}"

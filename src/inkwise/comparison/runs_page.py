@@ -1,4 +1,4 @@
-"""A comparison of runs as one HTML page that needs nothing else."""
+"""A comparison of runs as one self-contained HTML page."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ TEMPLATE = "comparison.html.jinja"
 
 
 def write_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
-    """Write a comparison as a page, with the images that the runs answer differently.
+    """Write a comparison as a page, with the images on which the runs disagree.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Pa
     Raises
     ------
     RunError
-        The pictures of a run are missing or damaged.
+        The stored images of a run are missing or damaged.
     StorageError
         The page cannot be written.
     LibraryError
@@ -51,7 +51,7 @@ def write_comparison(comparison: Comparison, path: str | os.PathLike[str]) -> Pa
 
 
 def _find_pictures(comparison: Comparison) -> list[tuple[int, str]]:
-    """Return index and picture of each disagreement; a run that is wrong about it has one."""
+    """Return the index and the image of each disagreement, from a run that misclassifies it."""
     pictures = [compared.run.pictures for compared in comparison.runs]
     shown = []
     for index in comparison.disagreements.tolist():

@@ -1,8 +1,8 @@
-"""Comparison: whether two models differ on the same images, and trainings of a recipe in luck.
+"""Statistics for comparisons: of two models on the same images, and of recipes over seeds.
 
-Two kinds of luck are kept apart. Tests and intervals over images say how two *trained models* would
-compare on other images from the same source; spreads over seeds say how trainings of one *recipe*
-differ on the same images. Neither says anything about the other.
+Two sources of chance are kept apart. Tests and intervals over images say how two *trained models*
+would compare on other images from the same source; spreads over seeds say how trainings of one
+*recipe* differ on the same images. Neither says anything about the other.
 """
 
 import dataclasses
@@ -26,18 +26,19 @@ from inkwise.evaluation.significance import mcnemar
 
 @dataclasses.dataclass(frozen=True)
 class Paired:
-    """Two models' answers about the same images.
+    """A paired comparison of two models on the same images.
 
     Parameters
     ----------
     both_wrong, only_first_wrong, only_second_wrong, both_right : int
-        Images.
+        Numbers of images that both models, only the first, only the second or neither
+        misclassified.
     difference : Estimate
-        By how much the first model's accuracy is above the second's, from −1 to 1, with a paired
-        bootstrap interval.
+        Accuracy of the first model minus that of the second, from −1 to 1, with a paired bootstrap
+        interval.
     p_value : float
-        Of McNemar's exact test, two-sided: the chance that as one-sided a split of the images that
-        only one model has wrong, or a more one-sided one, comes of equally good models.
+        Two-sided p value of McNemar's exact test: the probability that two equally good models
+        would split the images that only one of them misclassified at least as unevenly.
     """
 
     both_wrong: int
@@ -49,23 +50,23 @@ class Paired:
 
     @property
     def images(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         one_wrong = self.only_first_wrong + self.only_second_wrong
         return self.both_wrong + one_wrong + self.both_right
 
     @property
     def fewer_errors(self) -> Estimate:
-        """How many errors fewer the first model makes on these images, with the interval."""
+        """The number of errors by which the first model has fewer, with its interval."""
         return Estimate(*(round(end * self.images) for end in self.difference))
 
 
 def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paired:
-    """Compare two models' answers about the same images.
+    """Compare the predictions of two models on the same images.
 
     Parameters
     ----------
     first, second : ndarray of bool, shape (N,)
-        Whether each image was answered right; N ≥ 1.
+        Whether each model classified each image correctly; N ≥ 1.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
     Raises
     ------
     ArgumentError
-        There is no image, or not as many of one as of the other.
+        There is no image, or the arrays differ in length.
 
     References
     ----------
@@ -86,7 +87,7 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
     """
     if first.shape != second.shape or first.ndim != 1 or len(first) == 0:
         raise ArgumentError(
-            "answers to compare must be of one shape (N,), with at least one image, not "
+            "arrays to compare must have the same shape (N,), with at least one image, not "
             f"{first.shape} and {second.shape}"
         )
     both_wrong, only_first, only_second, both_right = (
@@ -95,15 +96,15 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
     )
     total, differ = len(first), only_first + only_second
     value = (only_second - only_first) / total
-    if differ == 0:  # all resamples are alike; Wilson's says how many images might tell them apart
+    if differ == 0:  # all resamples are the same: Wilson's bounds the share that could differ
         most = wilson(0, total).high
         difference = Estimate(0.0, -most, most)
-    elif abs(value) == 1:  # alike again; as many as Wilson's says might be the other way round
+    elif abs(value) == 1:  # the same again: Wilson's bounds the share the other way round
         least = 1 - 2 * wilson(0, total).high
         difference = Estimate(value, *sorted((value, value * least)))
     else:
         generator = np.random.default_rng(SEED)
-        # An image and both answers about it are drawn together: that is drawing the table's cells.
+        # Resampling images with both predictions is the same as drawing the cells of the table.
         shares = np.array([only_first, only_second, total - differ]) / total
         drawn = generator.multinomial(total, shares, size=RESAMPLES)
         tail = (1 - CONFIDENCE) / 2
@@ -121,16 +122,16 @@ def compare_paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paire
 
 @dataclasses.dataclass(frozen=True)
 class SeedSpread:
-    """A figure over trainings that differ in nothing but the seed.
+    """A metric over trainings that differ in nothing but the seed.
 
     Parameters
     ----------
     values : tuple of float
-        One a training.
+        One value for each training.
     mean : Estimate
-        With Student's t interval: where the mean over all seeds may lie, on these very images.
+        Mean, with Student's t interval for the mean over all seeds on these very images.
     deviation : float
-        Standard deviation of a single training, with n − 1; NaN of one training.
+        Sample standard deviation (with n − 1); NaN for a single training.
     """
 
     values: tuple[float, ...]
@@ -139,12 +140,12 @@ class SeedSpread:
 
 
 def spread_over_seeds(values: Sequence[float]) -> SeedSpread:
-    """Summarise a figure over trainings with different seeds.
+    """Summarise a metric over trainings with different seeds.
 
     Parameters
     ----------
     values : sequence of float
-        One a training, at least one. One alone has a mean without an interval: NaN.
+        One value for each training, at least one. The interval of a single value is NaN.
 
     Returns
     -------
@@ -158,7 +159,7 @@ def spread_over_seeds(values: Sequence[float]) -> SeedSpread:
     from scipy import stats
 
     if not len(values):
-        raise ArgumentError("there is no spread of no values: pass one a training")
+        raise ArgumentError("there are no values to summarise: pass one for each training")
     mean = float(np.mean(values))
     if len(values) == 1:
         return SeedSpread((float(values[0]),), Estimate(mean, math.nan, math.nan), math.nan)
@@ -171,20 +172,20 @@ def spread_over_seeds(values: Sequence[float]) -> SeedSpread:
 
 
 def compare_over_seeds(first: Sequence[float], second: Sequence[float]) -> tuple[Estimate, float]:
-    """Compare two recipes by a figure of several trainings each.
+    """Compare two recipes by a metric over several trainings each.
 
     Parameters
     ----------
     first, second : sequence of float
-        One value a training, each with a seed of its own.
+        One value for each training, all with different seeds.
 
     Returns
     -------
     difference : Estimate
         The first mean minus the second, with Welch's t interval.
     p_value : float
-        Of Welch's test. Both are undefined, NaN, unless either recipe has two trainings and one of
-        them some spread.
+        The p value of Welch's t-test. Both are undefined (NaN) unless each recipe has at least two
+        trainings and at least one of the recipes has some spread.
 
     References
     ----------

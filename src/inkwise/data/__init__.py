@@ -1,1 +1,1 @@
-"""Where images come from: files, the catalogue, downloads, splits."""
+"""Data sets: their files, downloads, the catalogue, label corrections, and splits."""

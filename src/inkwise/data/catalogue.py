@@ -1,4 +1,4 @@
-"""The catalogue: which data sets there are, and the way to each by its name."""
+"""The catalogue of data sets: listing them, and loading one by its name."""
 
 import dataclasses
 import importlib.util
@@ -15,15 +15,18 @@ DATASET_NAMES = ("auto", "mnist", "optdigits")
 
 @dataclasses.dataclass(frozen=True)
 class Availability:
-    """What a data set is and where it would come from now.
+    """A data set of the catalogue, and where it would be loaded from now.
 
     Parameters
     ----------
-    name, title : str
+    name : str
+        Name of the data set in the catalogue.
+    title : str
+        Number, kind and size of its images, for people to read.
     source : str
-        A folder, an address or a library.
+        A folder, a web address or a library.
     at_hand : bool
-        Whether loading it needs no download.
+        Whether loading the data set needs no download.
     """
 
     name: str
@@ -42,12 +45,12 @@ def load_dataset(
     Parameters
     ----------
     name : {"auto", "mnist", "optdigits"}
-        ``auto`` is MNIST where it can be had and optdigits otherwise; the data set's notice then
-        says so.
+        ``auto`` is MNIST if it is on this machine or can be downloaded, and optdigits otherwise;
+        the notice of the data set then says so.
     data_dir : path-like, optional
         A folder with MNIST's four files; see `inkwise.data.mnist.load_mnist`.
     progress : Progress, optional
-        Draws the downloads.
+        Receives the progress of downloads.
 
     Returns
     -------
@@ -58,9 +61,16 @@ def load_dataset(
     ArgumentError
         There is no data set of this name.
     DataError
-        Files are missing or damaged. Damaged files are never passed over for a stand-in.
+        Files are missing or damaged. optdigits never takes the place of damaged files.
     DownloadError
-        ``mnist`` was asked for, is not at hand and cannot be downloaded.
+        ``mnist`` was requested, is not on this machine and cannot be downloaded.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> digits = inkwise.load_dataset("optdigits")
+    >>> digits.train.images.shape, digits.test.images.shape
+    ((1438, 28, 28), (359, 28, 28))
     """
     if name not in DATASET_NAMES:
         raise ArgumentError(f"unknown data set {name!r}: use {', '.join(DATASET_NAMES)}")
@@ -78,7 +88,7 @@ def load_dataset(
 
 
 def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Availability]:
-    """List every data set, and where it would come from, without loading or fetching any.
+    """List every data set, and where it would be loaded from, without loading any.
 
     Parameters
     ----------
@@ -93,6 +103,12 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     ------
     DataError
         `data_dir` was given and has none of MNIST's files.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> [dataset.name for dataset in inkwise.describe_datasets()]
+    ['mnist', 'optdigits', 'auto']
     """
     folder = find_mnist(data_dir)
     mnist = Availability(
@@ -109,7 +125,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     )
     auto = Availability(
         "auto",
-        "mnist where it can be had, else optdigits",
+        "mnist if it can be loaded, else optdigits",
         "mnist" if mnist.at_hand else "mnist by download, else optdigits",
         at_hand=mnist.at_hand or optdigits.at_hand,
     )

@@ -1,4 +1,4 @@
-"""What a data set is: images, labels, class names, a training and a test part."""
+"""The definition of a data set: images, labels, class names, a training and a test part."""
 
 import dataclasses
 import functools
@@ -17,14 +17,23 @@ class Split:
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
-        Grey levels, 0 (ground) to 255 (full ink).
+        Grey levels, from 0 (background) to 255 (full ink, the foreground).
     labels : ndarray of int64, shape (N,)
         Class indices, from 0.
 
     Raises
     ------
     DataError
-        The arrays do not have these shapes and types, or not the same length.
+        The arrays do not have these shapes and dtypes, differ in length, or hold no pixels.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> test = inkwise.load_dataset("optdigits").test
+    >>> test.images.shape, test.images.dtype, test.labels.shape
+    ((359, 28, 28), dtype('uint8'), (359,))
+    >>> len(test.take(test.labels.argsort()[:10]))
+    10
     """
 
     images: NDArray[np.uint8]
@@ -43,7 +52,7 @@ class Split:
             )
         if len(self.images) != len(self.labels):
             raise DataError(
-                f"{len(self.images):,} images do not go with {len(self.labels):,} labels"
+                f"there are {len(self.images):,} images but {len(self.labels):,} labels"
             )
         if self.images.size == 0:
             raise DataError(f"there are no pixels in images of shape {self.images.shape}")
@@ -60,7 +69,7 @@ class Split:
         return digest.hexdigest()
 
     def take(self, indices: NDArray[np.intp]) -> "Split":
-        """Return the split with these indices (shape (M,)), in this order."""
+        """Return the images and labels with these indices, shape (M,), in this order."""
         return Split(self.images[indices], self.labels[indices])
 
 
@@ -71,22 +80,36 @@ class Dataset:
     Parameters
     ----------
     name : str
-        Short name, as the catalogue knows it.
+        Short name, by which the catalogue knows the data set.
     title : str
-        What people read: the name and what it holds.
+        Name and content of the data set, for people to read.
     class_names : tuple of str
-        One name a class, at least two; label `k` is ``class_names[k]``.
+        Names of the classes, at least two; label `k` means ``class_names[k]``.
     train, test : Split
-        Images of one size. The test part is for the last evaluation and chooses nothing.
+        Images of one size. The test part is for the final evaluation only; nothing is chosen on it.
     source : str
-        Where the images came from: a folder, an address, a library.
+        Where the images came from: a folder, a web address or a library.
     notice : str or None
-        What a user must be told in plain sight, for instance that this stands in for another set.
+        What every user must be shown, for instance that this data set takes the place of another.
 
     Raises
     ------
     DataError
-        The parts have images of different sizes, or a label is not the index of a class.
+        There are fewer than two classes, or two with the same name; the parts have images of
+        different sizes, or a label is not the index of a class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import inkwise
+    >>> images = np.zeros((6, 28, 28), np.uint8)
+    >>> images[::2, 4:24, 13:15] = 255  # every other image has a stroke
+    >>> split = inkwise.Split(images, np.array([1, 0, 1, 0, 1, 0]))
+    >>> dataset = inkwise.Dataset(
+    ...     "strokes", "Strokes and blank paper", ("blank", "stroke"), split, split, "drawn by hand"
+    ... )
+    >>> dataset.image_size
+    (28, 28)
     """
 
     name: str
@@ -101,15 +124,15 @@ class Dataset:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         if len(self.class_names) < 2 or not all(isinstance(n, str) for n in self.class_names):
             raise DataError(
-                f"{self.name} needs at least two classes, each with a text for a name, not "
+                f"{self.name} needs at least two classes, each with a name of type str, not "
                 f"{self.class_names}"
             )
         if len(set(self.class_names)) != len(self.class_names):
-            raise DataError(f"{self.name} has two classes of one name: {self.class_names}")
+            raise DataError(f"{self.name} has two classes with the same name: {self.class_names}")
         if self.train.images.shape[1:] != self.test.images.shape[1:]:
             raise DataError(
                 f"{self.name} has images of {self.train.images.shape[1:]} for training and of "
-                f"{self.test.images.shape[1:]} for testing: bring them to one size"
+                f"{self.test.images.shape[1:]} for testing: scale them to the same size"
             )
         for part, split in (("training", self.train), ("test", self.test)):
             low, high = split.labels.min(), split.labels.max()

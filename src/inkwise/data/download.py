@@ -1,4 +1,4 @@
-"""Downloads: from several mirrors in turn, verified, and cached whole or not at all."""
+"""Downloads from several mirrors in turn, verified, and cached atomically."""
 
 import http.client
 import socket
@@ -15,13 +15,13 @@ from inkwise.system.files import storage
 from inkwise.system.progress import ProgressBar, UnseenBar
 
 PROBE_SECONDS = 2.5
-"""How long to wait for any mirror to accept a connection before the network counts as absent."""
+"""Seconds to wait for any mirror to accept a connection before the network counts as absent."""
 
 READ_SECONDS = 10.0
-"""How long a mirror may stay silent."""
+"""Seconds that a mirror may stay silent."""
 
 GRACE_SECONDS = 10.0
-"""How long a download may take before its rate is judged."""
+"""Seconds that a download may take before its rate is judged."""
 
 MIN_BYTES_PER_SECOND = 20_000
 """A mirror slower than this is given up for the next one."""
@@ -35,10 +35,10 @@ _UNSEEN = UnseenBar()
 
 
 def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
-    """Tell whether any of these web addresses (or the proxy before it) accepts a connection.
+    """Tell whether any of these web addresses, or its proxy, accepts a connection.
 
-    All are tried at once and the first success decides, so the answer takes at most `seconds`,
-    whatever the resolver and the routers do with the packets.
+    All are tried at once and the first success decides. So the answer takes at most `seconds`, even
+    if the resolver or a router does not answer.
     """
     success = threading.Event()
     finished = threading.Semaphore(0)
@@ -47,13 +47,13 @@ def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
         try:
             with socket.create_connection(_endpoint(address), timeout=seconds):
                 success.set()
-        except (OSError, ValueError):  # a proxy's address may make no sense
+        except (OSError, ValueError):  # the address of a proxy may be malformed
             pass
         finally:
             finished.release()
 
     for address in addresses:
-        # Daemons: a resolver that hangs must not keep the program from ending.
+        # Daemon threads, because a resolver that hangs must not keep the program from ending.
         threading.Thread(target=probe, args=(address,), daemon=True).start()
     deadline = time.monotonic() + seconds
     for _ in addresses:
@@ -82,7 +82,7 @@ def fetch(
     verify : callable
         Given the path of the downloaded file, raises `DataError` where its content is not right.
     bar : ProgressBar, optional
-        Draws the download.
+        Progress bar of the download.
 
     Returns
     -------
@@ -116,16 +116,16 @@ def fetch(
 
 
 def _download(address: str, folder: Path, verify: Callable[[Path], None], bar: ProgressBar) -> Path:
-    """Let pooch download and verify one file, and put what went wrong in a few words."""
+    """Download and verify one file with pooch; raise `DownloadError` with a short reason."""
     import pooch
     import requests
     import urllib3
 
-    pooch.get_logger().setLevel("ERROR")  # failures are told by the exceptions
+    pooch.get_logger().setLevel("ERROR")  # the exceptions already report failures
 
     def downloader(url: str, output_file: str, _: object) -> None:
         path = Path(output_file)
-        path.unlink()  # pooch makes it readable for its owner alone; a cache may be shared
+        path.unlink()  # pooch creates it readable by its owner only, and a cache may be shared
         try:
             _stream(url, path, bar)
             verify(path)
@@ -153,10 +153,9 @@ def _download(address: str, folder: Path, verify: Callable[[Path], None], bar: P
 
 
 def _stream(url: str, path: Path, bar: ProgressBar) -> None:
-    """Stream a download to a file, giving up on silence, crawling and floods.
+    """Stream a download to a file; give up if the mirror is silent, too slow, or sends too much.
 
-    pooch's own downloader judges a mirror only by its silence: one byte a second would hold it
-    for days.
+    pooch's own downloader gives up only on silence: with one byte a second it would go on for days.
     """
     import requests
 
@@ -167,7 +166,8 @@ def _stream(url: str, path: Path, bar: ProgressBar) -> None:
         path.open("wb") as file,
     ):
         response.raise_for_status()
-        # A length that makes no sense is none, and that of an encoded body is another.
+        # A malformed length counts as unknown, and so does that of an encoded body, which differs
+        # from the length of the file.
         encoded = "content-encoding" in response.headers
         bar.total = 0 if encoded else response.raw.length_remaining or 0
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
@@ -182,7 +182,7 @@ def _stream(url: str, path: Path, bar: ProgressBar) -> None:
 
 
 def _endpoint(address: str) -> tuple[str, int]:
-    """Host and port that a request for this address would first connect to."""
+    """Return host and port that a request for this address would first connect to."""
     import requests.utils
 
     proxies: dict[str, Any] = requests.utils.get_environ_proxies(address)

@@ -35,7 +35,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
 """Element types of the format, by their code."""
 
 MAX_BYTES = 1 << 30
-"""Largest body that is read; a file that claims more is taken for damaged."""
+"""Largest size in bytes of an array that is read; a file that claims more counts as damaged."""
 
 _MAX_RANK = 32  # no data has more dimensions, and NumPy takes no more than 32 before version 2
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -46,13 +46,13 @@ _CHUNK = 1 << 20
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read an IDX file, plain or gzip (told apart by content, not by name).
 
-    Nothing is allocated on the word of the header alone: a small file that claims a huge array is
-    refused before any memory is taken.
+    No memory is allocated because of the header alone: a small file that claims a huge array is
+    refused first.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        The file to read.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def write_idx(path: str | os.PathLike[str], array: NDArray[Any]) -> Path:
     Parameters
     ----------
     path : path-like
-        The file to write, whole or not at all.
+        The file to write; it is written atomically.
     array : ndarray
         uint8, int8, int16, int32, float32 or float64, in any byte order, of at least one dimension.
 
@@ -139,7 +139,7 @@ def _parse(file: BinaryIO | io.BufferedReader, path: Path, available: int) -> ND
         raise DataError(f"{path} is truncated: it ends inside its header")
     shape = struct.unpack(f">{rank}I", lengths)
     expected = math.prod(shape) * dtype.itemsize
-    # A length of 0 leaves nothing to hold, yet NumPy refuses absurd lengths beside it.
+    # With a length of 0 there are no elements, but NumPy still refuses huge lengths beside it.
     largest = math.prod(length for length in shape if length) * dtype.itemsize
     if expected > available or largest > MAX_BYTES:
         size = "×".join(map(str, shape))
@@ -157,5 +157,8 @@ def _parse(file: BinaryIO | io.BufferedReader, path: Path, available: int) -> ND
             )
         body += chunk
     if file.read(1):
-        raise DataError(f"{path} is too long: it goes on after the {expected:,} bytes it states")
+        raise DataError(
+            f"{path} is too long: it has more than the {expected:,} bytes of data "
+            "that its header states"
+        )
     return np.frombuffer(body, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="))

@@ -1,4 +1,4 @@
-"""Corrected labels: what people decided about labels that are probably wrong, in a CSV table."""
+"""Label corrections: people's decisions about labels that are probably wrong, as a CSV table."""
 
 import csv
 import dataclasses
@@ -17,7 +17,7 @@ from inkwise.errors import DataError
 from inkwise.system.files import read_bytes, write_csv
 
 COLUMNS = ("split", "index", "given", "decided", "decision", "image_sha256")
-"""The columns that a file of labels needs; any others are left alone."""
+"""The columns that a file of label decisions needs; further columns are ignored."""
 
 ACCEPT, REJECT, OPEN = "accept", "reject", ""
 _PARTS = ("train", "test")
@@ -25,20 +25,20 @@ _PARTS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What was decided about the label of one image.
+    """A decision about the label of one image.
 
     Parameters
     ----------
     split : {"train", "test"}
         The part of the data set that the image is in. Validation images are training images.
     index : int
-        Its place there, from 0.
+        Index of the image in that part, from 0.
     given, decided : str
-        Names of the class that the data set says, and of the one that it shall be.
+        Name of the class that the data set gives, and name of the class proposed instead.
     decision : {"accept", "reject", ""}
-        Whether `decided` takes the place of `given`; the empty text where nobody has decided.
+        Whether `decided` replaces `given`; empty if nobody has decided yet.
     image_sha256 : str
-        Of the image's pixels, see `hash_image`.
+        Hash of the image, see `hash_image`.
     """
 
     split: str
@@ -62,9 +62,9 @@ class LabelCorrections:
     ----------
     decisions : tuple of Decision
     source : str
-        Where they came from: a file.
+        Path of the file that the decisions were read from.
     content : bytes
-        That file.
+        Content of that file.
     """
 
     decisions: tuple[Decision, ...]
@@ -78,14 +78,14 @@ class LabelCorrections:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "LabelCorrections":
-        """Read a file of labels, as the page of an audit and `write_decisions` write it.
+        """Read a file of label decisions, as the page of an audit and `write_decisions` write it.
 
         Raises
         ------
         DataError
-            It is no such table.
+            The file is not such a table, has an invalid cell, or decides twice about an image.
         StorageError
-            It cannot be read.
+            The file cannot be read.
         """
         content = read_bytes(path)
         try:
@@ -94,13 +94,14 @@ class LabelCorrections:
             missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
             if missing:
                 raise DataError(
-                    f"{path} is no file of labels: it lacks the columns {', '.join(missing)}; "
-                    "use the labels.csv that `inkwise audit` or its page wrote"
+                    f"{path} is not a file of label decisions: it lacks the columns "
+                    f"{', '.join(missing)}; use the labels.csv that `inkwise audit` or its page "
+                    "wrote"
                 )
             decisions = tuple(_parse(path, number, row) for number, row in enumerate(table, 2))
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(
-                f"{path} is no file of labels, a CSV table in UTF-8: {error}"
+                f"{path} is not a file of label decisions, a CSV table in UTF-8: {error}"
             ) from error
         seen: set[tuple[str, int]] = set()
         for decision in decisions:
@@ -113,7 +114,7 @@ class LabelCorrections:
         return cls(decisions, str(path), content)
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return the data set with the labels that were decided on.
+        """Return the data set with the accepted labels in place of the given ones.
 
         Raises
         ------
@@ -149,7 +150,7 @@ class LabelCorrections:
         return dataclasses.replace(dataset, train=train, test=test)
 
     def describe(self) -> dict[str, Any]:
-        """Return what a run says about them, as JSON values: file, hash, and how many changed."""
+        """Return the file, its hash and the number of changed labels by part, as JSON values."""
         return {
             "file": self.source,
             "sha256": self.sha256,
@@ -165,21 +166,23 @@ def write_decisions(
     more: Sequence[str] = (),
     figures: Iterable[Sequence[object]] | None = None,
 ) -> Path:
-    """Write a file of labels; `LabelCorrections.read` is the way back.
+    """Write a file of label decisions, which `LabelCorrections.read` reads.
 
     Parameters
     ----------
     path : path-like
+        The file to write.
     decisions : iterable of Decision
+        The decisions, one for each row of the table.
     more : sequence of str
-        Further columns, for people.
+        Names of further columns, which only people read.
     figures : iterable of sequences, optional
-        What stands in them, a row a decision.
+        Values of the further columns, one sequence for each decision.
 
     Raises
     ------
     StorageError
-        It cannot be written.
+        The file cannot be written.
     """
     rows: list[list[object]] = [list(dataclasses.astuple(decision)) for decision in decisions]
     if figures is not None:

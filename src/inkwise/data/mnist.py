@@ -1,4 +1,4 @@
-"""MNIST: its four files, where they may be found, and what they must contain."""
+"""MNIST: where its four files are looked for, and what they must contain."""
 
 import hashlib
 import os
@@ -50,8 +50,8 @@ def find_mnist(data_dir: str | os.PathLike[str] | None = None) -> Path | None:
     Parameters
     ----------
     data_dir : path-like, optional
-        Look here and nowhere else. Without it, the folder named by ``INKWISE_DATA_DIR`` is
-        looked at first and the cache next.
+        The only folder to look in. Without it, these are the folder named by ``INKWISE_DATA_DIR``
+        and then the cache.
 
     Returns
     -------
@@ -90,10 +90,10 @@ def load_mnist(
     ----------
     data_dir : path-like, optional
         The folder with the four files, plain or gzip. Without it they are looked for in the folder
-        named by ``INKWISE_DATA_DIR``, then in the cache; what is found nowhere is downloaded to
-        the cache.
+        named by ``INKWISE_DATA_DIR``, then in the cache. If neither has any of them, all are
+        downloaded to the cache; files that are missing or damaged in the cache are downloaded too.
     progress : Progress, optional
-        Draws the downloads.
+        Receives the progress of downloads.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def load_mnist(
     DataError
         A file is missing from its folder, damaged, or not MNIST's.
     DownloadError
-        The files are not at hand and cannot be downloaded.
+        The files are not on this machine and cannot be downloaded.
     """
     cache = cache_folder()
     folder = find_mnist(data_dir) or cache
@@ -130,7 +130,7 @@ def load_mnist(
 
 
 def _fetch_to_cache(cache: Path, name: str, progress: Progress) -> None:
-    """Download one file that the cache lacks or holds damaged."""
+    """Download one file that is missing from the cache or damaged there."""
     if not reachable(MIRRORS):
         named = os.environ.get(DATA_DIR_VARIABLE)
         where = f" (nor in {named}, which {DATA_DIR_VARIABLE} names)" if named else ""
@@ -146,7 +146,7 @@ def _fetch_to_cache(cache: Path, name: str, progress: Progress) -> None:
             lambda path: _verify(path, read_idx(path), name),
             progress.download(file_name),
         )
-        # Any other spelling is damaged, and would be read instead of what has just come.
+        # A file with another spelling of the name is damaged, and would be read before the new one.
         with storage(cache, "write to"):
             for path in _candidates(cache, name):
                 if path.name != file_name:
@@ -176,6 +176,6 @@ def _read_verified(folder: Path, name: str) -> NDArray[Any]:
 
 
 def _verify(path: Path, array: NDArray[Any], name: str) -> None:
-    # The reader accepts no byte beyond the array, so its bytes are the file's bytes.
+    # `read_idx` accepts no bytes after the array, so these are the bytes of the decompressed file.
     if hashlib.sha256(idx_bytes(array)).hexdigest() != SHA256[name]:
-        raise DataError(f"{path} is not MNIST's {name}: its SHA-256 is another")
+        raise DataError(f"{path} is not MNIST's {name}: its SHA-256 differs")

@@ -1,4 +1,4 @@
-"""optdigits: the handwritten digits that come with scikit-learn, in MNIST's geometry."""
+"""optdigits: the handwritten digits that come with scikit-learn, scaled to MNIST's geometry."""
 
 import numpy as np
 
@@ -14,8 +14,9 @@ _SPLIT_SEED = 0  # part of the data set's definition: everybody's test images ar
 def load_optdigits() -> Dataset:
     """Load the 1,797 digits of scikit-learn's `load_digits`, brought from 8×8 to 28×28.
 
-    scikit-learn names no test images, so a fixed fifth of the digits, drawn by class, is the test
-    part. The digits are not marked with their writers: the same people wrote both parts.
+    scikit-learn does not separate test images, so the test part is a fifth of the digits, drawn by
+    class and always the same. The writers of the digits are not recorded, so that the same people
+    wrote both parts.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Folders of pictures: a sub-folder a class, and in it pictures of that class."""
+"""Data sets from folders of pictures, with one sub-folder for each class."""
 
 import os
 from collections.abc import Sequence
@@ -23,59 +23,79 @@ TEST_SHARE = 0.2
 _SEED = 0  # the same folder always has the same test images
 
 LEAST = 5
-"""Pictures of a class: fewer leave none for training, validation or test."""
+"""Least number of pictures of a class; fewer leave none for training, validation or test."""
 
 _LONGEST = 80  # characters of a sub-folder's name; a file system takes 255 bytes
 
 
 def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
-    """Return where the pictures of a class lie.
+    """Return the sub-folder for the pictures of a class.
 
     Parameters
     ----------
     folder : path-like
+        The folder of all pictures.
     name : str
-        Of the class.
+        Name of the class.
 
     Raises
     ------
     ArgumentError
-        A folder cannot have this name on every system, or it would be hidden.
+        On some systems a folder cannot have this name, or it would be hidden.
     """
     awkward = any(character in '<>:"/\\|?*' or ord(character) < 32 for character in name)
     if awkward or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
-        raise ArgumentError(f"the class {name!r} cannot have a folder: that is no name for one")
+        raise ArgumentError(
+            f"the class {name!r} cannot have a folder: some systems allow no folder of this name"
+        )
     return Path(folder) / name
 
 
 def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
-    """Load pictures that lie in a folder, a sub-folder a class, whose name it has.
+    """Load a data set from a folder of pictures, with one sub-folder named after each class.
 
-    Each goes through `inkwise.ink.normalise`, as it would on its way to an answer; one that cannot
-    be read, or holds no ink, is left out. A fixed fifth of the rest, drawn by class, is the test
-    part. Both parts are shuffled, so that the last images of one are of all classes too.
+    Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
+    prediction. Pictures that cannot be read or hold no ink are left out. The test part is a fifth
+    of the rest, drawn by class and always the same. Both parts are shuffled, so that the last
+    images of a part are of all classes too.
 
     Parameters
     ----------
     folder : path-like
-        As ``pictures/7/photo.jpg``. Pictures are known by their names' endings; hidden files and
-        folders are passed over.
+        The folder ``pictures`` if a picture of a seven is ``pictures/7/photo.jpg``. Pictures are
+        known by the endings of their names; hidden files and folders are ignored.
     progress : Progress, optional
-        Draws how many pictures have been read.
+        Receives how many pictures have been read.
 
     Returns
     -------
     Dataset
-        Images of 28×28; its notice says what was left out, and how the test part came about.
+        Images of 28×28; its notice says what was left out, and how the test part was drawn.
 
     Raises
     ------
     DataError
-        There are fewer than two classes, or fewer than five pictures of one.
+        There are fewer than two classes, or fewer than five usable pictures of a class.
     StorageError
         The folder is missing or cannot be read.
     LibraryError
         The libraries of the extra ``train`` are not installed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import inkwise
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").train
+    >>> for place in range(100):
+    ...     folder = Path("pictures", str(digits.labels[place]))
+    ...     folder.mkdir(parents=True, exist_ok=True)
+    ...     Image.fromarray(digits.images[place]).save(folder / f"{place}.png")
+    >>> dataset = inkwise.load_folder("pictures")
+    >>> dataset.class_names
+    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
+    >>> len(dataset.train) + len(dataset.test)
+    100
     """
     require_training("a folder of pictures")
     folder = Path(folder)
@@ -86,15 +106,15 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
         if count < LEAST:
             raise DataError(
                 f"{folder / name} has {count} pictures that can be used, and a class needs at "
-                f"least {LEAST}: add some, or take the folder away"
+                f"least {LEAST}: add some, or remove the folder"
             )
     order = np.random.default_rng(_SEED).permutation(len(images))
     everything = Split(np.stack(images), kept_labels).take(order)
     size = max(len(names), round(TEST_SHARE * len(images)))
     train, test = stratified_draw(everything.labels, size, _SEED)
     held_out = (
-        f"{folder} names no test images: {size:,} of {len(images):,}, drawn by class, are held "
-        "out. Where one hand wrote several, it wrote both parts."
+        f"{folder} has no separate test images: {size:,} of {len(images):,}, drawn by class, are "
+        "held out. Both parts can hold pictures by the same writer."
     )
     own = folder.resolve().name or "pictures"
     return Dataset(
@@ -109,13 +129,13 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
 
 
 def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
-    """Return the classes' names, all pictures, and the class of each."""
+    """Return the names of the classes, the paths of all pictures, and the class index of each."""
     files: list[Path] = []
     labels: list[int] = []
     names: list[str] = []
     with storage(folder, "look into"):
         inner = [each for each in folder.iterdir() if each.is_dir() and each.name[0] != "."]
-        # As numbers, where they are: 10 comes after 9.
+        # Names that are numbers are sorted by their value: 10 comes after 9.
         inner.sort(key=lambda each: (len(each.name) if each.name.isdecimal() else 99, each.name))
         for each in inner:
             found = sorted(
@@ -129,8 +149,8 @@ def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
                 names.append(each.name)
     if len(names) < 2:
         raise DataError(
-            f"{folder} has {len(names)} sub-folders with pictures, and there must be one a class, "
-            "at least two: as 7/photo.jpg in it"
+            f"{folder} has {len(names)} sub-folders with pictures: it needs one for each class, at "
+            "least two, with pictures such as 7/photo.jpg"
         )
     return tuple(names), files, labels
 
@@ -138,7 +158,7 @@ def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
 def _read(
     folder: Path, files: Sequence[Path], progress: Progress
 ) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
-    """Return the images, their places among the files, and a notice if some are left out."""
+    """Return the images, their indices among the files, and a notice if some are left out."""
 
     def look(file: Path) -> Ink | InkwiseError:
         try:

@@ -42,7 +42,7 @@ class Holdout:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:
-    """The three parts of a data set that one training uses."""
+    """The three parts of a data set in one training: training, validation and test images."""
 
     train: Split
     validation: Split
@@ -65,12 +65,12 @@ def split_dataset(
     dataset : Dataset
         Its test part is passed on untouched.
     holdout : Holdout
-        Which images, and how many.
+        Method by which validation images are chosen, and their share.
     seed : int
         Decides the draw of a stratified split; a split of the last images does not use it.
     corrected : Dataset, optional
-        The same images with other labels, which the parts get. The draw goes by the labels of
-        `dataset`, so that corrections move no image from one part into another.
+        The same images with corrected labels, which the parts get. Images are drawn by the labels
+        of `dataset`, so that corrections move no image from one part into another.
 
     Returns
     -------
@@ -105,14 +105,15 @@ def stratified_draw(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Draw indices at random so that every class keeps its share.
 
-    They are, to the last index, those of scikit-learn's `train_test_split` with ``stratify``. It is
-    not called because to import it takes most of a second, of every training.
+    They are exactly those that scikit-learn's `train_test_split` draws with ``stratify``. It is not
+    called because every training would spend most of a second on importing it.
 
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        Class indices.
     size : int
-        How many to draw, at least one a class.
+        Number of indices to draw, at least one for each class.
     seed : int
         The same seed draws the same indices.
 
@@ -150,10 +151,10 @@ def stratified_draw(
 def _share_out(
     size: int, counts: NDArray[np.int64], random: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """Share `size` images out among classes of `counts` images, in proportion, int64 (K,).
+    """Divide `size` images among classes in proportion to their `counts`, int64 (K,).
 
-    Every class gets its share rounded down. What is left over goes to those that lost most by the
-    rounding, one each; chance decides among those that lost the same.
+    Every class gets its share rounded down. The images left over go to the classes that lost most
+    by the rounding, one each; ties are broken at random.
     """
     exact = counts / counts.sum() * size
     shares = np.floor(exact)

@@ -1,1 +1,1 @@
-"""The numbers about one model on one split of one data set."""
+"""The metrics of one model on one split of one data set."""

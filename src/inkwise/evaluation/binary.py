@@ -1,4 +1,4 @@
-"""A binary task on a multi-class model: is it this class, yes or no."""
+"""A binary task on a multi-class model: is an image of this class or not."""
 
 import dataclasses
 
@@ -10,32 +10,33 @@ from inkwise.evaluation.intervals import Estimate, delong, wilson
 from inkwise.evaluation.ranking import precision_recall_curve
 
 THRESHOLD = 0.5
-"""The answer is yes where the class' probability is above this."""
+"""The answer is yes if the probability of the class is above this."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BinaryTask:
-    """How well the model answers "is it this class?", from the class' probability alone.
+    """How well a model answers "is it this class?" from the probability of that class alone.
 
     The one-versus-rest matrix of a multi-class evaluation counts which class was *the most
-    probable*; here the answer is yes where the class' own probability exceeds ½, whatever the
-    others are. The two differ on images where no class gets more than half.
+    probable*. Here the answer is yes if the probability of the class exceeds ½, whatever the
+    others are. The two differ on images where no class has a probability above ½.
 
     Parameters
     ----------
     positive : str
-        Name of the class that is asked for.
+        Name of the positive class.
     matrix : OneVersusRest
         Counts of the yes/no answers.
     accuracy : Estimate
-        With Wilson's interval.
+        Share of correct answers, with Wilson's interval.
     always_no : float
-        Accuracy of answering no to everything: what the accuracy must be compared with.
+        Accuracy of always answering no, the baseline to compare the accuracy with.
     roc_auc : Estimate
-        Area under the receiver operating characteristic, with DeLong's interval; undefined where
-        a side has no images.
+        Area under the receiver operating characteristic, with DeLong's interval; undefined if
+        there are no positive or no negative images.
     average_precision : float
-        Area under the precision–recall curve, as steps; NaN where a side has no images.
+        Area under the precision–recall curve, taken as steps; NaN if there are no positive or no
+        negative images.
     """
 
     positive: str
@@ -54,11 +55,12 @@ def binary_task(
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        The true classes.
     probabilities : ndarray of float32, shape (N, K)
     positive : int
-        Index of the class.
+        Index of the positive class.
     name : str
-        Its name.
+        Name of the positive class.
 
     Returns
     -------

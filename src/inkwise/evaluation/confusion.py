@@ -1,9 +1,9 @@
-"""Confusion matrices, multi-class and binary, and the figures that follow from them.
+"""Confusion matrices, multi-class and binary, and the metrics that follow from them.
 
-A figure whose denominator is zero is undefined: NaN here, ``null`` in files, a dash on the page.
-Averages leave undefined figures out. This is scikit-learn's ``zero_division=nan``: a class that was
-never predicted has no precision, a class absent from the split has no recall, and a class that is
-neither has no F1.
+A metric whose denominator is zero is undefined: NaN here, ``null`` in files, a dash on the page.
+Averages leave undefined metrics out. This is scikit-learn's ``zero_division=nan``: a class that was
+never predicted has no precision, a class without images in the split has no recall, and a class to
+which both apply has no F1.
 """
 
 import dataclasses
@@ -16,18 +16,18 @@ from inkwise.system.extras import require_training
 
 @dataclasses.dataclass(frozen=True)
 class OneVersusRest:
-    """The 2×2 matrix of one class against all others.
+    """The 2×2 confusion matrix of one class against all others.
 
     Parameters
     ----------
     tp : int
-        True positives: of the class, and predicted as it.
+        True positives: images of the class that were predicted as it.
     fp : int
-        False positives: of another class, but predicted as this one.
+        False positives: images of other classes that were predicted as this one.
     fn : int
-        False negatives: of the class, but predicted as another.
+        False negatives: images of the class that were predicted as another.
     tn : int
-        True negatives: neither of the class nor predicted as it.
+        True negatives: images neither of the class nor predicted as it.
     """
 
     tp: int
@@ -64,13 +64,14 @@ def confusion_matrix(
     Parameters
     ----------
     labels, predicted : ndarray of int64, shape (N,)
+        The true and the predicted classes.
     classes : int
-        K; classes that do not occur have rows and columns of zeros.
+        Number of classes, K; classes that do not occur have rows and columns of zeros.
 
     Returns
     -------
     ndarray of int64, shape (K, K)
-        Rows are the actual class, columns the predicted one.
+        Rows are the true classes, columns the predicted ones.
     """
     require_training("an evaluation")
     cells = np.bincount(classes * labels + predicted, minlength=classes**2)
@@ -78,13 +79,13 @@ def confusion_matrix(
 
 
 def normalise_rows(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return each row's shares, float64 (K, K); the row of an absent class is NaN."""
+    """Return the matrix with rows that sum to 1, float64 (K, K); rows without images are NaN."""
     with np.errstate(invalid="ignore"):
         return confusion / confusion.sum(axis=1, keepdims=True)
 
 
 def one_versus_rest(confusion: NDArray[np.int64]) -> list[OneVersusRest]:
-    """Reduce a confusion matrix, int64 (K, K), to K binary ones."""
+    """Return the K one-versus-rest matrices of a confusion matrix, int64 (K, K)."""
     total = int(confusion.sum())
     matrices = []
     for k in range(len(confusion)):
@@ -105,10 +106,10 @@ def class_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (..., K, 3)
-        NaN where undefined.
+        Undefined metrics are NaN.
     """
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    predicted, actual = confusion.sum(axis=-2), confusion.sum(axis=-1)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., K)
+    predicted, actual = confusion.sum(axis=-2), confusion.sum(axis=-1)  # (..., K)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.stack([hits / predicted, hits / actual, 2 * hits / (predicted + actual)], axis=-1)
 
@@ -119,9 +120,9 @@ AVERAGES = ("macro", "micro", "weighted")
 def average_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the averages of precision, recall and F1, for many matrices at once.
 
-    ``macro`` is the plain mean over classes, ``weighted`` the mean weighted by each class' number
-    of images, ``micro`` pools all decisions before dividing; where every image gets one label,
-    micro precision, recall and F1 are all the accuracy.
+    ``macro`` is the unweighted mean over the classes, ``weighted`` the mean weighted by the number
+    of images of each class; ``micro`` adds up the counts of all classes before dividing. As every
+    image gets exactly one label, micro precision, recall and F1 all equal the accuracy.
 
     Parameters
     ----------
@@ -130,17 +131,18 @@ def average_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (R, 3, 3)
-        Rows as in `AVERAGES`, columns precision, recall, F1. NaN where no class has the figure.
+        Rows as in `AVERAGES`, columns precision, recall, F1. NaN if the metric is defined for
+        no class.
     """
-    figures = class_figures(confusion)
+    figures = class_figures(confusion)  # (R, K, 3)
     defined = ~np.isnan(figures)
     filled = np.where(defined, figures, 0.0)
-    support = confusion.sum(axis=-1)[..., None]
+    support = confusion.sum(axis=-1)[..., None]  # (R, K, 1)
     hits = np.trace(confusion, axis1=-2, axis2=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         macro = filled.sum(axis=1) / defined.sum(axis=1)
         weight = (defined * support).sum(axis=1)
-        # Only classes without images were predicted: scikit-learn, too, weighs them alike then.
+        # If only classes without images were predicted, they weigh the same, as in scikit-learn.
         weighted = np.where(weight > 0, (filled * support).sum(axis=1) / weight, macro)
         micro = np.repeat((hits / confusion.sum(axis=(-2, -1)))[:, None], 3, axis=1)
     return np.stack([macro, micro, weighted], axis=1)
@@ -152,8 +154,8 @@ AGREEMENTS = ("kappa", "matthews")
 def agreement_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return Cohen's kappa and Matthews' correlation coefficient, for many matrices at once.
 
-    Both are 1 where every answer is right and about 0 where the answers have nothing to do with
-    the images, whatever the shares of the classes.
+    Both are 1 if every prediction is correct and about 0 if the predictions are independent of the
+    true labels, whatever the shares of the classes.
 
     Parameters
     ----------
@@ -162,8 +164,9 @@ def agreement_figures(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (R, 2)
-        Columns as in `AGREEMENTS`. NaN where there is nothing to agree on beyond chance: where all
-        images are of one class and got its label; Matthews' as well where all got one label.
+        Columns as in `AGREEMENTS`. Both are NaN if all images are of one class and were predicted
+        as it; Matthews' coefficient is also NaN if all images are of one class or all were
+        predicted as one.
 
     References
     ----------

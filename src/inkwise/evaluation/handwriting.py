@@ -1,4 +1,7 @@
-"""Handwriting in numbers: stroke width, slant, size, ink and loops of every image."""
+"""Measurements of handwriting: stroke width, slant, size, ink and loops of every image.
+
+Ink is the foreground of a picture of handwriting: here the light pixels on a black background.
+"""
 
 import dataclasses
 
@@ -6,27 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK = 256
-"""Images at a time, so that they stay in the processor's cache."""
+"""Number of images measured at a time, so that they fit in the processor's cache."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Handwriting:
-    """What was measured on images; NaN of an image without ink, which has no loops either.
+    """Measurements of images. An image without ink has no loops, and NaN for everything else.
 
     Parameters
     ----------
     stroke_width : ndarray of float64, shape (N,)
         Mean width of the strokes, in pixels.
     slant : ndarray of float64, shape (N,)
-        How far upright strokes lean to the right, in degrees from -90 to 90.
+        Angle by which upright strokes lean to the right, in degrees from -90 to 90.
     height, width : ndarray of float64, shape (N,)
-        Of the box around what is at least half as light as the image's lightest pixel, in pixels.
+        Size of the bounding box of the pixels that have at least half the grey level of the
+        image's lightest pixel, in pixels.
     ink : ndarray of float64, shape (N,)
-        The sum of the levels, in pixels of full ink.
+        Amount of ink: the sum of the grey levels, divided by 255.
     level : ndarray of float64, shape (N,)
-        How light the ink is, from 0 to 255: the mean over the ink's own amount.
+        Mean grey level of the ink, from 0 to 255; each pixel is weighted by its own level.
     loops : ndarray of int64, shape (N,)
-        Patches of ground that ink encloses, where ink is half as light as the lightest pixel.
+        Number of regions of the background that are enclosed by ink, taking as ink the pixels with
+        at least half the grey level of the lightest.
     """
 
     stroke_width: NDArray[np.float64]
@@ -41,15 +46,16 @@ class Handwriting:
 def measure_handwriting(images: NDArray[np.uint8]) -> Handwriting:
     """Measure every image.
 
-    A stroke of width w and length l has the area wl and the perimeter 2(w + l): two numbers that
-    blurred edges leave alone, the sum of the levels and the sum of the gradients' lengths, both
-    beside the lightest pixel. The slant is what a shear would undo: the covariance of columns and
-    rows beside the variance of rows, weighted by the levels.
+    A stroke of width w and length l has the area wl and the perimeter 2(w + l). Blurred edges
+    change neither of them: the area is the sum of the grey levels, the perimeter the sum of the
+    gradients' magnitudes, both divided by the level of the lightest pixel. The slant is that of the
+    shear which would make the digit upright: the covariance of columns and rows divided by the
+    variance of rows, weighted by the levels.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
-        Light ink on a black ground.
+        Light ink on a black background.
 
     Returns
     -------
@@ -64,23 +70,24 @@ def measure_handwriting(images: NDArray[np.uint8]) -> Handwriting:
 
 def _measure(images: NDArray[np.uint8]) -> Handwriting:
     count, height, width = images.shape
-    levels = images.astype(np.float32)
+    levels = images.astype(np.float32)  # (N, H, W)
     peak = levels.max(axis=(1, 2))
     bright = images >= np.maximum(peak / 2, 1)[:, None, None]
-    rows, columns = bright.any(axis=2), bright.any(axis=1)
+    rows, columns = bright.any(axis=2), bright.any(axis=1)  # (N, H), (N, W)
 
     flat = levels.reshape(count, height * width)
     y, x = (part.ravel() for part in np.mgrid[:height, :width])
+    # The sums of 1, x, y, xy and y² weighted by the levels, (N, 5).
     moments = flat @ np.stack([np.ones_like(x), x, y, x * y, y * y], 1).astype(np.float32)
     moments = moments.astype(np.float64)
     squares = np.einsum("np,np->n", flat, flat).astype(np.float64)
-    # An image without ink has no middle, and no width: NaN.
+    # An image without ink has neither a centre nor a stroke width: NaN.
     with np.errstate(invalid="ignore", divide="ignore"):
         mass = np.where(moments[:, 0] > 0, moments[:, 0], np.nan)
         middle_x, middle_y = moments[:, 1] / mass, moments[:, 2] / mass
         covariance = moments[:, 3] / mass - middle_x * middle_y
         variance = moments[:, 4] / mass - middle_y**2
-        # Of the rectangle's sides, whose product and half sum are known, the shorter one.
+        # The shorter side of the rectangle with this area and perimeter.
         area, quarter = mass / peak, _perimeters(levels) / peak / 4
         stroke_width = quarter - np.sqrt(np.maximum(quarter**2 - area, 0))
     return Handwriting(
@@ -95,16 +102,16 @@ def _measure(images: NDArray[np.uint8]) -> Handwriting:
 
 
 def _perimeters(levels: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sum of the gradients' lengths, between any four pixels, float64 (N,)."""
+    """Return the sum of the gradient magnitudes between every four pixels, float64 (N,)."""
     padded = np.pad(levels, ((0, 0), (1, 1), (1, 1)))
     one = padded[:, 1:, 1:] - padded[:, :-1, :-1]
     other = padded[:, 1:, :-1] - padded[:, :-1, 1:]
-    # Along the two diagonals, which are √2 long.
+    # The differences are along the two diagonals, which are √2 pixels long.
     return np.sqrt((one**2 + other**2) / 2).sum(axis=(1, 2), dtype=np.float64)
 
 
 def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how far it is from the first True of each row to behind the last, int64 (N,)."""
+    """Return the length from the first to the last True of each row, both included, int64 (N,)."""
     last = lines.shape[1] - lines[:, ::-1].argmax(axis=1)
     return last - lines.argmax(axis=1)
 
@@ -112,7 +119,8 @@ def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _count_loops(bright: NDArray[np.bool_]) -> NDArray[np.int64]:
     import cv2
 
-    # A frame of ground joins all that is outside; ground counts as such by edges, not by corners.
+    # A frame of background connects everything outside the digit. Background pixels are connected
+    # by their edges (4-connectivity), not by their corners.
     ground = np.pad(~bright, ((0, 0), (1, 1), (1, 1)), constant_values=True).view(np.uint8)
     patches = [cv2.connectedComponents(image, connectivity=4)[0] for image in ground]
-    return np.array(patches, np.int64) - 2  # without the ink and what is outside
+    return np.array(patches, np.int64) - 2  # without the labels of the ink and of the outside

@@ -1,7 +1,7 @@
-"""95% intervals: how far a figure would move with other test images from the same source.
+"""95% confidence intervals: how much a metric depends on which test images were drawn.
 
-Resamples are stratified: as many images of each class are drawn as the split has, because that is
-how test sets are made, MNIST's as well.
+Bootstrap resamples are stratified: each has as many images of each class as the split, because test
+sets, MNIST's among them, are composed by class.
 """
 
 import math
@@ -17,11 +17,11 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 
 _CHUNK_CELLS = 1 << 22
-SEED = 0  # the same predictions always get the same interval
+SEED = 0  # so that the same predictions always get the same interval
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95% interval; all three are NaN where the figure is undefined."""
+    """A metric and its 95% confidence interval; all three are NaN if the metric is undefined."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
 
     @property
     def defined(self) -> bool:
-        """Whether there is a figure at all."""
+        """Whether the metric is defined."""
         return not math.isnan(self.value)
 
 
@@ -42,12 +42,12 @@ def wilson(successes: int, trials: int) -> Estimate:
     Parameters
     ----------
     successes, trials : int
-        0 ≤ `successes` ≤ `trials`. With no trials the proportion is undefined.
+        Counts, 0 ≤ `successes` ≤ `trials`. Without trials the proportion is undefined.
 
     Returns
     -------
     Estimate
-        In [0, 1].
+        The proportion and its interval, in [0, 1].
 
     References
     ----------
@@ -62,7 +62,7 @@ def wilson(successes: int, trials: int) -> Estimate:
     z = float(special.ndtri((1 + CONFIDENCE) / 2))
     middle = (2 * successes + z**2) / (2 * (trials + z**2))
     half = z * math.sqrt(4 * successes * (1 - share) + z**2) / (2 * (trials + z**2))
-    # At 0 and 1 one end is the proportion itself, but for rounding.
+    # At 0 and 1 one end is the proportion itself, which rounding would miss.
     low = middle - half if successes > 0 else 0.0
     high = middle + half if successes < trials else 1.0
     return Estimate(share, min(share, low), max(share, high))
@@ -71,21 +71,22 @@ def wilson(successes: int, trials: int) -> Estimate:
 def bootstrap_confusion(
     confusion: NDArray[np.int64], statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]]
 ) -> list[Estimate]:
-    """Return figures of a confusion matrix with percentile bootstrap intervals.
+    """Return metrics of a confusion matrix with percentile bootstrap intervals.
 
-    Drawing a class' images with replacement is drawing its row of the matrix from a multinomial
-    distribution, so that a resample costs no more than its cells.
+    Resampling the images of a class with replacement is the same as drawing its row of the matrix
+    from a multinomial distribution, so the cost of a resample does not grow with the images.
 
     Parameters
     ----------
     confusion : ndarray of int64, shape (K, K)
     statistic : callable
-        From matrices, int64 (R, K, K), to F figures of each, float64 (R, F); NaN is undefined.
+        Function from matrices, int64 (R, K, K), to F metrics of each, float64 (R, F); undefined
+        metrics are NaN.
 
     Returns
     -------
     list of Estimate
-        F figures. Resamples in which a figure is undefined do not count for its interval.
+        F metrics. The interval of a metric leaves out resamples in which it is undefined.
 
     References
     ----------
@@ -98,9 +99,10 @@ def bootstrap_confusion(
     support = confusion.sum(axis=1)
     shares = confusion / np.maximum(support, 1)[:, None]
     if (confusion.max(axis=1) == support).all():
-        # All images of each class got one label: draws among them would all be alike.
+        # All images of each class got one label, so stratified resamples would all be the same:
+        # resample the classes as well.
         support, shares = confusion.sum()[None], confusion.reshape(1, -1) / confusion.sum()
-    chunk = max(1, _CHUNK_CELLS // confusion.size)  # many classes must not fill the memory
+    chunk = max(1, _CHUNK_CELLS // confusion.size)  # bounds the memory for many classes
     drawn = []
     for start in range(0, RESAMPLES, chunk):
         size = min(chunk, RESAMPLES - start), len(support)
@@ -111,16 +113,19 @@ def bootstrap_confusion(
 
 
 def wilson_f1(hits: int, mistakes: int) -> Estimate:
-    """Return F1 with the interval that Wilson's gives the share it depends on.
+    """Return F1 with an interval that follows from Wilson's.
 
-    F1 = 2J / (1 + J) grows with J = hits / (hits + mistakes), the share of right answers among all
-    images that are of the class or were labelled as it. It serves where a bootstrap cannot: where
-    every such answer is right, or every one wrong, all resamples are alike.
+    F1 = 2J / (1 + J) increases with J = hits / (hits + mistakes), the share of correct predictions
+    among all images that are of the class or were predicted as it (the Jaccard index). This
+    interval is for the cases where the bootstrap fails: if all of these predictions are correct, or
+    all are wrong, all resamples are the same.
 
     Parameters
     ----------
-    hits, mistakes : int
-        True positives; false positives and false negatives together.
+    hits : int
+        Number of true positives.
+    mistakes : int
+        Number of false positives and false negatives together.
     """
     return Estimate(*(2 * share / (1 + share) for share in wilson(hits, hits + mistakes)))
 
@@ -131,14 +136,14 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
     Parameters
     ----------
     values : ndarray of float64, shape (N, F)
-        F figures of each image, N ≥ 1.
+        F values for each image, N ≥ 1.
     labels : ndarray of int64, shape (N,)
-        The strata: each class' images are drawn among themselves.
+        The strata: the images of each class are resampled separately.
 
     Returns
     -------
     list of Estimate
-        F means.
+        The F means.
     """
     generator = np.random.default_rng(SEED)
     count = len(values)
@@ -149,7 +154,8 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
     drawn = []
     for start in range(0, RESAMPLES, chunk):
         rows = min(chunk, RESAMPLES - start)
-        # How often each image was drawn gives all figures at once, as a matrix product.
+        # Indices into the ordered images, (rows, N). The counts of how often each image was drawn,
+        # (rows, N), give all means at once as a matrix product, (rows, F).
         places = np.concatenate(
             [
                 generator.integers(end - size, end, size=(rows, size))
@@ -169,22 +175,24 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
 def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimate:
     """Return the area under the receiver operating characteristic with DeLong's interval.
 
-    The interval is symmetric on the logarithm of the odds, where it stays within 0 and 1 and, close
-    to them, covers more often than the plain one or a percentile bootstrap. Where every positive
-    scores above every negative there is no variance to go by; the lower end is then the product
-    of Wilson's for the shares of either side that a threshold between them tells right, below
-    which the area cannot be.
+    The interval is symmetric on the logit scale. This keeps it within 0 and 1, and close to these
+    its coverage is better than that of the untransformed interval or of a percentile bootstrap. If
+    every positive scores above every negative, DeLong's variance is zero. The lower end is then
+    the product of Wilson's lower ends for the sensitivity and the specificity of a threshold
+    between them, which bounds the area from below.
 
     Parameters
     ----------
     positive : ndarray of bool, shape (N,)
+        Whether each image belongs to the class.
     scores : ndarray of float, shape (N,)
+        Scores of the images; a higher score means that the class is more likely.
 
     Returns
     -------
     Estimate
-        In [0, 1]; undefined where a side has no images. One image alone on its side says nothing:
-        from 0 to 1.
+        In [0, 1]; undefined if there are no positive or no negative images. With only one positive
+        or one negative image the interval is from 0 to 1.
 
     References
     ----------
@@ -200,7 +208,7 @@ def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimat
     hits, misses = map(len, sides)
     if not hits or not misses:
         return UNDEFINED
-    # How many of the other side each image is on the right side of.
+    # For each image, the share of the images of the other kind that it is ranked correctly against.
     ranks = _ranks(np.concatenate(sides))
     above = (ranks[:hits] - _ranks(sides[0])) / misses
     below = (ranks[hits:] - _ranks(sides[1])) / hits
@@ -217,7 +225,7 @@ def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimat
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the rank of every value, from 1; equal ones share the mean of theirs."""
+    """Return the rank of every value, from 1; equal values get the mean of their ranks."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (counts.cumsum() - (counts - 1) / 2)[place]
 
@@ -228,5 +236,5 @@ def _percentile(value: float, resamples: NDArray[np.float64]) -> Estimate:
         return UNDEFINED
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resamples, [tail, 1 - tail])
-    # A rare class that most resamples miss, or rounding, can put the value itself just outside.
+    # Rounding, or a rare class that most resamples miss, can put the value just outside.
     return Estimate(float(value), float(min(low, value)), float(max(high, value)))

@@ -1,4 +1,4 @@
-"""How good the probabilities are: scores of them, their calibration, and what ranks by them."""
+"""The quality of predicted probabilities: proper scores, calibration, and ranking."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from inkwise.evaluation.reliability import (
 )
 
 TOP = (2, 3)
-"""The k of the top-k accuracies."""
+"""The values of k for the top-k accuracies."""
 
 
 class TopK(NamedTuple):
@@ -25,10 +25,11 @@ class TopK(NamedTuple):
     Parameters
     ----------
     k : int
+        Number of classes that are considered.
     right : int
-        Images where it is.
+        Number of images whose true class is among them.
     accuracy : Estimate
-        Their share, with Wilson's interval.
+        Share of these images, with Wilson's interval.
     """
 
     k: int
@@ -37,18 +38,18 @@ class TopK(NamedTuple):
 
 
 class BrierParts(NamedTuple):
-    """What a Brier score is made of: score = reliability − resolution + uncertainty.
+    """The decomposition of a Brier score: score = reliability − resolution + uncertainty.
 
     Parameters
     ----------
     reliability : float
-        What miscalibration costs, at least 0: how far probabilities are from the shares of the
-        classes among images that got such probabilities.
+        Cost of miscalibration, at least 0: how far the probabilities are from the observed
+        frequencies of the classes among images with such probabilities.
     resolution : float
-        What knowing the images gains, at least 0: how far these shares are from those of the
-        classes over all images.
+        Gain from telling the images apart, at least 0: how far these frequencies are from the
+        overall frequencies of the classes.
     uncertainty : float
-        The score of always answering with the classes' shares, which no model changes.
+        Score of always predicting the overall frequencies, which does not depend on the model.
     """
 
     reliability: float
@@ -58,14 +59,14 @@ class BrierParts(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Probabilities:
-    """Figures of predicted probabilities.
+    """Metrics of predicted probabilities.
 
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
         The true classes, N ≥ 1.
     values : ndarray of float32, shape (N, K)
-        Probabilities.
+        The predicted probabilities.
     """
 
     labels: NDArray[np.int64]
@@ -76,16 +77,16 @@ class Probabilities:
         exact = self.values.astype(np.float64)
         true = exact[np.arange(len(exact)), self.labels]
         loss = -np.log(np.maximum(true, np.finfo(np.float32).eps))
-        # (p − y)² over the classes, with y 1 for the true one and 0 for the others.
+        # The sum over the classes of (p − y)², where y is the one-hot true label.
         brier = (exact**2).sum(axis=1) - 2 * true + 1
         return bootstrap_means(np.stack([loss, brier], axis=1), self.labels)
 
     @property
     def log_loss(self) -> Estimate:
-        """Categorical cross-entropy, in nats an image, with a stratified bootstrap interval.
+        """Categorical cross-entropy, in nats per image, with a stratified bootstrap interval.
 
-        Probabilities are taken as at least 1.2e-7, single precision's resolution, so that one
-        image can cost 16 nats at the most.
+        Probabilities are clipped at 1.2e-7, the resolution of single precision, so that one image
+        contributes at most 16 nats.
         """
         return self._means[0]
 
@@ -93,8 +94,8 @@ class Probabilities:
     def brier(self) -> Estimate:
         """The Brier score, with a stratified bootstrap interval.
 
-        The squared distance between the probabilities and certainty of the true class, summed
-        over the classes: from 0 to 2, as in Brier's paper.
+        The squared difference between the probabilities and the one-hot true label, summed over
+        the classes and averaged over the images: from 0 to 2, as in Brier's paper.
 
         References
         ----------
@@ -107,9 +108,9 @@ class Probabilities:
     def brier_parts(self) -> BrierParts:
         """Reliability, resolution and uncertainty of the Brier score, summed over the classes.
 
-        The bins are not chosen: isotonic regression of each class' images on its probabilities
-        pools neighbouring probabilities until the shares rise with them, and the parts add up
-        to the score exactly.
+        No bins need to be chosen: for each class, isotonic regression pools neighbouring
+        probabilities until the observed frequencies increase with them. The parts add up to the
+        score exactly.
 
         References
         ----------
@@ -126,7 +127,7 @@ class Probabilities:
                 self.values[:, index].astype(np.float64), return_inverse=True, return_counts=True
             )
             hits = self.labels == index
-            # Images of one probability are one point: regression may not tell them apart.
+            # Images of equal probability are one point, since regression cannot tell them apart.
             shares = np.bincount(where, weights=hits) / counts
             pooled = isotonic_regression(shares, weights=counts).x[where]
             score, calibrated = np.mean((given[where] - hits) ** 2), np.mean((pooled - hits) ** 2)
@@ -136,12 +137,12 @@ class Probabilities:
 
     @functools.cached_property
     def bins(self) -> ReliabilityBins:
-        """Images by confidence, in bins of equal width."""
+        """Confidence and accuracy in bins of equal width."""
         return reliability_bins(self.labels, self.values)
 
     @functools.cached_property
     def adaptive_bins(self) -> ReliabilityBins:
-        """Images by confidence, in bins of about equally many images."""
+        """Confidence and accuracy in bins of about equally many images."""
         return reliability_bins(self.labels, self.values, adaptive=True)
 
     @functools.cached_property
@@ -156,8 +157,10 @@ class Probabilities:
 
     @functools.cached_property
     def top(self) -> tuple[TopK, ...]:
-        """Top-2 and top-3 accuracy, as far as they leave a class out."""
-        best = np.argsort(-self.values, axis=1, kind="stable")  # of equals the first, like argmax
+        """Top-2 and top-3 accuracy, for k below the number of classes."""
+        best = np.argsort(
+            -self.values, axis=1, kind="stable"
+        )  # the first of equal ones, like argmax
         found = best == self.labels[:, None]
         counts = {k: int(found[:, :k].sum()) for k in TOP if k < self.values.shape[1]}
         return tuple(TopK(k, count, wilson(count, len(self.labels))) for k, count in counts.items())
@@ -167,5 +170,5 @@ class Probabilities:
         return roc_curve(self.labels == index, self.values[:, index])
 
     def precision_recall_curve(self, index: int) -> RankingCurve:
-        """Return precision by recall of a class against all others, recall falling."""
+        """Return the precision–recall curve of a class against all others."""
         return precision_recall_curve(self.labels == index, self.values[:, index])

@@ -1,7 +1,7 @@
-"""Curves of a ranking: ROC, and precision by recall, over all thresholds on a score.
+"""ROC and precision–recall curves, over all thresholds on a score.
 
-They are scikit-learn's, point by point. It is not called because to import it takes most of a
-second, of every training.
+They agree with scikit-learn's point by point. scikit-learn is not used here because importing it
+would add most of a second to every training.
 """
 
 from typing import NamedTuple
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 
 class RankingCurve(NamedTuple):
-    """A curve of one class against all others; arrays of float64, shape (P,).
+    """A curve of one class against all others.
 
     Parameters
     ----------
-    x, y : ndarray
-        False and true positive rate; or recall and precision.
+    x, y : ndarray of float64, shape (P,)
+        False and true positive rate; or recall and precision. Empty if there are no positive or no
+        negative images.
     area : float
-        Area under the curve; or average precision. NaN, and no points, where a side has no images.
+        Area under the curve, or average precision; NaN if the curve is empty.
     """
 
     x: NDArray[np.float64]
@@ -35,9 +36,9 @@ def roc_curve(actual: NDArray[np.bool_], scores: NDArray[np.floating]) -> Rankin
     Parameters
     ----------
     actual : ndarray of bool, shape (N,)
-        Whether each image is of the class.
+        Whether each image belongs to the class.
     scores : ndarray of float, shape (N,)
-        How sure the model is that it is.
+        Score of each image for the class, for instance its probability.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def roc_curve(actual: NDArray[np.bool_], scores: NDArray[np.floating]) -> Rankin
 
 
 def precision_recall_curve(actual: NDArray[np.bool_], scores: NDArray[np.floating]) -> RankingCurve:
-    """Return precision by recall, from the lowest threshold to the highest, recall falling.
+    """Return precision against recall, from the lowest threshold to the highest.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def precision_recall_curve(actual: NDArray[np.bool_], scores: NDArray[np.floatin
     Returns
     -------
     RankingCurve
-        Recall and precision, down to (0, 1), and the average precision: the area under the curve
-        as steps, each as high as its right end.
+        Recall, descending, and precision, down to the point (0, 1), and the average precision: the
+        area under the curve taken as steps, each as high as the curve at its right end.
     """
     if actual.all() or not actual.any():
         return _NO_CURVE

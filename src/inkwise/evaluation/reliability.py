@@ -1,4 +1,4 @@
-"""Reliability: whether a model is as sure as it is right, and what abstaining gains."""
+"""Reliability: whether the confidence of a model matches its accuracy; what abstaining gains."""
 
 import math
 from typing import NamedTuple
@@ -16,24 +16,25 @@ from inkwise.evaluation.intervals import (
 )
 
 BINS = 15
-_MOST_ERRORS = 8.0  # standard errors by which a gap could be off
+_MOST_ERRORS = 8.0  # bound on how far a gap may be off, in standard errors
 
 
 class ReliabilityBins(NamedTuple):
-    """How sure a model was and how often it was right, in bins by how sure it was.
+    """The confidence and the accuracy of a model, in bins by its confidence.
 
-    One entry a bin that holds images; arrays of shape (B,).
+    The confidence is the probability of the most probable class. The arrays have shape (B,), with
+    one entry for each bin that contains images.
 
     Parameters
     ----------
     low, high : ndarray of float64
-        The bin's ends: above `low`, at most `high`.
+        Ends of each bin: above `low`, at most `high`.
     counts : ndarray of int64
-        Images in it.
+        Number of images in each bin.
     right : ndarray of int64
-        Those of them that were labelled right.
+        Number of these that were classified correctly.
     confidence : ndarray of float64
-        The mean probability of their most probable classes.
+        Mean confidence in each bin.
     """
 
     low: NDArray[np.float64]
@@ -44,12 +45,12 @@ class ReliabilityBins(NamedTuple):
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
-        """The share of right answers in each bin, float64 (B,)."""
+        """The share of correct predictions in each bin, float64 (B,)."""
         return self.right / self.counts
 
     @property
     def error(self) -> float:
-        """The expected calibration error; NaN without images."""
+        """The expected calibration error; NaN if there are no images."""
         if len(self.counts) == 0:
             return math.nan
         return float(np.average(np.abs(self.confidence - self.accuracy), weights=self.counts))
@@ -62,31 +63,32 @@ def reliability_bins(
     *,
     adaptive: bool = False,
 ) -> ReliabilityBins:
-    """Sort images into bins by the probability of their most probable class.
+    """Sort images into bins by their confidence, the probability of their most probable class.
 
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        The true classes.
     probabilities : ndarray of float, shape (N, K)
     bins : int
-        How many.
+        Number of bins.
     adaptive : bool
-        Whether the bins hold about equally many images rather than being equally wide. Images of
-        one confidence stay together, so that there are fewer bins where many are alike.
+        Whether the bins contain about equally many images rather than being equally wide. Images of
+        equal confidence stay together, so there are fewer bins if many are equal.
 
     Returns
     -------
     ReliabilityBins
-        Those bins that hold images.
+        The bins that contain images.
 
     References
     ----------
-    As for `expected_calibration_error`; with equal counts, K. Nguyen, B. O'Connor, "Posterior
+    As for `expected_calibration_error`; for equal counts, K. Nguyen, B. O'Connor, "Posterior
     calibration and exploratory analysis for natural language processing models", EMNLP 2015.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    # Bins are closed at their upper ends, as in the papers, so that certainty has a bin.
+    # Bins include their upper ends, as in the papers, so that a confidence of 1 has a bin.
     if adaptive and len(labels):
         edges = np.quantile(confidence, np.linspace(0, 1, bins + 1))
         edges = np.unique([0.0, *edges[1:]])
@@ -113,10 +115,9 @@ def expected_calibration_error(
     *,
     adaptive: bool = False,
 ) -> float:
-    """Return by how much the confidence and the accuracy differ, on average over the images.
+    """Return the difference between confidence and accuracy, averaged over the images.
 
-    In each bin, the mean probability of the most probable classes is compared with the share of
-    right answers.
+    In each bin, the mean confidence is compared with the share of correct predictions.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def expected_calibration_error(
     Returns
     -------
     float
-        From 0 to 1; NaN without images.
+        From 0 to 1; NaN if there are no images.
 
     References
     ----------
@@ -138,14 +139,14 @@ def expected_calibration_error(
 
 
 def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
-    """Return the expected calibration error with an interval by inverting a test.
+    """Return the expected calibration error with an interval found by inverting a test.
 
-    Luck makes the error of any sample larger, and that of a resample larger yet: percentile
-    intervals of a well calibrated model do not even hold its true error, 0. So this asks which true
-    errors would make the one found an unlikely one. Of the gaps in the bins, each grown or shrunk
-    by the same number of its standard errors, images and right answers are drawn anew; the interval
-    goes from the gaps under which 2.5% of the drawn errors are as large, to those under which 2.5%
-    are as small.
+    The calibration error of a sample is biased upwards, and that of a resample even more: the
+    percentile interval of a calibrated model does not contain its true error, 0. So this finds the
+    true errors under which the observed one would not be unlikely. The gaps between confidence and
+    accuracy are widened or narrowed by a common number of their standard errors; images and
+    correct predictions are then simulated. At the lower end of the interval, 2.5% of the simulated
+    errors are at least as large as the observed one; at the upper end, 2.5% are at most as large.
 
     Parameters
     ----------
@@ -154,12 +155,12 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
     Returns
     -------
     Estimate
-        In [0, 1]; its lower end is 0 where a calibrated model could have shown as large an error.
+        In [0, 1]; the lower end is 0 if a calibrated model could have shown as large an error.
 
     References
     ----------
     J. Carpenter, "Test inversion bootstrap confidence intervals", Journal of the Royal Statistical
-    Society B 61 (1999) 159–172; drawing answers at the stated confidence as in J. Bröcker,
+    Society B 61 (1999) 159–172; for drawing answers at the stated confidence, J. Bröcker,
     L. A. Smith, "Increasing the reliability of reliability diagrams", Weather and Forecasting 22
     (2007) 651–661.
     """
@@ -170,7 +171,7 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
         return UNDEFINED
     total = bins.counts.sum()
     gaps = bins.confidence - bins.accuracy
-    # Where every answer is right, or every one stated as certain, one of the two variances is 0.
+    # One of the two variances is 0 if all predictions are correct or all have a confidence of 1.
     variance = np.maximum(
         bins.confidence * (1 - bins.confidence), bins.accuracy * (1 - bins.accuracy)
     )
@@ -179,7 +180,7 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
     counts = np.random.default_rng(SEED).multinomial(total, bins.counts / total, size=RESAMPLES)
 
     def chance(step: float) -> NDArray[np.float64]:
-        """Return the chance of a right answer in each bin, with gaps so many errors larger."""
+        """Return the chance of a correct prediction in each bin, gaps widened by `step` errors."""
         size = np.maximum(np.abs(gaps) + step * error, 0.0)
         return np.clip(bins.confidence - np.where(gaps < 0, -size, size), 0.0, 1.0)
 
@@ -187,7 +188,7 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
         return float(np.average(np.abs(bins.confidence - chance(step)), weights=bins.counts))
 
     def excess(step: float, point: float) -> float:
-        # The same luck at every step, so that the errors drawn rise with it.
+        # The same random numbers at every step, so that the simulated errors increase with it.
         right = np.random.default_rng([SEED, 1]).binomial(counts, chance(step))
         drawn = np.abs(counts * bins.confidence - right).sum(axis=1) / total
         return float(np.quantile(drawn, point)) - found
@@ -205,19 +206,19 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
 
 
 class SelectiveAccuracy(NamedTuple):
-    """How right the answers are if only those above a threshold are given.
+    """The accuracy of a model that abstains on images whose score is below a threshold.
 
-    One point a threshold, from the one that answers least to the one that answers all; arrays of
-    float64, shape (T,).
+    The arrays are float64 of shape (T,), with one entry for each threshold, from the one that
+    answers the fewest images to the one that answers all.
 
     Parameters
     ----------
     thresholds : ndarray
-        An image is answered where its score is at least this; descending.
+        Thresholds, descending; an image is answered if its score is at least the threshold.
     answered : ndarray
-        The share of the images that are.
+        Share of the images that are answered (the coverage).
     accuracy : ndarray
-        The share of right answers among these.
+        Share of correct answers among these.
     """
 
     thresholds: NDArray[np.float64]
@@ -225,20 +226,20 @@ class SelectiveAccuracy(NamedTuple):
     accuracy: NDArray[np.float64]
 
     def at(self, share: float) -> float:
-        """Return the accuracy where at least this share of the images, up to 1, is answered."""
-        # A share that is a whole number of images must not miss it by rounding.
+        """Return the accuracy if at least this share of the images, up to 1, is answered."""
+        # Rounding must not miss a share that is a whole number of images.
         return float(self.accuracy[np.searchsorted(self.answered, share - 1e-12)])
 
 
 def selective_accuracy(right: NDArray[np.bool_], scores: NDArray[np.floating]) -> SelectiveAccuracy:
-    """Return the accuracy against the share answered, for every threshold on a score.
+    """Return the accuracy and the share of images answered for every threshold on a score.
 
     Parameters
     ----------
     right : ndarray of bool, shape (N,)
-        Whether each answer is right; at least one image.
+        Whether the answer about each image is correct; N ≥ 1.
     scores : ndarray of float, shape (N,)
-        How sure each is, not NaN. Images of one score are answered together.
+        Confidence of each answer, not NaN. Images of equal score are answered together.
 
     Returns
     -------
@@ -247,7 +248,7 @@ def selective_accuracy(right: NDArray[np.bool_], scores: NDArray[np.floating]) -
     Raises
     ------
     ArgumentError
-        There is no image, or not one score an answer.
+        There is no image, or the shapes of the two arrays differ.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""An evaluation: every figure about one model on one split, from its probabilities."""
+"""An evaluation: every metric of one model on one split, computed from its probabilities."""
 
 import dataclasses
 import functools
@@ -36,24 +36,26 @@ SCHEMA = "inkwise-metrics/2"
 
 @dataclasses.dataclass(frozen=True)
 class ClassFigures:
-    """The figures of one class.
+    """The metrics of one class.
 
     Parameters
     ----------
     name : str
+        Name of the class.
     support : int
-        Images of the class in the split.
+        Number of images of the class in the split.
     predicted : int
-        Images that the model gave this label.
+        Number of images that were predicted as this class.
     accuracy : Estimate
-        Class accuracy: the share of the class' own images that were labelled right. It is the
-        recall by another name; the accuracy of the one-versus-rest matrix is another figure.
+        Class accuracy: the share of the images of this class that were classified correctly. It is
+        another name for the recall, and differs from the accuracy of the one-versus-rest matrix.
     precision, recall : Estimate
-        With Wilson's interval.
+        Precision and recall, with Wilson's intervals.
     f1 : Estimate
-        With a stratified bootstrap interval, or Wilson's where every answer is right or every one
-        wrong.
+        F1, with a stratified bootstrap interval, or one derived from Wilson's if there are no true
+        positives or no mistakes.
     one_versus_rest : OneVersusRest
+        The 2×2 matrix of this class against all others.
     """
 
     name: str
@@ -77,7 +79,7 @@ class AverageFigures:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model answered on a split, and every figure that follows from it.
+    """The predictions of a model on a split, and every metric that follows from them.
 
     Parameters
     ----------
@@ -86,13 +88,25 @@ class Evaluation:
     split : str
         Name of the split.
     class_names : tuple of str
-        K names.
+        Names of the K classes.
     labels : ndarray of int64, shape (N,)
         The true classes.
     probabilities : ndarray of float32, shape (N, K)
+        The predicted probabilities.
     corrected_labels : ndarray of int64, shape (N,), optional
-        The labels as people corrected them. Every figure goes by the labels as given, but those
-        of `corrected`.
+        The labels as people corrected them. All metrics use `labels`, except those of `corrected`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> evaluation = inkwise.Run("runs/small").evaluation
+    >>> evaluation.dataset, evaluation.split, len(evaluation)
+    ('optdigits', 'test', 359)
+    >>> evaluation.accuracy.low < evaluation.accuracy.value < evaluation.accuracy.high
+    True
+    >>> sevens = evaluation.binary("7").matrix
+    >>> sevens.tp + sevens.fn  # images that are a seven
+    36
     """
 
     dataset: str
@@ -104,7 +118,7 @@ class Evaluation:
 
     @functools.cached_property
     def corrected(self) -> "Evaluation | None":
-        """The same answers beside the corrected labels, or None where there are none."""
+        """The same predictions evaluated with the corrected labels, or None if there are none."""
         if self.corrected_labels is None:
             return None
         return dataclasses.replace(self, labels=self.corrected_labels, corrected_labels=None)
@@ -131,28 +145,28 @@ class Evaluation:
 
     @functools.cached_property
     def misclassified(self) -> NDArray[np.intp]:
-        """Indices of the images labelled wrong, the surest mistake first, intp (M,)."""
+        """Indices of the misclassified images, the most confident mistake first, intp (M,)."""
         wrong = np.flatnonzero(self.predicted != self.labels)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
     @functools.cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """Confusion matrix, int64 (K, K): rows are the actual class, columns the predicted one."""
+        """Confusion matrix, int64 (K, K): rows are true classes, columns predicted ones."""
         return confusion_matrix(self.labels, self.predicted, len(self.class_names))
 
     @functools.cached_property
     def correct(self) -> int:
-        """How many images were labelled right."""
+        """Number of images that were classified correctly."""
         return int(np.trace(self.confusion))
 
     @functools.cached_property
     def accuracy(self) -> Estimate:
-        """Share of the images labelled right, with Wilson's interval."""
+        """Share of the images that were classified correctly, with Wilson's interval."""
         return wilson(self.correct, len(self))
 
     @functools.cached_property
     def in_probabilities(self) -> Probabilities:
-        """Figures of the probabilities themselves: Brier score, calibration, curves, top-k."""
+        """Metrics of the probabilities: Brier score, calibration, curves, top-k accuracy."""
         return Probabilities(self.labels, self.probabilities)
 
     @property
@@ -162,7 +176,7 @@ class Evaluation:
 
     @functools.cached_property
     def classes(self) -> tuple[ClassFigures, ...]:
-        """The figures of every class."""
+        """The metrics of every class."""
         f1 = bootstrap_confusion(self.confusion, lambda matrices: class_figures(matrices)[..., 2])
         figures = []
         for name, matrix, f1_estimate in zip(
@@ -194,7 +208,7 @@ class Evaluation:
             kind: AverageFigures(*estimates[3 * row : 3 * row + 3])
             for row, kind in enumerate(AVERAGES)
         }
-        # Micro figures are the accuracy; and without a mistake all resamples are alike.
+        # The micro averages equal the accuracy. Without a mistake all resamples are the same.
         pooled = AverageFigures(self.accuracy, self.accuracy, self.accuracy)
         return (
             averages | {"micro": pooled}
@@ -204,7 +218,7 @@ class Evaluation:
 
     @property
     def balanced_accuracy(self) -> Estimate:
-        """The mean of the classes' accuracies: the macro average of the recall."""
+        """The mean of the class accuracies: the macro average of the recall."""
         return self.averages["macro"].recall
 
     @functools.cached_property
@@ -212,8 +226,8 @@ class Evaluation:
         """Cohen's kappa and Matthews' correlation coefficient, with bootstrap intervals."""
         estimates = bootstrap_confusion(self.confusion, agreement_figures)
         if not len(self.misclassified) and all(estimate.defined for estimate in estimates):
-            # Without a mistake all resamples are alike. What the accuracy might be says what kappa
-            # might be, and Matthews' coefficient, which is the same to first order.
+            # Without a mistake all resamples are the same. The interval of the accuracy gives that
+            # of kappa, and of Matthews' coefficient, which is equal to first order.
             chance = float(np.sum((np.bincount(self.labels) / len(self)) ** 2))
             low = (self.accuracy.low - chance) / (1 - chance)
             estimates = [Estimate(1.0, max(-1.0, low), 1.0)] * len(AGREEMENTS)
@@ -245,7 +259,12 @@ class Evaluation:
         )
 
     def binary(self, positive: str) -> BinaryTask:
-        """Evaluate the binary task of one class, named as in `class_names`.
+        """Evaluate the binary task of one class.
+
+        Parameters
+        ----------
+        positive : str
+            Name of the positive class, one of `class_names`.
 
         Raises
         ------
@@ -271,7 +290,7 @@ class Evaluation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every figure as JSON values; undefined ones are None."""
+        """Return every metric as JSON values; undefined ones are None."""
         return {
             "schema": SCHEMA,
             "dataset": self.dataset,
@@ -341,9 +360,11 @@ def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str
     ----------
     model : Model
     dataset : Dataset
-        Where the split is from; its classes and image size must be the model's.
+        The data set of the split; its classes and image size must be the model's.
     split : Split
+        The images and labels to evaluate on.
     split_name : str
+        Name of the split.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Significance: whether luck alone would explain what was counted.
+"""Significance tests: whether chance alone would explain what was counted.
 
-Tests are exact. Where many statements are tried, p values are Holm's, so that the chance of a
-single false one among all of them is at most the level they are held against.
+The tests are exact. For multiple comparisons, p values are adjusted by Holm's method, which keeps
+the family-wise error rate, the chance of at least one false finding, at or below the level.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.05
-"""A p value below it is called significant."""
+"""Level of significance: a p value below it is called significant."""
 
-_SMALLEST = 0.0001  # that is written
+_SMALLEST = 0.0001  # the smallest p value that is written out
 
 
 def more_often(
     hits: ArrayLike, draws: ArrayLike, marked: ArrayLike, total: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return Fisher's exact p value, one-sided: that of so many hits or more, by luck.
+    """Return the one-sided p value of Fisher's exact test: the chance of so many hits or more.
 
-    Of `total` images `marked` have a property; `draws` of all were picked, and `hits` of those have
-    it. Arguments are whole numbers or arrays of them, as in NumPy's arithmetic.
+    Of `total` images, `marked` have a property. Of the `draws` images that belong to a group,
+    `hits` have it. The arguments are integers or arrays of integers, which are broadcast.
 
     References
     ----------
@@ -32,30 +32,30 @@ def more_often(
 
 
 def _hypergeometric_tail(hits: int, draws: int, marked: int, total: int) -> float:
-    """Return the chance of so many hits or more."""
+    """Return the chance of at least `hits` hits in the hypergeometric distribution."""
     fewest, most = max(0, draws + marked - total), min(draws, marked)
     before = np.arange(fewest, most, dtype=np.float64)
-    # By what one hit more changes the chance; the chances follow, up to a common factor.
+    # The ratios of successive probabilities give the probabilities up to a common factor.
     ratios = (marked - before) * (draws - before)
     ratios /= (before + 1) * (total - marked - draws + before + 1)
     logs = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
     chances = np.exp(logs - logs.max())
-    # Rounding can go beyond 1.
+    # Rounding can take the sum above 1.
     return min(1.0, float(chances[max(0, hits - fewest) :].sum() / chances.sum()))
 
 
 def mcnemar(first_only: int, second_only: int) -> float:
-    """Return McNemar's exact p value, two-sided, for two models on the same images.
+    """Return the two-sided p value of McNemar's exact test for two models on the same images.
 
     Parameters
     ----------
     first_only, second_only : int
-        Images that only the one and only the other model got right.
+        Numbers of images that only the first or only the second model classified correctly.
 
     Returns
     -------
     float
-        1 where they never differ.
+        The p value; 1 if there are no such images.
 
     References
     ----------
@@ -64,13 +64,13 @@ def mcnemar(first_only: int, second_only: int) -> float:
     """
     from scipy import special
 
-    # Twice the chance of so few heads of a fair coin, which is more than 1 where both are equal.
+    # Twice the chance of at most so few heads of a fair coin; above 1 if both are equal.
     fewer, differ = min(first_only, second_only), first_only + second_only
     return min(1.0, 2 * float(special.bdtr(fewer, differ, 0.5)))
 
 
 def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correct p values, float64 (M,), for their number; they stay in their order.
+    """Adjust p values, float64 (M,), for multiple comparisons by Holm's method, in their order.
 
     References
     ----------
@@ -86,10 +86,10 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def format_p(p: float) -> str:
-    """Write a p value as sentences do."""
+    """Format a p value for a sentence, such as ``p = 0.012``."""
     return f"p = {p:.2g}" if p >= _SMALLEST else f"p < {_SMALLEST}"
 
 
 def format_p_alone(p: float) -> str:
-    """Write a p value as tables do, whose column is called p."""
+    """Format a p value for a table, such as ``0.012``."""
     return f"{p:.2g}" if p >= _SMALLEST else f"< {_SMALLEST}"

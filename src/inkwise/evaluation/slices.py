@@ -1,8 +1,9 @@
-"""Slices: on which handwriting a model is wrong more often, and what its confusions share.
+"""Slices: kinds of handwriting that are misclassified more often, and traits of confusions.
 
-Images are sorted by what was measured on them, never by whether the answer was right. Nothing is
-said that Fisher's exact test does not say, after Holm's correction for all that was tried: a model
-whose mistakes are spread at random gets a finding in one of twenty evaluations at most.
+A slice is a subset of the images that is defined by a measurement of the handwriting, never by
+whether the prediction was correct. A finding is reported only if it is significant in Fisher's
+exact test, after Holm's correction for all comparisons that were made. So a model whose mistakes
+are spread at random has a finding in at most one of twenty evaluations.
 """
 
 import dataclasses
@@ -19,31 +20,32 @@ from inkwise.evaluation.significance import LEVEL, format_p, holm, more_often
 SCHEMA = "inkwise-slices/1"
 
 SHARE = 0.2
-"""How many of the images are thin, how many are thick, and so on."""
+"""Share of the images that form a slice: the fifth with the thinnest strokes, and so on."""
 
 FEWEST = 5
-"""How often one class is taken for another before it is asked what these images share."""
+"""Number of times a class must be taken for another before the confusion is examined."""
 
 PAIRS = 10
-"""How many confusions are looked at, the most frequent ones."""
+"""Number of confusions that are examined, the most frequent ones."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """The images of one kind, whatever their class, beside all others.
+    """The images of one kind of handwriting, of any class, compared with all others.
 
     Parameters
     ----------
     name : str
-        The kind: ``thin strokes``, ``faint ink`` and so on.
+        Name of the kind: ``thin strokes``, ``faint ink`` and so on.
     bound : str
-        What makes an image one of them, for instance ``stroke under 2.2 pixels``.
+        Condition that defines it, for instance ``stroke under 2.2 pixels``.
     images, errors : int
-        How many there are, and how many of them are misclassified.
+        Number of images of this kind, and number of these that are misclassified.
     accuracy, rest : Estimate
-        Of these images, and of all others.
+        Accuracy on these images, and on all others.
     p : float
-        That of more errors than among the others; Fisher's, one-sided, and Holm's.
+        One-sided p value of Fisher's exact test for more errors than among the others, after
+        Holm's correction.
     """
 
     name: str
@@ -56,7 +58,7 @@ class Slice:
 
     @property
     def significant(self) -> bool:
-        """Whether the model is worse on these images than luck explains."""
+        """Whether the model is significantly worse on these images."""
         return self.p < LEVEL
 
     def __str__(self) -> str:
@@ -74,13 +76,14 @@ class Trait:
     Parameters
     ----------
     name, bound : str
-        As of a `Slice`, but among the images of the class.
+        As for `Slice`, but determined among the images of the true class only.
     images : int
-        How many of the confused images have it.
+        Number of confused images that have the trait.
     share : float
-        How many of all images of the true class do.
+        Share of all images of the true class that have it.
     p : float
-        That of so many or more; Fisher's, one-sided, and Holm's.
+        One-sided p value of Fisher's exact test for so many images or more, after Holm's
+        correction.
     """
 
     name: str
@@ -92,17 +95,17 @@ class Trait:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Confusion:
-    """The images of one class that were taken for one other.
+    """The images of one class that were predicted as one other.
 
     Parameters
     ----------
     true, predicted : str
         Names of the classes.
     indices : ndarray of int64, shape (M,)
-        The images' places in the split, ascending.
+        Indices of the images in the split, ascending.
     traits : tuple of Trait
-        What they share significantly more often than all images of the true class, the least
-        probable first.
+        Traits that are significantly more frequent among them than among all images of the true
+        class, by ascending p value.
     """
 
     true: str
@@ -112,7 +115,7 @@ class Confusion:
 
     @property
     def sentences(self) -> list[str]:
-        """A sentence a trait."""
+        """A sentence for each trait."""
         count = len(self.indices)
         sentences = []
         for trait in self.traits:
@@ -126,16 +129,16 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Findings:
-    """Slices, confusions, and how many comparisons they are corrected for.
+    """Slices, confusions, and the number of comparisons they are corrected for.
 
     Parameters
     ----------
     slices : tuple of Slice
-        All that were tried, the least probable first.
+        All slices that were tested, by ascending p value.
     confusions : tuple of Confusion
-        The most frequent pairs, the most frequent first.
+        The most frequent pairs of classes, the most frequent first.
     comparisons : int
-        How many tests were made in all.
+        Number of tests that were made in all.
     """
 
     slices: tuple[Slice, ...]
@@ -144,12 +147,12 @@ class Findings:
 
     @property
     def sentences(self) -> list[str]:
-        """What is significant, in words; empty where nothing is."""
+        """The significant findings as sentences; empty if there are none."""
         worse = [f"Worse on {slice_}" for slice_ in self.slices if slice_.significant]
         return worse + [line for pair in self.confusions for line in pair.sentences]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
+        """Return all findings as JSON values."""
         return {
             "schema": SCHEMA,
             "comparisons": self.comparisons,
@@ -182,18 +185,19 @@ def find_slices(
     predicted: NDArray[np.int64],
     class_names: tuple[str, ...],
 ) -> Findings:
-    """Find handwriting on which answers are wrong more often, and what confusions share.
+    """Find kinds of handwriting that are misclassified more often, and traits of confusions.
 
-    A slice is the fifth of all images with the least or the most of one measure; a trait of a
-    confusion is the same among the images of its true class, or a number of loops.
+    A slice is the fifth of all images with the lowest or the highest values of one measurement. A
+    trait of a confusion is the same among the images of its true class, or a number of loops.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
-        Light ink on a black ground.
+        Light ink on a black background.
     labels, predicted : ndarray of int64, shape (N,)
-        The true classes and the answers.
+        The true and the predicted classes.
     class_names : tuple of str
+        Names of the classes.
 
     Returns
     -------
@@ -206,8 +210,8 @@ def find_slices(
     """
     if not len(images) == len(labels) == len(predicted):
         raise ArgumentError(
-            f"{len(images):,} images, {len(labels):,} labels and {len(predicted):,} answers do not "
-            "go together"
+            f"there are {len(images):,} images, {len(labels):,} labels and {len(predicted):,} "
+            "predictions: pass one label and one prediction for each image"
         )
     handwriting = measure_handwriting(images)
     wrong = labels != predicted
@@ -256,7 +260,7 @@ def find_slices(
 
 
 class _Kind(NamedTuple):
-    """Which of some images are of a kind."""
+    """A kind of handwriting, and which of the images are of this kind, bool (N,)."""
 
     name: str
     bound: str
@@ -271,20 +275,21 @@ _MEASURES = {
     "ink": ("little ink", "much ink", "ink", " full pixels", 0),
     "level": ("faint ink", "strong ink", "mean level", " of 255", 0),
 }
-"""By measure: who has little of it, who has much, what it is called, its unit, its decimals."""
+"""By measurement: the kind with low values, the kind with high ones, name, unit, decimals."""
 
 
 def _tails(handwriting: Handwriting, chosen: NDArray[np.bool_]) -> list[_Kind]:
-    """Return the fifths with the least and with the most of every measure, among chosen images.
+    """Return the fifths with the lowest and highest values of every measurement.
 
-    Where many images have the same, the fifth is smaller; where it would be empty there is none.
+    Only the chosen images count. If many images have the same value a fifth is smaller, and it is
+    left out if it is empty.
     """
     kinds = []
     for measure, (little, much, title, unit, decimals) in _MEASURES.items():
         values = getattr(handwriting, measure)[chosen]
         if np.isnan(values).all():
             continue
-        # Rounded, so that the bound that is named is the one that was used; no zero is negative.
+        # Rounded, so that the bound is used exactly as it is displayed. Adding 0 removes any −0.
         low, high = np.round(np.nanquantile(values, [SHARE, 1 - SHARE]), decimals) + 0.0
         bounds = [f"{bound:.{decimals}f}{unit}".replace("-", "−") for bound in (low, high)]
         kinds += [
@@ -314,7 +319,7 @@ def _frequent_pairs(
 
 
 def _p(members: NDArray[np.bool_], marked: NDArray[np.bool_]) -> float:
-    """Return the p value of so many marked ones among the members, or more."""
+    """Return the p value of at least so many marked images among the members."""
     hits, draws, total = (members & marked).sum(), members.sum(), len(members)
     return float(more_often(hits, draws, marked.sum(), total))
 

@@ -214,6 +214,15 @@ def explain(
     InkwiseError
         As from `inkwise.ink.normalise`, `inkwise.runs.models.find_model` and
         `inkwise.runs.original_data.load_original_splits`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> explanation = inkwise.explain("runs/small", index=4)
+    >>> explanation.truth, explanation.image.shape
+    (5, (28, 28))
+    >>> [attribution.method for attribution in explanation.attributions]
+    ['occlusion', 'integrated gradients', 'Grad-CAM']
     """
     model, run = _find(model)
     if model.network.classes < 2:

@@ -148,6 +148,12 @@ def write_map(
     InkwiseError
         As from `make_map`, `inkwise.runs.models.find_model` and
         `inkwise.runs.original_data.load_original_splits`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.write_map("runs/small", count=100).name
+    'map.png'
     """
     require_training("a map")
     run = run if isinstance(run, Run) else Run(run)

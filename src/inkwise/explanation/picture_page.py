@@ -34,6 +34,13 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
     ------
     StorageError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> explanation = inkwise.explain("runs/small", index=0)
+    >>> inkwise.write_explanation(explanation, "explained.html").name
+    'explained.html'
     """
     template = page_template(
         TEMPLATE,

@@ -140,6 +140,14 @@ def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
     internal covariate shift", ICML 2015: what is folded.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> path = inkwise.export_model("runs/small", "keras", "small.keras")
+    >>> model = inkwise.import_keras(path)
+    >>> [line.name for line in model.network.summary()][:3]
+    ['conv1', 'pool1', 'conv2']
     """
     require_training("importing from Keras")
     path = Path(path)

@@ -85,6 +85,15 @@ def export_model(
         The same, of files that are missing or damaged.
     StorageError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.export_model("runs/small", "onnx", "small.onnx").name
+    'small.onnx'
+    >>> model = inkwise.Model.from_onnx(open("small.onnx", "rb").read())
+    >>> model.class_names[0]
+    '0'
     """
     if file_format not in SUFFIXES:
         raise ArgumentError(f"unknown format {file_format!r}: use {', '.join(SUFFIXES)}")

@@ -1,4 +1,8 @@
-"""Ink: from any picture of a digit to the array that the network expects."""
+"""Preprocessing: from any picture of a digit to the array that the network expects.
+
+*Ink* is the foreground of a picture of handwriting, and the name of this preprocessing. Its
+opposite is the background.
+"""
 
 from inkwise.ink.decoding import Picture
 from inkwise.ink.fitting import BOX, CANVAS, fit_and_centre

@@ -1,4 +1,4 @@
-"""Decoding: from a file, its bytes, an image or an array to pixels of a bounded number."""
+"""Decoding: from a file, its bytes, a PIL image or an array to a bounded number of pixels."""
 
 import contextlib
 import dataclasses
@@ -24,27 +24,27 @@ from inkwise.errors import (
 from inkwise.system.files import storage
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
-"""A path, an encoded file, an image of Pillow's, or an array; see `inkwise.ink.normalise`."""
+"""A path, the bytes of a file, a PIL image or an array; see `inkwise.ink.normalise`."""
 
 SIDE = 800
-"""The longest side that is looked at, in pixels; of a large JPEG's at least half as many are."""
+"""Longest side after decoding, in pixels; larger pictures are reduced, to half of it at least."""
 
 STRIP = 1 << 21
-"""How many pixels of a large picture are unpacked at a time."""
+"""Number of pixels of a large picture that are converted to grey levels or colours at a time."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "ICO", "JPEG2000")
-"""What is read: rasters only. Others that Pillow knows start programs, as PostScript does."""
+"""Raster formats that are read. For others, such as PostScript, Pillow starts other programs."""
 
 SUFFIXES = (
     *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
     *(".png", ".ppm", ".tif", ".tiff", ".webp"),
 )
-"""How the names of the files end that are taken for pictures in a folder."""
+"""Endings of the names of those files in a folder that count as pictures."""
 
 FAINTEST_INK = 64
-"""How far from white the ink on a transparent ground is at least, if it is not white itself."""
+"""Least difference from white, in grey levels, of ink that is visible on a white background."""
 
-_ORIENTATION = 0x0112  # the EXIF tag
+_ORIENTATION = 0x0112  # EXIF's tag of the orientation
 
 _TILE = (0x0142, 0x0143)  # TIFF's tags of a tile's width and length
 
@@ -57,21 +57,21 @@ _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     7: lambda pixels: np.rot90(np.swapaxes(pixels, 0, 1), 2),
     8: np.rot90,
 }
-"""What turns a picture upright, by EXIF orientation."""
+"""Functions that turn a picture upright, by EXIF orientation."""
 
-_quiet = threading.Lock()  # Python's filter of warnings is one for all threads
+_quiet = threading.Lock()  # all threads share Python's warning filters
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Raster:
-    """A picture's pixels, upright, on a ground, and not too many.
+    """A picture's pixels: upright, without transparency, and at most `SIDE` on each side.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
-        Grey levels, or red, green and blue.
+        Grey levels, or red, green and blue, from 0 to 255.
     size : tuple of int
-        Height and width of the original, in pixels.
+        Height and width of the original picture when it is upright, in pixels.
     """
 
     pixels: NDArray[np.uint8]
@@ -79,19 +79,20 @@ class Raster:
 
 
 def describe(picture: Picture) -> str:
-    """Return what an error calls a picture."""
+    """Return the name of a picture in error messages."""
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
 def decode(picture: Picture) -> Raster:
-    """Decode any picture; one of more than `SIDE` pixels on a side is reduced meanwhile.
+    """Decode any picture; one of more than `SIDE` pixels on a side is reduced while it is read.
 
     Raises
     ------
     ArgumentError
-        It is none of the kinds of `Picture`, or an array of another shape or type of numbers.
+        The picture is of none of the types of `Picture`, or an array of another shape or dtype.
     DataError
-        It is no picture, damaged or too large, or holds numbers that are not finite.
+        The file is not a picture, is damaged or has too many pixels, or an array holds numbers that
+        are not finite.
     StorageError
         The file is missing or cannot be read.
     """
@@ -115,15 +116,18 @@ def decode(picture: Picture) -> Raster:
 def _open(path: str | os.PathLike[str]) -> IO[bytes]:
     try:
         return open(path, "rb")  # noqa: PTH123
-    except ValueError as error:  # of what no file can be called
-        raise StorageError(f"cannot read {os.fspath(path)!r}: it is no path ({error})") from error
+    except ValueError as error:  # the name of no file, for instance one with a null character
+        raise StorageError(
+            f"cannot read {os.fspath(path)!r}: it is not a valid path ({error})"
+        ) from error
 
 
 def _read_file(file: IO[bytes], name: str) -> Raster:
     with _damage(name):
         with _quiet, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
-            # Pillow warns of a picture that may be meant to fill the memory; twice that it refuses.
+            warnings.simplefilter("ignore")  # warnings about unusual metadata
+            # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
+            # one that is twice as large; both are errors here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=FORMATS)
         with image:
@@ -138,7 +142,7 @@ def _read_file(file: IO[bytes], name: str) -> Raster:
 
 
 def _check_tiles(image: Image.Image) -> None:
-    """Refuse a TIFF whose tiles are too large: they are decoded whole, however small it is."""
+    """Refuse a TIFF whose tiles are too large: Pillow decodes them whole, however small it is."""
     tags = getattr(image, "tag_v2", {})
     if math.prod(tags.get(tag, 0) for tag in _TILE) > (Image.MAX_IMAGE_PIXELS or math.inf):
         raise Image.DecompressionBombError
@@ -146,7 +150,7 @@ def _check_tiles(image: Image.Image) -> None:
 
 @contextlib.contextmanager
 def _damage(name: str) -> Iterator[None]:
-    """Turn what Pillow raises about an image into a `DataError`."""
+    """Turn the exceptions that Pillow raises about an image into a `DataError`."""
     try:
         yield
     except InkwiseError:
@@ -159,15 +163,15 @@ def _damage(name: str) -> Iterator[None]:
         raise TooManyPixelsError(
             f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
         ) from error
-    except Exception as error:  # Pillow has a dozen kinds of "damaged"
+    except Exception as error:  # Pillow raises a dozen types of exceptions about damaged files
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the operating system's
+            raise  # an error of the operating system
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name} is damaged: save or copy it again ({reason})") from error
 
 
 def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
-    """Read an image of Pillow's that had `size`, width and height, before it was decoded."""
+    """Read a PIL image; `size` is its width and height before the decoder reduced it."""
     image.load()
     if not all(image.size):
         raise DataError("the picture has no pixels: its width or height is 0")
@@ -185,9 +189,9 @@ def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
 
 
 def _levels_of_mode(image: Image.Image) -> Callable[[Image.Image], NDArray[np.uint8]]:
-    """Return what makes 8-bit channels of a part of the image: 1, 3, or 4 with opacity."""
+    """Return a function from a part of the image to 8-bit channels: 1, 3, or 4 with opacity."""
     if image.mode.startswith(("I", "F")):
-        # Pillow's own extremes overlook NaN.
+        # Pillow's own `getextrema` overlooks NaN.
         step = max(1, STRIP // image.width)
         strips = (
             np.asarray(_rows(image, top, min(top + step, image.height)))
@@ -208,7 +212,7 @@ def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
 def _orientation_of(image: Image.Image) -> int:
     with _quiet, warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("ignore")
-        # Damaged metadata do not make the pixels worse.
+        # A picture with damaged metadata is read as it stands.
         return int(image.getexif().get(_ORIENTATION, 1))
     return 1
 
@@ -229,27 +233,28 @@ def _read_array(array: NDArray[np.generic]) -> Raster:
     low, high = 0.0, 255.0
     if array.dtype != np.uint8 or array.max() <= 1:
         low, high = _span(array, deepest=255 if array.dtype.kind == "f" else 65535)
-    # Opacity is a channel like the others here: its full value is theirs.
+    # Opacity is scaled like the other channels: what means white in them is full opacity.
     pixels = _reduce(height, width, lambda top, bottom: _stretch(array[top:bottom], low, high))
     return Raster(_on_a_ground(pixels), (height, width))
 
 
 def _span(array: NDArray[np.generic], deepest: int) -> tuple[float, float]:
-    """Return which numbers are black and white.
+    """Return the numbers that mean black and white.
 
-    Black is 0, or the least number where some are negative. White is the first of 1, 255 and
-    `deepest` that no number exceeds, or the largest number where that is far from it. So what is
-    faint is as faint in any type of numbers.
+    Black is 0, or the smallest number if some are negative. White is the first of 1, 255 and
+    `deepest` that no number exceeds; so a picture is as faint in any type of numbers. It is the
+    largest number if that is at most an eighth of this or exceeds `deepest`, or if some numbers are
+    negative.
     """
     low, high = float(array.min()), float(array.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise DataError("the picture holds numbers that are infinite, or none at all (NaN)")
+        raise DataError("the picture holds numbers that are infinite or NaN: make them finite")
     white = next((float(white) for white in (1, 255, deepest) if high <= white), high)
     return min(low, 0.0), white if low >= 0 and high > white / 8 else high
 
 
 def _stretch(array: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
-    """Bring numbers from [low, high] to [0, 255]."""
+    """Scale numbers from [low, high] to [0, 255]."""
     if array.dtype == np.uint8 and (low, high) == (0, 255):
         return array.view(np.uint8)
     span = high / 2 - low / 2  # halves, because a whole span can exceed the largest float
@@ -262,7 +267,11 @@ def _stretch(array: NDArray[np.generic], low: float, high: float) -> NDArray[np.
 def _reduce(
     height: int, width: int, strip: Callable[[int, int], NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
-    """Put the strips between two rows together, each reduced as soon as it is there."""
+    """Join strips of rows to a picture of at most `SIDE` pixels a side.
+
+    `strip` returns the pixels from one row up to another. Each strip is reduced at once, so that
+    the picture is never in memory at full size.
+    """
     factor = math.ceil(max(height, width) / SIDE)
     if factor == 1:
         return strip(0, height)
@@ -276,7 +285,10 @@ def _reduce(
 
 
 def _on_a_ground(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay what is partly transparent on white; on black, if it could not be seen on white."""
+    """Blend transparent pixels with white, or with black if the ink is not visible on white.
+
+    The result has one channel if red, green and blue are equal everywhere.
+    """
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         colours, opacity = (
             pixels[..., :3].astype(np.uint16),

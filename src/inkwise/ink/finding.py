@@ -1,9 +1,14 @@
-"""Finding: which pixels of a picture are ink, and how much of it they hold.
+"""Segmentation: which pixels of a picture are ink (the foreground), and how strong it is there.
 
-The picture goes through named steps, most of them a call or two of OpenCV's: one grey channel in
-which the ink differs most from its ground, noise smoothed away, dark or light ink told apart, the
-ground taken away, ruled lines erased, what belongs together kept, and its strokes brought to the
-width that the network knows.
+`find_ink` takes these steps, most of which are a call or two of OpenCV's:
+
+1. Turn colours into the grey channel in which ink and background differ most.
+2. Smooth noise away.
+3. Tell dark ink from light ink.
+4. Subtract the background.
+5. Erase ruled lines.
+6. Keep the connected components that make up the digit.
+7. Stretch its levels to the full range, and bring its strokes to the width of MNIST's.
 """
 
 import dataclasses
@@ -19,66 +24,71 @@ from inkwise.ink.levels import Levels, quantiles, sample
 from inkwise.ink.lines import erase_lines
 
 NARROWEST = 4
-"""The least height and width of a picture, in pixels."""
+"""Least height and width of a picture, in pixels."""
 
 SMALLEST_SIDE = 64
-"""Smaller pictures are enlarged to this before anything is looked for, in pixels."""
+"""The ink of pictures with a shorter longest side, in pixels, is enlarged to at least this."""
 
 LOWEST_CONTRAST = 6
-"""How far the ink is from its ground at least, in levels of 255."""
+"""Least difference between ink and background, in grey levels of 0 to 255."""
 
 EVEN = 0.28
-"""The least share of a tiny picture that its ground covers."""
+"""Least share of the pixels of a tiny picture that an even background covers."""
 
 LOW_RESOLUTION = 20
-"""Up to this side, in pixels, the digit fills the picture, and its greys are its shape: pixels that
-strokes cover in part. So more of them are kept, and no stroke is made wider or narrower.
+"""Longest side of a picture of low resolution, in pixels.
+
+There the digit fills the picture, and strokes cover many pixels only in part, so that the digit's
+shape is in its grey levels. So fainter pixels are kept, and the width of strokes is not changed.
 """
 
 FULL, BASE = 0.6, 0.12
-"""The share of ink that is fainter than full, and the share of full up to which it is ground."""
+"""The quantile of the ink's levels that becomes full ink, and the share of it that becomes 0."""
 
 LOW_FULL, LOW_BASE = 0.9, 0.06
-"""The same in pictures of low resolution."""
+"""The same for pictures of low resolution."""
 
 COARSE = 64
-"""On which side the light and the dark are weighed, in pixels."""
+"""Longest side of the reduced picture that decides between dark and light ink, in pixels."""
 
 IMPULSE = 80
-"""How far a lone pixel is from all its neighbours to be noise, in levels of 255."""
+"""Least difference between a noisy pixel and all of its neighbours, in grey levels of 0 to 255."""
 
 WIDEST = 0.4
-"""How wide a stroke is at most, as a share of the picture's side; what is wider is ground."""
+"""Greatest width of a stroke, as a share of the picture's side; what is wider is background."""
 
 CLEAR = 3.5
-"""How many standard deviations of noise ink is above the ground."""
+"""Least difference between ink and background, in standard deviations of the noise."""
 
 THINNEST, THIN, THICK, THICKEST = 1.5, 2.0, 3.6, 4.2
-"""Narrower strokes than the first are widened to the second, wider than the last narrowed to the
-third; in pixels where the digit has 20. Nearly all of MNIST's lie between the first and the last.
+"""Widths of strokes, in pixels where the digit's longer side has 20.
+
+Strokes narrower than `THINNEST` are widened to `THIN`, and those wider than `THICKEST` narrowed to
+`THICK`. Nearly all of MNIST's strokes lie between `THINNEST` and `THICKEST`.
 """
 
 FAINTEST = 20
-"""How far ink is from its ground at least, where the whole picture goes from 0 to 255."""
+"""Least level of full ink above the background, when the picture's levels span 0 to 255."""
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""How light red, green and blue are, ITU-R BT.601."""
+"""Weights of red, green and blue in the luminance, ITU-R BT.601."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Found:
-    """The ink of a picture.
+    """The ink of a picture, without anything else that was in it.
 
     Parameters
     ----------
     levels : ndarray of uint8, shape (H, W)
-        Light ink on a black ground, just its box.
+        Light ink on a black background, cropped to `box`. It is enlarged if the picture was small,
+        and has a margin if its strokes were widened.
     box : tuple of float
-        Top, left, bottom, right of it in the picture, in the picture's pixels.
+        Top, left, bottom and right of the ink, in pixels of the picture that was searched.
     dark : bool
-        Whether it was darker than its ground.
+        Whether the ink was darker than its background.
     dropped : tuple of str
-        What else there was: ``lines``, ``specks``.
+        What else was in the picture and was removed: ``lines``, ``specks``.
     """
 
     levels: Levels
@@ -93,16 +103,21 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     Parameters
     ----------
     picture : ndarray of uint8, shape (H, W) or (H, W, 3)
+        Grey levels, or red, green and blue.
+
+    Returns
+    -------
+    Found
 
     Raises
     ------
     NoInkError
-        There is no ink, or none that can be told from noise.
+        The picture is too narrow, or has no ink that can be told from noise.
     """
     grey = _stretch(picture if picture.ndim == 2 else _strongest_grey(picture))
     side = max(grey.shape)
     if min(grey.shape) < NARROWEST:
-        raise NoInkError("it is too narrow for one")
+        raise NoInkError(f"its height or width is less than {NARROWEST} pixels")
     _refuse_slope(grey)
     _refuse_static(grey)
     grey = _smooth(grey)
@@ -138,14 +153,16 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
 
 
 def _strongest_grey(picture: NDArray[np.uint8]) -> Levels:
-    """Return the weighted sum of red, green and blue in which ink and ground differ most.
+    """Return the weighted sum of red, green and blue in which ink and background differ most.
 
-    That is the first principal component of what is left of the colours when slow changes, which
-    are those of the light, are taken away; so red ink shows on green paper that is just as light.
+    Subtracting a local mean removes slow changes of the colours, which are those of the light. The
+    weights are the first principal component of the rest. So red ink is visible on green paper of
+    the same luminance.
     """
     step = max(1, max(picture.shape) // 128)
     small = picture[::step, ::step].astype(np.float32)
     reach = max(small.shape) // 3
+    # (pixels, 3)
     changes = (small - cv2.blur(small, (reach, reach), borderType=cv2.BORDER_REPLICATE)).reshape(
         -1, 3
     )
@@ -156,7 +173,7 @@ def _strongest_grey(picture: NDArray[np.uint8]) -> Levels:
 
 
 def _stretch(grey: Levels) -> Levels:
-    """Bring the levels to all of 0 to 255."""
+    """Stretch the levels of a picture to the full range of 0 to 255."""
     low, high, _, _ = cv2.minMaxLoc(grey)
     if high - low < LOWEST_CONTRAST:
         raise NoInkError("it is all of one colour")
@@ -166,40 +183,41 @@ def _stretch(grey: Levels) -> Levels:
 
 
 def _refuse_slope(grey: Levels) -> None:
-    """Refuse a picture that has no edge: all of its range goes by in small steps."""
+    """Refuse a picture without an edge: its levels change only in small steps."""
     steps = cv2.absdiff(grey[1:], grey[:-1]), cv2.absdiff(grey[:, 1:], grey[:, :-1])
     if max(step.max() for step in steps) < 2.5 * 255 / max(grey.shape):
-        raise NoInkError("its light is uneven, and that is all")
+        raise NoInkError("it shows nothing but uneven light")
 
 
 def _refuse_static(grey: Levels) -> None:
-    """Refuse a small picture whose pixels have nothing to do with their neighbours.
+    """Refuse a small picture whose pixels are hardly correlated with their neighbours.
 
-    In a large one, what noise leaves is too small for a digit.
+    A large one needs no such test: what noise leaves of it is too small for a digit.
     """
     if max(grey.shape) > SMALLEST_SIDE:
         return
     centred = grey - np.float32(cv2.mean(grey)[0])
     beside = np.vdot(centred[:, 1:], centred[:, :-1]) + np.vdot(centred[1:], centred[:-1])
     likeness = beside / 2 / np.vdot(centred, centred)
-    # Of independent pixels it is 0, give or take the second term.
+    # Of independent pixels it is 0 on average; the second term is 2.5 standard deviations.
     least = max(0.2, 2.5 / math.sqrt(2 * grey.size))
     if max(grey.shape) <= LOW_RESOLUTION and _has_even_ground(grey):
-        least /= 2  # strokes are a pixel wide, and noise has no such ground, unless black and white
+        # Strokes are a pixel wide here, and only black and white noise has such a background.
+        least /= 2
     if likeness < least:
         raise NoInkError("it holds nothing but noise")
 
 
 def _has_even_ground(grey: Levels) -> bool:
-    """Tell whether much of a picture is as dark as its darkest pixel, or as light as its lightest.
+    """Tell whether many pixels are nearly as dark as the darkest, or as light as the lightest.
 
-    Of noise a tenth is, give or take.
+    In a picture of uniform noise, about a tenth are.
     """
     return bool(max(np.mean(grey < 26), np.mean(grey > 229)) > EVEN)
 
 
 def _smooth(grey: Levels) -> Levels:
-    """Smooth noise away as far as there is any; a clean picture stays as it is."""
+    """Smooth noise away, more where it is stronger; a clean picture stays as it is."""
     if max(grey.shape) <= LOW_RESOLUTION:
         return grey
     neighbours = np.ones((3, 3), np.uint8)
@@ -210,7 +228,7 @@ def _smooth(grey: Levels) -> Levels:
     if lone > 0.005:
         grey = cv2.medianBlur(grey, 5 if lone > 0.05 and max(grey.shape) > SMALLEST_SIDE else 3)
     steps = np.abs(np.diff(sample(grey).astype(np.int16), axis=1))
-    # A quarter of a normal distribution lies within 0.32 standard deviations of its middle.
+    # A quarter of a normal distribution lies within 0.32 standard deviations of its mean.
     sigma = quantiles(steps, 0.25)[0] / 0.32 / math.sqrt(2)
     if sigma < 2:
         return grey
@@ -218,11 +236,12 @@ def _smooth(grey: Levels) -> Levels:
 
 
 def _is_dark(grey: Levels) -> bool:
-    """Tell whether the ink is darker than its ground.
+    """Tell whether the ink is darker than its background.
 
-    Ink covers the lesser part of every wide neighbourhood, so that the median there is the
-    ground's; the third moment is that of the strongest differences from it. The nearer to the
-    middle, the more a difference counts: what lies around the paper is at the border.
+    Ink covers less than half of every wide neighbourhood, so that the median there is the level of
+    the background. The third moment of the differences from it has the sign of the strongest ones.
+    Differences near the middle of the picture count more: what lies around the paper is at the
+    border.
     """
     side = max(grey.shape)
     if side <= LOW_RESOLUTION:
@@ -241,22 +260,23 @@ def _is_dark(grey: Levels) -> bool:
 
 
 def _above_the_ground(light: Levels) -> tuple[Levels, float]:
-    """Return how far light ink is above its ground, and the standard deviation of noise there."""
+    """Return light ink's levels above the background, and the noise's standard deviation."""
     ground = _ground(light)
     if max(light.shape) <= LOW_RESOLUTION:
         return cv2.subtract(light, ground), 0.0
     differences = (sample(light).astype(np.int16) - sample(ground)).ravel()
-    # Both quantiles lie on the ground, 0.61 standard deviations of a normal distribution apart.
+    # Both quantiles belong to the background. In a normal distribution they are 0.61 standard
+    # deviations apart, and the median lies 0.67 above the second.
     low, quiet = quantiles(differences, 0.1, 0.25)
     noise = (quiet - low) / 0.61
     return cv2.subtract(light, cv2.add(ground, max(0.0, quiet + 0.67 * noise))), noise
 
 
 def _ground(levels: Levels) -> Levels:
-    """Return the level of the ground below every pixel: dark, with light ink on it.
+    """Return the level of the background at every pixel of a picture with light ink on dark.
 
-    A morphological opening: what is light and narrower than its kernel is ink; wider, it is
-    ground, straight shadows and a desk beyond the paper's edge included.
+    This is a morphological opening. What is light and narrower than its kernel is ink; what is
+    wider is background, including straight shadows and a desk beyond the paper's edge.
     """
     height, width = levels.shape
     side = max(height, width)
@@ -272,45 +292,49 @@ def _ground(levels: Levels) -> Levels:
         )
     reach = int(WIDEST * math.sqrt(coarse.size) / 2)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    # The picture goes on beyond its border as it is there: a gradient leaves nothing.
+    # The border is replicated, so that a gradient leaves no ink there.
     padded = cv2.copyMakeBorder(coarse, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_REPLICATE)
     ground = opened[reach : -reach or None, reach : -reach or None]
     if step == 1:
         return ground
-    # Coarse edges are soft, and the ground's sharp ones must leave nothing on either side.
+    # The enlarged edges are soft. They are widened, so that the background's sharp edges leave no
+    # ink on either side.
     fine = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
     return cv2.dilate(fine, np.ones((2 * step + 1, 2 * step + 1), np.uint8))
 
 
 def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
-    """Return where there may be ink, and where there is for certain, as 0 and 1.
+    """Return masks of possible and of certain ink, with the values 0 and 1.
 
-    Otsu's level lies between a stroke and what is around it; half of it is the edge of a stroke.
+    Otsu's threshold lies between the levels of a stroke and of its surroundings. Half of it is the
+    level at a stroke's edge.
     """
     floor = max(CLEAR * noise, LOWEST_CONTRAST / 2)
     values = ink[ink > floor]
     if not values.size:
-        raise NoInkError("nothing in it stands out from its ground")
+        raise NoInkError("nothing in it stands out from its background")
     otsu, _ = cv2.threshold(values[None], 0, 255, cv2.THRESH_OTSU)
-    # Ink of a single level is on both sides of Otsu's.
+    # Kept below the highest level: ink that has a single level is certain too.
     strong = cv2.compare(ink, min(max(otsu, floor), float(values.max()) - 1), cv2.CMP_GT) & 1
     mask = cv2.compare(ink, max(otsu / 2, floor), cv2.CMP_GT) & 1
     return mask, strong
 
 
 def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Levels, Levels]:
-    """Return the components of the mask that make the digit, and the rest, as 0 and 1.
+    """Return a mask of the components that make up the digit, and one of the rest, as 0 and 1.
 
-    Components that are near to each other belong together; of such groups, the one with the most
-    ink, the nearest to the middle, is the digit. Others near enough to it are its loose strokes.
+    Components near each other form a group. The digit is the group with the most ink, where ink
+    counts less the farther it is from the middle. Other components close to it are loose strokes of
+    the digit.
     """
     height, width = mask.shape
-    # Of OpenCV's algorithms this is the fastest here, several times as fast as the default.
+    # The fastest of OpenCV's algorithms here, several times as fast as the default. Everything
+    # about components has the shape (count,); the first one is the background.
     count, labels, stats, centres = cv2.connectedComponentsWithStatsWithAlgorithm(
         mask, 8, cv2.CV_32S, cv2.CCL_GRANA
     )
-    # Of ruled lines pieces can be left, at the border or short.
+    # Erased ruled lines can leave pieces that are short or at the border.
     smallest = max(mask.shape) / (12 if ruled else 25)
     if count == 2 and not ruled and stats[1, 2:4].max() >= smallest:
         return mask, np.zeros_like(mask)
@@ -328,19 +352,22 @@ def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Lev
     digits[0] = False
     digits &= certain > 0
     real = (certain > 0) & (mass >= 0.03 * mass[1:].max()) & ~(at_border & ruled)
+    # Components up to `2 * gap` pixels apart touch when they are dilated, and form a group.
     gap = max(1, max(mask.shape) // 40)
     near = cv2.dilate(real[labels].astype(np.uint8), np.ones((2 * gap + 1, 2 * gap + 1), np.uint8))
     groups = cv2.connectedComponents(near, connectivity=8)[1]
     group_of = np.zeros(count, int)
     group_of[here] = groups[there]
+    # Distance of each component's centre from the picture's, as a share of the sides, (count,).
     off = np.hypot(centres[:, 0] / width - 0.5, centres[:, 1] / height - 0.5)
     score = np.where(real, mass * (1 - off) * np.where(at_border, 0.2, 1), 0)
     chosen = real & (group_of == np.bincount(group_of, weights=score).argmax())
     if not chosen.any() or not (chosen & digits).any():
-        raise NoInkError("nothing in it stands out from its ground")
+        raise NoInkError("nothing in it stands out from its background")
     if not at_border[chosen].all():
         chosen &= ~(at_border & (mass < 0.3 * mass[chosen].sum()))
 
+    # Loose strokes, by their distance from the digit's bounding box.
     box = left[chosen].min(), top[chosen].min(), right[chosen].max(), bottom[chosen].max()
     beside = np.maximum(box[0] - right, left - box[2]).clip(0)
     below = np.maximum(box[1] - bottom, top - box[3]).clip(0)
@@ -350,16 +377,16 @@ def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Lev
 
 
 def _cut_out(ink: Levels, chosen: Levels, rest: Levels, halo: int) -> Levels:
-    """Return the ink of the chosen components alone, and the faint ink around them."""
+    """Return the ink of the chosen components and the faint ink around them, without the rest."""
     around = cv2.dilate(chosen, np.ones((halo, halo), np.uint8)) & ~rest
     return cv2.multiply(ink, around)
 
 
 def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: float) -> Levels:
-    """Bring the levels of ink to all of 0 to 255.
+    """Stretch the levels of the ink to the full range of 0 to 255.
 
-    `full` and `base` are shares, see `FULL` and `BASE`. Nothing is ink that is as faint as noise
-    and the slopes of uneven light.
+    `full` and `base` are shares, see `FULL` and `BASE`. Ink as faint as noise, or as the remains of
+    uneven light, is refused.
     """
     top = quantiles(ink[chosen.astype(bool)], full)[0]
     if top < max(2 * CLEAR * noise, FAINTEST):
@@ -369,16 +396,16 @@ def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: f
 
 
 def _adjust_strokes(levels: Levels) -> Levels:
-    """Draw strokes thicker or thinner that the network would know as hairs or blobs.
+    """Widen strokes that are too thin for the network, and narrow those that are too thick.
 
-    Across a stroke, the mean distance from its edge is a quarter of its width.
+    The mean distance of a stroke's pixels from its edge is a quarter of its width.
     """
     body = cv2.compare(cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT), 127, cv2.CMP_GT)
     if not body.any():
         return levels
     distance = cv2.mean(cv2.distanceTransform(body, cv2.DIST_L2, 5), body)[0]
     scale = BOX / max(levels.shape)
-    # Pixels' distances are from centre to centre, half a pixel too much.
+    # Distances are measured to the centre of the next pixel outside, half a pixel too far.
     width = (4 * distance - 2) * scale
     if width < THINNEST:
         by = round((THIN - width) / scale)

@@ -1,4 +1,4 @@
-"""Fitting: from ink on a black ground to MNIST's geometry."""
+"""Fitting: from ink (the foreground) on a black background to MNIST's geometry."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ BOX = 20
 
 
 def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bring light ink on a black ground to MNIST's geometry.
+    """Bring light ink on a black background to MNIST's geometry.
 
-    The ink is cropped, scaled to fit a 20×20 box with its aspect ratio kept and antialiased, and
-    pasted on a 28×28 canvas so that its centre of mass falls on pixel (14, 14), to half a pixel and
-    as far as the canvas holds all of it. A digit of MNIST comes out as it went in.
+    The ink is cropped, scaled with antialiasing to fit a 20×20 box with its aspect ratio kept, and
+    pasted on a 28×28 canvas. Its centre of mass then lies on pixel (14, 14), to half a pixel, or
+    as near as the canvas allows. A digit of MNIST comes out as it went in.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ink = picture[top:bottom, left:right]
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
-    # Where it shrinks, Pillow widens the kernel by as much: that is the antialiasing.
+    # Pillow antialiases: it widens the kernel by the factor by which the ink shrinks.
     scaled = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
     pixels = np.asarray(scaled)
     if not pixels.any():
         raise NoInkError("the picture's ink is too faint to survive scaling: raise its contrast")
 
-    middle = CANVAS / 2  # pixel 14, not 13.5: so are all of MNIST's digits, to half a pixel
+    middle = CANVAS / 2  # not 13.5: MNIST's digits have their centre on pixel 14, to half a pixel
     centre_row, centre_column = centre_of_mass(pixels)
     top = min(max(0, round(middle - centre_row)), CANVAS - height)
     left = min(max(0, round(middle - centre_column)), CANVAS - width)
@@ -62,10 +62,11 @@ def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def is_fitted(picture: NDArray[np.uint8]) -> bool:
-    """Tell whether light ink on a black ground lies as `fit_and_centre` would lay it.
+    """Tell whether light ink on a black background has MNIST's geometry, see `fit_and_centre`.
 
-    It may miss two of the box' 20 pixels, which antialiasing can leave empty, and its centre may
-    be off by a pixel: rounding has moved some of MNIST's own digits as far.
+    Its longer side may be up to two pixels shorter than the box's 20, because antialiasing can
+    leave them empty. Its centre of mass may be off by a pixel, because rounding has moved some of
+    MNIST's own digits as far.
     """
     if picture.shape != (CANVAS, CANVAS) or not picture.any():
         return False
@@ -76,7 +77,7 @@ def is_fitted(picture: NDArray[np.uint8]) -> bool:
 
 
 def bounds(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return top, left, bottom and right of what is not 0, the last two just beyond it."""
+    """Return top, left, bottom and right of the pixels that are not 0, the last two exclusive."""
     rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 

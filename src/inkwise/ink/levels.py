@@ -1,4 +1,4 @@
-"""Levels: grey pictures, and what is quickly known of them."""
+"""Grey levels: pictures of one channel, and fast quantiles of their levels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,12 @@ Levels = NDArray[np.uint8]
 
 
 def quantiles(values: NDArray[np.integer], *shares: float) -> list[float]:
-    """Return the values that these shares of all are less than; NumPy's takes far longer."""
+    """Return the quantiles of these shares, without interpolation and much faster than NumPy's."""
     ordered = np.sort(values, axis=None)
     return [float(ordered[int(share * (ordered.size - 1))]) for share in shares]
 
 
 def sample(levels: Levels) -> Levels:
-    """Return pixels enough for a quantile."""
+    """Return every n-th pixel along each axis, at most 255: enough for a quantile."""
     step = max(1, max(levels.shape) // 128)
     return levels[::step, ::step]

@@ -1,4 +1,4 @@
-"""Lines: which of a picture's ink is ruled or squared paper, and erasing it."""
+"""Ruled lines: telling those of ruled or squared paper from handwriting, and erasing them."""
 
 import dataclasses
 import math
@@ -10,15 +10,27 @@ from numpy.typing import NDArray
 from inkwise.ink.levels import Levels, sample
 
 STEEPEST = 6
-"""How far ruled lines are tilted at most, in degrees."""
+"""Greatest tilt of ruled lines, in degrees."""
 
 
 def erase_lines(ink: Levels, floor: float) -> bool:
-    """Erase ruled lines, level or upright, tilted by a few degrees; tell whether there were any.
+    """Erase ruled lines, horizontal or vertical and tilted by a few degrees at most.
 
-    What is not above the floor is noise. One or two lines as dark as the rest can be strokes of a
-    digit that fills the picture. Where a stroke crosses a line, it is stronger, or goes on at both
-    sides, and is left.
+    One or two lines are erased only if they are fainter than the strongest ink, because others can
+    be strokes of a digit that fills the picture. Where a stroke crosses a line, it is stronger than
+    the line or goes on at both sides, and is kept.
+
+    Parameters
+    ----------
+    ink : ndarray of uint8, shape (H, W)
+        Levels of the ink above the background; changed in place.
+    floor : float
+        The level up to which ink is noise.
+
+    Returns
+    -------
+    bool
+        Whether there were ruled lines.
     """
     mask = cv2.compare(ink, floor, cv2.CMP_GT) & 1
     turned = np.ascontiguousarray(mask.T), np.ascontiguousarray(ink.T)
@@ -47,7 +59,7 @@ def erase_lines(ink: Levels, floor: float) -> bool:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Line:
-    """A ruled line: its pixels' places along and across it, and how dark it is."""
+    """A ruled line: places of its pixels along and across it, and the level of its ink."""
 
     along: NDArray[np.intp]
     across: NDArray[np.intp]
@@ -57,8 +69,8 @@ class _Line:
 def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
     """Return the lines that run from the left of the picture to its right.
 
-    Lines are made of runs that are long and thin. All have one slope: that at which the runs fall
-    on the fewest lines, a Hough transform over few angles.
+    Lines are made of runs of ink that are long and thin. All have the same slope: the one at which
+    the runs fall on the fewest lines, found by a Hough transform over few angles.
     """
     height, width = mask.shape
     rows, columns = _thin_runs(mask)
@@ -66,12 +78,13 @@ def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
     if (columns < edge).sum() < edge / 2 or (columns >= width - edge).sum() < edge / 2:
         return []
     slope = _common_slope(rows, columns - width / 2)
-    # A line is known by its row in the middle column; it may pass above or below the picture.
+    # A line is identified by its row in the middle column, which may lie outside the picture.
     margin = math.ceil(abs(slope) * width / 2) + 2
     line_of = np.rint(rows - slope * (columns - width / 2)).astype(int) + margin
     middle = np.arange(height + 2 * margin) - margin
     left, right = middle - slope * width / 2, middle + slope * width / 2
     low, high = np.minimum(left, right), np.maximum(left, right)
+    # The share of each possible line that lies inside the picture, (lines,).
     inside = (np.minimum(high, height) - np.maximum(low, 0)).clip(0) / (high - low).clip(1e-9)
     inside = np.where(high - low < 1e-6, (middle >= 0) & (middle < height), inside)
 
@@ -79,6 +92,7 @@ def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
         counts = np.bincount(line_of[where], minlength=len(middle))
         return np.convolve(counts, np.ones(3), "same")
 
+    # A ruled line covers half of its length, and reaches both sides or leaves the picture before.
     long = (inside * width >= edge) & (covered(slice(None)) >= 0.5 * width * inside)
     long &= (covered(columns < edge) >= 0.5 * edge) | (left < 0) | (left >= height)
     long &= (covered(columns >= width - edge) >= 0.5 * edge) | (right < 0) | (right >= height)
@@ -89,7 +103,7 @@ def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
         its_rows, its_columns = rows[near], columns[near]
         darkness = float(np.quantile(ink[its_rows, its_columns], 0.85))
         half = math.ceil(len(its_rows) / len(np.unique(its_columns)) / 2) + 1
-        # Paper bends: a parabola follows it.
+        # Paper bends, so a parabola is fitted to the line.
         centre = np.poly1d(np.polyfit(its_columns, its_rows, 2))(np.arange(width))
         across = np.rint(centre + np.arange(-half, half + 1)[:, None]).astype(int)
         along = np.broadcast_to(np.arange(width), across.shape)
@@ -101,9 +115,9 @@ def _level_lines(mask: Levels, ink: Levels) -> list[_Line]:
 
 
 def _thin_runs(mask: Levels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of what is long from left to right and thin from top to bottom."""
+    """Return rows and columns of the pixels in long, thin runs from left to right."""
     run, thick = max(9, mask.shape[1] // 30), _thickest(mask) + 2
-    # A pixel more on either side, and a tilted line has runs as long as a level one.
+    # With a pixel more above and below, a tilted line has runs as long as a level one.
     joined = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
     runs = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
@@ -113,7 +127,7 @@ def _thin_runs(mask: Levels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _thickest(picture: Levels) -> int:
-    """Return how thick a ruled line is at most, in pixels."""
+    """Return the greatest thickness of a ruled line, in pixels."""
     return max(4, max(picture.shape) // 80)
 
 

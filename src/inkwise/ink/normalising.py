@@ -1,4 +1,4 @@
-"""Normalising: from any picture of a digit to the array that the network expects."""
+"""Normalisation: from any picture of a digit to the array that the network expects."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -20,24 +20,25 @@ DARK: Polarity = "dark ink"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ink:
-    """A digit as the network expects it, and what was done to its picture.
+    """The ink (foreground) of a picture as the network expects it, and how it was found.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (28, 28)
-        Light ink on a black ground. For a model of another size it has that, and is the picture.
+        Light ink on a black background. For a model whose images have another size, it is the
+        picture itself, in that size.
     polarity : {"light ink", "dark ink"}
-        What the ink was in the picture, beside its ground.
+        Whether the ink was lighter or darker than its background in the picture.
     box : tuple of int
-        Top, left, bottom and right of the ink in the picture's pixels, the last two just beyond
-        it; of a photo, when it is turned upright.
+        Top, left, bottom and right of the ink in the picture's pixels, the last two exclusive; a
+        photo is turned upright first.
     scale : float
         Pixels of `image` per pixel of the picture.
     dropped : tuple of str
-        What else was in the picture and is not in `image`: ``lines`` that were ruled, ``specks``.
+        What else was in the picture and is not in `image`: ruled ``lines``, ``specks``.
     unchanged : ndarray of uint8, shape (28, 28), or None
-        The picture itself, light ink on a dark ground, where it has 28×28 pixels and was not in
-        MNIST's geometry: it may be meant for the network as it is, noise and all.
+        The picture itself, light ink on a dark background, if it has 28×28 pixels and was not in
+        MNIST's geometry: it may be meant for the network as it is, including its noise.
     """
 
     image: NDArray[np.uint8]
@@ -49,11 +50,11 @@ class Ink:
 
     @property
     def readings(self) -> tuple[NDArray[np.uint8], ...]:
-        """What a network may look at, to choose what it knows better; `image` comes first."""
+        """The images that a model may choose between, by its score; `image` comes first."""
         return (self.image,) if self.unchanged is None else (self.image, self.unchanged)
 
     def read_as(self, place: int) -> "Ink":
-        """Return the ink with one of its `readings` as its image, and no other."""
+        """Return the ink with one of its `readings`, by its index, as its only image."""
         if place == 0:
             return dataclasses.replace(self, unchanged=None)
         height, width = self.readings[place].shape
@@ -63,21 +64,22 @@ class Ink:
 def normalise(picture: Picture) -> Ink:
     """Bring a picture of one digit to what the network expects.
 
-    The ink may be light or dark, of any colour, on even, shaded, coloured, ruled or squared paper,
-    and anywhere in the picture. It is cut out, given the contrast and, where it is far from it, the
-    stroke width of MNIST, and fitted as `fit_and_centre` does; a picture of up to 20×20 pixels,
-    which hold parts of strokes, keeps their width. A picture in MNIST's geometry, light on black
-    or dark on white, keeps every level.
+    The ink, which is the foreground of the picture, may be light or dark, of any colour, and
+    anywhere on even, shaded, coloured, ruled or squared paper. It is separated from the background,
+    given MNIST's contrast, and fitted as `fit_and_centre` does. Strokes much wider or narrower than
+    MNIST's are brought to its stroke width, except in a picture of up to 20×20 pixels, whose pixels
+    hold parts of strokes. A picture in MNIST's geometry, light on black or dark on white, keeps
+    every level.
 
     Parameters
     ----------
     picture : path-like, bytes, PIL image or ndarray
         A picture in a file of any usual format, the file's bytes, or pixels: an array of shape
-        (H, W), (H, W, 3) or (H, W, 4) of booleans, integers or floats. Numbers from 0 to 1, to 255
-        or, of integers, to 65535 mean black to white. Where none exceeds an eighth of that, or some
-        are larger or negative, the largest is white; the least is black where it is negative. What
-        is transparent is white, but black where the ink is white. A photo is turned upright as its
-        metadata say.
+        (H, W), (H, W, 3) or (H, W, 4) of booleans, integers or floats. Black is 0, and white the
+        first of 1, 255 and, for integers, 65535 that no number exceeds. If none exceeds an eighth
+        of that, or some are larger or negative, the largest number is white; a negative smallest
+        number is black. Transparent pixels become white, but black if the ink is white. A photo is
+        turned upright as its metadata say.
 
     Returns
     -------
@@ -88,9 +90,10 @@ def normalise(picture: Picture) -> Ink:
     NoInkError
         There is no ink: blank paper, lines without a digit, uneven light, noise.
     ArgumentError
-        It is none of these, or an array of another shape or type.
+        The picture is of none of these types, or an array of another shape or dtype.
     DataError
-        The picture is damaged, none, or too large, or some of its numbers are not finite.
+        The file is not a picture, is damaged or has too many pixels, or an array holds numbers that
+        are not finite.
     StorageError
         The file is missing or cannot be read.
     """
@@ -99,7 +102,7 @@ def normalise(picture: Picture) -> Ink:
         for pixels, polarity in ((raster.pixels, LIGHT), (255 - raster.pixels, DARK)):
             if is_fitted(pixels):
                 return Ink(pixels.copy(), polarity, bounds(pixels), 1.0)
-    # OpenCV takes longer to import than a digit of MNIST's to be looked at.
+    # A picture in MNIST's geometry does not need OpenCV, whose import takes long.
     from inkwise.ink.finding import find_ink
 
     try:
@@ -136,7 +139,8 @@ def normalise_batch(pictures: Iterable[Picture]) -> list[Ink]:
     Parameters
     ----------
     pictures : iterable
-        An array of shape (N, H, W) or (N, H, W, 3 or 4) is N pictures.
+        Pictures as for `normalise`. An array of shape (N, H, W), (N, H, W, 3) or (N, H, W, 4) is N
+        pictures.
 
     Returns
     -------
@@ -145,7 +149,7 @@ def normalise_batch(pictures: Iterable[Picture]) -> list[Ink]:
     Raises
     ------
     InkwiseError
-        The first one that `normalise` refuses a picture with, and the picture's place, from 0.
+        The error of the first picture that `normalise` refuses, with its index, from 0.
     """
     inks = []
     for place, picture in enumerate(pictures):
@@ -157,26 +161,26 @@ def normalise_batch(pictures: Iterable[Picture]) -> list[Ink]:
 
 
 def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a picture as it is, for a model whose images are not in MNIST's geometry.
+    """Return a picture as it is, for a model whose images are not 28×28.
 
     Parameters
     ----------
     picture : path-like, bytes, PIL image or ndarray
-        As for `normalise`.
+        The picture, as for `normalise`.
     size : tuple of int
-        Height and width of the model's images.
+        Height and width of the model's images, in pixels.
 
     Returns
     -------
     ndarray of uint8, shape `size`
-        Light ink on a black ground.
+        Light ink on a black background.
 
     Raises
     ------
     DataError
-        The picture has another size, or its border is light; or as `normalise` does.
+        The picture has another size, or its border is light; or as for `normalise`.
     NoInkError, ArgumentError, StorageError
-        As `normalise` does; ink is missing where all is black.
+        As for `normalise`; there is no ink if all pixels are black.
     """
     raster = decode(picture)
     levels = _grey(raster.pixels)
@@ -185,7 +189,7 @@ def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
         height, width = size
         raise DataError(
             f"{describe(picture)} is not what this model takes: bring it to {width}×{height} "
-            "pixels, light ink on a black ground"
+            "pixels, light ink on a black background"
         )
     if not levels.any():
         raise NoInkError(f"{describe(picture)} is blank: there is no ink in it")

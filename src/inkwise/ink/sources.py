@@ -1,4 +1,4 @@
-"""Finding pictures: files, those in folders, and those whose names match a pattern."""
+"""Finding pictures: by the name of a file, of a folder, or by a pattern."""
 
 import glob
 import os
@@ -11,14 +11,14 @@ from inkwise.system.files import storage
 
 
 class Source(NamedTuple):
-    """A picture that waits for its answer.
+    """A picture that is to be classified.
 
     Parameters
     ----------
     name : str
-        What to call it.
+        The name of the picture in messages and tables.
     picture : Path, bytes or InkwiseError
-        The file, or what an encoded file holds; or why there is none.
+        The path or the bytes of an encoded file; or the error that says why there is none.
     """
 
     name: str
@@ -31,14 +31,14 @@ def find_pictures(file: str | os.PathLike[str]) -> list[Source]:
     Parameters
     ----------
     file : path-like
-        A file; a folder, for the pictures that lie in it, by their names' endings, but not in
-        folders below; or a pattern with ``*``, ``?``, ``[]`` or ``**``, as shells have them, for
-        all of these. Hidden files are left out.
+        The name of a file or of a folder, or a pattern of such names with ``*``, ``?``, ``[]`` or
+        ``**``, as in a shell. A folder stands for the pictures that lie directly in it, known by
+        the endings of their names. Hidden files are left out.
 
     Returns
     -------
     list of Source
-        Sorted by name. A name that stands for no picture is one, with the error for a picture.
+        Sorted by name. A name that stands for no picture has an error in place of its picture.
     """
     name = os.fspath(file)
     matches = [name]
@@ -48,7 +48,7 @@ def find_pictures(file: str | os.PathLike[str]) -> list[Source]:
         if not matches:
             return [Source(name, DataError(f"no file's name matches {name}"))]
     sources = [source for match in matches for source in _look(Path(match))]
-    if "**" in name:  # which matches folders, of folders only too, besides what lies in them
+    if "**" in name:  # it also matches folders without pictures, whose errors would mislead
         sources = [source for source in sources if isinstance(source.picture, Path)] or sources
     return [*{source.name: source for source in sources}.values()]
 

@@ -55,6 +55,16 @@ class Answer:
         where there is no ink.
     ink : Ink or None
         What the network saw, and where in the picture; None where there is no ink.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> image = inkwise.load_dataset("optdigits").test.images[4]
+    >>> answer = inkwise.load_pretrained().classify([image])[0]
+    >>> answer.verdict, answer.label
+    ('digit', '5')
+    >>> answer.ink.image.shape  # what the network saw
+    (28, 28)
     """
 
     verdict: Verdict

@@ -54,6 +54,18 @@ class Model:
         its outputs, or two of them are the same.
     ArgumentError
         The rotations are none.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> model = inkwise.Run("runs/small").model
+    >>> images = inkwise.load_dataset("optdigits").test.images
+    >>> model.predict_proba(images).shape
+    (359, 10)
+    >>> model.predict(images[:3]).dtype
+    dtype('int64')
+    >>> inkwise.Model.load(model.save("models/copy")).class_names[-1]
+    '9'
     """
 
     network: Network | Ensemble

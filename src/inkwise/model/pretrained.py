@@ -28,9 +28,11 @@ def load_pretrained() -> Model:
     Examples
     --------
     >>> import inkwise
-    >>> model = inkwise.load_pretrained()  # doctest: +SKIP
-    >>> model.classify(["photo.jpg"])[0].label  # doctest: +SKIP
-    '7'
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").test
+    >>> Image.fromarray(digits.images[4]).save("digit.png")
+    >>> inkwise.load_pretrained().classify(["digit.png"])[0].label
+    '5'
     """
     try:
         content = FOLDER.joinpath(FILE).read_bytes()

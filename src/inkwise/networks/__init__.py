@@ -1,1 +1,1 @@
-"""What is trained: networks as descriptions, and as PyTorch modules."""
+"""Networks: their descriptions, and as PyTorch modules, ONNX files and Keras models."""

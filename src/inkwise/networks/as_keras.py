@@ -1,4 +1,4 @@
-"""From a network's description to a Keras model, and weights between the two layouts."""
+"""From a network's description to a Keras model, and its weights in either's layout."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ def require_keras(purpose: str) -> Any:
     Parameters
     ----------
     purpose : str
-        What needs it, as the subject of the error's sentence.
+        What needs Keras; it becomes the subject of the error's sentence.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def require_keras(purpose: str) -> Any:
     try:
         with _quiet_start():
             import keras
-            import tensorflow  # noqa: F401 - Keras may be there on another backend
+            import tensorflow  # noqa: F401 - Keras may be installed with another backend
     except ImportError as error:
         raise LibraryError(f"{purpose} needs Keras: pip install 'inkwise[keras]'") from error
     if keras.backend.backend() != "tensorflow":
@@ -55,6 +55,7 @@ def build_keras(network: Network | Ensemble) -> Any:
     Parameters
     ----------
     network : Network or Ensemble
+        The description of the network; an ensemble is refused.
 
     Returns
     -------
@@ -65,14 +66,14 @@ def build_keras(network: Network | Ensemble) -> Any:
     Raises
     ------
     ArgumentError
-        It is an ensemble.
+        `network` is an ensemble.
     """
     import keras
     from keras import layers
 
     network = require_single(network, "Keras")
     model = keras.Sequential([keras.Input((*network.image_size, 1))], name="inkwise")
-    # The case study's program ends in a softmax; behind a ReLU it needs a layer of its own.
+    # As in the case study, the last layer has a softmax; after a ReLU that is a layer of its own.
     last = network.layers[-1]
     for line in network.summary():
         layer, name = line.layer, line.name
@@ -97,7 +98,7 @@ def build_keras(network: Network | Ensemble) -> Any:
 
 
 def set_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Give a model that `build_keras` built a network's weights, by their names in the network."""
+    """Set the weights of a model from `build_keras`, by their names in the network's summary."""
     for name, kernel in weights.items():
         layer, _, role = name.rpartition(".")
         if role == "weight":
@@ -106,7 +107,7 @@ def set_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
 
 
 def get_weights(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a model that `build_keras` built, by their names in the network."""
+    """Return the weights of a model from `build_keras`, by their names in the network's summary."""
     weights = {}
     for layer in model.layers:
         if layer.weights:
@@ -117,21 +118,21 @@ def get_weights(model: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def to_keras_layout(weight: NDArray[Any]) -> NDArray[Any]:
-    """Turn (out, in, h, w) into (h, w, in, out), and (out, in) into (in, out)."""
+    """Transpose PyTorch's (out, in, h, w) to (h, w, in, out), and (out, in) to (in, out)."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T)
 
 
 def from_keras_layout(kernel: NDArray[Any]) -> NDArray[Any]:
-    """Turn (h, w, in, out) into (out, in, h, w), and (in, out) into (out, in)."""
+    """Transpose Keras' (h, w, in, out) to (out, in, h, w), and (in, out) to (out, in)."""
     return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T)
 
 
 @contextlib.contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Swallow what TensorFlow's C++ code writes when it is loaded, at any log level."""
+    """Discard what TensorFlow's C++ code writes to stderr on loading, whatever the log level."""
     saved = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - it is a descriptor that counts
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor is needed
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""From a network's description to an ONNX file, and the weights back."""
+"""From a network's description and weights to an ONNX model, and back to the weights."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET, IR_VERSION = 17, 8
-"""Of June 2022, so that ONNX Runtime from 1.12 on reads the file, and others do."""
+"""From June 2022, so that ONNX Runtime from version 1.12 on and other runtimes read the file."""
 
 INPUT = "images"
 PROBABILITIES, LOGITS, SCORE = OUTPUTS = "probabilities", "logits", "score"
@@ -33,28 +33,29 @@ def to_onnx(
 ) -> bytes:
     """Write a trained network as an ONNX model.
 
-    Everything between grey levels and probabilities is in its graph: the division by 255, the
-    layers, the temperature, the softmax. The same arguments give the same bytes.
+    Its graph has everything from grey levels to probabilities: the division by 255, the layers, the
+    temperature scaling and the softmax. The same arguments give the same bytes.
 
     Parameters
     ----------
     network : Network or Ensemble
+        The description of the network.
     weights : mapping of str to ndarray of float32
-        By the names and of the shapes that ``network.summary()`` states.
+        Arrays with the names and shapes that ``network.summary()`` states.
     metadata : mapping of str to str
         Entries for the file's ``metadata_props``.
     temperature : float
-        What the logits are divided by before the softmax.
+        Number by which the logits are divided before the softmax.
     rotations : sequence of float
-        Angles at which every image is looked at, in degrees; the logits are then, as an
-        ensemble's, those of the mean probability and the mean score.
+        Angles of the test-time augmentation, in degrees. With several, the logits are combined as
+        those of an `Ensemble`, with a member for each angle.
 
     Returns
     -------
     bytes
         A serialised ModelProto: ``images``, uint8 (N, H, W), to ``probabilities``, float32
-        (N, classes); ``logits``, float32 (N, classes), what the last layer gives; and ``score``,
-        float32 (N,), the logsumexp of an image's logits. N is free.
+        (N, classes); ``logits``, float32 (N, classes), before the temperature; and ``score``,
+        float32 (N,), the logsumexp of an image's logits. N is not fixed.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def _add_layers(
     network: Network,
     weights: Mapping[str, NDArray[np.float32]],
 ) -> str:
-    """Add the layers of one network; return the name of its logits."""
+    """Add the layers of one network to the graph; return the name of its logits."""
     flattened: Shape | None = None
     shape: Shape = (*network.image_size, 1)
     for line in network.summary():
@@ -145,7 +146,7 @@ def _add_layers(
                 values = graph.add("Gemm", values, name, parameters, transB=1)
             case _:
                 assert_never(layer)
-        # At once, unlike in training: ONNX Runtime makes it part of the convolution.
+        # Before a pooling, unlike in training: ONNX Runtime fuses it with the convolution.
         if isinstance(layer, Conv | Dense) and layer.relu:
             values = graph.add("Relu", values, f"{name}_relu")
         shape = line.output_shape
@@ -155,8 +156,8 @@ def _add_layers(
 def _add_rotations(
     graph: "_Graph", maps: str, image_size: tuple[int, int], rotations: Sequence[float]
 ) -> str:
-    """Add the rotated images, those of one angle after another."""
-    # The images as channels of one: they then share a grid that is a constant.
+    """Add the rotated images to the graph: all of the first angle, then all of the next."""
+    # All images become channels of one, (1, N, H, W), so that they share a grid that is a constant.
     as_channels = {"channels_shape": np.array([1, -1, *image_size])}
     channels = graph.add("Reshape", maps, "as_channels", as_channels)
     rotated = [
@@ -175,7 +176,7 @@ def _add_rotations(
 
 
 def _add_mean(graph: "_Graph", ends: Sequence[str], looks: int, classes: int) -> None:
-    """Add what makes one answer of several about every image, see `Ensemble`."""
+    """Add the mean over members and rotations (`looks` in all) of every image, see `Ensemble`."""
     joined = graph.join("Concat", ends, "joined", axis=0)
     shape = {"looks_shape": np.array([looks, -1, classes])}
     each = graph.add("Reshape", joined, "looks", shape)
@@ -189,24 +190,24 @@ def _add_mean(graph: "_Graph", ends: Sequence[str], looks: int, classes: int) ->
 
 
 def read_weights(content: bytes, network: Network | Ensemble) -> dict[str, NDArray[np.float32]]:
-    """Read the weights back from an ONNX model that `to_onnx` wrote; without the onnx package.
+    """Read the weights from an ONNX model that `to_onnx` wrote, without the package onnx.
 
     Parameters
     ----------
     content : bytes
-        The whole file.
+        Content of the file.
     network : Network or Ensemble
-        What it was written from.
+        The network that the file was written from.
 
     Returns
     -------
     dict of str to ndarray of float32
-        Those that `to_onnx` was given, to the bit.
+        The weights that `to_onnx` was given, to the bit.
 
     Raises
     ------
     ModelError
-        The file is damaged, or holds other arrays.
+        The file is damaged, or holds the weights of another network.
 
     References
     ----------
@@ -225,7 +226,7 @@ def read_weights(content: bytes, network: Network | Ensemble) -> dict[str, NDArr
 def _read_arrays(
     raw: Mapping[str, bytes], prefix: str, network: Network
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    maps: Shape | None = None
+    maps: Shape | None = None  # the feature map before flattening, until a dense layer follows
     shape: Shape = (*network.image_size, 1)
     for line in network.summary():
         if isinstance(line.layer, Flatten):
@@ -242,32 +243,32 @@ def _read_arrays(
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
-    """Read the metadata of an ONNX model; raises `ModelError` where it is none."""
+    """Return the metadata of an ONNX model; raise `ModelError` if `content` is not one."""
     return {_text(entry, 1): _text(entry, 2) for entry in _fields(content, 14)}
 
 
 def expose(
     content: bytes, network: Network | Ensemble, combined: bool = False
 ) -> tuple[bytes, dict[str, str]]:
-    """Make what the layers inside a network give outputs of its ONNX model; without onnx.
+    """Make the values of a network's inner layers outputs of its ONNX model, without onnx.
 
     Parameters
     ----------
     content : bytes
-        The whole file, as `to_onnx` wrote it.
+        Content of the file, as `to_onnx` wrote it.
     network : Network or Ensemble
-        What it was written from.
+        The network that the file was written from.
     combined : bool
-        Whether the model's logits are made of several, of members or of looks.
+        Whether the model's logits are a mean over members of an ensemble or over rotations.
 
     Returns
     -------
     content : bytes
         The same model, with further outputs.
     outputs : dict of str to str
-        By the name of a layer, the output that gives its values, after the ReLU if it has one:
-        float32 (N, C, H, W), or (N, features) in the file's own order. A dropout gives what it
-        is given, the last layer the logits.
+        Name of the output for each name of a layer. Its values, after the layer's ReLU if it has
+        one, are float32 (N, C, H, W), or (N, features) in the order of the file. The output of a
+        dropout is that of the layer before it, and that of the last layer the logits.
 
     References
     ----------
@@ -283,27 +284,28 @@ def expose(
                 with_relu = isinstance(line.layer, Conv | Dense) and line.layer.relu
                 value = f"{name}_relu" if with_relu else name
             outputs[name] = value
-    if not combined:  # the last layer's output has the name that all models give it
+    if not combined:  # in every model the logits have the same name
         outputs[name] = LOGITS
-    # What follows a message joins it: a graph of outputs alone adds them to those in the file.
+    # Protobuf merges messages that follow each other: a graph that has only outputs adds them to
+    # those in the file.
     inner = {*outputs.values()} - {LOGITS}
     added = (_field(7, _field(12, _field(1, value.encode()))) for value in inner)
     return b"".join([content, *sorted(added)]), outputs
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """Return a protobuf field of bytes; number and length are small enough for a byte each."""
+    """Return a protobuf field of bytes; its number must be below 16 and its length below 128."""
     return bytes([number << 3 | 2, len(content)]) + content
 
 
 def _fields(message: bytes, number: int) -> list[bytes]:
-    """Return what a protobuf message holds under a number: messages, text or bytes."""
+    """Return the values of a field of a protobuf message: messages, text or bytes."""
     from google.protobuf.empty_pb2 import Empty
     from google.protobuf.message import DecodeError
     from google.protobuf.unknown_fields import UnknownFieldSet
 
     try:
-        # To a message without fields of its own, all are unknown, and kept.
+        # In a message type without fields all fields are unknown, and are kept.
         fields = UnknownFieldSet(Empty.FromString(message))
     except DecodeError as error:
         raise ModelError("the file is no ONNX model") from error
@@ -334,7 +336,7 @@ class _Graph:
         constants: Mapping[str, NDArray[Any]] | None = None,
         **options: Any,
     ) -> str:
-        """Add a node that takes the output of another and constants; return its output's name."""
+        """Add a node whose inputs are another's output and constants; return its output's name."""
         from onnx import numpy_helper
 
         constants = constants or {}
@@ -343,7 +345,7 @@ class _Graph:
         return self.join(kind, [values, *constants], name, **options)
 
     def join(self, kind: str, inputs: Sequence[str], name: str, **options: Any) -> str:
-        """Add a node that takes these outputs and constants; return its output's name."""
+        """Add a node whose inputs are outputs or constants by name; return its output's name."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **options))
@@ -351,9 +353,9 @@ class _Graph:
 
 
 def _channels_first(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.float32]:
-    """Reorder a dense layer's columns from rows, columns, channels to ONNX's channels first.
+    """Reorder a dense layer's columns from (rows, columns, channels) to ONNX's channels first.
 
-    Done once here, it saves a transposition of every image's maps in prediction.
+    Done once here, this saves a transposition of every image's feature maps in prediction.
     """
     return weight.reshape(-1, *maps).transpose(0, 3, 1, 2).reshape(weight.shape)
 

@@ -17,22 +17,23 @@ from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Netw
 def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequential:
     """Build the PyTorch module of a network, or of an ensemble.
 
-    Weights are Glorot-uniform and biases zero, as Keras starts them, drawn from PyTorch's global
-    generator.
+    Initial weights are Glorot-uniform, drawn from PyTorch's global generator, and biases are zero,
+    as in Keras.
 
     Parameters
     ----------
     network : Network or Ensemble
+        The description of the network.
     batch_norm : bool
-        Normalise what a convolution returns over the batch, in place of its own bias. It is part
-        of the training only: `get_weights` folds it into the convolution.
+        Whether batch normalisation follows every convolution, which then has no bias of its own.
+        It is used in training only: `get_weights` folds it into the convolution.
 
     Returns
     -------
     torch.nn.Sequential
         float32 (N, 1, H, W) in [0, 1] to logits (N, classes); channels-last in memory. Without
         `batch_norm` its parameters have the names and shapes that `network.summary()` states.
-        An ensemble's is a `Members`.
+        The module of an ensemble is a `Members`.
 
     References
     ----------
@@ -49,6 +50,7 @@ def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequentia
     module = nn.Sequential()
     lines = network.summary()
     inputs = 1
+    # Batch normalisation and ReLU of a convolution, to be added after a pooling that follows.
     pending: OrderedDict[str, nn.Module] = OrderedDict()
     for line, following in itertools.zip_longest(lines, lines[1:]):
         name, layer = line.name, line.layer
@@ -69,7 +71,7 @@ def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequentia
         if isinstance(layer, Conv | Dense) and layer.relu:
             pending[f"{name}_relu"] = nn.ReLU(inplace=True)
         inputs = line.output_shape[-1]
-        # The maximum commutes with both: after the pooling, three quarters of the work is gone.
+        # The maximum commutes with both; after a 2×2 pooling they take a quarter of the work.
         if not (following and isinstance(following.layer, MaxPool)):
             while pending:
                 module.add_module(*pending.popitem(last=False))
@@ -97,8 +99,9 @@ def get_weights(module: nn.Module) -> dict[str, NDArray[np.float32]]:
     Returns
     -------
     dict of str to ndarray of float32
-        By the names and of the shapes that ``network.summary()`` states. With them, a module
-        without batch normalisation answers as this one does in evaluation mode, within rounding.
+        Arrays with the names and shapes that ``network.summary()`` states. With them, a module
+        without batch normalisation gives the same logits as this one in evaluation mode, within
+        rounding.
     """
     weights: dict[str, NDArray[np.float32]] = {}
     layers = dict(module.named_children())
@@ -123,23 +126,29 @@ def get_weights(module: nn.Module) -> dict[str, NDArray[np.float32]]:
 class Members(nn.Sequential):
     """The modules of an ensemble's members, side by side.
 
-    In training, float32 (N, 1, H, W) to the logits of the members one after another, each on all
-    images, (members · N, classes); otherwise to the ensemble's logits, (N, classes).
+    In training, it maps float32 (N, 1, H, W) to the logits of all members, (members · N, classes):
+    first those of the first member on all images, and so on. In evaluation mode it maps to the
+    logits of the ensemble, (N, classes).
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """Let all members answer."""
-        each = torch.stack([member(images) for member in self])
+        """Return the members' logits in training, and the ensemble's in evaluation mode."""
+        each = torch.stack([member(images) for member in self])  # (members, N, classes)
         if self.training:
             return each.flatten(0, 1)
-        scores = each.logsumexp(2, keepdim=True)
+        scores = each.logsumexp(2, keepdim=True)  # (members, N, 1)
         return (each - scores).logsumexp(0) - math.log(len(each)) + scores.mean(0)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation with a bias and no scale, which the next layer can learn as well.
+    """Batch normalisation with a bias but without a scale, which the next layer can learn as well.
 
-    Without a scale, which could be negative, the maximum of a pooling commutes with it.
+    A scale could be negative; without one, max pooling commutes with the normalisation.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels of the feature maps.
 
     References
     ----------
@@ -160,7 +169,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Normalise (N, C, H, W): by the batch in training, by running means otherwise."""
+        """Normalise maps (N, C, H, W) by the batch in training, else by running averages."""
         return functional.batch_norm(
             maps,
             self.running_mean,
@@ -174,7 +183,7 @@ class BatchNorm(nn.Module):
 
 
 class _Flatten(nn.Module):
-    """Rows, columns, channels: no copy in channels-last memory, and the order that Keras uses."""
+    """Flatten in the order rows, columns, channels, as Keras does; no copy if channels are last."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 2, 3, 1).flatten(1)
+        return maps.permute(0, 2, 3, 1).flatten(1)  # (N, H · W · C)

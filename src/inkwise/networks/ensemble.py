@@ -1,4 +1,4 @@
-"""Several networks that answer together."""
+"""Ensembles: several networks whose predictions are averaged."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,19 @@ from inkwise.networks.layers import LayerSummary, Network
 class Ensemble:
     """Networks of one image size and the same classes, whose probabilities are averaged.
 
-    Its logits are the logarithm of the mean of the members' probabilities plus the mean of their
-    scores, the logsumexp of a member's logits: so their softmax is the mean probability, and
-    their logsumexp the mean score.
+    The score of a network is the logsumexp of its logits. The ensemble's logits are the logarithm
+    of the members' mean probabilities plus the members' mean score. So the softmax of its logits is
+    the mean probability, and their logsumexp the mean score.
 
     Parameters
     ----------
     members : tuple of Network
-        Two or more.
+        The networks, two or more.
 
     Raises
     ------
     ArgumentError
-        There are fewer, or they do not go together.
+        There are fewer than two networks, or they differ in image size or number of classes.
 
     References
     ----------
@@ -38,7 +38,9 @@ class Ensemble:
         if len(self.members) < 2:
             raise ArgumentError(f"an ensemble takes two networks or more, not {len(self.members)}")
         if len({(member.image_size, member.classes) for member in self.members}) > 1:
-            raise ArgumentError("the networks of an ensemble must have one image size and classes")
+            raise ArgumentError(
+                "the networks of an ensemble must have the same image size and number of classes"
+            )
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -47,21 +49,21 @@ class Ensemble:
 
     @property
     def classes(self) -> int:
-        """How many classes the networks tell apart."""
+        """Number of classes that the networks tell apart."""
         return self.members[0].classes
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained."""
+        """Number of trained parameters of all members."""
         return sum(member.parameter_count for member in self.members)
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one image's way through all members."""
+        """Floating-point operations of a forward pass of one image through all members."""
         return sum(member.flops for member in self.members)
 
     def summary(self) -> list[LayerSummary]:
-        """Return the members' lines one after another, as ``member1.conv1`` and so on."""
+        """Return the summaries of all members, with names such as ``member1.conv1``."""
         return [
             dataclasses.replace(
                 line,
@@ -74,7 +76,7 @@ class Ensemble:
 
 
 def members(network: Network | Ensemble) -> Iterator[tuple[str, Network]]:
-    """Yield the networks of an ensemble, or the one there is, and what their names begin with."""
+    """Yield each member, or the single network, after the prefix of its layers' names."""
     if isinstance(network, Network):
         yield "", network
     else:
@@ -83,7 +85,7 @@ def members(network: Network | Ensemble) -> Iterator[tuple[str, Network]]:
 
 
 def to_json(network: Network | Ensemble) -> Any:
-    """Return JSON values: a list of layers, or an ensemble's members, each such a list."""
+    """Return JSON values: a list of layers, or for an ensemble its members, each such a list."""
     if isinstance(network, Network):
         return network.to_list()
     return {"members": [member.to_list() for member in network.members]}
@@ -92,12 +94,12 @@ def to_json(network: Network | Ensemble) -> Any:
 def from_json(
     image_size: tuple[int, int], document: Sequence[Any] | Mapping[str, Any]
 ) -> Network | Ensemble:
-    """Make a network or an ensemble of what `to_json` returned.
+    """Make a network or an ensemble from what `to_json` returned.
 
     Raises
     ------
     ModelError
-        As from `Network.from_list`, or the members do not go together.
+        As for `Network.from_list`; or the members do not form an `Ensemble`.
     """
     if not isinstance(document, Mapping):
         return Network.from_list(image_size, document)
@@ -115,13 +117,14 @@ def require_single(network: Network | Ensemble, purpose: str) -> Network:
     Parameters
     ----------
     network : Network or Ensemble
+        The network to check.
     purpose : str
-        What takes a single one, as the subject of the error's sentence.
+        What needs a single network; it becomes the subject of the error's sentence.
 
     Raises
     ------
     ArgumentError
-        It is an ensemble.
+        `network` is an ensemble.
     """
     if isinstance(network, Ensemble):
         raise ArgumentError(f"{purpose} takes a single network, and this is an ensemble of several")

@@ -11,7 +11,7 @@ Shape = tuple[int, ...]
 """(height, width, channels) of a feature map, or (features,)."""
 
 
-_MAX_COUNT = 1 << 16  # a damaged description must not ask for all of the memory
+_MAX_COUNT = 1 << 16  # a damaged description must not exhaust the memory
 
 
 def _check_count(name: str, value: object) -> None:
@@ -28,7 +28,18 @@ def _check_flag(name: str, value: object) -> None:
 class Conv:
     """Convolution without padding, then ReLU unless `relu` is false.
 
-    A border that the last stride does not reach is not seen.
+    Rows and columns at the border that the last stride does not reach are ignored.
+
+    Parameters
+    ----------
+    filters : int
+        Number of filters, which is the number of output channels.
+    kernel : int
+        Side of the square kernel, in pixels.
+    relu : bool
+        Whether a ReLU follows.
+    stride : int
+        Step from one place of the kernel to the next, in pixels.
     """
 
     filters: int
@@ -50,7 +61,13 @@ class Conv:
 
 @dataclasses.dataclass(frozen=True)
 class MaxPool:
-    """Maximum over `size` × `size` windows that do not overlap; a border that fills none is cut."""
+    """Maximum over `size` × `size` windows without overlap; a border that fills none is ignored.
+
+    Parameters
+    ----------
+    size : int
+        Side of a window, in pixels.
+    """
 
     size: int
 
@@ -63,7 +80,7 @@ class MaxPool:
 
 @dataclasses.dataclass(frozen=True)
 class Flatten:
-    """Feature map to vector, in the order rows, columns, channels."""
+    """Flatten a feature map to a vector, in the order rows, columns, channels."""
 
     def __str__(self) -> str:
         return "feature map to vector"
@@ -71,7 +88,13 @@ class Flatten:
 
 @dataclasses.dataclass(frozen=True)
 class Dropout:
-    """Sets each value to zero with probability `rate` in training; passes all in prediction."""
+    """Dropout, which sets values to zero in training and passes all of them in prediction.
+
+    Parameters
+    ----------
+    rate : float
+        Probability that a value is set to zero, in [0, 1).
+    """
 
     rate: float
 
@@ -85,7 +108,15 @@ class Dropout:
 
 @dataclasses.dataclass(frozen=True)
 class Dense:
-    """Fully connected layer, then ReLU unless `relu` is false."""
+    """Fully connected layer, then ReLU unless `relu` is false.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    relu : bool
+        Whether a ReLU follows.
+    """
 
     units: int
     relu: bool = True
@@ -123,10 +154,11 @@ class LayerSummary:
     name : str
         Unique in its network; the layer's parameters are ``<name>.weight`` and ``<name>.bias``.
     layer : Layer
+        The layer itself.
     output_shape : tuple of int
         (height, width, channels) or (features,), for one image.
     parameters : dict of str to tuple of int
-        Shapes of the trained arrays, in PyTorch's layout, by their name in the network.
+        Shapes of the trained arrays, in PyTorch's layout, by their names in the network.
     flops : int
         Floating-point operations for one image: two for a multiply-add, one for a bias.
         Comparisons (ReLU, pooling) are not counted.
@@ -140,25 +172,26 @@ class LayerSummary:
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained in this layer."""
+        """Number of trained parameters of this layer."""
         return sum(math.prod(shape) for shape in self.parameters.values())
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A feed-forward network for grey images, ending in one logit a class.
+    """A feed-forward network for grey images that ends in one logit for each class.
 
     Parameters
     ----------
     image_size : tuple of int
         Height and width of the images, in pixels.
     layers : tuple of Layer
+        The layers in order, the last of them a `Dense`.
 
     Raises
     ------
     ArgumentError
-        A layer does not fit on the one before it, for instance because the images are too small;
-        or the image size is not two whole numbers.
+        The last layer is not `Dense`; a layer does not fit the one before it, for instance because
+        the images are too small; or a side of the images is not a whole number in range.
     """
 
     image_size: tuple[int, int]
@@ -168,32 +201,32 @@ class Network:
         for side in self.image_size:
             _check_count("the images' height and width", side)
         if not self.layers or not isinstance(self.layers[-1], Dense):
-            raise ArgumentError("a network must end in a dense layer, one unit a class")
+            raise ArgumentError("a network must end in a dense layer with one unit for each class")
         self.summary()
 
     @property
     def classes(self) -> int:
-        """How many classes the network tells apart."""
+        """Number of classes that the network tells apart."""
         last = self.layers[-1]
         assert isinstance(last, Dense)  # noqa: S101 - checked when made, told to the type checker
         return last.units
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained."""
+        """Number of trained parameters."""
         return sum(line.parameter_count for line in self.summary())
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one image's way forward; see `LayerSummary`."""
+        """Floating-point operations of a forward pass of one image; see `LayerSummary`."""
         return sum(line.flops for line in self.summary())
 
     def summary(self) -> list[LayerSummary]:
-        """Follow the shape of one image through the layers."""
+        """Return a line for each layer, with the shapes that one image takes on its way."""
         return list(_follow((*self.image_size, 1), self.layers))
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the layers as JSON values; `from_list` is the way back."""
+        """Return the layers as JSON values, which `from_list` reads."""
         return [
             {"layer": _KINDS[type(layer)], **dataclasses.asdict(layer)} for layer in self.layers
         ]
@@ -202,12 +235,12 @@ class Network:
     def from_list(
         cls, image_size: tuple[int, int], layers: Sequence[Mapping[str, Any]]
     ) -> "Network":
-        """Make a network of what `to_list` returned.
+        """Make a network from what `to_list` returned.
 
         Raises
         ------
         ModelError
-            A layer is unknown, or its values are not of the right kind, or do not fit.
+            A layer is unknown, or has values of the wrong type or out of range, or does not fit.
         """
         try:
             return cls(image_size, tuple(_layer_from_json(layer) for layer in layers))
@@ -227,8 +260,8 @@ def _follow(shape: Shape, layers: Sequence[Layer]) -> Iterator[LayerSummary]:
             case Conv(filters, kernel, stride=stride), (height, width, channels):
                 if min(height, width) < kernel:
                     raise ArgumentError(
-                        f"{name} needs at least {kernel}×{kernel} pixels, and there are "
-                        f"{height}×{width} left"
+                        f"{name} needs at least {kernel}×{kernel} pixels, and only "
+                        f"{height}×{width} are left"
                     )
                 parameters = {"weight": (filters, channels, kernel, kernel), "bias": (filters,)}
                 shape = (
@@ -240,7 +273,7 @@ def _follow(shape: Shape, layers: Sequence[Layer]) -> Iterator[LayerSummary]:
             case MaxPool(size), (height, width, channels):
                 shape = (height // size, width // size, channels)
                 if 0 in shape:
-                    raise ArgumentError(f"{name} has less than {size}×{size} pixels left to pool")
+                    raise ArgumentError(f"{name} has fewer than {size}×{size} pixels left to pool")
             case Flatten(), (_, _, _):
                 shape = (math.prod(shape),)
             case Dropout(), _:

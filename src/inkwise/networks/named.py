@@ -1,4 +1,4 @@
-"""The networks that recipes name."""
+"""The networks that recipes refer to by name."""
 
 from collections.abc import Callable
 
@@ -14,6 +14,7 @@ def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) 
     image_size : tuple of int
         Height and width in pixels, each at least 18.
     classes : int
+        Number of classes.
     dropout : float
         Rate of a dropout layer before the last dense one, from 0 (none) to below 1.
 
@@ -40,13 +41,14 @@ def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) 
 def swift(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:
     """Return a network that costs a tenth of the case study's operations.
 
-    A long first stride leaves little to carry on, and there is no second pooling.
+    A first stride of 2 and a pooling make the feature maps small early; there is no second pooling.
 
     Parameters
     ----------
     image_size : tuple of int
         Height and width in pixels, each at least 16.
     classes : int
+        Number of classes.
     dropout : float
         Rate of a dropout layer before the dense one, from 0 (none) to below 1.
     """
@@ -64,13 +66,14 @@ def swift(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Ne
 
 
 def precise(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:
-    """Return a network that has room for other people's handwriting, and for other devices.
+    """Return a network large enough to learn other people's handwriting, and other devices.
 
     Parameters
     ----------
     image_size : tuple of int
         Height and width in pixels, each at least 24.
     classes : int
+        Number of classes.
     dropout : float
         Rate of a dropout layer before the dense one, from 0 (none) to below 1.
     """
@@ -91,13 +94,14 @@ def precise(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> 
 
 
 def ensemble(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Ensemble:
-    """Return four networks that look at a digit differently, in patches from 3×3 to 7×7.
+    """Return four different networks, with first kernels from 3×3 to 7×7.
 
     Parameters
     ----------
     image_size : tuple of int
         Height and width in pixels, each at least 24.
     classes : int
+        Number of classes.
     dropout : float
         Rate of a dropout layer before each dense one, from 0 (none) to below 1.
     """
@@ -125,4 +129,4 @@ NETWORKS: dict[str, Callable[[tuple[int, int], int, float], Network | Ensemble]]
     "precise": precise,
     "ensemble": ensemble,
 }
-"""Networks by name: functions of image size, class count and dropout rate."""
+"""Networks by name: functions of image size, number of classes and dropout rate."""

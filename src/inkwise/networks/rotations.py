@@ -1,4 +1,4 @@
-"""Looking at an image at several angles."""
+"""Test-time augmentation: the network sees an image rotated by several angles (*looks*)."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkwise.errors import ArgumentError
 
 MOST = 16
-"""Most angles at which a model looks; each takes as long as the first."""
+"""Greatest number of angles at which a model sees an image; each takes as long as the first."""
 
 _LIMIT = 90.0
 
@@ -20,7 +20,7 @@ def check_rotations(rotations: Any) -> None:
     Raises
     ------
     ArgumentError
-        They are not.
+        The angles are not like that.
     """
     fits = (
         isinstance(rotations, tuple)
@@ -36,20 +36,20 @@ def check_rotations(rotations: Any) -> None:
 
 
 def rotation_grid(image_size: tuple[int, int], degrees: float) -> NDArray[np.float32]:
-    """Return where in an image the pixels of the rotated one lie.
+    """Return the places in an image from which a rotation takes its pixels.
 
     Parameters
     ----------
     image_size : tuple of int
         Height and width in pixels.
     degrees : float
-        Counter-clockwise, about the image's centre.
+        Angle of the rotation, counter-clockwise about the image's centre.
 
     Returns
     -------
     ndarray of float32, shape (1, H, W, 2)
-        Column and row for every pixel, as ONNX's GridSample and PyTorch's ``grid_sample`` take
-        them with ``align_corners`` false: -1 and 1 are the image's edges.
+        Column and row for every pixel of the rotated image, as ONNX's GridSample and PyTorch's
+        ``grid_sample`` take them with ``align_corners`` false: -1 and 1 are the image's edges.
     """
     height, width = image_size
     rows, columns = np.mgrid[:height, :width] + 0.5

@@ -1,6 +1,6 @@
-"""What all figures share: their style, their colours, and how they become files.
+"""What all figures share: their style, their colours, and how they are rendered to files.
 
-They are made without pyplot, so that nothing global is touched and no window is opened.
+Figures are made without pyplot, so no global state changes and no window opens.
 """
 
 import functools
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 TRAINING, VALIDATION = "#1f77b4", "#ff7f0e"
 INK = "#24292f"
-"""Colour of text and axes; a page may exchange it for its own."""
+"""Colour of text and axes; a page may replace it by its own."""
 GRID = "#8c959f"
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 FOR, AGAINST = (75, 165, 255), (255, 130, 40)
-"""Colours that people with any colour vision tell apart, on the black ground of the digits."""
+"""Colours that can be told apart with any colour vision, on the digits' black background."""
 
 FAINT = 0.4
-"""The ink under a map keeps so much of its light."""
+"""Share of its brightness that the image under a map keeps."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -43,20 +43,20 @@ _STYLE: dict[Any, Any] = {
     "grid.color": GRID,
     "grid.alpha": 0.3,
     "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: smaller, and in the page's own font
+    "svg.fonttype": "none",  # text stays text, which is smaller and uses the page's own font
     "svg.hashsalt": "inkwise",
-    "image.composite_image": False,  # which would make one coarse image of all in an SVG
+    "image.composite_image": False,  # would merge all images of an SVG into one coarse image
 }
 
 _RESOLUTION = 160
-"""Of files, in dots an inch; a notebook shows figures at matplotlib's own."""
+"""Resolution of files, in dots per inch; a notebook shows figures at matplotlib's own."""
 
 
 P = ParamSpec("P")
 
 
 def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
-    """Make a function draw in the look of all figures."""
+    """Make a function draw in the style that all figures share."""
 
     @functools.wraps(draw)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> "Figure":
@@ -69,7 +69,7 @@ def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
 
 
 def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Paint numbers: blue where they are positive, orange where they are negative.
+    """Paint an array of numbers: blue where they are positive, orange where they are negative.
 
     The largest absolute value gets the full colour.
 
@@ -77,7 +77,7 @@ def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -
     ----------
     values : ndarray of float32, shape (H, W)
     image : ndarray of uint8, shape (H, W), optional
-        What shows through, faintly, where little is painted.
+        An image that shows faintly where the values are close to 0.
 
     Returns
     -------
@@ -112,12 +112,12 @@ def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool
 
 
 def short(name: str, most: int = 12) -> str:
-    """Return a class' name, cut where it would not fit."""
+    """Return a class name of at most `most` characters, shortened with an ellipsis if needed."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def new_figure(width: float, height: float) -> tuple["Figure", "Axes"]:
-    """Start a figure with one pair of axes; width and height are in inches."""
+    """Create a figure with one pair of axes; width and height are in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

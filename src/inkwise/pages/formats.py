@@ -1,4 +1,4 @@
-"""How numbers are written, on pages, in figures and on the screen alike."""
+"""How numbers are formatted, on pages, in figures and in the terminal alike."""
 
 import math
 from typing import TYPE_CHECKING
@@ -10,19 +10,19 @@ UNDEFINED = "–"
 
 
 def percent(value: "Estimate | float", digits: int = 2) -> str:
-    """Write a share, or an estimate of one, as a percentage."""
+    """Format a share, or an estimate of one, as a percentage."""
     share = _value(value)
     return UNDEFINED if math.isnan(share) else f"{share:.{digits}%}"
 
 
 def number(value: "Estimate | float", digits: int = 4) -> str:
-    """Write a number, or an estimate of one, with so many decimals."""
+    """Format a number, or an estimate of one, with `digits` decimals."""
     plain = _value(value)
     return UNDEFINED if math.isnan(plain) else f"{plain:.{digits}f}"
 
 
 def ends(estimate: "Estimate", digits: int = 2, *, share: bool = True) -> str:
-    """Write where an interval begins and ends, without a sign: of a share, in percent."""
+    """Format the ends of an interval; those of a share in percent, without the sign."""
     if not estimate.defined:
         return UNDEFINED
     scale = 100 if share else 1
@@ -30,12 +30,12 @@ def ends(estimate: "Estimate", digits: int = 2, *, share: bool = True) -> str:
 
 
 def interval(estimate: "Estimate", digits: int = 2, *, share: bool = True) -> str:
-    """Write an interval: of a share, as percentages."""
+    """Format an interval; that of a share as percentages."""
     return ends(estimate, digits, share=share) + ("%" if share and estimate.defined else "")
 
 
 def duration(seconds: float) -> str:
-    """Write a time in seconds, or in minutes from two of them on."""
+    """Format a duration in seconds, or from two minutes on in minutes."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

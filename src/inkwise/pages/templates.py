@@ -1,4 +1,4 @@
-"""What all pages share: how a template is loaded, and how a picture is put into a page."""
+"""What all pages share: loading a template, and embedding an image in a page."""
 
 import base64
 import io
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def page_template(name: str, package: str, **filters: Callable[..., Any]) -> "jinja2.Template":
-    """Load a page's template.
+    """Load the template of a page.
 
     Parameters
     ----------
     name : str
-        Its file.
+        Name of the template's file.
     package : str
-        The package of inkwise that has it; what all pages share is found besides.
+        The subpackage of inkwise that contains it; files of `inkwise.pages` are found as well.
     **filters : function
-        Besides those that all pages use, or in their place.
+        Further filters by name; they replace shared ones of the same name.
     """
     import jinja2
 
@@ -52,7 +52,7 @@ def page_template(name: str, package: str, **filters: Callable[..., Any]) -> "ji
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """Return a grey or coloured picture, (H, W) or (H, W, 3), as PNG inside an address."""
+    """Return an image, uint8 (H, W) or (H, W, 3), as a data URI that contains a PNG file."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Figures of the report: curves, the confusion matrix, and pictures of digits."""
+"""Figures of the report: learning curves, the confusion matrix, and grids of images."""
 
 import math
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def loss_curve(history: Sequence[Epoch]) -> "Figure":
     """Draw training (blue) and validation (orange) loss by epoch."""
     figure = _curve(
         history,
-        "Loss (cross-entropy, nats an image)",
+        "Loss (cross-entropy, nats per image)",
         [epoch.train_loss for epoch in history],
         [epoch.validation_loss for epoch in history],
     )
@@ -49,10 +49,10 @@ def loss_curve(history: Sequence[Epoch]) -> "Figure":
 
 @styled
 def confusion_heatmap(evaluation: Evaluation) -> "Figure":
-    """Draw the confusion matrix: counts in the cells, colour by each row's share.
+    """Draw the confusion matrix with counts in the cells, coloured by their share of the row.
 
-    The diagonal and the mistakes have a colour scale each, because on one scale a good model's
-    mistakes would all look like nothing.
+    The diagonal and the mistakes each have a colour scale of their own: on a common scale the
+    mistakes of a good model would be invisible.
     """
     import matplotlib as mpl
 
@@ -95,14 +95,14 @@ def confusion_heatmap(evaluation: Evaluation) -> "Figure":
 
 
 def worst_share(confusion: NDArray[np.int64]) -> float:
-    """Return the largest share that a class loses to one other, or 1 where there is no mistake."""
+    """Return the largest off-diagonal share of a row, or 1 if there are no mistakes."""
     shares = np.nan_to_num(normalise_rows(confusion))
     return float(shares[~np.eye(len(shares), dtype=bool)].max()) or 1.0
 
 
 @styled
 def per_class_figures(evaluation: Evaluation) -> "Figure":
-    """Draw precision, recall and F1 of every class with their 95% intervals."""
+    """Draw precision, recall and F1 of every class with their 95% confidence intervals."""
     from matplotlib.ticker import PercentFormatter
 
     classes = evaluation.classes
@@ -145,15 +145,15 @@ def sample_grid(evaluation: Evaluation, pictures: ShownImages) -> "Figure":
 
 @styled
 def mistake_grid(evaluation: Evaluation, pictures: ShownImages) -> "Figure":
-    """Draw the misclassified images, the surest mistake first, 40 at the most."""
+    """Draw the misclassified images, at most 40, the most confident mistake first."""
     shown = evaluation.misclassified[:MISTAKES_SHOWN]
     captions = [
         (_answer(evaluation, index, f"{evaluation.confidence[index]:.0%}"), WRONG)
         for index in shown
     ]
     total = len(evaluation.misclassified)
-    which = f"All {total}" if total == len(shown) else f"The {len(shown)} surest of {total}"
-    title = f"{which} mistakes: true → predicted, and how sure the model was"
+    which = f"All {total}" if total == len(shown) else f"The {len(shown)} most confident of {total}"
+    title = f"{which} mistakes: true → predicted, and the confidence"
     return _picture_grid([pictures[index] for index in shown], captions, title)
 
 
@@ -161,7 +161,7 @@ def mistake_grid(evaluation: Evaluation, pictures: ShownImages) -> "Figure":
 def picture_rows(
     rows: Sequence[tuple[str, Sequence[str], Sequence[NDArray[np.uint8]]]],
 ) -> "Figure":
-    """Draw rows of images, ten in each at the most, under a title and lines of text."""
+    """Draw rows of at most ten images, each row under a title and lines of text."""
     from matplotlib.figure import Figure
 
     # In inches, from the top: title, lines, images, and the gap to the next row.
@@ -184,7 +184,7 @@ def picture_rows(
 
 
 def _answer(evaluation: Evaluation, index: int, sure: str = "") -> str:
-    """Caption a picture: true → predicted; in several lines where one would not fit over it."""
+    """Return an image's caption, true → predicted, on several lines if one would be too long."""
     label, guess = evaluation.labels[index], evaluation.predicted[index]
     true, predicted = (short(evaluation.class_names[k]) for k in (label, guess))
     line = f"{true} → {predicted}  {sure}".rstrip()
@@ -215,13 +215,13 @@ def _picture_grid(
 
     columns = 8
     rows = max(1, math.ceil(len(images) / columns))
-    # In inches: a picture with its gap, the caption over it, and the title over all.
+    # In inches: an image with its gap, the caption above it, and the title above everything.
     side, breaks = 1.05, max((caption.count("\n") for caption, _ in captions), default=0)
     over, title_height = 0.28 + 0.16 * breaks, 0.3
     width, height = columns * side, rows * (side + over) + title_height
     figure = Figure(figsize=(width, height))
     figure.text(0.1 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold")
-    # One pair of axes, because a pair for every picture takes most of a second to lay out.
+    # One pair of axes for all images: laying out a pair for each takes most of a second.
     axes = figure.add_axes((0, 0, 1, 1))
     for place, (image, (caption, colour)) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(place, columns)

@@ -1,7 +1,7 @@
-"""The figures of a report as files, drawn by two processes at once.
+"""Drawing the figures of a report to files, in two processes at once.
 
-To draw them takes most of the time that a report takes, and threads of one process would only take
-turns at it: Python runs one at a time.
+Drawing takes most of the time of a report. Threads of one process would not make it faster, because
+Python runs one thread at a time.
 """
 
 import contextlib
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """What the figures show.
+    """The data that the figures show.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Of the run's own test split.
+        The evaluation on the run's own test split.
     history : sequence of Epoch
+        The epochs of the training.
     pictures : ShownImages
+        The images that the run has stored.
     pairs : sequence of tuple
-        Of every frequent confusion: a title, what is known about it, and its images,
-        uint8 (H, W).
+        For every frequent confusion: a title, lines of text, and its images, uint8 (H, W).
     lowest_probability : float
-        With which the model answers.
+        Threshold on the probability below which the model abstains.
     """
 
     evaluation: Evaluation
@@ -51,7 +52,7 @@ class Shown(NamedTuple):
 
     @classmethod
     def read(cls, run: Run, evaluation: Evaluation) -> Self:
-        """Read from a run what is not in its evaluation; KeyError where a picture is missing."""
+        """Read the rest of the data from a run; raise KeyError if an image is missing."""
         return cls(
             evaluation,
             run.history,
@@ -79,13 +80,13 @@ _DRAW: dict[str, Callable[[Shown], "Figure"]] = {
 }
 
 SECOND = ("confidence", "selective", "confusion", "samples", "misclassified", "confusions")
-"""What the second process draws: half of the work, and nothing that takes new resamples."""
+"""The figures that the second process draws: half the work, and none that need the bootstrap."""
 
 FIRST = tuple(name for name in _DRAW if name not in SECOND)
 
 
 def draw_figures(run: Run, shown: Shown, names: Iterable[str]) -> None:
-    """Draw figures into a run, as PNG and SVG."""
+    """Draw figures and write them into a run, as PNG and SVG."""
     for name in names:
         if name == "confusions" and not shown.pairs:
             continue
@@ -95,12 +96,12 @@ def draw_figures(run: Run, shown: Shown, names: Iterable[str]) -> None:
 
 
 class SecondProcess:
-    """A process that imports what it takes to draw, and then draws its share of the figures.
+    """A process that imports the drawing libraries early, and then draws its share of the figures.
 
-    There is none where it would be of no use: on a single core; in a session that has imported
-    matplotlib, and may have set it up in a way that no other process knows of; and in a program
-    frozen into one file, which would start itself again. If there is none, or it fails, the figures
-    are left to who asked for them.
+    It is not started on a single core; nor if matplotlib has been imported already, since the user
+    may have configured it in a way that another process does not know; nor in a frozen program,
+    which would start itself again. If there is no such process, or it fails, the caller has to draw
+    the figures.
     """
 
     def __init__(self) -> None:
@@ -123,16 +124,16 @@ class SecondProcess:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             with self._process:
-                pass  # closes the pipe, at whose end it ends, and waits
+                pass  # closes the pipe, which ends the process, and waits for it
 
     def start(self, run: Run) -> None:
-        """Let it draw its share of a run's figures."""
+        """Make the process draw its share of a run's figures."""
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
                 pipe.write(os.fsencode(run.path.resolve()))
 
     def finish(self) -> bool:
-        """Wait until it is done; return False where the figures are not drawn."""
+        """Wait for the process; return whether it has drawn the figures."""
         return self._process is not None and self._process.wait() == 0
 
 
@@ -142,7 +143,7 @@ def _confused_pairs(
     return [
         (
             f"{pair['true']} → {pair['predicted']}, {len(pair['indices'])} times",
-            pair["sentences"] or ["Nothing in common that luck would not explain"],
+            pair["sentences"] or ["No measured property is significantly more frequent"],
             [pictures[index] for index in pair["indices"]],
         )
         for pair in (findings["confusions"] if findings else [])
@@ -152,7 +153,7 @@ def _confused_pairs(
 def _be_the_second_process() -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_svg
-    import matplotlib.figure  # noqa: F401 - while there is nothing to draw yet
+    import matplotlib.figure  # noqa: F401 - imported before there is anything to draw
 
     if path := os.fsdecode(sys.stdin.buffer.read()):
         run = Run(path)

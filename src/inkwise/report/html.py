@@ -1,4 +1,4 @@
-"""From a run to its report: one HTML page that needs nothing else."""
+"""Writing the report of a run: one self-contained HTML page."""
 
 import base64
 import math
@@ -28,22 +28,22 @@ from inkwise.system.files import read_bytes, write_text
 TEMPLATE = "report.html.jinja"
 
 MISTAKES_SHOWN = 2_000
-"""So many on the page at the most: those of a bad model would make it larger than a mail."""
+"""Most mistakes shown on the page, which a bad model would make too large to send by e-mail."""
 
 ANSWERED = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8)
-"""Shares of the images to answer, in the table of what refusing gains."""
+"""Shares of the images that are answered, in the table of what abstaining gains."""
 
 INLINE = {
     "accuracy": "Training and validation accuracy by epoch",
     "loss": "Training and validation loss by epoch",
     "per-class": "Precision, recall and F1 of every class with their intervals",
-    "reliability": "Share of right answers by confidence, with counts",
-    "confidence": "Histograms of the confidence of right and of wrong answers",
+    "reliability": "Accuracy by confidence, with the number of images",
+    "confidence": "Histograms of the confidence of correct and of wrong predictions",
     "roc": "Receiver operating characteristic of each class against the rest",
-    "precision-recall": "Precision by recall of each class against the rest",
+    "precision-recall": "Precision against recall of each class against the rest",
     "selective": "Accuracy by the share of images answered",
 }
-"""The figures that are drawn into the page, and what they are to who cannot see them."""
+"""The figures drawn into the page, each with its text alternative for screen readers."""
 
 
 def write_report(run: Run | str | os.PathLike[str]) -> Path:
@@ -54,12 +54,12 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     run : Run or path-like
-        Its test split has been evaluated.
+        A run whose test split has been evaluated.
 
     Returns
     -------
     Path
-        The report, ``report.html`` in the run.
+        The report, ``report.html`` in the run directory.
 
     Raises
     ------
@@ -71,6 +71,12 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
         The run cannot be written.
     LibraryError
         The libraries of the extra ``train`` are not installed.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.write_report("runs/small").name
+    'report.html'
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
@@ -79,14 +85,16 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
 
 
 def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
-    """Do as `write_report` does, with an evaluation and a second process at hand.
+    """Write the report from an evaluation that is already in memory; see `write_report`.
 
     Parameters
     ----------
     run : Run
+        The run, whose files contain the evaluation.
     evaluation : Evaluation
-        That of the run's own test split, which is in the run's files.
+        The evaluation of the run's own test split.
     second : SecondProcess
+        The process that draws half of the figures.
     """
     try:
         drawn = Shown.read(run, evaluation)
@@ -141,7 +149,7 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
             (share, selective.at(share), math.ceil(round(share * len(evaluation), 6)))
             for share in ANSWERED
         ],
-        # What the model gives the true label, in the mean of the logarithms.
+        # The geometric mean of the probabilities of the true labels.
         typical=math.exp(-evaluation.loss.value),
         curves=curves,
         samples=samples,
@@ -159,13 +167,13 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
 
 
 def _hardest_class(evaluation: Evaluation) -> Any:
-    """Return the figures of the class with the lowest F1: formulas say most about it."""
+    """Return the metrics of the class with the lowest F1, which serves as the example."""
     defined = [figures for figures in evaluation.classes if figures.f1.defined]
     return min(defined, key=lambda figures: figures.f1.value)
 
 
 def _inline_svg(content: bytes, name: str, alt: str) -> str:
-    """Make a figure's SVG fit the inside of a page, on its ground and in its text colour."""
+    """Fit a figure's SVG into a page: transparent, and in the page's text colour."""
     svg = content.decode("utf-8")
     svg = svg[svg.index("<svg") :].replace(drawing.INK, "currentColor")
     svg = svg.replace("fill: #ffffff", "fill: none")
@@ -176,9 +184,9 @@ def _inline_svg(content: bytes, name: str, alt: str) -> str:
 
 
 def _kept_figure(path: Path) -> str | None:
-    """Return a figure that another command drew as an address, or None where it did not.
+    """Return a figure that another command drew as a data URI, or None if there is none.
 
-    As an image, and not part of the page, nothing in the file can act.
+    The page shows it as an image, so that scripts in the file are never executed.
     """
     if not path.exists():
         return None
@@ -187,7 +195,7 @@ def _kept_figure(path: Path) -> str | None:
 
 
 def _first_kernels(model: Model) -> NDArray[np.float32]:
-    """Return the weights of the first convolution, (C, K, K); none where there is none."""
+    """Return the first convolution's weights, float32 (C, K, K), or none without a convolution."""
     for line in model.network.summary():
         if isinstance(line.layer, Conv):
             return model.weights[f"{line.name}.weight"][:, 0]

@@ -1,4 +1,4 @@
-"""From a run to a Jupyter notebook whose cells show its figures again, section by section."""
+"""Writing a run's report as a Jupyter notebook, whose cells compute and draw it again."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ from inkwise.system.files import write_json
 
 NOTEBOOK_FILE = "report.ipynb"
 
-# Jupyter starts a notebook in its own folder, which is the run, wherever that was moved.
+# Jupyter starts a notebook in its own folder, which is the run directory, wherever it is.
 _CELLS = (
     (
-        "## The run\n\nAll comes from the files beside this notebook; the data set is not needed.",
+        "## The run\n\nAll data comes from the files beside this notebook; no data set is needed.",
         """%matplotlib inline
 import inkwise
 from inkwise.report import charts, probability_charts
@@ -25,10 +25,10 @@ for line in run.model.network.summary():
     print(f"{line.name:16} {line.layer!s:44} {line.parameter_count:>10,} parameters")""",
     ),
     (
-        """## The main figures
+        """## The main metrics
 
-Each with its 95% interval: how far luck with the test images could have moved it. It says nothing
-about another seed or other people's handwriting.""",
+Each has a 95% confidence interval, which shows how much it depends on which images happened to be
+in the test set. The interval says nothing about another seed or other people's handwriting.""",
         """def show(name, estimate):
     print(f"{name:28} {estimate.value:8.4f}   {estimate.low:.4f} to {estimate.high:.4f}")
 
@@ -44,54 +44,54 @@ for name, estimate in evaluation.agreement.items():
     ("## Curves", "charts.accuracy_curve(history)"),
     ("", "charts.loss_curve(history)"),
     (
-        "## Confusion matrix\n\nRows are the actual classes, columns the predicted ones.",
+        "## Confusion matrix\n\nRows are the true classes, columns the predicted ones.",
         "charts.confusion_heatmap(evaluation)",
     ),
     ("## Class by class", "print(evaluation.classification_report)"),
     ("", "charts.per_class_figures(evaluation)"),
     (
-        "## One class against the rest\n\nThe 2×2 matrix of the binary task *is it this class?*",
+        "## One class against the rest\n\nThe 2×2 matrix of each binary task *is it this class?*",
         """for name in evaluation.class_names:
     task = evaluation.binary(name)
     m = task.matrix
     print(f"{name:>12}  TP {m.tp:6,}  FP {m.fp:6,}  FN {m.fn:6,}  TN {m.tn:6,}"
           f"  accuracy {task.accuracy.value:.4f}  AUC {task.roc_auc.value:.5f}")""",
     ),
-    ("## Mistakes, the surest first", "charts.mistake_grid(evaluation, run.pictures)"),
+    ("## Mistakes, the most confident first", "charts.mistake_grid(evaluation, run.pictures)"),
     (
-        """## What mistakes have in common
+        """## What the mistakes have in common
 
-Only what luck does not explain, by Fisher's exact test with Holm's correction.""",
+Only what is significant at the 5% level in Fisher's exact test, after Holm's correction.""",
         """findings = run.slices(evaluation)
-sentences = findings["sentences"] if findings else ["not measured: run inkwise evaluate again"]
-print(*(sentences or ["nothing that luck would not explain"]), sep="\\n")""",
+sentences = findings["sentences"] if findings else ["Not measured: run inkwise evaluate again."]
+print(*(sentences or ["Nothing is significant."]), sep="\\n")""",
     ),
     ("## Sample predictions", "charts.sample_grid(evaluation, run.pictures)"),
     (
-        "## Probabilities\n\nIs the model as sure as it is right?",
+        "## Probabilities\n\nDoes the confidence of the model match its accuracy?",
         """probabilities = evaluation.in_probabilities
 show("log loss", probabilities.log_loss)
 show("Brier score", probabilities.brier)
 print(probabilities.brier_parts)
 show("calibration error", probabilities.calibration_error)
-show("the same, equal counts", probabilities.adaptive_calibration_error)
+show("adaptive calibration error", probabilities.adaptive_calibration_error)
 for top in probabilities.top:
     show(f"top-{top.k} accuracy", top.accuracy)""",
     ),
     ("", "probability_charts.reliability_diagram(evaluation)"),
     ("", "probability_charts.confidence_histogram(evaluation)"),
-    ("## ROC, precision and recall", "probability_charts.roc_curves(evaluation)"),
+    ("## ROC and precision–recall curves", "probability_charts.roc_curves(evaluation)"),
     ("", "probability_charts.precision_recall_curves(evaluation)"),
     (
-        "## If the least sure images got no answer",
+        "## If the model abstained on the images it is least confident about",
         """limit = run.model.calibration.lowest_probability
 probability_charts.selective_curve(evaluation, limit)""",
     ),
     (
-        "## Robustness\n\nAccuracy on images made worse, each at MNIST-C's own severity.",
+        "## Robustness\n\nAccuracy on corrupted images, at the severities that MNIST-C uses.",
         """robustness = run.robustness
 if robustness is None:
-    print("not measured: inkwise robustness, and the name of this run's folder")
+    print("This was not measured: run inkwise robustness with this run's folder.")
 else:
     for name, curve in robustness["corruptions"].items():
         usual = next(p for p in curve["points"] if p["level"] == curve["severity"])
@@ -100,7 +100,7 @@ else:
     (
         "## Corrected labels",
         """if evaluation.corrected is None:
-    print("no label was corrected")
+    print("No label was corrected.")
 else:
     show("accuracy, labels as given", evaluation.accuracy)
     show("accuracy, as corrected", evaluation.corrected.accuracy)""",
@@ -111,13 +111,13 @@ else:
 def write_notebook(run: Run | str | os.PathLike[str]) -> Path:
     """Write a run's report as a Jupyter notebook, to run and to change.
 
-    Its cells load the run from the folder that the notebook stands in, so that both can be moved.
-    They have no outputs until they are run: what they show stands in the report.
+    Its cells load the run from the notebook's own folder, so the folder can be moved. They have no
+    outputs until they are run; the report shows the same.
 
     Parameters
     ----------
     run : Run or path-like
-        Its test split has been evaluated.
+        A run whose test split has been evaluated.
 
     Returns
     -------
@@ -130,10 +130,16 @@ def write_notebook(run: Run | str | os.PathLike[str]) -> Path:
         The run was not evaluated yet.
     StorageError
         The run cannot be written.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> inkwise.write_notebook("runs/small").name
+    'report.ipynb'
     """
     run = run if isinstance(run, Run) else Run(run)
     if run.metrics is None:
-        raise RunError(f"{run.path} has no figures yet: run `inkwise evaluate {run.path}`")
+        raise RunError(f"{run.path} has not been evaluated yet: run `inkwise evaluate {run.path}`")
     title = "# A run of inkwise\n\nThe report as cells: run them all, then change what you like."
     cells = [_cell("markdown", title, 0)]
     for text, code in _CELLS:

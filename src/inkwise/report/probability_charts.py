@@ -1,7 +1,7 @@
-"""Figures of probabilities: reliability, confidence, and how well they rank.
+"""Figures about the predicted probabilities: reliability, confidence, ROC and precision–recall.
 
-They are matplotlib figures in the style of `inkwise.pages.drawing`. A good model's curves all lie
-in a corner, so that the corner is what is drawn.
+They are matplotlib figures in the style of `inkwise.pages.drawing`. The ROC and precision–recall
+curves of a good model all lie close to one corner, so only that corner is drawn.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVES_NAMED = 10
-"""Classes that have a colour and a name of their own, the hardest; the others are grey."""
+"""Number of classes, the hardest ones, drawn with a colour and a name; the others are grey."""
 
 _CORNERS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _BINS = 20
@@ -39,7 +39,7 @@ def reliability_diagram(evaluation: Evaluation) -> "Figure":
         [wilson(int(right), int(n)) for right, n in zip(bins.right, bins.counts, strict=True)]
     )
     value, low, high = estimates.T
-    top.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1, label="as sure as right")
+    top.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1, label="perfectly calibrated")
     top.errorbar(
         bins.confidence,
         value,
@@ -48,7 +48,7 @@ def reliability_diagram(evaluation: Evaluation) -> "Figure":
         color=TRAINING,
         markersize=5,
         elinewidth=1,
-        label="share of right answers, with its 95% interval",
+        label="accuracy, with its 95% interval",
     )
     error = figures.calibration_error
     top.set_title(f"Calibration error {percent(error)} (95%: {interval(error)})")
@@ -76,16 +76,16 @@ def reliability_diagram(evaluation: Evaluation) -> "Figure":
 
 @styled
 def confidence_histogram(evaluation: Evaluation) -> "Figure":
-    """Draw how sure the model was of its right and of its wrong answers."""
+    """Draw histograms of the confidence of the correct and of the wrong predictions."""
     figure, (top, foot) = _stacked((1, 1))
     right = evaluation.predicted == evaluation.labels
     edges = np.linspace(0, 1, _BINS + 1)
     for axes, chosen, colour, what in (
-        (top, right, RIGHT, "right"),
+        (top, right, RIGHT, "correct"),
         (foot, ~right, WRONG, "wrong"),
     ):
         axes.hist(evaluation.confidence[chosen], bins=list(edges), color=colour, alpha=0.7)
-        axes.set_title(f"{int(chosen.sum()):,} {what} answers")
+        axes.set_title(f"{int(chosen.sum()):,} {what} predictions")
         _finish_confidence(axes, evaluation)
     top.set_xlabel("")
     return figure
@@ -93,7 +93,7 @@ def confidence_histogram(evaluation: Evaluation) -> "Figure":
 
 @styled
 def roc_curves(evaluation: Evaluation) -> "Figure":
-    """Draw each class' receiver operating characteristic against all others."""
+    """Draw the receiver operating characteristic (ROC) of each class against the others."""
     figures = evaluation.in_probabilities
     curves = [figures.roc_curve(index) for index in range(len(evaluation.class_names))]
     corner = _corner([(curve.x, 1 - curve.y) for curve in curves])
@@ -102,15 +102,15 @@ def roc_curves(evaluation: Evaluation) -> "Figure":
     axes.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1)
     axes.set_xlim(-0.01 * corner, corner)
     axes.set_ylim(1 - corner, 1 + 0.01 * corner)
-    axes.set_xlabel("false positive rate: others taken for the class")
-    axes.set_ylabel("true positive rate: found of the class")
+    axes.set_xlabel("false positive rate: share of other images taken for the class")
+    axes.set_ylabel("true positive rate: share of the class found")
     axes.set_title(_title("ROC", corner))
     return figure
 
 
 @styled
 def precision_recall_curves(evaluation: Evaluation) -> "Figure":
-    """Draw each class' precision by recall against all others."""
+    """Draw the precision–recall curve of each class against the others."""
     figures = evaluation.in_probabilities
     curves = [figures.precision_recall_curve(index) for index in range(len(evaluation.class_names))]
     corner = _corner([(1 - curve.x, 1 - curve.y) for curve in curves])
@@ -118,17 +118,18 @@ def precision_recall_curves(evaluation: Evaluation) -> "Figure":
     _draw_curves(axes, evaluation, curves, "average precision", steps="steps-post")
     axes.set_xlim(1 - corner, 1 + 0.01 * corner)
     axes.set_ylim(1 - corner, 1 + 0.01 * corner)
-    axes.set_xlabel("recall: found of the class")
-    axes.set_ylabel("precision: of the class among the found")
+    axes.set_xlabel("recall: share of the class found")
+    axes.set_ylabel("precision: share of the found that are of the class")
     axes.set_title(_title("Precision and recall", corner))
     return figure
 
 
 @styled
 def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> "Figure":
-    """Draw accuracy against the share answered, if the least sure images get no answer.
+    """Draw accuracy against the share of images answered if the model abstains on the others.
 
-    The model's own limit on the probability, if it has one, is a dot.
+    The model abstains on the images with the lowest confidence. Its own threshold on the
+    probability, `lowest_probability`, is drawn as a dot if it is above 0.
     """
     from matplotlib.ticker import PercentFormatter
 
@@ -136,7 +137,7 @@ def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> 
     curve = selective_accuracy(right, evaluation.confidence)
     given = evaluation.confidence >= lowest_probability
     share, accuracy = float(given.mean()), float(right[given].mean()) if given.any() else 0.0
-    # As much of the axis as it takes to lose three quarters of the mistakes, and to see the limit.
+    # Show the axis until three quarters of the mistakes are gone, and the threshold is visible.
     wrong = 1 - curve.at(1)
     reach = [size for size in _CORNERS if 1 - curve.at(1 - size) <= wrong / 4] if wrong else []
     corner = min(1.0, max(min(reach, default=1.0), 1.25 * (1 - share)))
@@ -146,16 +147,16 @@ def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> 
     if lowest_probability > 0 and given.any():
         axes.plot(share, accuracy, "o", color=WRONG)
         axes.annotate(
-            f"the model's limit: {share:.1%} answered,\n{accuracy:.2%} of them right",
+            f"the model's threshold: {share:.1%} answered,\naccuracy on these {accuracy:.2%}",
             (share, accuracy),
             xytext=(8, -4),
             textcoords="offset points",
             va="top",
         )
-    axes.set_xlim(1, 1 - corner)  # from left to right, ever fewer are answered
-    axes.set_title("Accuracy, if the least sure images get no answer")
-    axes.set_xlabel("images answered")
-    axes.set_ylabel("accuracy of the answers")
+    axes.set_xlim(1, 1 - corner)  # from left to right, fewer and fewer images are answered
+    axes.set_title("Accuracy if the model abstains when least confident")
+    axes.set_xlabel("share of images answered")
+    axes.set_ylabel("accuracy on these")
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.grid()
@@ -178,7 +179,7 @@ def _square() -> tuple["Figure", "Axes"]:
 
 
 def _finish_confidence(axes: "Axes", evaluation: Evaluation) -> None:
-    """Scale an axis of confidence and one of counts; few images must be seen beside many."""
+    """Scale the axis of confidence, and that of counts logarithmically so that few are visible."""
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     if axes.dataLim.ymax > 0:
@@ -188,20 +189,20 @@ def _finish_confidence(axes: "Axes", evaluation: Evaluation) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     axes.set_ylabel("images")
     axes.set_xlabel("confidence: the probability of the predicted class")
-    # No predicted class can have less than an equal share.
+    # The probability of the predicted class is at least 1 / K.
     axes.set_xlim(max(0.0, 1 / len(evaluation.class_names) - 0.05), 1.01)
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
 
 
 def _corner(distances: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Choose how much of the axes to draw: four times what the worst class' curve stays away."""
+    """Choose how much of the axes to draw: four times the worst curve's distance to the corner."""
     nearest = [float(np.maximum(*sides).min()) for sides in distances if len(sides[0])]
     return min(size for size in _CORNERS if size >= min(1.0, 4 * max(nearest, default=1.0)))
 
 
 def _title(what: str, corner: float) -> str:
     what += ", each class against the rest"
-    return what if corner == 1 else f"{what}:\nthe corner, {1 / corner:.0f} times as large"
+    return what if corner == 1 else f"{what}:\nthe corner, magnified {1 / corner:.0f} times"
 
 
 def _draw_curves(
@@ -231,14 +232,14 @@ def _draw_curves(
     axes.grid()
     if not named:
         axes.text(
-            *(0.5, 0.5, "no class has images on both sides"),
+            *(0.5, 0.5, "no class has both positive and negative images"),
             transform=axes.transAxes,
             ha="center",
         )
         return
     rest = len(hardest) - len(named)
     axes.legend(
-        title=f"class, {area}" + (f"\nin grey: {rest} easier" if rest else ""),
+        title=f"class, {area}" + (f"\nin grey: {rest} easier ones" if rest else ""),
         loc="upper left",
         bbox_to_anchor=(1, 1),
         fontsize=8,

@@ -1,8 +1,8 @@
-"""Attacks: images changed by as little as it takes to mislead one certain network.
+"""Adversarial attacks: small changes of images that make a given network misclassify them.
 
-They look into the network for its gradient, so that they say how far it is from its worst case,
-and nothing about handwriting. Every grey level may move by a budget (the L∞ norm), in whole levels:
-what comes out are images like any others.
+The attacks follow the gradient of the network, so they measure its worst case and say nothing about
+handwriting. The budget bounds the change of every pixel (the L∞ norm), in whole grey levels, so the
+results are ordinary uint8 images.
 
 References
 ----------
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STEPS = 40
-"""Of projected gradient descent: Madry's."""
+"""Number of steps of projected gradient descent, as used by Madry et al."""
 
 _BATCH = 256
 
@@ -32,26 +32,27 @@ _BATCH = 256
 def fgsm(
     model: Model, images: NDArray[np.uint8], labels: NDArray[np.int64], budget: int
 ) -> NDArray[np.uint8]:
-    """Attack by the fast gradient sign method: one step, as far as the budget goes.
+    """Attack by the fast gradient sign method: one step of the size of the budget.
 
     Parameters
     ----------
     model : Model
     images : ndarray of uint8, shape (N, H, W)
-        Light ink on a black ground, of the model's size.
+        Light ink on a black background, of the model's image size.
     labels : ndarray of int64, shape (N,)
+        The true classes.
     budget : int
-        How far a pixel may move, from 0 to 255 grey levels; ε is this divided by 255.
+        Largest change of a pixel, from 0 to 255 grey levels; ε is this divided by 255.
 
     Returns
     -------
     ndarray of uint8, shape (N, H, W)
-        An image that the model is wrong about comes back as it was: there is nothing left to do.
+        The attacked images. An image that the model misclassifies already is returned unchanged.
 
     Raises
     ------
     ArgumentError
-        The budget is out of range, or the images have another type or size.
+        The budget is out of range, or the images do not have the type or size of the model.
     LibraryError
         PyTorch is not installed.
     """
@@ -65,18 +66,18 @@ def pgd(
     budget: int,
     seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Attack by projected gradient descent: many short steps from a random place in the budget.
+    """Attack by projected gradient descent: many short steps from a random start.
 
-    Forty steps of a sixteenth of the budget, at least one grey level, so that it can be crossed
-    more than twice; an image rests as soon as the model is wrong about it. Otherwise it is like
-    `fgsm`.
+    It takes at most forty steps of a sixteenth of the budget, at least one grey level, from a start
+    drawn within the budget. An image is finished as soon as the model misclassifies it. Everything
+    else is as in `fgsm`.
 
     Parameters
     ----------
     model, images, labels, budget
         As for `fgsm`.
     seed : int
-        Draws where to start.
+        Seed of the random start.
     """
     _check_budget(budget)
     generator = np.random.default_rng(seed)
@@ -101,7 +102,7 @@ def _attack(
     size: int,
     start: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Climb the loss from `start` in steps of a size, never farther than `budget` from `images`."""
+    """Increase the loss by signed gradient steps from `start`, within `budget` of `images`."""
     require_training("an attack")
     import torch
 
@@ -112,11 +113,11 @@ def _attack(
         return attacked
     module = _build(model)
     for places in np.split(to_do, range(_BATCH, len(to_do), _BATCH)):
-        original = torch.from_numpy(images[places]).float().unsqueeze(1)
+        original = torch.from_numpy(images[places]).float().unsqueeze(1)  # (N, 1, H, W)
         low, high = (original - budget).clamp(min=0), (original + budget).clamp(max=255)
         now = torch.from_numpy(start[places]).float().unsqueeze(1)
         true = torch.from_numpy(labels[places])
-        left = torch.arange(len(places))  # that the model is still right about
+        left = torch.arange(len(places))  # images still classified correctly
         for _ in range(steps):
             logits, gradient = _climb(module, now[left], true[left])
             right = logits.argmax(1) == true[left]
@@ -129,7 +130,7 @@ def _attack(
 
 
 def _build(model: Model) -> "nn.Module":
-    """Return the model's network in PyTorch; it draws nothing from its generator."""
+    """Return the model's network in PyTorch, leaving PyTorch's random generator as it was."""
     import torch
 
     from inkwise.networks.as_torch import build
@@ -141,7 +142,7 @@ def _build(model: Model) -> "nn.Module":
 
 
 def _climb(module: "nn.Module", images: "Tensor", labels: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Return logits, and the gradient of the loss with respect to grey levels."""
+    """Return the logits, and the gradient of the loss with respect to the grey levels."""
     import torch
     from torch.nn import functional
 

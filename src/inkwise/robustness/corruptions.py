@@ -1,13 +1,13 @@
-"""Corruptions: digits as poor light, pens, paper and cameras would give them.
+"""Corruptions of images, as caused by poor light, pens, paper and cameras.
 
-The fifteen of MNIST-C, written anew with the parameters of its reference implementation. There each
-has one fixed severity, which is the default here; the other grades are the reference
-implementation's where it has any, and ours for the stripe, the lines and the edges. Beside them
-stand simple ways in which digits from elsewhere differ: moved, or of less contrast.
+These are the fifteen corruptions of MNIST-C, reimplemented with the parameters of its reference
+implementation. MNIST-C uses one fixed severity of each, which is the default here. The other
+severities are those of the reference implementation where it has any, and our own for the stripe,
+the lines and the edges. There are also simple geometric changes: shifts, rotations and scaling.
 
-What is random is drawn from the seed and the image itself, so that the same image is changed in the
-same way wherever it stands and however the images are split into batches; and in the same direction
-at every severity, so that a curve over severities is smooth.
+Random numbers depend only on the seed and the image itself, so the same image is changed in the
+same way at any position and in any batch. The direction of a change is the same at every severity,
+so that curves over the severity are smooth.
 
 References
 ----------
@@ -28,19 +28,19 @@ from numpy.typing import NDArray
 from inkwise.errors import ArgumentError
 
 Levels = NDArray[np.float32]
-"""An image, float32 (H, W), from 0 (ground) to 1 (full ink)."""
+"""An image, float32 (H, W), from 0 (background) to 1 (full ink, the foreground)."""
 
 SMALLEST = 8
-"""The least height and width of an image, in pixels: a motion or a zigzag needs room."""
+"""Smallest height and width of an image, in pixels: motion blur and zigzags need room."""
 
 
 def shot_noise(image: Levels, generator: np.random.Generator, photons: float) -> Levels:
-    """Draw every pixel from a Poisson distribution; `photons` make full ink."""
+    """Draw every pixel from a Poisson distribution whose mean for full ink is `photons`."""
     return (generator.poisson(image * photons) / photons).astype(np.float32)
 
 
 def impulse_noise(image: Levels, generator: np.random.Generator, share: float) -> Levels:
-    """Turn a share of the pixels into full ink or ground, either as often."""
+    """Set a share of the pixels to full ink or to background, with equal probability."""
     hit = generator.random(image.shape) < share
     salt = generator.random(image.shape) < 0.5
     return np.where(hit, salt, image).astype(np.float32)
@@ -49,9 +49,10 @@ def impulse_noise(image: Levels, generator: np.random.Generator, share: float) -
 def glass_blur(
     image: Levels, generator: np.random.Generator, level: tuple[float, int, int]
 ) -> Levels:
-    """Blur, swap about half of the pixels with near ones, several times over, and blur again.
+    """Blur, swap about half of the pixels with nearby ones several times, and blur again.
 
-    `level` is the blur's standard deviation, the farthest swap, both in pixels, and the rounds.
+    `level` is the standard deviation of the blur and the largest distance of a swap, both in
+    pixels, and the number of rounds of swaps.
     """
     sigma, reach, rounds = level
     height, width = image.shape
@@ -69,10 +70,10 @@ def glass_blur(
 
 
 def motion_blur(image: Levels, generator: np.random.Generator, level: tuple[int, float]) -> Levels:
-    """Smear the image up to 45° off the horizontal, as ImageMagick's ``-motion-blur`` does.
+    """Blur in a direction up to 45° from the horizontal, as ImageMagick's ``-motion-blur`` does.
 
-    `level` is ImageMagick's radius and sigma, in pixels: half of a Gaussian's bell, cut off at
-    twice the radius.
+    `level` is ImageMagick's radius and sigma, in pixels: the kernel is half of a Gaussian, cut off
+    at twice the radius.
     """
     import cv2
 
@@ -90,9 +91,9 @@ def motion_blur(image: Levels, generator: np.random.Generator, level: tuple[int,
 
 
 def shear(image: Levels, generator: np.random.Generator, angle: float) -> Levels:
-    """Slant the image to one side or the other, by an angle in radians.
+    """Slant the image to the left or right, at random, by an angle in radians.
 
-    Level lines stay as they are; heights grow by the inverse of the angle's cosine, as with the
+    Horizontal lines stay horizontal; heights are divided by the cosine of the angle, as in the
     reference implementation.
     """
     angle *= generator.choice((-1, 1))
@@ -100,29 +101,29 @@ def shear(image: Levels, generator: np.random.Generator, angle: float) -> Levels
 
 
 def scale(image: Levels, _: np.random.Generator, factor: float) -> Levels:
-    """Shrink the image about its middle."""
+    """Shrink the image about its centre by a factor."""
     return warp(image, np.eye(2) / factor)
 
 
 def rotate(image: Levels, generator: np.random.Generator, angle: float) -> Levels:
-    """Turn the image to one side or the other, by an angle in radians."""
+    """Rotate the image about its centre in a random direction, by an angle in radians."""
     angle *= generator.choice((-1, 1))
     cosine, sine = math.cos(angle), math.sin(angle)
     return warp(image, np.array([[cosine, -sine], [sine, cosine]]))
 
 
 def brightness(image: Levels, _: np.random.Generator, more: float) -> Levels:
-    """Lighten every pixel by as much."""
+    """Add the same amount to every pixel."""
     return image + np.float32(more)
 
 
 def translate(image: Levels, generator: np.random.Generator, pixels: int) -> Levels:
-    """Move the image by as many pixels along both axes, along one of the four diagonals."""
+    """Shift the image by `pixels` along both axes, in one of the four diagonal directions."""
     return warp(image, np.eye(2), pixels * generator.choice((-1, 1), size=2))
 
 
 def stripe(image: Levels, _: np.random.Generator, share: float) -> Levels:
-    """Invert a share of the width at the left, and as much at the right."""
+    """Invert a vertical band at the left and one at the right, each a share of the width."""
     width = image.shape[1]
     band = max(1, round(share * width))
     result = image.copy()
@@ -132,10 +133,10 @@ def stripe(image: Levels, _: np.random.Generator, share: float) -> Levels:
 
 
 def fog(image: Levels, generator: np.random.Generator, level: tuple[float, float]) -> Levels:
-    """Lay fog over the image: a plasma fractal.
+    """Add fog to the image: a plasma fractal.
 
-    `level` is how thick the fog is, beside full ink, and by how much an octave of it is weaker than
-    the one before.
+    `level` is the thickness of the fog relative to full ink, and the factor by which each octave of
+    the fractal is weaker than the one before.
     """
     thickness, decay = level
     height, width = image.shape
@@ -148,11 +149,11 @@ def fog(image: Levels, generator: np.random.Generator, level: tuple[float, float
 def spatter(
     image: Levels, generator: np.random.Generator, level: tuple[float, float, float, float, float]
 ) -> Levels:
-    """Cover the image with blots of mud, a quarter as light as ink.
+    """Cover the image with blots of mud, whose level is a quarter of that of full ink.
 
-    `level` describes where they fall, namely where blurred noise exceeds a bound: the noise's mean
-    and standard deviation, its blur in pixels, the bound, and the blur of the blots' edges in
-    pixels.
+    The blots are where blurred noise exceeds a bound. `level` is the mean and the standard
+    deviation of the noise, the standard deviation of its blur in pixels, the bound, and the blur of
+    the edges of the blots in pixels.
     """
     mean, deviation, spread, bound, edge = level
     noise = generator.normal(mean, deviation, image.shape).astype(np.float32)
@@ -162,7 +163,7 @@ def spatter(
 
 
 def dotted_line(image: Levels, generator: np.random.Generator, lines: int) -> Levels:
-    """Draw dotted straight lines from the left edge to the right one, two pixels on, two off."""
+    """Draw dotted straight lines from the left edge to the right edge, two pixels on, two off."""
     height, width = image.shape
     dots = np.arange(width) % 4 >= 2
     result = image
@@ -173,11 +174,11 @@ def dotted_line(image: Levels, generator: np.random.Generator, lines: int) -> Le
 
 
 def zigzag(image: Levels, generator: np.random.Generator, lines: int) -> Levels:
-    """Draw zigzag lines from left to right, four pixels high and four long a stroke."""
+    """Draw zigzag lines from left to right, four pixels high, with a corner every four pixels."""
     height, width = image.shape
     result = image
     for _ in range(lines):
-        run = width - 5  # from two pixels in to two pixels in
+        run = width - 5  # from 2 pixels inside the left edge to about as far inside the right one
         steepest = max(1, run // 4)
         start, rise = generator.integers(height - 1), generator.integers(-steepest, steepest)
         length = math.hypot(run, rise)
@@ -193,26 +194,27 @@ def zigzag(image: Levels, generator: np.random.Generator, lines: int) -> Levels:
 
 
 def canny_edges(image: Levels, _: np.random.Generator, sigma: float) -> Levels:
-    """Leave the outlines only: Canny's edges, after a blur in pixels."""
+    """Keep only the outlines: Canny edges after a Gaussian blur of `sigma` pixels."""
     import cv2
 
     blurred = np.rint(255 * _blur(image, sigma)).astype(np.uint8)
-    # scikit-image's thresholds, as shares of full ink: 0.1 and 0.2.
+    # The thresholds are scikit-image's defaults, 0.1 and 0.2 of full ink.
     return (cv2.Canny(blurred, 25.5, 51, L2gradient=True) / 255).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Corruption:
-    """A corruption in five grades.
+    """A corruption at five severities.
 
     Parameters
     ----------
     apply : callable
-        From an image, a generator and a level to the corrupted image, beyond [0, 1] perhaps.
+        Function from an image, a random generator and a level to the corrupted image, whose values
+        may lie outside [0, 1].
     levels : tuple
-        What the five severities mean to it.
+        The levels that belong to the five severities.
     severity : int
-        MNIST-C's.
+        The severity that MNIST-C uses, from 1 to 5.
     """
 
     apply: Callable[[Levels, np.random.Generator, Any], Levels]
@@ -249,7 +251,7 @@ CORRUPTIONS = {
     "zigzag": Corruption(zigzag, (1, 2, 3, 4, 5), 1),
     "canny edges": Corruption(canny_edges, (0.6, 0.8, 1.0, 1.3, 1.6), 3),
 }
-"""MNIST-C's corruptions by name, in its order."""
+"""The corruptions of MNIST-C by name, in its order."""
 
 
 def corrupt(
@@ -260,18 +262,19 @@ def corrupt(
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
-        Grey levels, light ink on a black ground; at least 8×8 pixels. Lengths are in pixels,
-        meant for MNIST's 28×28.
+        Grey levels, light ink on a black background; at least 8×8 pixels. Lengths are in pixels
+        and meant for MNIST's 28×28.
     name : str
-        One of `CORRUPTIONS`.
+        Name of the corruption, one of `CORRUPTIONS`.
     seed : int
-        Not negative. The same seed changes the same image in the same way, in any batch.
+        Seed, not negative. The same seed changes the same image in the same way, in any batch.
     severity : int, optional
-        From 1 to 5; by default MNIST-C's.
+        Severity, from 1 to 5; by default the one that MNIST-C uses.
 
     Returns
     -------
     ndarray of uint8, shape (N, H, W)
+        The corrupted images.
 
     Raises
     ------
@@ -292,16 +295,16 @@ def corrupt(
 
 
 def move(images: NDArray[np.uint8], pixels: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Move every image along one of the four diagonals, drawn for each.
+    """Shift every image in one of the four diagonal directions, drawn for each.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
     pixels : int
-        How far along both axes; not negative. What leaves the image is lost, and what comes in is
-        ground.
+        Distance along both axes, not negative. What leaves the image is lost; the pixels that come
+        in are background.
     seed : int
-        As for `corrupt`.
+        Seed, as for `corrupt`.
 
     Returns
     -------
@@ -319,14 +322,14 @@ def move(images: NDArray[np.uint8], pixels: int, seed: int = 0) -> NDArray[np.ui
 
 
 def turn(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
-    """Turn every image clockwise about its middle; nothing is drawn at random.
+    """Rotate every image clockwise about its centre; nothing is drawn at random.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
     degrees : float
-        Negative to turn it the other way. What leaves the image is lost, and what comes in is
-        ground.
+        Angle; negative angles rotate counter-clockwise. What leaves the image is lost; the pixels
+        that come in are background.
 
     Returns
     -------
@@ -337,26 +340,27 @@ def turn(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
     ArgumentError
         The images have another type or shape.
     """
-    angle = -math.radians(degrees)  # from the result to its origin
+    angle = -math.radians(degrees)  # maps the result to the original
     cosine, sine = math.cos(angle), math.sin(angle)
     back = np.array([[cosine, -sine], [sine, cosine]])
     return change_each(images, "turn", 0, lambda image, _: warp(image, back))
 
 
 def resize(images: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    """Draw what is in every image larger or smaller by a factor, about its middle.
+    """Enlarge or shrink the content of every image about its centre by a factor.
 
-    Otherwise it is like `turn`; a factor that is not positive is an `ArgumentError`, too.
+    The size of the image stays the same. Everything else is as for `turn`; a factor that is not
+    positive raises `ArgumentError`.
     """
     if not factor > 0:
-        raise ArgumentError(f"images are resized by a positive factor, not by {factor}")
+        raise ArgumentError(f"the factor must be positive, not {factor}")
     return change_each(images, "resize", 0, lambda image, _: warp(image, np.eye(2) / factor))
 
 
 def check_distance(pixels: int) -> None:
-    """Raise `ArgumentError` where a distance is negative."""
+    """Raise `ArgumentError` if a distance is negative."""
     if pixels < 0:
-        raise ArgumentError(f"images move by 0 pixels or more, not by {pixels}")
+        raise ArgumentError(f"the distance must be 0 pixels or more, not {pixels}")
 
 
 def change_each(
@@ -365,17 +369,18 @@ def change_each(
     seed: int,
     change: Callable[[Levels, np.random.Generator], Levels],
 ) -> NDArray[np.uint8]:
-    """Change every image by itself, with random numbers that depend on the image and the seed.
+    """Change each image separately, with random numbers that depend on the image and the seed.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W)
     name : str
-        Of the change: two changes draw different numbers.
+        Name of the change; changes with different names draw different random numbers.
     seed : int
-        0 or more.
+        Seed, 0 or more.
     change : callable
-        Given an image, float32 (H, W) from 0 to 1, and a generator, returns the changed image.
+        Function from an image, float32 (H, W) from 0 to 1, and a random generator to the changed
+        image.
 
     Raises
     ------
@@ -388,7 +393,7 @@ def change_each(
             f"more, not {images.dtype} of shape {images.shape}"
         )
     if seed < 0:
-        raise ArgumentError(f"the seed must not be negative, as {seed} is")
+        raise ArgumentError(f"the seed must be 0 or more, not {seed}")
     changed = np.empty_like(images, order="C")
     named = zlib.crc32(name.encode())
     for image, result in zip(np.ascontiguousarray(images), changed, strict=True):
@@ -408,10 +413,10 @@ def _blur(image: Levels, sigma: float) -> Levels:
 def warp(
     image: Levels, turn: NDArray[np.float64], shift: NDArray[np.int64] | None = None
 ) -> Levels:
-    """Sample the image bilinearly, ground beyond its edges.
+    """Apply an affine map with bilinear interpolation; beyond the edges there is background.
 
-    `turn` leads from a place in the result to its origin, both off the middle; `shift`, to the
-    right and down, comes last.
+    `turn`, (2, 2), maps positions (x, y) in the result to positions in the image, both relative to
+    the centre; `shift`, in pixels to the right and down, is applied last.
     """
     import cv2
 
@@ -425,7 +430,7 @@ def warp(
 
 
 def _line(shape: tuple[int, int], start: tuple[float, float], end: tuple[float, float]) -> Levels:
-    """Draw a straight line from left to right, given (x, y), that fades out in 1.5 pixels."""
+    """Draw a line from `start` to `end`, (x, y), to the right; it fades out within 1.5 pixels."""
     (left, top), (right, bottom) = start, end
     height, width = shape
     columns = np.arange(width)
@@ -451,7 +456,7 @@ def _plasma(generator: np.random.Generator, side: int, decay: float) -> Levels:
         noise = generator.random(sum_of_four.shape, np.float32)
         return sum_of_four / 4 + roughness * (2 * noise - 1)
 
-    while len(heights) < side:  # the map repeats itself beyond its edges
+    while len(heights) < side:  # the map is periodic
         below = heights + np.roll(heights, -1, axis=0)
         centres = displace(below + np.roll(below, -1, axis=1))
         across = heights + np.roll(heights, -1, axis=1) + centres + np.roll(centres, 1, axis=0)
@@ -460,6 +465,6 @@ def _plasma(generator: np.random.Generator, side: int, decay: float) -> Levels:
         finer[::2, ::2], finer[1::2, 1::2] = heights, centres
         finer[::2, 1::2], finer[1::2, ::2] = displace(across), displace(down)
         heights = finer
-        roughness /= np.float32(decay**2)  # the reference draws within the square of its roughness
+        roughness /= np.float32(decay**2)  # the reference scales by the square of its roughness
     heights -= heights.min()
     return heights / heights.max()

@@ -1,4 +1,4 @@
-"""Robustness: how right models stay while their images get worse, by kind and by degree."""
+"""Robustness: the accuracy of models on corrupted images, by kind and severity of corruption."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -26,26 +26,26 @@ SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8)
 ANGLES = tuple(range(-60, 61, 10))
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
 BUDGETS = (0, 8, 16, 32, 48, 64, 80)
-"""Grey levels of 255; MNIST's usual ε of 0.1, 0.2 and 0.3 are 25.5, 51 and 76.5 of them."""
+"""Budgets of the attacks in grey levels; the usual ε of 0.1, 0.2 and 0.3 are 25.5, 51 and 76.5."""
 
 SEED = 0
-"""Draws the images, and what is random about the changes."""
+"""Seed of the choice of images and of the random changes."""
 
 Images = NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AccuracyCurve:
-    """What became of a model's answers while one thing got worse.
+    """The predictions of a model along a series of levels of one corruption.
 
     Parameters
     ----------
     unit : str
-        What the levels count: severity, pixels, degrees, factor or grey levels.
+        Unit of the levels: severity, pixels, degrees, factor or grey levels.
     levels : tuple of float, length L
-        Ascending.
+        Levels, ascending.
     right : ndarray of bool, shape (L, N)
-        Whether the answer to each image was right.
+        Whether each image was classified correctly at each level.
     """
 
     unit: str
@@ -54,24 +54,24 @@ class AccuracyCurve:
 
     @property
     def accuracies(self) -> list[Estimate]:
-        """The share of right answers at every level, with Wilson's interval."""
+        """The accuracy at every level, with Wilson's interval."""
         return [share_right(row) for row in self.right]
 
     def at(self, level: float) -> NDArray[np.bool_]:
-        """Return the row of `right` at one of the levels."""
+        """Return the row of `right` that belongs to a level, bool (N,)."""
         return self.right[self.levels.index(level)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How much more often one model is right than another under one corruption.
+    """The difference between the accuracies of two models under one corruption.
 
     Parameters
     ----------
     value : float
-        The difference of their accuracies; negative where it is less often right.
+        Accuracy of the first model minus that of the second.
     p : float
-        McNemar's, exact and two-sided, and Holm's for all corruptions together.
+        Two-sided p value of McNemar's exact test, after Holm's correction for all corruptions.
     """
 
     value: float
@@ -79,31 +79,32 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether luck with the images does not explain it."""
+        """Whether the difference is significant."""
         return self.p < LEVEL
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Robustness:
-    """How right one model stays on images that get worse.
+    """The accuracy of one model on corrupted images.
 
     Parameters
     ----------
     model : str
-        What it is called.
+        Name of the model.
     dataset, split : str
-        Where the images are from.
+        The data set and the split that the images are from.
     through_ink : bool
-        Whether they went through `inkwise.ink.normalise` first, as a user's pictures do.
+        Whether the images were preprocessed by `inkwise.ink.normalise`, as a user's pictures are.
     clean : ndarray of bool, shape (N,)
-        Whether the answer to each image as it is was right.
+        Whether each image was classified correctly without any corruption.
     corruptions : mapping of str to AccuracyCurve
-        MNIST-C's by name, at severities 1 to 5.
+        The corruptions of MNIST-C by name, at severities 1 to 5.
     geometry : mapping of str to AccuracyCurve
         ``shift`` along both axes, ``rotation`` (clockwise) and ``size``.
     attacks : mapping of str to AccuracyCurve
-        ``FGSM`` and ``PGD``; empty where nobody asked. PGD's is the worst case: what is misled
-        within a budget is so within any larger one. FGSM's may rise again, as a step overshoots.
+        ``FGSM`` and ``PGD``; empty if attacks were not measured. The curve of PGD is that of the
+        worst case: an image that is misclassified within a budget counts as misclassified within
+        any larger one. The curve of FGSM may rise again, because a large step can overshoot.
     """
 
     model: str
@@ -116,12 +117,12 @@ class Robustness:
     attacks: Mapping[str, AccuracyCurve]
 
     def usual(self, name: str) -> Estimate:
-        """Return the accuracy under a corruption at MNIST-C's own severity."""
+        """Return the accuracy under a corruption at the severity that MNIST-C uses."""
         return share_right(self._usual(name))
 
     @property
     def mean_error(self) -> float:
-        """The mean of the fifteen error rates, each at MNIST-C's own severity."""
+        """The mean of the fifteen error rates, each at the severity that MNIST-C uses."""
         return 1 - float(np.mean([self.usual(name).value for name in self.corruptions]))
 
     @property
@@ -135,12 +136,12 @@ class Robustness:
         Parameters
         ----------
         baseline : Robustness
-            Measured together with this one.
+            The other model, measured together with this one.
 
         Returns
         -------
         dict of str to Difference
-            At MNIST-C's own severities.
+            The difference under each corruption, at the severity that MNIST-C uses.
         """
         pairs = {name: (self._usual(name), baseline._usual(name)) for name in self.corruptions}
         p_values = holm(
@@ -155,7 +156,7 @@ class Robustness:
         }
 
     def to_dict(self, baseline: "Robustness | None" = None) -> dict[str, Any]:
-        """Return every figure as JSON values, and those of another model beside them."""
+        """Return all results as JSON values, with those of a baseline if one is given."""
         document = {
             "schema": SCHEMA,
             "dataset": self.dataset,
@@ -194,7 +195,7 @@ class Robustness:
 
 
 def share_right(right: NDArray[np.bool_]) -> Estimate:
-    """Return the accuracy that answers (N,) come to, with Wilson's interval."""
+    """Return the share of correct predictions, from bool (N,), with Wilson's interval."""
     return wilson(int(right.sum()), right.size)
 
 
@@ -208,45 +209,46 @@ def measure_models(
     attacks: bool = False,
     progress: Progress = SILENT,
 ) -> list[Robustness]:
-    """Measure models on the same images, made worse in the same ways.
+    """Measure models on the same images with the same corruptions.
 
     Parameters
     ----------
     models : mapping of str to Model
-        By what they are called; all for images of one size and the same classes.
+        Models by name, all with the same image size and classes.
     digits : Split
-        Images as they are, of the models' size.
+        The original images, of the models' size, and their labels.
     dataset, split : str
-        Where they are from.
+        Names of the data set and the split that they are from.
     through_ink : bool
-        Let every image go through `inkwise.ink.normalise` first. What it finds nothing in is a
-        mistake.
+        Whether to preprocess every image by `inkwise.ink.normalise` first. An image in which it
+        finds no ink counts as misclassified.
     attacks : bool
-        Attack each model with FGSM and PGD, too, which takes PyTorch.
+        Whether to attack each model with FGSM and PGD as well, which needs PyTorch.
     progress : Progress, optional
-        Hears what is being measured, how many steps are finished, and of how many.
+        Receives what is being measured, and how many of the steps are done.
 
     Returns
     -------
     list of Robustness
-        In the order of the models.
+        One result for each model, in their order.
 
     Raises
     ------
     ArgumentError
-        The images have another size than a model's, or are smaller than 8×8; they are to go
-        through ink and are not 28×28, or are to be attacked as well.
+        The images do not have the size of the models or are smaller than 8×8; or `through_ink` is
+        given for images that are not 28×28, or together with `attacks`.
     LibraryError
         The extra ``train`` is not installed.
     """
     require_training("measuring robustness")
     if through_ink and attacks:
         raise ArgumentError(
-            "attacks follow the network's gradient, and ink has none: leave out one of the two"
+            "attacks follow the gradient of the network, and the preprocessing by ink has none: "
+            "leave out one of the two"
         )
     if through_ink and digits.images.shape[1:] != (CANVAS, CANVAS):
         raise ArgumentError(
-            f"only images of {CANVAS}×{CANVAS} pixels go through ink, not "
+            f"the preprocessing by ink takes only images of {CANVAS}×{CANVAS} pixels, not "
             f"{'×'.join(map(str, digits.images.shape[1:]))}: leave it out"
         )
     series = _series(digits.images)
@@ -260,6 +262,7 @@ def measure_models(
         done += 1
 
     def answers(images: Images) -> dict[str, NDArray[np.bool_]]:
+        # Whether each model classifies each image correctly, (N,) by name.
         if not through_ink:
             return {name: model.predict(images) == digits.labels for name, model in models.items()}
         inks = preprocess_all(images, (CANVAS, CANVAS))
@@ -308,7 +311,7 @@ def measure_models(
 def _series(
     images: Images,
 ) -> dict[str, tuple[str, tuple[float, ...], Callable[[Any], Images]]]:
-    """Return what is done to the images: unit, levels, and the change to a level, by name."""
+    """Return by name the unit, the levels, and the function that changes images by a level."""
 
     def corruption(name: str) -> Callable[[Any], Images]:
         return lambda severity: corrupt(images, name, SEED, severity)

@@ -1,4 +1,4 @@
-"""How robust runs are: their images made worse, measured, drawn, and written into the runs."""
+"""Measuring the robustness of runs, and writing the results and figures into the runs."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from inkwise.system.files import write_bytes, write_json
 from inkwise.system.progress import SILENT, Progress
 
 IMAGES = 2_000
-"""How many images are drawn if nothing else is said."""
+"""Default number of images to draw."""
 
 
 def measure_robustness(
@@ -34,55 +34,64 @@ def measure_robustness(
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> list[Robustness]:
-    """Measure how right runs' models stay on images that get worse; write it into the runs.
+    """Measure the accuracy of runs' models on corrupted images, and write it into the runs.
 
     Each run gets ``robustness.json`` and the figure ``robustness``.
 
     Parameters
     ----------
     runs : Run or path-like, or several
-        Of one data set.
+        One run or several, all trained on the same data set.
     baseline : Run or path-like, optional
         A run to compare each of the others with. Nothing is written into it.
     split : {"test", "validation", "train"}
-        Set apart as the runs' recipes say.
+        The split to draw images from, divided as the runs' recipes say.
     images : int
-        How many of the split's images to draw, each class at its share, always the same ones; all
-        where there are no more.
+        Number of images to draw from the split, each class in proportion, always the same ones. All
+        images are used if the split has no more.
     through_ink : bool
-        Let every image go through `inkwise.ink.normalise` first, as a user's picture does.
+        Whether to preprocess every image by `inkwise.ink.normalise` first, as a user's picture is.
     attacks : bool
-        Attack the models with FGSM and PGD, too.
+        Whether to attack the models with FGSM and PGD as well.
     dataset : Dataset, optional
-        For runs on images of your own: those they were trained on.
+        The data set that the runs were trained on; needed only if it was your own.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the first run was trained from.
     progress : Progress, optional
-        Hears which images are drawn, of downloads, and of steps.
+        Receives notices, downloads and steps.
 
     Returns
     -------
     list of Robustness
-        One a run, in their order, and the baseline's at the end, where there is one.
+        One result for each run, in their order, followed by that of the baseline, if any.
 
     Raises
     ------
     RunError
-        There is no such run, or it has no model; they are not of one data set, or `split` is not
-        the same images to each; or the data set is not what they were trained on.
+        A run does not exist or has no model; the runs are of different data sets, or their splits
+        consist of different images; or the data set is not the one they were trained on.
     ArgumentError
-        There is no such split, no run, or fewer than one image to draw; or as from
+        There is no such split, there are no runs, or the number of images is below 1; or as from
         `inkwise.robustness.curves.measure_models`.
     DataError, ModelError, StorageError, LibraryError
         As from `inkwise.evaluate`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> (robustness,) = inkwise.measure_robustness("runs/small", images=50)
+    >>> len(robustness.corruptions)
+    15
+    >>> 0 < robustness.mean_error < 1
+    True
     """
     require_training("measuring robustness")
     given = [runs] if isinstance(runs, Run | str | os.PathLike) else [*runs]
     measured = [each if isinstance(each, Run) else Run(each) for each in given]
     if not measured:
-        raise ArgumentError("there is no run to measure: name one at least")
+        raise ArgumentError("there is no run to measure: name at least one")
     if images < 1:
-        raise ArgumentError(f"at least one image is drawn, not {images}")
+        raise ArgumentError(f"the number of images must be at least 1, not {images}")
     everyone = [*measured]
     if baseline is not None:
         everyone.append(baseline if isinstance(baseline, Run) else Run(baseline))
@@ -95,7 +104,7 @@ def measure_robustness(
     drawn = whole.take(_draw(whole.labels, images))
     progress.notice(
         f"{len(drawn):,} of the {len(whole):,} images of {dataset.name}, {split} split, each "
-        f"class at its share, drawn with seed {SEED}"
+        f"class in proportion, drawn with seed {SEED}"
         if len(drawn) < len(whole)
         else f"All {len(whole):,} images of {dataset.name}, {split} split"
     )
@@ -118,13 +127,13 @@ def measure_robustness(
 
 
 def _name(result: Robustness) -> str:
-    """Name the files: what is not about the test split as it is says so."""
+    """Return the name of the files, which tells another split than test, and preprocessing."""
     split = "" if result.split == "test" else f"-{result.split}"
     return f"robustness{split}{'-through-ink' if result.through_ink else ''}"
 
 
 def _draw(labels: NDArray[np.int64], images: int) -> NDArray[np.intp]:
-    """Draw places, int (M,), ascending, each class at its share to an image, however small."""
+    """Draw indices, int (M,), ascending, with each class in proportion to within one image."""
     if images >= len(labels):
         return np.arange(len(labels))
     shuffled = np.random.default_rng(SEED).permutation(len(labels))
@@ -136,7 +145,7 @@ def _check_comparable(first: Run, other: Run, split: str) -> None:
     if first.record["dataset"]["sha256"] != other.record["dataset"]["sha256"]:
         raise RunError(
             f"{first.path} and {other.path} were trained on different data sets: "
-            "compare runs of one"
+            "compare runs on the same data set"
         )
     drawn = [(run.recipe.holdout, run.recipe.seed) for run in (first, other)]
     if split != "test" and drawn[0] != drawn[1]:
@@ -147,10 +156,10 @@ def _check_comparable(first: Run, other: Run, split: str) -> None:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """Call each run by its folder, or by its path where two folders have one name."""
+    """Return the name of each run's folder, or the paths if two folders have the same name."""
     names = [run.path.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run.path) for run in runs]
     if len({run.path.resolve() for run in runs}) < len(runs):
-        raise ArgumentError(f"a run is named twice among {', '.join(names)}: name each once")
+        raise ArgumentError(f"a run is named twice among {', '.join(names)}: name each run once")
     return names

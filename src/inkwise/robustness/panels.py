@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @styled
 def robustness_panels(result: Robustness, baseline: Robustness | None = None) -> "Figure":
-    """Draw accuracy under every corruption, and along curves of geometry and of attacks.
+    """Draw the accuracy under every corruption, and along the curves of geometry and of attacks.
 
-    A corruption has its interval at MNIST-C's severity, and a small dot for each of the five. The
-    baseline, if there is one, is orange.
+    Each corruption has an interval at the severity that MNIST-C uses, and a small dot for each of
+    the five severities. The baseline, if there is one, is orange.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
@@ -55,7 +55,7 @@ def robustness_panels(result: Robustness, baseline: Robustness | None = None) ->
     left.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     left.grid(axis="x")
     left.set_title("corruptions")
-    left.set_xlabel("accuracy at MNIST-C's severity, and, in small, at severities 1 to 5")
+    left.set_xlabel("accuracy at MNIST-C's severity; small dots: severities 1 to 5")
 
     for place, (curves, title) in enumerate(panels):
         axes = figure.add_subplot(grid[place, 1])

@@ -1,1 +1,1 @@
-"""The run directory: the record, the model and the documents of one training."""
+"""The run directory, which holds the record, the model and the documents of one training."""

@@ -1,4 +1,4 @@
-"""The run directory: what one training wrote, where it stands, and reading it back."""
+"""The run directory: the files that one training writes, and reading them back."""
 
 import contextlib
 import json
@@ -36,17 +36,26 @@ UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
 
 class Run:
-    """One training's directory.
+    """The directory of one training.
 
     Parameters
     ----------
     path : path-like
-        An existing run.
+        Directory of an existing run.
 
     Raises
     ------
     RunError
         There is no run at `path`.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> run = inkwise.Run("runs/small")
+    >>> run.recipe.name, run.status, len(run.history)
+    ('case-study', 'complete', 1)
+    >>> run.model.class_names
+    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -80,23 +89,31 @@ class Run:
         path : path-like or None
             A directory that does not exist yet or is empty; None takes the next free name under
             ``runs/``.
-        recipe, dataset, splits
-            What will be trained on what.
+        recipe : Recipe
+            The recipe to train by.
+        dataset : Dataset
+            The data set to train on.
+        splits : Splits
+            Its splits.
         notices : list of str
-            What the user was told about the choice of data or epochs.
+            Notices that the user got about the choice of data or epochs.
         machine : mapping
-            Where, and with which libraries, as JSON values.
+            The machine and the versions of the libraries, as JSON values.
         engine : str
-            What trains it.
+            The library that trains: ``torch`` or ``keras``.
         corrections : LabelCorrections, optional
-            Those that `splits` went through; the run keeps a copy.
+            The label corrections that were applied to `splits`; the run keeps a copy.
+
+        Returns
+        -------
+        Run
 
         Raises
         ------
         ArgumentError
-            The directory holds something already.
+            The directory is not empty.
         StorageError
-            It cannot be written.
+            The directory cannot be written.
         """
         if path is None:
             name = f"{file_name(recipe.name)}-{file_name(dataset.name)}"
@@ -139,34 +156,36 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``complete``, ``interrupted`` (by the user) or ``unfinished`` (under way, or died)."""
+        """``complete``, ``interrupted`` by the user, or ``unfinished``: running or crashed."""
         return str(self.record["status"])
 
     def set_status(self, status: str) -> None:
-        """Write down how far the run has come."""
+        """Record the status of the run."""
         write_json(self.path / "run.json", {**self.record, "status": status})
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe that was followed."""
+        """The recipe that the run was trained by."""
         document = self._read_own("recipe.json", RECIPE_SCHEMA)
         return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
 
     @property
     def corrections(self) -> LabelCorrections | None:
-        """The corrected labels that it was trained on, or None if on the labels as given.
+        """The label corrections that the run was trained with, or None if there are none.
 
         Raises
         ------
         RunError
-            They are missing or are not those any more.
+            Their file is missing or has changed.
         """
         record = self.record.get("labels")
         if record is None:
             return None
         path = self.path / LABELS_FILE
         if not path.exists():
-            raise RunError(f"{path} is missing, whose labels the run was trained on: train again")
+            raise RunError(
+                f"{path}, with the labels that the run was trained on, is missing: train again"
+            )
         corrections = LabelCorrections.read(path)
         if corrections.sha256 != record["sha256"]:
             raise RunError(f"{path} has changed since the run was trained on it: train again")
@@ -174,13 +193,13 @@ class Run:
 
     @property
     def history(self) -> list[Epoch]:
-        """The epochs that were finished, in order."""
+        """The finished epochs, in order."""
         path = self.path / "history.csv"
         return read_history(path) if path.exists() else []
 
     @property
     def model(self) -> Model:
-        """The model as of the last finished epoch; reads it anew each time."""
+        """The model as of the last finished epoch; every access reads it from its files."""
         return Model.load(self.path / "model")
 
     @property
@@ -191,7 +210,7 @@ class Run:
 
     @property
     def report_path(self) -> Path:
-        """Where the report stands or will stand."""
+        """Path of the report, which need not exist yet."""
         return self.path / "report.html"
 
     @property
@@ -200,7 +219,7 @@ class Run:
         return self.path / "figures"
 
     def save_model(self, model: Model) -> None:
-        """Write the model, in the place of an earlier one."""
+        """Write the model, replacing an earlier one."""
         model.save(self.path / "model")
 
     def save_history(self, history: list[Epoch]) -> None:
@@ -208,7 +227,7 @@ class Run:
         write_history(self.path / "history.csv", history)
 
     def save_checkpoint(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Write what it takes to go on with the training."""
+        """Write the state that is needed to resume the training."""
         import safetensors.numpy
 
         arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
@@ -220,38 +239,40 @@ class Run:
         Raises
         ------
         RunError
-            There is none, or it is damaged.
+            There is no checkpoint, or it is damaged.
         """
         import safetensors.numpy
 
         path = self.path / CHECKPOINT_FILE
         if not path.exists():
-            raise RunError(f"{self.path} has no checkpoint to go on from: train again")
+            raise RunError(f"{self.path} has no checkpoint to resume from: train again")
         try:
             return safetensors.numpy.load(read_bytes(path))
-        except Exception as error:  # its own kind for a damaged file, KeyError for an odd dtype
+        except (
+            Exception
+        ) as error:  # safetensors raises its own errors, and KeyError for an unknown dtype
             if isinstance(error, InkwiseError):
                 raise
             raise RunError(f"{path} is damaged: train again ({error})") from error
 
     def drop_checkpoint(self) -> None:
-        """Remove what it would take to go on: the training is complete."""
+        """Remove the checkpoint, because the training is complete."""
         with storage(self.path, "write to"):
             (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
 
     def owns(self, evaluation: Evaluation) -> bool:
-        """Tell whether this is the evaluation of the run's own test split."""
+        """Return whether this is the evaluation of the run's own test split."""
         own = (self.record["dataset"]["name"], "test")
         return (evaluation.dataset, evaluation.split) == own
 
     def save_evaluation(
         self, evaluation: Evaluation, corrections: LabelCorrections | None = None
     ) -> Path:
-        """Write an evaluation's figures and predictions; return the path of the figures.
+        """Write the metrics and predictions of an evaluation; return the path of the metrics.
 
-        The run's own test split goes to ``metrics.json`` and ``predictions.csv``, any other to
-        files with the data set and the split in their names. With the corrected labels goes which
-        file they came from.
+        Those of the run's own test split are written to ``metrics.json`` and ``predictions.csv``,
+        those of any other to files with the data set and the split in their names. If labels were
+        corrected, the metrics record which file the corrections came from.
         """
         suffix = self._suffix(evaluation)
         write_predictions(self.path / f"predictions{suffix}.csv", evaluation)
@@ -261,19 +282,19 @@ class Run:
         return write_json(self.path / f"metrics{suffix}.json", document)
 
     def save_slices(self, findings: Findings, evaluation: Evaluation) -> Path:
-        """Write on which handwriting an evaluation's answers are wrong, and return the path.
+        """Write what the mistakes of an evaluation have in common, and return the path.
 
-        The names of the files are as with `save_evaluation`.
+        The file is named as in `save_evaluation`.
         """
         return write_json(self.slices_path(evaluation), findings.to_dict())
 
     def slices(self, evaluation: Evaluation) -> dict[str, Any] | None:
-        """Return what `save_slices` wrote, or None where it did not."""
+        """Return what `save_slices` wrote, or None if there is no such file."""
         advice = f"run `inkwise evaluate {self.path}` again"
         return self.read_document(self.slices_path(evaluation).name, SLICES_SCHEMA, advice)
 
     def slices_path(self, evaluation: Evaluation) -> Path:
-        """Return where what an evaluation's mistakes have in common stands."""
+        """Return the path of the file that `save_slices` writes for an evaluation."""
         return self.path / f"slices{self._suffix(evaluation)}.json"
 
     def _suffix(self, evaluation: Evaluation) -> str:
@@ -288,7 +309,7 @@ class Run:
         Raises
         ------
         RunError
-            The test split was not evaluated yet, or the file is damaged.
+            The test split has not been evaluated yet, or the file is damaged.
         """
         path, record = self.path / "predictions.csv", self.record
         if not path.exists():
@@ -309,12 +330,12 @@ class Run:
 
     @property
     def robustness(self) -> dict[str, Any] | None:
-        """The content of ``robustness.json``, or None where it was not measured."""
+        """The content of ``robustness.json``, or None if robustness was not measured."""
         advice = f"run `inkwise robustness {self.path}` again"
         return self.read_document("robustness.json", "inkwise-robustness/1", advice)
 
     def save_pictures(self, pictures: ShownImages) -> None:
-        """Keep the images that the report shows, so that it can be made again without the data."""
+        """Store the images that the report shows, so that it does not need the data set."""
         pictures.save(self.path / "pictures.npz")
 
     @property
@@ -324,7 +345,7 @@ class Run:
         Raises
         ------
         RunError
-            They are missing or damaged.
+            The file of images is missing or damaged.
         """
         path = self.path / "pictures.npz"
         advice = f"run `inkwise evaluate {self.path}` again"
@@ -343,21 +364,21 @@ class Run:
         Parameters
         ----------
         name : str
-            Its file.
+            Name of the file.
         schema : str
-            Which it must have.
+            Schema that the document must have.
         advice : str
-            What to do about a damaged one; ends the message.
+            What to do if the file is damaged, as the end of the error message.
 
         Returns
         -------
         dict or None
-            None where the run has no such file.
+            The document, or None if the run has no such file.
 
         Raises
         ------
         RunError
-            It is damaged, or has another schema.
+            The file is damaged, or has another schema.
         """
         path = self.path / name
         if not path.exists():

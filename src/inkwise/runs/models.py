@@ -1,4 +1,4 @@
-"""Finding the model that a path stands for."""
+"""Finding the model that a path refers to."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,12 @@ def find_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : path-like
-        What `inkwise train` wrote, or its ``model/``, or a copy of that.
+        A directory that `inkwise train` wrote, or its ``model/``, or a copy of that.
 
     Returns
     -------
     Model
-        Of a run, as of its last finished epoch.
+        The model; that of a run is as of its last finished epoch.
 
     Raises
     ------

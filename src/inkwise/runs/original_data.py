@@ -1,4 +1,4 @@
-"""The data that a run was trained on, found again or given, and split as the run split it."""
+"""Loading the data set that a run was trained on, and splitting it as the run did."""
 
 import os
 from collections.abc import Mapping
@@ -23,25 +23,30 @@ def load_original_data(
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Dataset:
-    """Load the data set that a run was trained on, or make sure that a given one is it.
+    """Load the data set that a run was trained on, or check that a given one is the same.
 
     Parameters
     ----------
     run : Run
     dataset : Dataset, optional
-        What the user says it was; by default it is looked for: by its name, or, where it was a
-        folder of pictures, in that folder.
+        The data set that the run was trained on. By default it is found by its name or, if it was
+        a folder of pictures, read from that folder.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
     progress : Progress, optional
-        Draws downloads.
+        Receives downloads and the reading of folders.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     RunError
-        It is a user's own and no folder, or what is found or given has other content.
+        The run was trained on a user's own data set that cannot be found, or the data set that was
+        found or given has different content.
     DataError, StorageError
-        The images are not to be had.
+        The images cannot be obtained.
     """
     record = run.record["dataset"]
     if dataset is None:
@@ -49,7 +54,7 @@ def load_original_data(
     if dataset.sha256 != record["sha256"]:
         raise RunError(
             f"{dataset.name} from {dataset.source} is not the data that {run.path} was "
-            f"trained on (its SHA-256 is another): {_ADVICE}"
+            f"trained on (its SHA-256 differs): {_ADVICE}"
         )
     return dataset
 
@@ -80,12 +85,12 @@ def _find(
         if data_dir is None:
             data_dir = _remembered_folder(record)
         return load_dataset(record["name"], data_dir, progress)
-    own = f"{run.path} was trained on a data set of your own, {record['name']}: {_ADVICE}"
+    own = f"{run.path} was trained on your own data set, {record['name']}: {_ADVICE}"
     if not Path(record["source"]).is_absolute():
         raise RunError(own)
     try:
         return load_folder(record["source"], progress)
-    except (DataError, StorageError) as error:  # it is gone, or never was one
+    except (DataError, StorageError) as error:  # it no longer exists, or never was a folder
         raise RunError(own) from error
 
 

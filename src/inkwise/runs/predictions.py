@@ -1,4 +1,4 @@
-"""An evaluation's answers as a CSV table, from which the evaluation is read back."""
+"""The predictions of an evaluation as a CSV table, from which the evaluation is read back."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from inkwise.system.files import read_bytes, write_csv
 
 
 def write_predictions(path: Path, evaluation: Evaluation) -> Path:
-    """Write a line for each image: its labels, and the probabilities of all classes."""
+    """Write one row for each image: its labels, and the probabilities of all classes."""
     names = evaluation.class_names
     labels = {"true": evaluation.labels, "predicted": evaluation.predicted}
     if evaluation.corrected_labels is not None:
@@ -21,7 +21,7 @@ def write_predictions(path: Path, evaluation: Evaluation) -> Path:
         path,
         ["index", *labels, *(f"probability_{name}" for name in names)],
         (
-            # Nine digits bring back the very same float32.
+            # Nine significant digits restore exactly the same float32.
             [index, *(names[label] for label in row), *(f"{p:.9g}" for p in probabilities)]
             for index, (row, probabilities) in enumerate(
                 zip(zip(*labels.values(), strict=True), evaluation.probabilities, strict=True)
@@ -33,21 +33,26 @@ def write_predictions(path: Path, evaluation: Evaluation) -> Path:
 def read_predictions(
     path: Path, dataset: str, class_names: tuple[str, ...], images: int
 ) -> Evaluation:
-    """Read what `write_predictions` wrote about a data set's test split.
+    """Read the predictions for a test split that `write_predictions` wrote.
 
     Parameters
     ----------
     path : Path
     dataset : str
-        The data set's name.
+        Name of the data set.
     class_names : tuple of str
+        Names of the classes.
     images : int
-        How many lines there must be.
+        Number of images in the split, which the file must have.
+
+    Returns
+    -------
+    Evaluation
 
     Raises
     ------
     DataError
-        The file is damaged, or is about other images or classes.
+        The file is damaged, or is about a different number of images or other classes.
     """
     index = {name: label for label, name in enumerate(class_names)}
     try:
@@ -61,5 +66,7 @@ def read_predictions(
     except (KeyError, ValueError, IndexError, csv.Error) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error})") from error
     if probabilities.shape != (images, len(class_names)):
-        raise DataError(f"{path} is damaged: it is not about {images:,} images")
+        raise DataError(
+            f"{path} is damaged: it does not have the predictions for {images:,} images"
+        )
     return Evaluation(dataset, "test", class_names, labels, probabilities, corrected_labels)

@@ -1,4 +1,4 @@
-"""The images of a split that a report shows, kept beside its figures."""
+"""The images of a split that a report shows, stored in the run."""
 
 import dataclasses
 import io
@@ -18,10 +18,11 @@ class ShownImages:
     Parameters
     ----------
     indices : ndarray of int64, shape (M,)
-        Their places in the split, ascending.
+        Indices of the images in the split, ascending.
     images : ndarray of uint8, shape (M, H, W)
+        The images.
     samples : ndarray of int64, shape (S,)
-        Places of the random sample, in the order to show them.
+        Indices in the split of the random sample, in the order in which it is shown.
     """
 
     indices: NDArray[np.int64]
@@ -36,18 +37,18 @@ class ShownImages:
 
     @classmethod
     def load(cls, path: Path) -> "ShownImages":
-        """Read what `save` wrote; raises `DataError` where that is damaged."""
+        """Read what `save` wrote; raise `DataError` if the file is damaged."""
         try:
             with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
                 pictures = cls(arrays["indices"], arrays["images"], arrays["samples"])
-        except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds of "damaged"
+        except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors
             raise DataError(f"{path} is damaged ({error})") from error
         if len(pictures.indices) != len(pictures.images):
-            raise DataError(f"{path} is damaged: it names more images than it holds, or fewer")
+            raise DataError(f"{path} is damaged: the numbers of indices and of images differ")
         return pictures
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Return the image at a place in the split; KeyError where it was not kept."""
+        """Return the image with an index in the split; raise KeyError if it was not stored."""
         place = int(np.searchsorted(self.indices, index))
         if place == len(self.indices) or self.indices[place] != index:
             raise KeyError(index)

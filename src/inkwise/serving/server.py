@@ -82,6 +82,19 @@ def serve(
         The libraries of the extra ``serve`` are not installed.
     ModelError, RunError, StorageError
         There is no such model, or it is damaged.
+
+    Examples
+    --------
+    >>> import os, signal, threading, urllib.request
+    >>> import inkwise
+    >>> def ask_and_end(address):
+    ...     with urllib.request.urlopen(address + "/v2/health/ready") as response:
+    ...         print("ready:", response.status)
+    ...     os.kill(os.getpid(), signal.SIGTERM)
+    >>> def on_ready(address):
+    ...     threading.Thread(target=ask_and_end, args=[address]).start()
+    >>> inkwise.serve("runs/small", port=0, on_ready=on_ready)
+    ready: 200
     """
     require_serving("serving")
     if isinstance(cors, str):

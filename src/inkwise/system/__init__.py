@@ -1,1 +1,1 @@
-"""What the machine is asked for: files, folders, optional libraries, the machine itself."""
+"""The operating system and the machine: files, folders, optional libraries, progress."""

@@ -1,4 +1,4 @@
-"""Libraries that predicting does without, and a line for whoever lacks them."""
+"""Optional libraries: which ones each extra installs, and the error where one is missing."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -24,28 +24,28 @@ _SERVE = {
 
 
 def require_training(purpose: str) -> None:
-    """Make sure that the libraries of the extra ``train`` are installed; none is imported.
+    """Make sure that the libraries of the extra ``train`` are installed, without importing any.
 
     Parameters
     ----------
     purpose : str
-        What needs them, as the subject of the error's sentence.
+        What needs the libraries; it becomes the subject of the error's sentence.
 
     Raises
     ------
     LibraryError
-        One of them is missing.
+        At least one of the libraries is missing.
     """
     _require(_TRAIN, "train", purpose)
 
 
 def require_gradients(purpose: str) -> None:
-    """Make sure that PyTorch and Captum are installed; as `require_training` does."""
+    """Make sure that PyTorch and Captum are installed; see `require_training`."""
     _require(_GRADIENTS, "train", purpose)
 
 
 def require_serving(purpose: str) -> None:
-    """Make sure of the extra ``serve`` as `require_training` does of ``train``."""
+    """Make sure that the libraries of the extra ``serve`` are installed; see `require_training`."""
     _require(_SERVE, "serve", purpose)
 
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the operating system's refusals in one line."""
+"""Atomic writing of files, and the operating system's errors in one line."""
 
 import contextlib
 import csv
@@ -24,18 +24,18 @@ def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file so that a reader sees all of it or none.
+    """Write a file atomically: a reader sees either all of it or none.
 
     The bytes go to a temporary name in the same folder, are flushed to the disk, and only then
-    take the final name. Missing parent folders are created. A pipe or a device is never replaced:
-    it gets the bytes themselves.
+    take the final name. Missing parent folders are created. A pipe or a device is not replaced:
+    the bytes are written to it directly.
 
     Parameters
     ----------
     path : path-like
-        Where the file shall stand; an existing file is replaced.
+        The file to write; an existing one is replaced.
     content : bytes
-        The whole content.
+        The whole content of the file.
 
     Returns
     -------
@@ -45,7 +45,8 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
     Raises
     ------
     StorageError
-        The operating system refused: no permission, disk full, a file where a folder should be.
+        The operating system refused: there is no permission, the disk is full, or a file is where
+        a folder should be.
     """
     path = Path(path)
     with storage(path, "write"):
@@ -57,10 +58,10 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write several files that belong together as `write_bytes` does.
+    """Write several files that belong together, each as `write_bytes` does.
 
-    None takes its final name before all of them are on the disk, so that a full disk or a
-    program that is killed leaves the old ones, but for the moment between two renames.
+    No file takes its final name before all of them are on the disk. If the disk is full or the
+    program is killed, the old files remain; only between two renames can old and new mix.
     """
     temporaries: dict[Path, Path] = {}
     try:
@@ -93,7 +94,7 @@ def write_json(path: str | os.PathLike[str], document: Any) -> Path:
 
 
 def json_bytes(document: Any) -> bytes:
-    """Return a JSON document as UTF-8, indented; NaN raises `ValueError`."""
+    """Return a JSON document as indented UTF-8; NaN and infinity raise `ValueError`."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
 
@@ -110,6 +111,6 @@ def write_csv(
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole file; raises `StorageError` where the operating system refuses."""
+    """Return the content of a file; raise `StorageError` if the operating system refuses."""
     with storage(path, "read"):
         return Path(path).read_bytes()

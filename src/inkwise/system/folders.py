@@ -1,4 +1,4 @@
-"""Directories for what is about to be written, and names that stay inside them."""
+"""New directories to write into, and names that are safe as parts of a path."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from inkwise.system.files import storage
 
 
 def claim_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a directory for what is about to be written.
+    """Create a directory to write into, or take one that is empty.
 
     Raises
     ------
     ArgumentError
-        It holds files already.
+        The directory already holds files.
     StorageError
-        It cannot be made.
+        The directory cannot be created or read.
     """
     folder = Path(path)
     with storage(folder, "write to"):
@@ -29,12 +29,12 @@ def claim_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def claim_next(parent: Path, name: str) -> Path:
-    """Make the next free directory ``name-1``, ``name-2`` and so on under `parent`.
+    """Create the first of ``name-1``, ``name-2`` and so on that does not exist under `parent`.
 
     Raises
     ------
     StorageError
-        It cannot be made.
+        The directory cannot be created.
     """
     with storage(parent, "write to"):
         parent.mkdir(exist_ok=True)
@@ -51,5 +51,5 @@ def claim_next(parent: Path, name: str) -> Path:
 
 
 def file_name(name: str) -> str:
-    """Return a name with what would lead into another directory replaced: it is a user's own."""
+    """Return a user's name with ``_`` for characters that could lead into another directory."""
     return re.sub(r"[^\w.-]+", "_", name)

@@ -1,4 +1,4 @@
-"""Where a result was made: the machine and the versions of the libraries that matter."""
+"""The machine that a result was made on, and the versions of the libraries that matter."""
 
 import importlib.metadata
 import os
@@ -17,19 +17,20 @@ LIBRARIES = (
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that decide a result."""
+    """Return the versions of Python and of the libraries that a result depends on, by name."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {"python": platform.python_version(), **versions}
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """Return what of the machine decides a result, or how long it takes to get it.
+    """Describe those parts of the machine that a result, or its computing time, depends on.
 
     Returns
     -------
     dict
-        The processor's name, its vector and matrix instructions, the cores that this process may
-        use, the threads that PyTorch computes on, and the operating system.
+        The processor's name (``processor``), its vector and matrix instructions
+        (``instructions``), the number of threads that PyTorch computes on (``threads``), the number
+        of cores that this process may use (``cores``), and the operating system (``system``).
     """
     import torch
 
@@ -44,10 +45,10 @@ def describe_machine() -> dict[str, str | int | None]:
 
 
 def has_bfloat16_units() -> bool:
-    """Tell whether the processor multiplies matrices of bfloat16 in units of their own (AMX).
+    """Tell whether the processor has hardware for matrix products in bfloat16 (AMX).
 
-    Elsewhere bfloat16 may be slower than single precision. PyTorch before it could tell
-    (``torch.cpu.get_capabilities``) counts as elsewhere.
+    On other processors bfloat16 may be slower than single precision. The answer is also no with a
+    version of PyTorch that lacks ``torch.cpu.get_capabilities``.
     """
     import torch
 
@@ -57,7 +58,7 @@ def has_bfloat16_units() -> bool:
 
 
 def available_cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return the number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,42 +1,42 @@
-"""What long work tells while it goes on: notices, steps, downloads and batches."""
+"""How long-running work reports its progress: notices, steps, downloads and batches."""
 
 import dataclasses
 from typing import Protocol
 
 
 class ProgressBar(Protocol):
-    """What draws how far a download, or the reading of a folder, has come."""
+    """A progress bar of a download, or of the reading of a folder."""
 
     total: float
-    """Bytes or pictures to come; 0 where that is not known."""
+    """Number of bytes or pictures in all; 0 if it is not known."""
 
     def update(self, n: int, /) -> object:
-        """Note that `n` more have come; `n` is negative where a failed mirror's bytes are void."""
+        """Count `n` more; `n` is negative to take back the bytes of a mirror that failed."""
 
 
 class UnseenBar:
-    """A bar that nobody sees."""
+    """A progress bar that is not drawn."""
 
     total = 0.0
 
     def update(self, n: int, /) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """How far an epoch has come.
+    """The progress of an epoch after one of its batches.
 
     Parameters
     ----------
     epoch, epochs : int
-        The epoch under way, from 1, and how many there will be.
+        Number of the current epoch, from 1, and number of epochs in all.
     seen, images : int
-        Images of the epoch seen so far, and how many there are.
+        Number of images that the network has seen in this epoch, and number of images in it.
     loss, accuracy : float
-        Means over the images seen in this epoch.
+        Means over the images seen in this epoch; the accuracy lies in [0, 1].
     seconds : float
-        Training time of the epoch so far.
+        Training time of the epoch so far, in seconds.
     """
 
     epoch: int
@@ -49,11 +49,11 @@ class Batch:
 
 
 class Progress:
-    """What long work tells while it goes on; this one keeps it to itself.
+    """Receiver of progress reports; this base class ignores all of them.
 
-    Whatever takes long has a parameter ``progress``. Pass an object of a subclass that overrides
-    the methods you want to hear from. An exception that a method raises ends the work; a
-    `KeyboardInterrupt` ends it as Ctrl-C does.
+    Every function that may take long has a parameter ``progress``. Pass an instance of a subclass
+    that overrides the methods for the reports you want. An exception raised in a method ends the
+    work; a `KeyboardInterrupt` ends it as Ctrl-C does.
 
     Examples
     --------
@@ -66,22 +66,25 @@ class Progress:
     """
 
     def notice(self, text: str) -> None:
-        """Hear in a line what the user should know, such as that a data set stands in for MNIST."""
+        """Receive one line that the user should read, such as that optdigits replaces MNIST."""
 
     def step(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Hear what begins now, how many steps are finished, and of how many (0: not known)."""
+        """Receive what begins now, and how many of `total` steps are finished.
+
+        `total` is 0 if it is not known.
+        """
 
     def download(self, file_name: str) -> ProgressBar:  # noqa: ARG002 - for subclasses
-        """Return what draws the download of a file."""
+        """Return the progress bar for the download of a file."""
         return UnseenBar()
 
     def reading(self, folder: str) -> ProgressBar:  # noqa: ARG002 - for subclasses
-        """Return what draws how many pictures of a folder have been read."""
+        """Return the progress bar for the reading of a folder of pictures."""
         return UnseenBar()
 
     def batch(self, batch: Batch) -> None:
-        """Hear how far an epoch of a training has come."""
+        """Receive the progress of a training epoch."""
 
 
 SILENT = Progress()
-"""What is used where nobody listens."""
+"""The default for parameters ``progress``: it ignores every report."""

@@ -1,1 +1,1 @@
-"""How a network is trained: the loop, its history, its memory."""
+"""Training: recipes, data augmentation, the loop and its steps, optimisers, calibration."""

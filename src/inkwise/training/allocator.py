@@ -1,4 +1,4 @@
-"""Keeping freed memory in the process, because giving it back costs a third of a training step."""
+"""Keeping freed memory in the process, because returning it takes a third of a training step."""
 
 import ctypes
 import functools
@@ -15,13 +15,13 @@ _LARGE = 1 << 29
 def keep_freed_memory() -> bool:
     """Tell glibc's malloc not to return memory to the kernel between steps.
 
-    By default every large tensor is mapped afresh and unmapped when freed, so each step pays for
-    the page faults of all its feature maps. This acts on the whole process.
+    By default every large tensor is mapped afresh and unmapped when freed, so that each step causes
+    page faults for all of its feature maps. The settings apply to the whole process.
 
     Returns
     -------
     bool
-        Whether the C library is glibc and took the settings; elsewhere nothing is done.
+        Whether the C library is glibc and accepted the settings. With another one, nothing is done.
 
     References
     ----------

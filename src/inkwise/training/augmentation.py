@@ -1,4 +1,4 @@
-"""Random changes that leave a digit what it is, for whole batches at once."""
+"""Data augmentation: random changes that do not change a digit's label, for whole batches."""
 
 import dataclasses
 import math
@@ -35,19 +35,19 @@ EFFECTS = (
     "move",
     "invert",
 )
-"""Names of the functions of `inkwise.training.effects`, whose import takes PyTorch."""
+"""Names of the functions of `inkwise.training.effects` in order; importing it needs PyTorch."""
 
 _CELLS = 5
-"""Points along a side between which an elastic displacement is interpolated."""
+"""Number of points along a side between which an elastic displacement is interpolated."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How other people write, and how other devices see; drawn anew for every image each time.
+    """Data augmentation: images as other people would write them and other devices record them.
 
-    First one warp: rotation, shear, zoom and stretch about the centre, shift, and a smooth local
-    distortion, each uniform between its negative and positive limit. Then effects, each on a share
-    of the images.
+    Every image is changed at random, each time anew. First comes one warp: rotation, shear, zoom
+    and stretch about the centre, a shift, and a smooth local distortion, each uniform between its
+    negative and positive limit. Then come effects, each on a share of the images.
 
     Parameters
     ----------
@@ -56,22 +56,22 @@ class Augmentation:
     rotation : float
         Largest rotation, in degrees.
     zoom : float
-        Largest change of size, as a share: 0.1 draws factors from 0.9 to 1.1.
+        Largest change of size, as a share: 0.1 means factors from 0.9 to 1.1.
     shear : float
-        Largest slant, in pixels across for a pixel up.
+        Largest slant, in pixels across for each pixel up.
     stretch : float
         Largest logarithm of the factor by which the width grows and the height shrinks.
     elastic : float
         Largest standard deviation of a smooth displacement of the pixels, in pixels.
     effects : mapping of str to float
-        Shares of a batch, in [0, 1], by names in `EFFECTS`, in whose order they follow each
-        other. Of a batch that is so small that a share is less than half an image, none.
+        Share of the images of a batch that an effect changes, in [0, 1], by names in `EFFECTS`,
+        which also gives their order. The number of images is rounded: it can be 0 in a small batch.
 
     Raises
     ------
     ArgumentError
-        A limit is negative or not finite, the zoom is 1 or more, an effect is unknown or its share
-        is none.
+        A limit is negative or not finite, the zoom is 1 or more, or an effect is unknown or its
+        share is not in [0, 1].
 
     References
     ----------
@@ -91,7 +91,7 @@ class Augmentation:
         limits = {name: value for name, value in vars(self).items() if name != "effects"}
         if not (all(0 <= limit < math.inf for limit in limits.values()) and self.zoom < 1):
             raise ArgumentError(
-                "augmentation limits must be numbers, not negative, and the zoom below 1, not "
+                "augmentation limits must be finite and at least 0, and the zoom below 1, not "
                 + ", ".join(f"{name} {value}" for name, value in limits.items())
             )
         if not isinstance(self.effects, Mapping):
@@ -110,12 +110,13 @@ class Augmentation:
         Parameters
         ----------
         images : Tensor of float32, shape (N, 1, H, W)
-            What moves in from outside the image is 0, the ground.
+            Images with values in [0, 1], light ink on a background of 0; what moves in from outside
+            is background.
 
         Returns
         -------
         Tensor of float32, shape (N, 1, H, W)
-            Sampled bilinearly. The draws come from PyTorch's global generator.
+            The changed images, sampled bilinearly. The draws come from PyTorch's global generator.
         """
         import torch
 
@@ -136,7 +137,7 @@ class Augmentation:
 
         count, _, height, width = images.shape
 
-        def uniform(limit: float) -> "Tensor":
+        def uniform(limit: float) -> "Tensor":  # (N,)
             if not limit:
                 return torch.zeros(count, device=images.device)
             return (torch.rand(count, device=images.device) * 2 - 1) * limit
@@ -145,13 +146,14 @@ class Augmentation:
         scale = 1 / (1 + uniform(self.zoom))
         cosine, sine = scale * angle.cos(), scale * angle.sin()
         # affine_grid works in units of half the image, which differ when it is not square.
-        turn = torch.stack(
+        turn = torch.stack(  # (N, 2, 2), as are `shape` and the product of both
             [
                 torch.stack([cosine, -sine * height / width], 1),
                 torch.stack([sine * width / height, cosine], 1),
             ],
             dim=1,
         )
+        # (N, 2)
         shift = torch.stack([uniform(2 * self.shift / side) for side in (width, height)], 1)
         slant, ratio = uniform(self.shear), uniform(self.stretch).exp()
         zero = torch.zeros_like(slant)
@@ -163,16 +165,17 @@ class Augmentation:
             dim=1,
         )
         turn = shape @ turn
-        # The grid leads from the result back to the image, so the shift, done last, is undone
-        # first: through the turn, or the zoom would scale it.
-        matrix = torch.cat([turn, -turn @ shift[..., None]], dim=2)
+        # The grid maps places in the result back to the image. So the shift, which comes last, is
+        # undone first; if it were not multiplied by `turn`, the zoom would scale it.
+        matrix = torch.cat([turn, -turn @ shift[..., None]], dim=2)  # (N, 2, 3)
         grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+        # (N, H, W, 2)
         if self.elastic:
             coarse = torch.randn(count, 2, _CELLS, _CELLS, device=images.device)
             field = functional.interpolate(
                 coarse, size=(height, width), mode="bicubic", align_corners=True
             )
-            # Made there and not sent there, which a step that is being recorded may not do.
+            # Made on the device, because a step that is being recorded may not copy from the host.
             size = torch.cat([images.new_full((1,), side) for side in (width, height)])
             reach = uniform(self.elastic).view(-1, 1, 1, 1) * 2 / size
             grid = grid + field.permute(0, 2, 3, 1) * reach

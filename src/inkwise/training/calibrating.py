@@ -1,4 +1,4 @@
-"""Choosing a model's calibration on validation images: its temperature, and when it abstains."""
+"""Calibration on validation images: choosing a model's temperature, and when it abstains."""
 
 import dataclasses
 import math
@@ -12,27 +12,28 @@ from inkwise.model import Model
 from inkwise.model.calibration import Calibration, energy_score, softmax
 
 REFUSED = 0.01
-"""The share of the classes' own validation images that a calibrated model refuses to name."""
+"""Share of the validation images, all of them of a class, on which a calibrated model abstains."""
 
 _TEMPERATURES = (0.05, 20.0)
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the temperature under which the labels are likeliest.
+    """Return the temperature under which the labels are likeliest (temperature scaling).
 
-    It moves no answer: the logits are divided by it before the softmax.
+    The logits are divided by it before the softmax, which changes no predicted class.
 
     Parameters
     ----------
     logits : ndarray of float32, shape (N, K)
-        Of validation images.
+        Logits of validation images, before temperature scaling.
     labels : ndarray of int64, shape (N,)
+        True labels, as indices of the classes.
 
     Returns
     -------
     float
-        From 0.05 to 20; one of these where the images would have more yet, for instance because
-        every answer is right.
+        From 0.05 to 20. It is one of these bounds if the likelihood grows beyond it, for instance
+        because every prediction is right.
 
     Raises
     ------
@@ -41,8 +42,8 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
     References
     ----------
-    Guo et al. 2017, as for `expected_calibration_error`: the minimum of the negative
-    log-likelihood.
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017: the minimum of the negative log-likelihood.
     """
     from scipy import optimize, special
 
@@ -54,12 +55,12 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         beta = math.exp(-log_temperature)
         return float(np.mean(special.logsumexp(beta * exact, axis=1) - beta * true))
 
-    # Of the inverse temperature the loss is convex, so that it has one minimum.
+    # The loss is convex in the inverse temperature, so that it has one minimum.
     low, high = map(math.log, _TEMPERATURES)
     found = optimize.minimize_scalar(
         loss, bounds=(low, high), method="bounded", options={"xatol": 1e-5}
     )
-    # The search comes close to a bound, but not on it.
+    # The search comes close to a bound, but does not reach it.
     log_temperature = min((float(found.x), low, high), key=loss)
     return math.exp(log_temperature)
 
@@ -67,19 +68,22 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 def fit_calibration(
     logits: NDArray[np.float32], labels: NDArray[np.int64], refused: float = REFUSED
 ) -> Calibration:
-    """Choose the temperature, and when the model rather gives no answer.
+    """Choose the temperature, and the limits below which the model abstains.
 
-    Half of the images that may be refused fall below the lowest score: "not a digit". Of the
-    others, as many more fall below the lowest probability, after temperature, that in all the share
-    is refused: "unsure". No image that is not of a class is needed.
+    The lowest energy score is chosen so that half of the images to refuse are below it; their
+    verdict is "not a digit". The lowest probability, after temperature scaling, is chosen so that
+    the share is refused in all; the verdict of these further images is "unsure". No images are
+    needed that are not of a class.
 
     Parameters
     ----------
     logits : ndarray of float32, shape (N, K)
-        Of validation images, before temperature.
+        Logits of validation images, before temperature scaling.
     labels : ndarray of int64, shape (N,)
+        True labels, as indices of the classes.
     refused : float
-        The share of these images to refuse, at least 0 and below 1; with equal values, less is.
+        Share of these images on which the model abstains, in [0, 1). Fewer images are refused if
+        several have the same score or probability.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def fit_calibration(
     Raises
     ------
     ArgumentError
-        The share is out of range; or as for `fit_temperature`.
+        `refused` is out of range; or as for `fit_temperature`.
     """
     if not 0 <= refused < 1:
         raise ArgumentError(f"the share refused must be at least 0 and below 1, not {refused}")
@@ -104,7 +108,7 @@ def fit_calibration(
 
 
 def calibrate(model: Model, validation: Split) -> Model:
-    """Return the model with temperature and limits that fit the validation images."""
+    """Return the model with the temperature and limits that `fit_calibration` chooses."""
     calibration = fit_calibration(model.logits(validation.images), validation.labels)
     return dataclasses.replace(model, calibration=calibration)
 

@@ -1,4 +1,4 @@
-"""Where a training runs: the processor, or a graphics processor."""
+"""The device that a training runs on: the CPU or a graphics processor (GPU)."""
 
 import torch
 
@@ -8,18 +8,18 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name.
+    """Return the device with this name.
 
     Parameters
     ----------
     name : {"auto", "cpu", "cuda", "mps"}
-        ``auto`` is ``cuda`` where there is one, else ``cpu``; Apple's ``mps`` has to be asked for,
-        because the recipes were not measured on it.
+        ``auto`` is ``cuda`` if there is such a device, else ``cpu``. Apple's ``mps`` is used only
+        when named, because the recipes were not measured on it.
 
     Raises
     ------
     ArgumentError
-        There is no such device, or not here.
+        The name is unknown, or this machine has no such device.
     """
     if name not in DEVICES:
         raise ArgumentError(f"unknown device {name!r}: use {', '.join(DEVICES)}")
@@ -34,5 +34,5 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """Return the name of a device, for CUDA that of the graphics processor."""
+    """Return the name of the GPU for a CUDA device, else the type of the device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,8 +1,9 @@
 """Effects: what other pens, papers and devices do to a digit, for whole batches at once.
 
-Each takes images, float32 (N, 1, H, W) in [0, 1], light ink on a black ground, and returns changed
-copies in [0, 1]; every image has its own draws, from PyTorch's global generator. Nothing waits for
-the host, so that a step on a graphics processor can be recorded.
+Each is a data augmentation. It takes images, float32 (N, 1, H, W) in [0, 1], of light ink (the
+foreground) on a black background, and returns changed copies in [0, 1]. Every image has its own
+draws from PyTorch's global generator, in tensors of shape (N, 1, 1, 1). Nothing waits for the host,
+so that a step on a graphics processor can be recorded.
 """
 
 import math
@@ -16,7 +17,7 @@ _BITMAP = 32
 
 
 def serifs(images: Tensor) -> Tensor:
-    """Begin the digit with a short stroke that leads up to its top, or end it on a foot."""
+    """Add a short stroke that leads up to the top of the digit, a foot below it, or both."""
     flag, foot = _chance(images, 0.75), _chance(images, 0.4)
     side = torch.where(_chance(images, 0.8), 1, -1)
     up = _uniform(images, -0.4, 0.4)
@@ -38,23 +39,26 @@ def serifs(images: Tensor) -> Tensor:
 
 
 def thicker(images: Tensor) -> Tensor:
-    """Let strokes grow by up to a pixel on every side."""
+    """Widen strokes by up to a pixel on every side."""
     return torch.lerp(images, _widest(images), _uniform(images, 0.3, 1))
 
 
 def thinner(images: Tensor) -> Tensor:
-    """Take up to most of a pixel off the strokes on every side."""
+    """Narrow strokes by up to 0.7 pixels on every side."""
     return torch.lerp(images, -_widest(-images), _uniform(images, 0.2, 0.7))
 
 
 def low_resolution(images: Tensor) -> Tensor:
-    """Scan in cells of 1.65 to 4 pixels a side, and enlarge again, linearly or cubically."""
+    """Average over cells of 1.65 to 4 pixels a side, and enlarge again, linearly or cubically."""
     rows, columns = (_there_and_back(images, side) for side in images.shape[2:])
     return (rows @ images @ columns.mT).clamp(0, 1)
 
 
 def form_reader(images: Tensor) -> Tensor:
-    """Read as forms are read: stretched to a box, with even ink, upright, counted in few cells.
+    """Imitate the preprocessing of a form reader.
+
+    The digit is stretched to a box as a black and white bitmap, strokes are made evenly wide, its
+    slant is removed, and its ink is counted in few cells.
 
     References
     ----------
@@ -64,6 +68,7 @@ def form_reader(images: Tensor) -> Tensor:
     bitmaps = torch.where(_chance(images, 0.7), _even_ink(bitmaps), bitmaps)
     bitmaps = _upright(bitmaps)
     coarse = _chance(images, 0.5)
+    # The ink in cells of 4 or 2 pixels a side, (N, 1, 16, 16); the coarse ones fill a quarter.
     counts = torch.where(
         coarse,
         functional.pad(functional.avg_pool2d(bitmaps, 4), (0, 8, 0, 8)),
@@ -81,13 +86,13 @@ def form_reader(images: Tensor) -> Tensor:
 
 
 def blur(images: Tensor) -> Tensor:
-    """Blur by a Gaussian, of another width along each axis."""
+    """Blur by a Gaussian whose width differs between the axes."""
     rows, columns = (_gaussian(images, side) for side in images.shape[2:])
     return rows @ images @ columns.mT
 
 
 def motion_blur(images: Tensor) -> Tensor:
-    """Move the picture by 3 to 9 pixels while it is taken, in any direction."""
+    """Blur along a line of 3 to 9 pixels in any direction, as a camera that moves does."""
     reach = 5
     x, y = _pixels(images, 2 * reach + 1, 2 * reach + 1)
     x, y = x - reach, y - reach
@@ -101,47 +106,47 @@ def motion_blur(images: Tensor) -> Tensor:
 
 
 def threshold(images: Tensor) -> Tensor:
-    """Scan as black and white, with little between."""
+    """Turn to nearly black and white, by a steep sigmoid about a random level."""
     level, softness = _uniform(images, 0.2, 0.7), _uniform(images, 0.02, 0.1)
     return torch.sigmoid((images - level) / softness)
 
 
 def contrast(images: Tensor) -> Tensor:
-    """Make the ink fainter, down to a quarter."""
+    """Make the ink fainter, down to a quarter of its level."""
     return images * _uniform(images, 0.25, 1)
 
 
 def tone(images: Tensor) -> Tensor:
-    """Change the tone by a gamma of 0.4 to 2.5."""
+    """Apply a gamma correction with an exponent of 0.4 to 2.5."""
     return images.clamp(min=1e-4) ** _uniform(images, -0.9, 0.9).exp()
 
 
 def brightness(images: Tensor) -> Tensor:
-    """Lighten the ground, and the ink with it or only what range is left."""
+    """Lighten the background, and lighten the ink as much or squeeze it into the range left."""
     ground = _uniform(images, 0.1, 0.6)
     within = torch.lerp(ground, images.new_ones(()), images)
     return _either(images, (images + ground).clamp(max=1), within)
 
 
 def noise(images: Tensor) -> Tensor:
-    """Add Gaussian noise."""
+    """Add Gaussian noise with a standard deviation of 0.03 to 0.35."""
     return (images + torch.randn_like(images) * _uniform(images, 0.03, 0.35)).clamp(0, 1)
 
 
 def shot_noise(images: Tensor) -> Tensor:
-    """Count few photons: 3 to 20 for full ink."""
+    """Add shot noise, as if full ink gave 3 to 20 photons (a Poisson distribution)."""
     photons = _uniform(images, 3, 20)
     return (torch.poisson(images * photons) / photons).clamp(max=1)
 
 
 def impulses(images: Tensor) -> Tensor:
-    """Let 2 to 30% of the pixels be stuck at black or white."""
+    """Set 2 to 30% of the pixels to black or white."""
     share, draw = _uniform(images, 0.02, 0.3), torch.rand_like(images)
     return torch.where(draw < share / 2, 0, torch.where(draw < share, 1, images))
 
 
 def lines(images: Tensor) -> Tensor:
-    """Draw two straight strokes, whole or dotted, of any length."""
+    """Draw two straight strokes, solid or dashed, from 8 to 48 pixels long."""
     x, y = _pixels(images)
     for _ in range(2):
         angle, middle = _uniform(images, 0, math.pi), _points(images)
@@ -155,9 +160,10 @@ def lines(images: Tensor) -> Tensor:
 
 
 def zigzag(images: Tensor) -> Tensor:
-    """Draw a stroke that goes up and down on its way across."""
+    """Draw a zigzag stroke from one side of the picture to the other."""
     height, width = images.shape[2:]
     corners = 7
+    # Coordinates of the corners, as shares of the sides, (N, corners, 1, 1).
     share = torch.linspace(0, 1, corners, device=images.device).view(1, corners, 1, 1)
     sign = torch.arange(corners, device=images.device) % 2 * 2 - 1
     along = share + torch.randn_like(share.expand(len(images), -1, -1, -1)) / 25
@@ -194,7 +200,7 @@ def fog(images: Tensor) -> Tensor:
 
 
 def blots(images: Tensor) -> Tensor:
-    """Spill ink, or wipe it away, here and there."""
+    """Add blots of ink, or erase the ink in them, at random places."""
     wetness = _field(images, 14) + 0.3 * torch.randn_like(images)
     blot = torch.sigmoid(8 * (wetness - _uniform(images, 1, 2)))
     return torch.lerp(images, _chance(images, 0.7).to(images.dtype), blot)
@@ -209,12 +215,12 @@ def outline(images: Tensor) -> Tensor:
 
 
 def invert(images: Tensor) -> Tensor:
-    """Turn to dark ink on a light ground."""
+    """Turn to dark ink on a light background."""
     return 1 - images
 
 
 def jitter(images: Tensor) -> Tensor:
-    """Take every pixel from a place near by, as through rough glass."""
+    """Take every pixel from a random place nearby, as frosted glass does."""
     height, width = images.shape[2:]
     unit = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
     grid = functional.affine_grid(unit, list(images.shape), align_corners=False)
@@ -267,7 +273,7 @@ def _pixels(
 
 
 def _farthest(images: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the place of the ink that lies farthest in a direction, a pixel inside it."""
+    """Return x and y of the ink that lies farthest in a direction, moved a pixel inwards."""
     xs, ys = _pixels(images)
     inked = images > images.amax((2, 3), keepdim=True) / 2
     reach = torch.where(inked, xs * x + ys * y, -math.inf).flatten(2)
@@ -277,7 +283,7 @@ def _farthest(images: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _distance(images: Tensor, start: tuple[Tensor, Tensor], end: tuple[Tensor, Tensor]) -> Tensor:
-    """Return how far every pixel is from a straight stroke, in pixels."""
+    """Return the distance of every pixel from a straight stroke, in pixels, (N, 1, H, W)."""
     x, y = _pixels(images)
     by_x, by_y = end[0] - start[0], end[1] - start[1]
     along = (x - start[0]) * by_x + (y - start[1]) * by_y
@@ -287,25 +293,25 @@ def _distance(images: Tensor, start: tuple[Tensor, Tensor], end: tuple[Tensor, T
 
 
 def _widest(images: Tensor) -> Tensor:
-    """Return the greatest of every 3 × 3 pixels."""
+    """Return the maximum over the 3×3 neighbourhood of every pixel."""
     return functional.max_pool2d(images, 3, stride=1, padding=1)
 
 
 def _draw(images: Tensor, ink: Tensor) -> Tensor:
-    """Draw strokes over images, mostly light and sometimes as dark as the ground."""
+    """Draw strokes over images, mostly light and sometimes as dark as the background."""
     light = _uniform(images, 0.6, 1) * _chance(images, 0.85)
     return torch.lerp(images, light.expand_as(images), ink)
 
 
 def _field(images: Tensor, cells: int) -> Tensor:
-    """Draw smooth noise of about unit variance, with so many cells a side, (N, 1, H, W)."""
+    """Draw smooth noise of about unit variance, with `cells` cells a side, (N, 1, H, W)."""
     coarse = torch.randn(len(images), 1, cells, cells, device=images.device)
     size = list(images.shape[2:])
     return functional.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
 
 
 def _gaussian(images: Tensor, side: int) -> Tensor:
-    """Return a matrix that blurs along a side, (N, 1, side, side)."""
+    """Return matrices that blur along a side, (N, 1, side, side)."""
     place = torch.arange(side, device=images.device, dtype=images.dtype)
     width = _uniform(images, 0.5, 1.6)
     weights = torch.exp(-(((place[:, None] - place) / width) ** 2) / 2)
@@ -313,7 +319,7 @@ def _gaussian(images: Tensor, side: int) -> Tensor:
 
 
 def _there_and_back(images: Tensor, side: int) -> Tensor:
-    """Return a matrix that averages cells along a side and interpolates between them."""
+    """Return matrices that average over cells along a side and interpolate, (N, 1, side, side)."""
     pixels = torch.arange(side, device=images.device, dtype=images.dtype)
     cell = side / _uniform(images, side / 4, side / 1.65)
     shift = _uniform(images, 0, 1)
@@ -324,14 +330,14 @@ def _there_and_back(images: Tensor, side: int) -> Tensor:
 
 
 def _places(images: Tensor, side: int) -> Tensor:
-    """Return the middles of the pixels along a side, (side, 1)."""
+    """Return the centres of the pixels along a side, (side, 1)."""
     return torch.arange(side, device=images.device, dtype=images.dtype)[:, None] + 0.5
 
 
 def _interpolate(images: Tensor, places: Tensor, cells: int) -> Tensor:
     """Return matrices that interpolate between cells, linearly or cubically, (N, 1, P, cells).
 
-    The places, (N, 1, P, 1), are in cells; the first one's middle is at a half.
+    The unit of `places`, (N, 1, P, 1), is a cell; the centre of the first cell is at 0.5.
     """
     middles = torch.arange(cells, device=images.device, dtype=images.dtype) + 0.5
     distance = (places - middles).abs()
@@ -344,7 +350,7 @@ def _interpolate(images: Tensor, places: Tensor, cells: int) -> Tensor:
 
 
 def _stretch_to_box(images: Tensor) -> Tensor:
-    """Return black and white digits as tall as a bitmap, and 5/8 as wide or otherwise."""
+    """Return black and white digits as tall as a bitmap; of most, the width is changed."""
     ink = images.amax((2, 3), keepdim=True)
     inked = images > ink / 2
     (top, bottom), (left, right) = _ends(inked.any(3)), _ends(inked.any(2))
@@ -364,14 +370,14 @@ def _stretch_to_box(images: Tensor) -> Tensor:
 
 
 def _ends(flags: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the first flag begins and the last one ends, (N, 1, 1, 1) each."""
+    """Return the start of the first flag and the end of the last one, (N, 1, 1, 1) each."""
     numbers = flags.to(torch.uint8)
     last = flags.shape[2] - numbers.flip(2).argmax(2)
     return numbers.argmax(2)[..., None, None], last[..., None, None]
 
 
 def _even_ink(bitmaps: Tensor) -> Tensor:
-    """Let strokes grow or shrink by a pixel on every side, up to twice."""
+    """Widen strokes if there is little ink, and narrow them if there is much, at most twice."""
     ink = bitmaps.sum((2, 3), keepdim=True) * _uniform(bitmaps, 0.85, 1.15)
     for least, most in ((256, 412), (108, 560)):
         shrunk = torch.where(ink > most, -_cross(-bitmaps), bitmaps)
@@ -380,7 +386,7 @@ def _even_ink(bitmaps: Tensor) -> Tensor:
 
 
 def _cross(images: Tensor) -> Tensor:
-    """Return the greatest of every pixel and its four neighbours."""
+    """Return the maximum over every pixel and its four neighbours."""
     return torch.maximum(
         functional.max_pool2d(images, (3, 1), stride=1, padding=(1, 0)),
         functional.max_pool2d(images, (1, 3), stride=1, padding=(0, 1)),
@@ -388,7 +394,7 @@ def _cross(images: Tensor) -> Tensor:
 
 
 def _upright(bitmaps: Tensor) -> Tensor:
-    """Slant most bitmaps until the left edge is upright, and others a little."""
+    """Shear most bitmaps until their left edge is upright, and others a little."""
     side = bitmaps.shape[3]
     top, bottom = _ends(bitmaps.any(3))
     top, bottom = (top + 2).clamp(max=side - 1), (bottom - 3).clamp(min=0)

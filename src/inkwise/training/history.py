@@ -1,4 +1,4 @@
-"""What a training wrote down after every epoch."""
+"""The history of a training: loss and accuracy after every epoch."""
 
 import csv
 import dataclasses
@@ -22,14 +22,14 @@ class Epoch:
     Parameters
     ----------
     epoch : int
-        From 1.
+        Number of the epoch, from 1.
     train_loss, train_accuracy : float
-        Means over the images that the epoch saw, while the weights changed, with dropout and
+        Means over the images of the epoch, taken while the weights changed, with dropout and data
         augmentation, as Keras reports them; without label smoothing.
     validation_loss, validation_accuracy : float
-        Of the weights at the end of the epoch, on images that they were not trained on.
+        Means over the validation images, with the weights at the end of the epoch.
     seconds : float
-        Training time of the epoch, without validation.
+        Training time of the epoch without validation, in seconds.
     """
 
     epoch: int
@@ -50,15 +50,16 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A training at the end of an epoch, whatever engine it runs on.
+    """A training at the end of an epoch, on either engine.
 
     Parameters
     ----------
     epoch : Epoch
+        Loss and accuracy of the epoch.
     weights : mapping of str to ndarray of float32
-        A copy, by the names and of the shapes that ``Network.summary`` states.
+        A copy of the weights, with the names and shapes that ``Network.summary`` states.
     state : mapping of str to ndarray, optional
-        What it takes to go on from here; None where the engine cannot.
+        Everything needed to resume the training from here; None if the engine cannot resume.
     """
 
     epoch: Epoch
@@ -70,7 +71,7 @@ _HEADER = [field.name for field in dataclasses.fields(Epoch)]
 
 
 def write_history(path: str | os.PathLike[str], history: Iterable[Epoch]) -> Path:
-    """Write a history as CSV, one line an epoch, the fields of `Epoch` as its columns."""
+    """Write a history as CSV: one line for each epoch, with the fields of `Epoch` as columns."""
     return write_csv(path, _HEADER, (dataclasses.astuple(epoch) for epoch in history))
 
 

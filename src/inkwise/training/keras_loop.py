@@ -1,4 +1,4 @@
-"""The case study's training in Keras on TensorFlow, as the case study names it."""
+"""Training on the engine ``keras``: in Keras on TensorFlow, which the case study names."""
 
 import dataclasses
 import time
@@ -22,7 +22,7 @@ _FOLLOWED = ("name", "network", "dropout", "optimiser", "epochs", "batch_size", 
 
 
 def prepare_keras(recipe: Recipe) -> dict[str, str]:
-    """Make sure that Keras is there and can follow a recipe.
+    """Make sure that Keras is installed and supports all of a recipe.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def prepare_keras(recipe: Recipe) -> dict[str, str]:
     Raises
     ------
     ArgumentError
-        The recipe has a part that only our own loop does, such as augmentation.
+        The recipe has a part that only the engine ``torch`` supports, such as data augmentation.
     LibraryError
         Keras or TensorFlow is not installed.
     """
@@ -52,7 +52,7 @@ def prepare_keras(recipe: Recipe) -> dict[str, str]:
 
 
 def keras_device() -> str:
-    """Return what TensorFlow trains on here: ``gpu`` or ``cpu``."""
+    """Return the type of device that TensorFlow trains on: ``gpu`` or ``cpu``."""
     import tensorflow
 
     return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
@@ -70,12 +70,13 @@ def fit_keras(
     Parameters
     ----------
     network : Network or Ensemble
+        The description of the network; an ensemble is refused.
     train, validation : Split
-        The validation images are only looked at, after every epoch.
+        Images to train on, and images on which the network is evaluated after every epoch.
     recipe : Recipe
-        One that `prepare_keras` accepts.
+        A recipe that `prepare_keras` accepts.
     progress : Progress, optional
-        Hears after every batch how far the epoch has come.
+        Receives the progress of the epoch after every batch.
 
     Yields
     ------
@@ -83,6 +84,8 @@ def fit_keras(
 
     Raises
     ------
+    ArgumentError
+        `network` is an ensemble.
     TrainingError
         The loss is no longer a number.
     """
@@ -103,8 +106,8 @@ def fit_keras(
         on_train_batch_end=watch.batch,
         on_test_begin=lambda _: watch.stop(),
     )
-    # The optimiser keeps its state from one `fit` to the next. The order of the images is drawn
-    # from the seed anew each time: without a new seed it would be the same in all epochs.
+    # The optimiser keeps its state from one `fit` to the next. Each `fit` draws the order of the
+    # images from the seed: without a new seed it would be the same in all epochs.
     seeds = np.random.default_rng(recipe.seed).integers(2**32, size=recipe.epochs)
     for epoch, seed in enumerate(seeds.tolist(), start=1):
         keras.utils.set_random_seed(seed)
@@ -146,7 +149,7 @@ def _optimiser(recipe: Recipe) -> Any:
 
 
 class _Watch:
-    """What Keras calls during training: the time it takes, its progress, its loss."""
+    """Callbacks for Keras, which time the epochs, report their progress and check the loss."""
 
     def __init__(self, recipe: Recipe, images: int, progress: Progress) -> None:
         self._recipe, self._images, self._progress = recipe, images, progress
@@ -176,13 +179,13 @@ class _Watch:
 
 
 def _arrays(split: Split, classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return inputs (N, H, W, 1) in [0, 1] and one-hot targets (N, classes)."""
+    """Return inputs, float32 (N, H, W, 1) in [0, 1], and one-hot targets, float32 (N, classes)."""
     inputs = split.images[..., None].astype(np.float32) / np.float32(255)
     return inputs, np.eye(classes, dtype=np.float32)[split.labels]
 
 
 def _refusal(recipe: Recipe, parts: list[str]) -> ArgumentError:
     return ArgumentError(
-        f"the engine keras does not follow the recipe {recipe.name} in {', '.join(parts)}: train "
-        "it on the engine torch"
+        f"the engine keras does not support these parts of the recipe {recipe.name}: "
+        f"{', '.join(parts)}; train it on the engine torch"
     )

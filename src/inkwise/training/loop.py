@@ -17,12 +17,12 @@ from inkwise.training.recipe import Recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 EVALUATION_BATCH = 500
-"""Images in one forward pass outside training; larger ones fall out of the processor's cache."""
+"""Images in a forward pass outside training; larger batches exceed the processor's cache."""
 
 _CPU = torch.device("cpu")
 
 _REPORT_EVERY = 64
-"""Steps between two looks at the figures of a training on another device, which has to stop."""
+"""Steps between two reports of progress if the device is not the CPU and has to stop for each."""
 
 
 class Training:
@@ -34,18 +34,19 @@ class Training:
         What `inkwise.networks.as_torch.build` returned: float32 (N, 1, H, W) in [0, 1] to logits
         (N, classes). It is moved to the device and trained in place.
     train, validation : Split
-        The validation images are only looked at, after every epoch.
+        Images to train on, and images on which the network is evaluated after every epoch.
     recipe : Recipe
-        All of it is followed but its network and holdout. Random draws come from PyTorch's global
+        Its network, dropout and batch normalisation are those of the module. Its holdout, seed,
+        rotations and calibration are not used here: random draws come from PyTorch's global
         generator.
     device : torch.device
-        Where to train. The images go there at once.
+        The device to train on. The images are copied to it at once.
 
     Attributes
     ----------
     averaged : torch.nn.Module
-        The network to validate and to keep: the running average of the trained one's weights, or,
-        where the recipe does not average, the trained one itself.
+        The network to validate and to keep: the one with the exponential moving average of the
+        trained weights or, if the recipe does not average, the trained one itself.
     """
 
     def __init__(
@@ -71,12 +72,13 @@ class Training:
     def epochs(self, progress: Progress = SILENT) -> Iterator[Epoch]:
         """Train for the epochs that are left, one each time the iterator is advanced.
 
-        Whoever iterates decides what happens between epochs, and may stop at any of them.
+        The caller decides what happens between epochs, and may stop after any of them.
 
         Parameters
         ----------
         progress : Progress, optional
-            Hears how far the epoch has come: on the CPU after every batch, elsewhere now and then.
+            Receives the progress of the epoch: on the CPU after every batch, on other devices less
+            often.
 
         Yields
         ------
@@ -131,7 +133,7 @@ class Training:
             )
 
     def state(self) -> dict[str, Tensor]:
-        """Return copies of all that the epochs to come depend on; `restore` takes it."""
+        """Return copies of everything that later epochs depend on, which `restore` takes."""
         state = {
             **self._step.state(),
             "epoch": torch.tensor(self._epoch),
@@ -142,12 +144,12 @@ class Training:
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on where another training of the same recipe and images was.
+        """Continue from the `state` of another training with the same recipe and images.
 
         Raises
         ------
         TrainingError
-            The state is that of another kind of training.
+            The state comes from a different recipe or type of device.
         """
         try:
             self._step.restore(state)
@@ -161,7 +163,7 @@ class Training:
             ) from error
 
     def _validate(self) -> tuple[float, float]:
-        """Mean loss and accuracy."""
+        """Return mean loss and accuracy on the validation images."""
         images, labels = (
             torch.from_numpy(each).to(self._device)
             for each in (self._validation.images, self._validation.labels)
@@ -173,26 +175,26 @@ class Training:
 
 @torch.inference_mode()
 def predict_logits(module: nn.Module, images: Tensor) -> Tensor:
-    """Return the logits (N, classes) of uint8 images (N, H, W), without dropout."""
+    """Return the logits, float32 (N, classes), of images, uint8 (N, H, W), in evaluation mode."""
     module.eval()
     return torch.cat([module(to_inputs(batch)) for batch in images.split(EVALUATION_BATCH)])
 
 
 def _images_by_epoch(recipe: Recipe, images: int) -> list[int]:
-    """Return how many images each epoch sees: all, then the hardest in the second half."""
+    """Return the number of images in each epoch: all, then the hardest in the second half."""
     hard = max(1, round(recipe.hardest * images))
     late = recipe.epochs // 2
     return [images] * (recipe.epochs - late) + [hard] * late
 
 
 def _draw(losses: Tensor, count: int) -> Tensor:
-    """Return the indices of the images with the largest losses, `count` of them, in any order."""
+    """Return the indices of the `count` images with the largest losses, in random order."""
     shuffled = torch.randperm(count, device=losses.device)
     return shuffled if count == len(losses) else losses.topk(count).indices[shuffled]
 
 
 def check_loss(loss: float, epoch: int, recipe: Recipe) -> None:
-    """Raise `TrainingError` where a loss is no number, or infinite."""
+    """Raise `TrainingError` if a loss is NaN or infinite."""
     if not loss < float("inf"):
         raise TrainingError(
             f"the loss is no longer a number in epoch {epoch}: lower the learning rate, "

@@ -1,4 +1,4 @@
-"""The recipes by name, and what a user changes about them."""
+"""The recipes by name, and how to change some of their values."""
 
 import dataclasses
 from typing import Any
@@ -52,7 +52,7 @@ _PRECISE = Recipe(
     holdout=Holdout("stratified", 0.05),
 )
 
-# Closer to MNIST than `precise`, for the last tenths of a percent on digits like MNIST's own.
+# Its augmentation stays closer to MNIST than that of `precise`, for digits like MNIST's own.
 _ENSEMBLE = dataclasses.replace(
     _PRECISE,
     name="ensemble",
@@ -99,10 +99,10 @@ RECIPES = {
 """Recipes by name."""
 
 SMALL = 10_000
-"""A training part with fewer images than this gets more epochs by default."""
+"""With fewer training images than this, a training has more epochs by default."""
 
 SMALL_FACTOR = 8
-"""How many times the epochs.
+"""Factor by which the number of epochs is then multiplied.
 
 Chosen on validation images: ``benchmarks/small_epochs.py`` and, for what led to it,
 ``docs/benchmarks.md``.
@@ -117,18 +117,18 @@ def get_recipe(
     learning_rate: float | None = None,
     **changes: Any,
 ) -> Recipe:
-    """Look a recipe up, with some of its values changed.
+    """Return a recipe, with some of its values changed.
 
     Parameters
     ----------
     recipe : str or Recipe
         A name in `RECIPES`, or a recipe to start from.
     augment : bool
-        Augment the training images with the usual limits of `Augmentation`.
+        Use data augmentation with the default limits of `Augmentation`.
     optimiser : str, Adam, SGD or Muon, optional
-        A name in `OPTIMISERS` stands for the optimiser with its usual values.
+        A name in `OPTIMISERS` stands for the optimiser with its default values.
     learning_rate : float, optional
-        Of the optimiser.
+        New learning rate of the optimiser.
     **changes
         Fields of `Recipe` and their new values.
 
@@ -139,7 +139,14 @@ def get_recipe(
     Raises
     ------
     ArgumentError
-        There is no such recipe, optimiser or field, or a value is out of range.
+        A recipe, optimiser or field is unknown, or a value is out of range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> recipe = inkwise.get_recipe("case-study", epochs=20, dropout=0.25, augment=True)
+    >>> recipe.name, recipe.epochs, recipe.dropout
+    ('case-study', 20, 0.25)
     """
     if isinstance(recipe, str):
         recipe = look_up("recipe", recipe, RECIPES)
@@ -158,16 +165,24 @@ def get_recipe(
 
 
 def scale_epochs(recipe: Recipe, training_images: int) -> tuple[Recipe, str | None]:
-    """Give a recipe more epochs where there are few images.
+    """Give a recipe more epochs if there are few training images.
 
-    The recipes' epochs are meant for MNIST. A data set of fewer than `SMALL` training images gets
-    `SMALL_FACTOR` times as many, so that the network takes enough steps to learn.
+    The recipes' numbers of epochs are meant for MNIST. With fewer than `SMALL` training images
+    there are `SMALL_FACTOR` times as many, so that the network takes enough steps to learn.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe with the number of epochs for MNIST.
+    training_images : int
+        Number of training images.
 
     Returns
     -------
     recipe : Recipe
+        The recipe to use.
     notice : str or None
-        What to tell the user where the epochs were changed.
+        A line for the user, if the number of epochs was changed.
     """
     if training_images >= SMALL:
         return recipe, None

@@ -1,9 +1,8 @@
-"""The optimisers that recipes name.
+"""The optimisers that recipes refer to.
 
 They are written here because constructing one of PyTorch's own imports its compiler, which takes
-longer than training `swift`, and because its bookkeeping shows in a step of three milliseconds.
-The arithmetic of Adam and of gradient descent is PyTorch's: its fused kernels, one call for all
-parameters.
+longer than training `swift`, and because its bookkeeping slows a step of three milliseconds down.
+Adam and gradient descent use PyTorch's fused kernels, with one call for all parameters.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,25 +15,25 @@ from inkwise.training.recipe import SGD, Adam, Muon, Recipe
 
 
 class UpdateRule(Protocol):
-    """Changes parameters along their gradients.
+    """An optimiser, which updates parameters by their gradients.
 
     Attributes
     ----------
     rate : Tensor, shape ()
-        The learning rate of the next step: a tensor, so that a recorded step reads its value.
+        The learning rate of the next step. It is a tensor, so that a recorded step reads its value.
     """
 
     rate: Tensor
 
     def step(self) -> None:
-        """Take a step. Parameters without a gradient stay where they are."""
+        """Update the parameters once. Those without a gradient do not change."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return what later steps depend on but for the rate, not copied."""
+        """Return everything that later steps depend on except the rate, not copied."""
 
 
 def make_optimisers(module: nn.Module, recipe: Recipe) -> list[UpdateRule]:
-    """Return what a recipe trains a module's parameters with; each parameter is in one of them."""
+    """Return a recipe's optimisers for a module; each parameter is in exactly one of them."""
     parameters = [*module.parameters()]
     match recipe.optimiser:
         case Adam() as values:
@@ -87,7 +86,7 @@ class AdamOptimiser:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Return the running means and the counts of steps."""
+        """Return the running averages and the number of steps, for each parameter."""
         return {
             f"{place}.{name}": value
             for place, values in enumerate(self._state.values())
@@ -119,7 +118,7 @@ class SGDOptimiser:
             dampening=0.0,
             nesterov=False,
             maximize=False,
-            is_first_step=False,  # the state starts at zero, which comes to the same
+            is_first_step=False,  # the momenta start at zero, which gives the same result
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -130,8 +129,8 @@ class SGDOptimiser:
 class MuonOptimiser:
     """Muon for the kernels of convolutions, see `inkwise.training.recipe.Muon`.
 
-    Each kernel is taken as a matrix with a row a filter, and every step has singular values of
-    about one.
+    Each kernel is taken as a matrix with one row for each filter. Every update, before it is
+    multiplied by the learning rate, is a matrix with singular values of about one.
 
     References
     ----------
@@ -158,13 +157,13 @@ class MuonOptimiser:
         return _by_place(self._momenta)
 
 
-# Of the quintic that draws singular values towards 1, steepest at 0 (Jordan, above).
+# Coefficients of the quintic that draws singular values towards 1, steepest at 0 (Jordan, above).
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 3
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
-    """Bring the singular values of a matrix towards 1, and leave its singular vectors.
+    """Bring the singular values of a matrix towards 1 without changing its singular vectors.
 
     Parameters
     ----------
@@ -173,8 +172,8 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     Returns
     -------
     Tensor of float32, shape (M, N)
-        After a few steps of a Newton–Schulz iteration, singular values lie roughly between 0.3 and
-        1.2, but for those that were tiny beside the largest.
+        The result of a few steps of a Newton–Schulz iteration. Its singular values lie roughly
+        between 0.3 and 1.2, except those that were tiny in comparison with the largest.
     """
     a, b, c = _COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]

@@ -1,4 +1,4 @@
-"""Outliers: pictures that belong to no class, made while training, for the network to refuse."""
+"""Outlier exposure: pictures of no class, drawn in training, that the network learns to reject."""
 
 import dataclasses
 import math
@@ -10,14 +10,14 @@ from torch.nn import functional
 from inkwise.training.augmentation import Augmentation
 
 _DRAW = ("serifs", "lines", "zigzag", "stripe")
-"""Effects that draw strokes: alone on a ground with specks, an upright one is a digit."""
+"""Effects that draw strokes: one of them upright on an empty background would be a 1."""
 
 _THINNEST = 0.4
-"""Width and height of a polygon at least, as a share of the most: a thin one is a stroke."""
+"""Least width and height of a polygon, as a share of the greatest: a thin one is a stroke."""
 
 
 def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
-    """Return what outliers undergo, of what images do: all that leaves them without a class."""
+    """Return the augmentation of outliers: that of images, without effects that draw strokes."""
     effects = {name: share for name, share in augmentation.effects.items() if name not in _DRAW}
     return dataclasses.replace(augmentation, effects=effects)
 
@@ -25,21 +25,27 @@ def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
 def make_outliers(images: Tensor, count: int) -> Tensor:
     """Draw pictures of no class.
 
-    Seven kinds in equal numbers: two images squeezed into one, quarters of different images, a
-    scribble, a polygon, straight strokes that cross, texture from fine noise to broad blobs, specks
-    on an empty ground.
+    There are seven kinds in equal numbers:
+
+    - two images squeezed into one,
+    - quarters of different images,
+    - a scribble,
+    - a polygon,
+    - straight strokes that cross,
+    - texture, from fine noise to broad blobs,
+    - specks on an empty background.
 
     Parameters
     ----------
     images : Tensor of float32, shape (N, 1, H, W)
-        Of the classes; parts of them are used.
+        Images of the classes, in [0, 1], parts of which are used.
     count : int
-        How many pictures to draw.
+        Number of pictures to draw.
 
     Returns
     -------
     Tensor of float32, shape (count, 1, H, W)
-        In [0, 1]. The draws come from PyTorch's global generator.
+        Pictures with values in [0, 1]. The draws come from PyTorch's global generator.
 
     References
     ----------
@@ -72,7 +78,8 @@ def _pairs(images: Tensor, count: int) -> Tensor:
 def _mosaics(images: Tensor, count: int) -> Tensor:
     height, width = images.shape[2:]
     y, x = (torch.arange(side, device=images.device) >= side // 2 for side in (height, width))
-    # Taken upside down as well, or a quarter often goes on where its neighbour ends.
+    # The upper quarters come from images upside down: otherwise a quarter often continues the
+    # strokes of the one below it.
     turned = images.flip(2)
     rows = [
         torch.where(x, _some(source, count), _some(source, count)) for source in (turned, images)
@@ -100,7 +107,7 @@ def _polygons(images: Tensor, count: int) -> Tensor:
 
 
 def _crossings(images: Tensor, count: int) -> Tensor:
-    # Near the middle of each, or they would make a 4, a 7 or a 1 on its foot.
+    # Near the middle of each: otherwise strokes would make a 4, a 7 or a 1 with a foot.
     first, turn = (torch.rand(count, 1, 1, device=images.device) * math.pi for _ in range(2))
     third = torch.rand(count, 1, 1, device=images.device) < 0.3
     second = first + math.pi / 3 + turn / 3
@@ -114,7 +121,7 @@ def _crossings(images: Tensor, count: int) -> Tensor:
 
 
 def _strokes(images: Tensor, path: Tensor) -> Tensor:
-    """Draw along points (N, 2, P), of which 0 and 1 are a fifth of the way from the borders."""
+    """Draw along points (N, 2, P), y and x, whose 0 and 1 are a fifth of the side from a border."""
     height, width = images.shape[2:]
     ys, xs = (
         ((0.2 + 0.6 * path[:, axis]) * side)[..., None, None]

@@ -1,4 +1,4 @@
-"""What a recipe is: one frozen, readable description of a whole training."""
+"""The recipe, which is a training configuration: one readable description of a whole training."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
-    """Return what has this name; ArgumentError, which lists the known names, where nothing has."""
+    """Return the value of a name; raise `ArgumentError` with all known names if it is unknown."""
     if name not in known:
         raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
     return known[name]
@@ -38,7 +38,16 @@ def _check_above_0(what: str, value: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """Adam.
+    """The optimiser Adam.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The learning rate, above 0.
+    beta1, beta2 : float
+        Decay rates of the running averages of the gradient and of its square, in [0, 1).
+    epsilon : float
+        Number added to the denominator for numerical stability, above 0.
 
     References
     ----------
@@ -59,7 +68,15 @@ class Adam:
 
 @dataclasses.dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with momentum."""
+    """The optimiser SGD: stochastic gradient descent with momentum.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The learning rate, above 0.
+    momentum : float
+        Share of the last update that is added to the next one, in [0, 1).
+    """
 
     learning_rate: float = 0.05
     momentum: float = 0.9
@@ -71,13 +88,16 @@ class SGD:
 
 @dataclasses.dataclass(frozen=True)
 class Muon:
-    """Muon for the kernels of convolutions, Adam for everything else.
+    """The optimiser Muon for the kernels of convolutions, and Adam for all other parameters.
 
     Parameters
     ----------
-    learning_rate, momentum : float
-        Of Muon.
+    learning_rate : float
+        The learning rate of Muon, above 0.
+    momentum : float
+        The momentum of Muon, in [0, 1).
     adam : Adam
+        The values of Adam.
 
     References
     ----------
@@ -98,19 +118,19 @@ class Muon:
 Optimiser = Adam | SGD | Muon
 
 OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "sgd": SGD, "muon": Muon}
-"""Optimisers by name, each with its usual values."""
+"""Optimisers by name; constructed without arguments, each has its default values."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OneCycle:
-    """A schedule of learning rates: up in a straight line to the optimiser's own, then down.
+    """A learning-rate schedule: a linear warm-up to the optimiser's rate, then a linear decay.
 
     Parameters
     ----------
     start, end : float
-        Factors of the learning rate at the first step and at the last, from 0 to 1.
+        Factors of the learning rate at the first step and after the last, from 0 to 1.
     peak : float
-        Share of the steps after which the learning rate is the optimiser's own, in (0, 1).
+        Share of the steps after which the factor is 1, in (0, 1).
 
     References
     ----------
@@ -136,19 +156,19 @@ class OneCycle:
         )
 
     def __call__(self, done: float) -> float:
-        """Return the factor of the learning rate when this share of the steps is done."""
+        """Return the factor of the learning rate after this share of the steps, from 0 to 1."""
         if done < self.peak:
             return self.start + (1 - self.start) * done / self.peak
         return self.end + (1 - self.end) * (1 - done) / (1 - self.peak)
 
 
 MOST = 1_000_000
-"""Most epochs, and most images in a batch."""
+"""Greatest number of epochs, and of images in a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training, given its data.
+    """A training configuration: everything that decides a training, given its data.
 
     Parameters
     ----------
@@ -157,49 +177,63 @@ class Recipe:
     network : str
         A name in `inkwise.networks.named.NETWORKS`.
     dropout : float
-        Rate of dropout before the last layer, in [0, 1); 0 is none.
+        Rate of dropout before the last layer, in [0, 1); 0 means no dropout.
     augmentation : Augmentation or None
+        Data augmentation of the training images.
     optimiser : Adam, SGD or Muon
-        The loss is the categorical cross-entropy.
+        The optimiser; the loss is the categorical cross-entropy.
     schedule : OneCycle or None
-        Of the learning rates; None keeps them.
+        Learning-rate schedule; None keeps the learning rate constant.
     batch_norm : bool
-        Normalise what a convolution returns over the batch; the trained model has it folded into
-        the convolution's weights.
+        Whether batch normalisation follows every convolution in training. The trained model has it
+        folded into the weights of the convolutions.
     mixed_precision : bool
-        Compute the networks of a step in bfloat16 where the processor has matrix units for it;
-        weights, losses and optimisers stay in single precision, and so does the trained model.
+        Whether a step computes the network in bfloat16 if the processor has matrix units for it.
+        Weights, losses and optimisers stay in single precision, and so does the trained model.
     averaging : float
-        Decay of the running average of the weights, which is then validated and kept in place of
-        the last weights, in [0, 1); 0 is none.
+        Decay of the exponential moving average of the weights, in [0, 1). The average is validated
+        and kept in place of the last weights; 0 means no averaging.
     outliers : float
-        How many pictures of no class a batch gets besides its images, as a share of them, in
-        [0, 1); the network learns a low score for them, see `inkwise.training.outliers`.
+        Number of pictures of no class that are added to a batch, as a share of its images, in
+        [0, 1). The network learns a low score for them, see `inkwise.training.outliers`.
     label_smoothing : float
         Share of the target that is spread over all classes, in [0, 1).
     epochs : int
-        How often the training images are seen, in a new order each time.
+        Number of passes over the training images, each in a new random order.
     hardest : float
-        Share of the training images that the second half of the epochs sees, in (0, 1]: those on
-        which the loss was largest when they were last seen. 1 is all of them.
+        Share of the training images that the second half of the epochs sees, in (0, 1]: those with
+        the largest loss when the network last saw them. 1 means all of them.
     freeze_after : float
-        Share of the steps after which the first layer learns no more, in (0, 1]; 1 is never.
+        Share of the steps after which the first layer is frozen, in (0, 1]; 1 means never.
     batch_size : int
+        Number of images in a batch.
     rotations : tuple of float
-        Angles at which the trained model looks at an image, in degrees counter-clockwise, from
-        -90 to 90: its answer is the mean over them.
+        Angles of the test-time augmentation, in degrees counter-clockwise, from -90 to 90. The
+        trained model sees every image at each angle, and its answer is the mean over them.
     calibrate : bool
-        Choose the temperature of the probabilities, and below what the model rather gives no
-        answer, on the validation images when the training is over.
+        Whether temperature scaling, and the limits below which the model abstains, are chosen on
+        the validation images after the training.
     holdout : Holdout
         How validation images are set apart.
     seed : int
-        Decides weights, order, dropout, augmentation and a stratified holdout; 0 to 2³² − 1.
+        Seed of the weights, the order of images, dropout, data augmentation and a stratified
+        holdout, from 0 to 2³² − 1.
 
     Raises
     ------
     ArgumentError
         A value is out of range or unknown.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> recipe = inkwise.get_recipe("case-study")
+    >>> recipe.epochs, recipe.batch_size, recipe.optimiser.learning_rate
+    (5, 64, 0.001)
+    >>> recipe.describe_network((28, 28), 10).parameter_count
+    93322
+    >>> inkwise.Recipe.from_dict(recipe.to_dict()) == recipe
+    True
     """
 
     name: str
@@ -268,7 +302,7 @@ class Recipe:
         Raises
         ------
         ArgumentError
-            The images are too small for it.
+            The images are too small for the network.
         """
         try:
             return NETWORKS[self.network](image_size, classes, self.dropout)
@@ -279,7 +313,7 @@ class Recipe:
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON values; `from_dict` is the way back."""
+        """Return the recipe as JSON values, which `from_dict` reads."""
         document = dataclasses.asdict(self)
         kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
         document["rotations"] = list(self.rotations)
@@ -288,7 +322,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Recipe":
-        """Make a recipe of what `to_dict` returned.
+        """Make a recipe from what `to_dict` returned.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""One step of a training: a batch forward, the gradient back, the optimisers."""
+"""One step of a training: the forward and backward pass of a batch, and the optimisers."""
 
 import copy
 from collections.abc import Mapping
@@ -15,28 +15,32 @@ from inkwise.training.recipe import Recipe
 
 
 class Step:
-    """Trains a module on one batch each time it is called.
+    """A step of a training: each call trains a module on one batch.
 
-    Everything it needs lies on the images' device, and nothing in it waits for the host.
+    Everything it needs is on the device of the images, which never waits for the host.
 
     Parameters
     ----------
     module : torch.nn.Module
-        float32 (N, 1, H, W) in [0, 1] to logits (N, classes), or a `Members`, each of which
-        learns from the same images.
+        float32 (N, 1, H, W) in [0, 1] to logits (N, classes), or a `Members`, whose members all
+        learn from the same images.
     images : Tensor of uint8, shape (N, H, W)
+        Grey levels of all training images.
     labels : Tensor of int64, shape (N,)
+        True labels of the training images.
     recipe : Recipe
+        The training configuration.
 
     Attributes
     ----------
     averaged : torch.nn.Module
-        The module with the running average of its weights; without one, the module itself.
+        The module with the exponential moving average of the weights, or `module` itself if the
+        recipe does not average.
     losses : Tensor of float32, shape (N,)
-        The loss on every image when it was last seen.
+        The loss of every image when it was last trained on; 0 before that.
     totals : Tensor of float32, shape (2,)
-        Sum of the losses and count of right answers since it was last set to zero; of an
-        ensemble, their means over the members.
+        Sum of the losses and number of right answers since it was last set to zero. For an
+        ensemble these are means over the members.
     """
 
     def __init__(self, module: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> None:
@@ -56,26 +60,27 @@ class Step:
 
     def __call__(self, index: Tensor) -> None:
         """Train on the images of these indices, int64 (M,)."""
-        inputs = to_inputs(self._images.index_select(0, index))
-        targets = self._labels.index_select(0, index)
+        inputs = to_inputs(self._images.index_select(0, index))  # (M, 1, H, W)
+        targets = self._labels.index_select(0, index)  # (M,)
         outliers = self._draw_outliers(inputs) if self._outliers else None
         if self._augmentation is not None:
             inputs = self._augmentation(inputs)
         if outliers is not None:
-            inputs = torch.cat([inputs, outliers])
+            inputs = torch.cat([inputs, outliers])  # (M + outliers, 1, H, W)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._mixed):
             answers = self._module(inputs)
+        # (members, M + outliers, classes), with a single member if the module is no ensemble
         answers = answers.float().unflatten(0, (-1, len(inputs)))
-        logits = answers[:, : len(index)].flatten(0, 1)
+        logits = answers[:, : len(index)].flatten(0, 1)  # (members · M, classes)
         members = len(answers)
         targets = targets.repeat(members)
         log_probabilities = functional.log_softmax(logits, 1)
         losses = functional.nll_loss(log_probabilities, targets, reduction="none")
-        # Cross-entropy with a target of which a share lies on all classes alike.
+        # Cross-entropy with label smoothing.
         loss = torch.lerp(losses.mean(), -log_probabilities.mean(), self._smoothing)
         if outliers is not None:
             loss = loss + _detection_loss(answers, len(index))
-        loss = loss * members  # each learns as it would alone
+        loss = loss * members  # each member learns as it would alone
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()
@@ -90,25 +95,25 @@ class Step:
         self.totals += torch.stack([losses.sum(), correct])
 
     def _draw_outliers(self, inputs: Tensor) -> Tensor:
-        """Draw pictures of no class; every other one undergoes most of what the images do."""
+        """Draw pictures of no class, (outliers, 1, H, W), and augment every other one."""
         outliers = make_outliers(inputs, round(self._outliers * len(inputs)))
         if self._augmentation is not None:
             outliers[::2] = augmentation_of_outliers(self._augmentation)(outliers[::2])
         return outliers
 
     def scale_learning_rates(self, factor: float) -> None:
-        """Set every learning rate to this multiple of its recipe's."""
+        """Set the learning rate of every optimiser to the recipe's times this factor."""
         for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
             optimiser.rate.fill_(rate * factor)
 
     def freeze_first_layer(self) -> None:
-        """Let the first layer learn no more, which spares its gradient and all that leads to it."""
+        """Freeze the first layer, which saves its gradient and the backward pass to it."""
         for member in self._module if isinstance(self._module, Members) else [self._module]:
             first = next(layer for layer in member.children() if [*layer.parameters()])
             first.requires_grad_(False)
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that later steps depend on, not copied."""
+        """Return everything that later steps depend on, not copied."""
         return {
             "losses": self.losses,
             **_prefix("module", self._module.state_dict()),
@@ -121,7 +126,7 @@ class Step:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Copy a state into this step's; KeyError or RuntimeError where it is not alike."""
+        """Copy a state into this step; raise KeyError or RuntimeError if it does not fit."""
         with torch.no_grad():
             for name, value in self.state().items():
                 value.copy_(state[name])
@@ -130,14 +135,15 @@ class Step:
 # PyTorch's AveragedModel counts its updates on the host, so that no CUDA graph can record one whose
 # share depends on the count; it copies the first weights, and is no faster.
 class Average:
-    """A copy of a module whose weights are the running average of the module's own.
+    """A copy of a module with an exponential moving average of its weights.
 
     Parameters
     ----------
     module : torch.nn.Module
+        The module that is trained.
     decay : float
-        What of the average a step leaves, in (0, 1); the first steps leave less, so that the
-        weights that the training began with are soon forgotten.
+        Factor of the old average in an update, in (0, 1). The first updates use a smaller one, so
+        that the initial weights are soon forgotten.
 
     References
     ----------
@@ -154,14 +160,14 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the module's weights as they are now."""
+        """Update the average with the current weights of the module."""
         self._updates += 1
         share = 1 - ((1 + self._updates) / (10 + self._updates)).clamp(max=self._decay)
         for average, current in zip(self._averages, self._current, strict=True):
             average.lerp_(current, share)
 
     def state(self) -> dict[str, Tensor]:
-        """Return the averages and how many updates they took, not copied."""
+        """Return the averages and the number of updates, not copied."""
         return {**self.module.state_dict(), "updates": self._updates}
 
 
@@ -170,13 +176,14 @@ def _prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class CapturedStep:
-    """A step recorded on a CUDA graph and replayed, so that the host has nothing to launch.
+    """A step recorded on a CUDA graph and replayed, so that the host launches no kernels.
 
-    The first steps run as they are: they warm up what a recording must not contain.
+    The first steps run without recording: they initialise what a recording must not contain.
 
     Parameters
     ----------
     step : Step
+        The step to record.
     """
 
     _WARM_UP = 3
@@ -202,22 +209,23 @@ class CapturedStep:
         self._graph.replay()
 
     def forget(self) -> None:
-        """Record anew: the step is about to become another one."""
+        """Drop the recording, because the step is about to change; the next call makes another."""
         self._graph = None
 
 
 def _detection_loss(logits: Tensor, count: int) -> Tensor:
-    """Return the cross-entropy of telling the first images, of the classes, from the others.
+    """Return the binary cross-entropy of telling images of the classes from outliers.
 
-    The score of an image, the logarithm of the sum of the exponentials of its logits, (members, N,
-    classes), is taken for the logit of its belonging to any class.
+    The logits have the shape (members, N, classes), and the first `count` images are of the
+    classes. The score of an image, which is the logsumexp of its logits, is the logit of its
+    belonging to any class.
     """
-    scores = logits.logsumexp(2)
+    scores = logits.logsumexp(2)  # (members, N)
     belongs = torch.zeros_like(scores)
     belongs[:, :count] = 1
     return functional.binary_cross_entropy_with_logits(scores, belongs)
 
 
 def to_inputs(images: Tensor) -> Tensor:
-    """Turn grey levels, uint8 (N, H, W), into inputs, float32 (N, 1, H, W) in [0, 1]."""
+    """Scale grey levels, uint8 (N, H, W), to inputs, float32 (N, 1, H, W) in [0, 1]."""
     return images.unsqueeze(1) / 255

@@ -1,1 +1,1 @@
-"""The contenders: programs as a user would write them, each of which prints one line of figures."""
+"""The contenders' programs, written as a user would; each prints one line of results."""

@@ -1,11 +1,11 @@
-"""The case study in Keras on TensorFlow, as its users write it."""
+"""The case study in Keras on TensorFlow, as users of Keras write it."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no greetings, but errors
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides messages other than errors
 
 import keras
 from keras import layers

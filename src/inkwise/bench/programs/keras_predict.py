@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: load the saved model and predict, as its users do."""
+"""Keras on TensorFlow: load the saved model and predict, as users of Keras do."""
 
 import os
 from pathlib import Path

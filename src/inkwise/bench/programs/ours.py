@@ -34,7 +34,7 @@ def main() -> None:
 
     def evaluate() -> None:
         evaluation = evaluate_model(models[-1], dataset, splits.test, "test")
-        evaluation.to_dict()  # every figure, with its interval
+        evaluation.to_dict()  # computes every metric with its interval
 
     evaluation_seconds = timed(evaluate)
     folder = models[-1].save(Path(task.work) / "model")

@@ -1,6 +1,6 @@
 """PyTorch's introductory MNIST network, trained as PyTorch's own example trains it.
 
-The example runs 14 epochs; this stops after `EPOCHS`, when it has had its 99%.
+The example runs 14 epochs; this program stops after `EPOCHS`, when it has reached 99%.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers on the pixels, in its one call each."""
+"""Classifiers of scikit-learn on the pixels, each trained by a single call."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ def main() -> None:
         "svm": lambda: SVC(kernel="rbf", C=10, gamma="scale"),
         "knn": lambda: KNeighborsClassifier(n_neighbors=3),
         "boosting": lambda: HistGradientBoostingClassifier(random_state=task.seed),
-        # A tenth of its images tells it when to stop.
+        # A tenth of the training images is held out for early stopping.
         "mlp": lambda: MLPClassifier((256,), early_stopping=True, random_state=task.seed),
     }[task.name]()
 
@@ -38,7 +38,9 @@ def main() -> None:
     evaluation_seconds = time.perf_counter() - start
 
     path = Path(task.work) / f"{task.name}.joblib"
-    joblib.dump(estimator, path)  # as scikit-learn advises; for its size only, it is never read
+    joblib.dump(
+        estimator, path
+    )  # as scikit-learn recommends; only its size matters, it is never read
     clock.report(
         [float((predicted == test.labels).mean())],
         training_images=round(len(train) * (0.9 if task.name == "mlp" else 1)),

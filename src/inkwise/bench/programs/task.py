@@ -1,4 +1,4 @@
-"""A contender's side of the bench: what it is asked, its clock, and its answer of one line."""
+"""The contender's side of the bench: the task, the clock, and the line of results."""
 
 import dataclasses
 import json
@@ -16,25 +16,27 @@ from inkwise.data.dataset import Split
 from inkwise.system.files import storage
 
 PATIENCE = 2.0
-"""Seconds after which a prediction is timed no more often."""
+"""Total time of a measurement, in seconds, after which it is not repeated any more."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a contender's process is asked to do.
+    """The task of a contender's process.
 
     Parameters
     ----------
     name : str
-        The contender: a recipe or an estimator, where one program serves several.
+        Name of the contender, which tells programs that serve several which recipe or estimator
+        to train.
     data : str
         A folder that `write_data` filled.
     work : str
         A folder to leave the trained model in.
     seed : int
-        Another one in each round.
+        Seed, which differs from round to round.
     asked : float
-        ``time.monotonic()`` when the process was started; that clock is the whole system's.
+        Time by ``time.monotonic()`` at which the process was started; all processes share this
+        clock.
     """
 
     name: str
@@ -57,7 +59,7 @@ class Task:
         return train, test
 
     def ready(self) -> "Clock":
-        """Start the clock: all is imported and loaded."""
+        """Start the clock once everything is imported and loaded."""
         return Clock(time.monotonic() - self.asked)
 
 
@@ -76,7 +78,7 @@ def write_data(folder: Path, train: Split, test: Split) -> Path:
 
 
 class Clock:
-    """The time of one training. It stands still while the test accuracy is looked at."""
+    """The clock of one training, which is stopped while the test accuracy is computed."""
 
     def __init__(self, startup_seconds: float) -> None:
         self.startup_seconds = startup_seconds
@@ -86,24 +88,24 @@ class Clock:
         self.start()
 
     def start(self) -> None:
-        """Go on."""
+        """Start or continue."""
         self._since = time.perf_counter()
 
     def stop(self) -> None:
-        """Stand still: an epoch, or the whole training, has ended."""
+        """Stop at the end of an epoch, or of the whole training."""
         self._trained += time.perf_counter() - self._since
         self.epochs.append(self._trained)
         self.memory = peak_memory()
 
     def report(self, accuracies: list[float], **figures: Any) -> None:
-        """Answer the bench.
+        """Report the results to the bench.
 
         Parameters
         ----------
         accuracies : list of float
-            On the test images, each time that the clock stopped.
+            Accuracy on the test images each time that the clock was stopped.
         **figures
-            More of what `inkwise.bench.measurement.Measurement` holds.
+            Further values of an `inkwise.bench.measurement.Measurement`.
         """
         answer(
             startup_seconds=self.startup_seconds,
@@ -114,14 +116,14 @@ class Clock:
 
 
 def answer(**figures: Any) -> None:
-    """Write figures as the last line of the output, which is what the bench reads."""
+    """Write results as the last line of the output, which is the line that the bench reads."""
     sys.stdout.write(f"\n{json.dumps(figures)}\n")
 
 
 def peak_memory() -> int | None:
-    """Return the most memory that this process has held, in bytes; None where it is not known."""
+    """Return the peak memory of this process, in bytes; None if the system does not tell."""
     status = Path("/proc/self/status")
-    if status.is_file():  # Linux' ru_maxrss begins with the size of the process that started us
+    if status.is_file():  # On Linux, ru_maxrss starts from the parent's size
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -139,9 +141,10 @@ def seconds_of(work: Callable[[], object], repeats: int) -> float:
     Parameters
     ----------
     work : callable
+        The call to time.
     repeats : int
-        How often it is timed, unless `PATIENCE` ends first. The first call, which may have to
-        warm something up, counts only if there was time for no other.
+        Number of timed calls, fewer if `PATIENCE` runs out. The first call is a warm-up, and counts
+        only if there was no time for another.
     """
     durations: list[float] = []
     while len(durations) <= repeats and sum(durations) < PATIENCE:
@@ -152,18 +155,20 @@ def seconds_of(work: Callable[[], object], repeats: int) -> float:
 def time_predictions(
     predict: Callable[[NDArray[Any]], object], images: NDArray[Any]
 ) -> dict[str, Any]:
-    """Time a contender's prediction of the test images, all at once and a single one.
+    """Time the prediction of all test images at once, and of a single one.
 
     Parameters
     ----------
     predict : callable
-        Its natural call.
+        The contender's usual call to predict.
     images : ndarray, shape (N, ...)
+        The test images.
 
     Returns
     -------
     dict
-        ``test_images``; ``batch_seconds``, for all of them, and ``single_seconds``: medians.
+        ``test_images``, their number; and the medians ``batch_seconds``, for all of them, and
+        ``single_seconds``, for one.
     """
     return {
         "test_images": len(images),
@@ -173,7 +178,7 @@ def time_predictions(
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return how long a call takes."""
+    """Return the duration of a call, in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -1,0 +1,104 @@
+"""Build the documentation with Sphinx: `make docs` writes it to docs/_build/html."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from commands import write_commands, write_names  # noqa: E402, it is beside this file
+
+import inkwise  # noqa: E402
+
+project = "inkwise"
+author = "The inkwise developers"
+project_copyright = "The inkwise developers"
+release = version = inkwise.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_templates", "**.ipynb_checkpoints"]
+templates_path = ["_templates"]
+default_role = "autolink"
+
+# Reference: a page for each public name, from its docstring.
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings state types, shapes and units
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # the pages' template lists them
+numpydoc_xref_param_type = False
+
+# The tutorial is run while the documentation is built, and again only when it has changed.
+nb_execution_mode = "cache"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_cache_path = str(HERE / "_build" / "notebooks")
+nb_execution_in_temp = True
+nb_merge_streams = True
+nb_output_stderr = "remove"  # notes of other libraries; an error stops the build
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "inkwise"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "logo": {"text": "inkwise"},
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}
+
+
+KINDS = {
+    "Train, evaluate, report": [
+        "train",
+        "resume",
+        "evaluate",
+        "write_report",
+        "write_notebook",
+        "get_recipe",
+        "Recipe",
+        "Run",
+        "Evaluation",
+    ],
+    "Use a model": ["load_pretrained", "Model", "Answer", "serve"],
+    "Look closer": [
+        "compare",
+        "explain",
+        "write_explanation",
+        "write_map",
+        "measure_robustness",
+        "audit",
+    ],
+    "Data": ["load_dataset", "load_folder", "describe_datasets", "Dataset", "Split"],
+    "Other formats": ["export_model", "import_keras"],
+    "Progress and errors": ["Progress", "InkwiseError"],
+}
+
+
+def setup(app: Any) -> None:
+    """Write the pages that are made from the program, before Sphinx looks for pages."""
+    reference = HERE / "reference"
+    app.connect("config-inited", lambda *_: write_commands(reference / "commands.md"))
+    app.connect(
+        "config-inited", lambda *_: write_names(reference / "api.md", inkwise.__all__, KINDS)
+    )
