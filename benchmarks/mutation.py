@@ -34,11 +34,11 @@ from mutants import Mutant, draw_mutants
 
 ROOT = Path(__file__).parents[1]
 HEART = {
-    "ink/*.py": "tests/ink",
-    "model/*.py": "tests/model",
-    "networks/*.py": "tests/networks tests/model/test_artifact.py",
-    "evaluation/*.py": "tests/evaluation",
-    "comparison/*.py": "tests/comparison",
+    "ink/*.py": "tests/ink tests/test_values.py",
+    "model/*.py": "tests/model tests/test_values.py",
+    "networks/*.py": "tests/networks tests/model/test_artifact.py tests/test_values.py",
+    "evaluation/*.py": "tests/evaluation tests/test_values.py",
+    "comparison/*.py": "tests/comparison tests/test_values.py",
     "training/step.py": "tests/training/test_step.py",
 }
 """What is changed, and the tests that mirror it."""
