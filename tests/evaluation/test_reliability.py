@@ -39,6 +39,12 @@ def cross_entropy(logits: Logits, labels: Labels, temperature: float) -> float:
     return float(torch.nn.functional.cross_entropy(tensor, torch.from_numpy(labels)))
 
 
+def test_a_confidence_that_rounding_put_above_one_is_certainty() -> None:
+    bins = reliability_bins(np.array([0, 0, 0]), np.array([[1 + 1e-7, 0], [0, 1], [0.6, 0.4]]))
+    assert bins.counts.tolist() == [1, 2]
+    assert bins.right.tolist() == [1, 1]
+
+
 def test_an_honest_model_has_no_calibration_error() -> None:
     logits, labels = honest(200_000)
     assert expected_calibration_error(labels, softmax(logits)) < 0.004
@@ -216,8 +222,9 @@ def test_a_share_out_of_range_is_refused(refused: float) -> None:
 def test_answers_and_scores_must_go_together() -> None:
     with pytest.raises(ArgumentError, match=r"not \(2,\) and \(3,\)"):
         selective_accuracy(np.ones(2, bool), np.ones(3))
-    with pytest.raises(ArgumentError, match="of one shape"):
-        selective_accuracy(np.ones(0, bool), np.ones(0))
+    for shape in ((0,), (2, 2), ()):
+        with pytest.raises(ArgumentError, match="of one shape"):
+            selective_accuracy(np.ones(shape, bool), np.ones(shape))
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
