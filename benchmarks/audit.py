@@ -1,4 +1,4 @@
-"""Plant wrong labels among MNIST's training images; record how many of them the audit finds."""
+"""Plant wrong labels among MNIST's training images, and record how many the audit finds."""
 
 import argparse
 import dataclasses
@@ -14,18 +14,20 @@ from inkwise.auditing.judges import FOLDS, SEEDS, audit_recipe
 
 
 class Steps(inkwise.Progress):
-    """Prints what an audit does."""
+    """Prints the steps of an audit."""
 
     def step(self, what: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG002
-        """Print what begins now."""
+        """Print the step that begins."""
         print(what)
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=float, default=0.01, help="of the labels, made wrong")
-    parser.add_argument("--seeds", type=int, default=3, help="how many draws of them, from 0")
+    parser.add_argument(
+        "--share", type=float, default=0.01, help="share of the labels to make wrong"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of draws, with seeds from 0")
     arguments = parser.parse_args()
 
     mnist = inkwise.load_dataset("mnist")
@@ -57,7 +59,7 @@ def main() -> None:
 
 
 def measure(suspects: Any, wrong: int, planted: Any) -> dict[str, Any]:
-    """Compare a ranking with what was planted; genuine errors count against the precision."""
+    """Compare a ranking with the planted labels; genuine label errors lower the precision."""
     hits = np.cumsum(np.isin(suspects, planted))
     precision = hits / np.arange(1, len(hits) + 1)
     precise = np.flatnonzero(precision >= 0.9)

@@ -1,7 +1,8 @@
-"""What each part of the augmentation is worth: one at a time, on validation images only.
+"""Measure what each part of the data augmentation gains, one at a time, on validation images.
 
-The network of `precise` is trained on few images with one part, and the accuracy is that on some of
-MNIST's last 10,000 training images, as they are and made worse. Prints a Markdown table.
+The network of `precise` is trained on a part of the images with a single kind of augmentation. Its
+accuracy is measured on some of MNIST's last 10,000 training images, original and corrupted. Prints
+a Markdown table.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from inkwise.training.recipe import Recipe
 
 TRAINED, EPOCHS = 20_000, 4
 VALIDATION, SEEN = 10_000, 2_000
-"""The validation images are the last ones, of which so many are looked at."""
+"""Number of validation images, the last ones, and how many of them are used."""
 
 NOTHING = Augmentation(shift=0, rotation=0, zoom=0)
 
@@ -35,7 +36,7 @@ NOTHING = Augmentation(shift=0, rotation=0, zoom=0)
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0")
     seeds = parser.parse_args().seeds
 
     images = inkwise.load_dataset("mnist").train
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def parts(recipe: Recipe) -> dict[str, Augmentation | None]:
-    """Return every part of a recipe's augmentation by itself, nothing, and all of it."""
+    """Return no augmentation, every part of a recipe's augmentation by itself, and all of it."""
     whole = recipe.augmentation
     assert whole is not None  # noqa: S101 - precise has one
     limits = {name: value for name, value in vars(whole).items() if name != "effects"}
@@ -87,7 +88,7 @@ def parts(recipe: Recipe) -> dict[str, Augmentation | None]:
 
 
 def make_worse(digits: Split) -> dict[str, list[Split]]:
-    """Return the images by what was done to them; the corruptions are together."""
+    """Return the changed images by the kind of change; the fifteen corruptions are one kind."""
 
     def like(images: NDArray[np.uint8]) -> Split:
         return Split(images, digits.labels)
@@ -103,12 +104,12 @@ def make_worse(digits: Split) -> dict[str, list[Split]]:
 
 
 def scan(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Crop a digit, and bring it to 8×8 cells and back."""
+    """Crop a digit, reduce it to 8×8 cells, and enlarge it again."""
     return fit_and_centre(count_in_cells(image, 8))
 
 
 def count_in_cells(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
-    """Crop a digit, and average it in so many cells along its longer side, 2 at least."""
+    """Crop a digit, and average it in `cells` cells along its longer side, at least 2 a side."""
     top, left, bottom, right = bounds(image)
     ink = image[top:bottom, left:right]
     height, width = (max(2, round(cells * side / max(ink.shape))) for side in ink.shape)
@@ -116,7 +117,7 @@ def count_in_cells(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
 
 
 def measure(recipe: Recipe, train: Split, worse: dict[str, list[Split]]) -> dict[str, float]:
-    """Train, and return the accuracy of each way to make images worse."""
+    """Train, and return the accuracy for each kind of change."""
     torch.manual_seed(recipe.seed)
     module = build(recipe.describe_network((28, 28), 10), recipe.batch_norm)
     training = Training(module, train, worse["as they are"][0], recipe)

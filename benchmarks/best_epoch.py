@@ -1,8 +1,8 @@
-"""What a recipe would have claimed by the rule of choosing the best epoch on the test set.
+"""Measure by how much choosing the best epoch on the test set would flatter a recipe.
 
-Trains it as `inkwise train` does, keeps the model of every epoch, and, when the training is over
-and nothing can be chosen any more, asks each of them about the test split. The last one is the
-recipe's honest answer; the best one is what many a published figure reports.
+The recipe is trained as `inkwise train` does, and the model of every epoch is kept. When the
+training is over and nothing can be chosen any more, all of them are evaluated on the test split.
+The last epoch gives the recipe's honest accuracy; the best epoch is what many publications report.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="keeps the run and the models; what was interrupted there goes on",
+        help="directory for the run and the models; an interrupted run in it is resumed",
     )
     arguments = parser.parse_args()
     path, kept = arguments.output / "run", arguments.output / "epochs"

@@ -1,10 +1,10 @@
-"""Digits in few pixels: MNIST's own, averaged in cells, stretched, or as optdigits' were made.
+"""Measure accuracy on digits of few pixels: averaged in cells, stretched, or as in optdigits.
 
-The digits that scikit-learn bundles went through NIST's form reader, which stretches every digit to
-20×32, makes its strokes thinner or thicker until it holds about as much ink as the others, and
-slants it until its left edge is upright; then ink was counted in 4×4 cells. The same is done here
-to the images that each model was validated on, which then go through ink as a user's pictures do:
-it is there to develop by, and no test. Prints a Markdown table.
+The digits that scikit-learn bundles were preprocessed by NIST's form reader. It stretches every
+digit to 20×32 pixels, makes its strokes thinner or thicker until it has about as much ink as the
+others, and slants it until its left edge is upright. Then the ink was counted in 4×4 cells. The
+same is done here to the images that each model was validated on, which are then preprocessed as a
+user's pictures are. The benchmark is for development; it is not a test. Prints a Markdown table.
 
 References
 ----------
@@ -34,16 +34,16 @@ from inkwise.runs.models import find_model
 from inkwise.training.recipe import Recipe
 
 SIDE, WIDTH = 32, 20
-"""Of the form reader's bitmap, and of the digit in it, in pixels."""
+"""Side of the form reader's bitmap, and width of the digit in it, in pixels."""
 
 CELL = 4
-"""Pixels of the bitmap along the side of a cell."""
+"""Side of a cell, in pixels of the bitmap."""
 
 THIN, THICK = (108, 256), (560, 412)
-"""Pixels of ink below which strokes grow, and above which they shrink: twice, and once."""
+"""Amounts of ink, in pixels, below which strokes are dilated and above which they are eroded."""
 
 FINE = 8
-"""How many times MNIST's pixels are enlarged before they are black or white."""
+"""Factor by which MNIST's images are enlarged before they are made black and white."""
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(model: Model) -> dict[str, float]:
-    """Return the accuracy on the model's validation images, by what was done to them."""
+    """Return the accuracy on the model's validation images, by the kind of change."""
     digits = validated_on(model)
     figures = {}
     for way, change in WAYS.items():
@@ -74,13 +74,13 @@ def measure(model: Model) -> dict[str, float]:
 
 
 def validated_on(model: Model) -> Split:
-    """Return the images that its training set apart."""
+    """Return the validation images that were held out in the model's training."""
     recipe = Recipe.from_dict(model.provenance["recipe"])
     return split_dataset(inkwise.load_dataset("mnist"), recipe.holdout, recipe.seed)["validation"]
 
 
 def read_form(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bring a digit of MNIST's to optdigits' 8×8 counts of ink, from 0 to 16."""
+    """Convert an MNIST digit to 8×8 counts of ink from 0 to 16, as in optdigits."""
     digit = cv2.resize(black_and_white(image), (WIDTH, SIDE), interpolation=cv2.INTER_NEAREST)
     bitmap = upright(even_ink(np.pad(digit, ((0, 0), ((SIDE - WIDTH) // 2,) * 2))))
     cells = bitmap.reshape(SIDE // CELL, CELL, SIDE // CELL, CELL)
@@ -88,7 +88,7 @@ def read_form(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def black_and_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the box of a digit's ink, enlarged, as 0 and 1."""
+    """Return a digit enlarged, as 0 and 1, cropped to the bounding box of its ink."""
     fine = cv2.resize(image, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_CUBIC)
     black = np.uint8(1) * (fine > fine.max() // 2)
     top, left, bottom, right = bounds(black)
@@ -96,7 +96,7 @@ def black_and_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def even_ink(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Let strokes grow or shrink by a pixel on every side, up to twice."""
+    """Dilate or erode strokes by one pixel on every side, up to twice."""
     ink = int(bitmap.sum())
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     if ink < max(THIN):
@@ -105,7 +105,7 @@ def even_ink(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def upright(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Shift rows until the left edges two rows below the top and above the bottom line up."""
+    """Shift rows until the left edges two rows below the top and above the bottom are aligned."""
     rows = np.flatnonzero(bitmap.any(axis=1))
     top, bottom = rows[0] + 2, rows[-1] - 2
     if top >= bottom or not (bitmap[top].any() and bitmap[bottom].any()):
@@ -119,7 +119,7 @@ def upright(bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def in_a_square(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
-    """Average a digit in cells, its proportions kept, in the middle of a square picture."""
+    """Average a digit in cells, keeping its proportions, in the middle of a square picture."""
     small = count_in_cells(image, cells)
     before = [(cells - side) // 2 for side in small.shape]
     margins = [(cells - side - first) for side, first in zip(small.shape, before, strict=True)]
@@ -127,7 +127,7 @@ def in_a_square(image: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
 
 
 def stretch(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Stretch a digit to all of 16×16 pixels, which are black or white."""
+    """Stretch a digit to 16×16 pixels, which are black or white."""
     fine = black_and_white(image) * np.float32(1)
     return np.uint8(255) * (cv2.resize(fine, (16, 16), interpolation=cv2.INTER_AREA) >= 0.5)
 

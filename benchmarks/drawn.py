@@ -1,8 +1,8 @@
-"""Digits as people write them elsewhere, drawn by strokes: flags and feet on ones, barred sevens.
+"""Measure accuracy on drawn styles of digits: ones with flags and feet, sevens with bars.
 
-MNIST was written in the United States, and has next to none of some of these. Every way to write
-a digit is drawn many times, with another slant, width and proportion each, and answered as
-`inkwise predict` does. It is there to develop by, and no test. Prints a Markdown table.
+MNIST was written in the United States and contains hardly any examples of some of these styles.
+Every style is drawn many times with random slants, stroke widths and proportions, and classified as
+`inkwise predict` does. The benchmark is for development; it is not a test. Prints a Markdown table.
 """
 
 import argparse
@@ -20,18 +20,23 @@ from inkwise.model import Model
 from inkwise.runs.models import find_model
 
 SIDE, FINE = 112, 4
-"""Of a picture, in pixels; and how many times finer it is drawn before it is averaged."""
+"""Side of a picture, in pixels, and the factor by which it is drawn larger and then averaged."""
 
 Points = NDArray[np.float64]
-"""Of a stroke, (M, 2): x to the right and y down, from 0 to 1."""
+"""Points of a stroke, float64 (M, 2): x to the right and y down, from 0 to 1."""
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=name_and_path, metavar="NAME=MODEL")
-    parser.add_argument("--count", type=int, default=300, help="how many of each way")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="show some of each way")
+    parser.add_argument("--count", type=int, default=300, help="number of pictures of each style")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="write some pictures of each style to this file",
+    )
     arguments = parser.parse_args()
     pictures = {name: draw(name, arguments.count) for name in WAYS}
     if arguments.picture:
@@ -55,7 +60,7 @@ def main() -> None:
 
 
 def measure(model: Model, pictures: list[NDArray[np.uint8]], digit: str) -> dict[str, float]:
-    """Return how many are answered right, and how many get a wrong digit without a doubt."""
+    """Return the share classified correctly, and the share with a wrong digit and no abstention."""
     answers = model.classify(pictures)
     wrong = [answer.verdict == "digit" and answer.label != digit for answer in answers]
     return {
@@ -65,7 +70,7 @@ def measure(model: Model, pictures: list[NDArray[np.uint8]], digit: str) -> dict
 
 
 def draw(way: str, count: int) -> list[NDArray[np.uint8]]:
-    """Draw a digit in one way many times, dark on light, (SIDE, SIDE) each."""
+    """Draw many pictures of one style, dark on light, uint8 (SIDE, SIDE) each."""
     generator = np.random.default_rng(0)
     pictures = []
     for _ in range(count):
@@ -85,7 +90,7 @@ def draw(way: str, count: int) -> list[NDArray[np.uint8]]:
 def _arc(
     x: float, y: float, width: float, height: float, start: float, end: float
 ) -> list[tuple[float, float]]:
-    """Return points of an ellipse by its half axes, from one angle to another, in degrees."""
+    """Return points of an ellipse with given half axes between two angles, in degrees."""
     turn = np.radians(np.linspace(start, end, 28))
     return list(zip(x + width * np.cos(turn), y + height * np.sin(turn), strict=True))
 
@@ -194,7 +199,7 @@ WAYS: dict[str, tuple[str, Callable[[np.random.Generator], list[Points]]]] = {
     "9 with a straight stem": ("9", _nine),
     "9 with a curved stem": ("9", lambda draw: _nine(draw, hook=True)),
 }
-"""Ways to write a digit: which it is, and what draws its strokes."""
+"""Styles of digits by name: the digit, and the function that draws its strokes."""
 
 if __name__ == "__main__":
     main()

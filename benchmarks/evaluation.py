@@ -1,6 +1,6 @@
-"""Measure how long the commands take that evaluate a run, from the shell's point of view.
+"""Time the commands that evaluate a run, each as a whole process.
 
-Every command is run several times in a copy of the run; the record has the median, in seconds.
+Every command is run several times on a copy of the run; the record has the medians, in seconds.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "runs", nargs="+", type=name_and_path, metavar="NAME=RUN", help="finished, on MNIST"
+        "runs", nargs="+", type=name_and_path, metavar="NAME=RUN", help="complete runs on MNIST"
     )
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(command: list[str | Path]) -> float:
-    """Run inkwise with these arguments, and return the seconds that it took."""
+    """Run inkwise with these arguments, and return the duration in seconds."""
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "inkwise", *command], check=True, stdout=subprocess.DEVNULL

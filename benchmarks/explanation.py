@@ -1,8 +1,8 @@
-"""Measure how far explanations can be trusted, on validation images, and what chose their values.
+"""Measure on validation images how far explanations can be trusted, to choose their parameters.
 
-For occlusion, the side of the patch and how far it is moved; for each method, whether it depends on
-what the network has learnt, whether it survives another seed, and whether the ink that it points at
-matters; for the nearest training images, the space in which they are looked for.
+For occlusion it compares sizes and strides of the patch. For each method it measures whether the
+map depends on what the network has learnt, whether it is similar for another seed, and whether the
+ink that it marks matters. For the nearest neighbours it compares spaces of feature vectors.
 """
 
 import argparse
@@ -32,11 +32,11 @@ Image = NDArray[np.uint8]
 Values = NDArray[np.floating[Any]]
 Follow = Callable[[Image, int, int], Values]
 STEPS = np.linspace(0, 0.5, 11)
-"""Shares of the ink that are taken away."""
+"""Shares of the ink that are removed."""
 
 
 def lead_that_is_left(model: Model, image: Image, values: Values, label: int, other: int) -> float:
-    """Take pixels of ink away, the highest values first; return the mean share of the lead."""
+    """Remove pixels of ink by descending value; return the mean share of the lead that is left."""
     ink = np.flatnonzero(image)
     order = ink[np.argsort(-values.flat[ink], kind="stable")]
     copies = np.repeat(image.reshape(1, -1), len(STEPS), axis=0)
@@ -48,13 +48,13 @@ def lead_that_is_left(model: Model, image: Image, values: Values, label: int, ot
 
 
 def correlate(one: Values, other: Values, image: Image) -> float:
-    """Return the rank correlation over the pixels with ink; NaN where a map is even."""
+    """Return the rank correlation over the pixels with ink; NaN if a map is constant."""
     one, other = one[image > 0], other[image > 0]
     return float(spearmanr(one, other).statistic) if one.std() * other.std() > 0 else float("nan")
 
 
 def measure_patches(model: Model, images: Image) -> dict[str, Any]:
-    """Compare sides and strides of the patch."""
+    """Compare sizes and strides of the occlusion patch."""
     found: dict[str, Any] = {}
     for side in (3, 4, 5, 6, 7, 9):
         for stride in (1, 2, 3):
@@ -76,7 +76,7 @@ def measure_patches(model: Model, images: Image) -> dict[str, Any]:
 
 
 def measure_methods(model: Model, another_seed: Model, images: Image) -> dict[str, Any]:
-    """Compare each method's maps with those of other weights, and with what the ink is worth."""
+    """Compare each method's maps with those for other weights, and with the effect of the ink."""
     torch.manual_seed(0)
     weights = get_weights(build(model.network))
     random = Model(model.network, weights, model.class_names)
@@ -107,7 +107,7 @@ def measure_methods(model: Model, another_seed: Model, images: Image) -> dict[st
 
 
 def measure_spaces(model: Model, train: Split, validation: Split) -> dict[str, Any]:
-    """Compare what training images can be near in."""
+    """Compare spaces in which to find the nearest training images."""
     kept = train.take(np.random.default_rng(0).permutation(len(train))[:IMAGES])
     said = model.predict(validation.images)
 
@@ -151,7 +151,7 @@ def main() -> None:
     """Measure one run beside another of the same recipe, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="a run on MNIST")
-    parser.add_argument("another", type=Path, help="the same from another seed")
+    parser.add_argument("another", type=Path, help="a run of the same recipe with another seed")
     parser.add_argument("--images", type=int, default=40)
     arguments = parser.parse_args()
     run = inkwise.Run(arguments.run)

@@ -1,6 +1,6 @@
-"""Send a service damaged pictures, bodies and requests.
+"""Fuzz the service: send it damaged pictures, request bodies and requests.
 
-It must answer or refuse them all, and neither fail, hang nor grow.
+It must answer or reject every request, without failing, hanging or using more and more memory.
 """
 
 import argparse
@@ -24,19 +24,21 @@ import inkwise
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "JPEG2000")
 
 SECONDS = 35
-"""The longest that an answer may take; the service gives up after 30."""
+"""Longest time that an answer may take, in seconds; the service gives up after 30."""
 
 OCTETS = "application/octet-stream"
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--model", type=Path, help="a run; by default the model in the package")
-    parser.add_argument("--no-record", action="store_true", help="only show the figures")
+    parser.add_argument(
+        "--no-record", action="store_true", help="show the results without recording them"
+    )
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)  # noqa: S311 - nothing is secret
     goods = make_goods()
@@ -46,7 +48,7 @@ def main() -> None:
         connection = connect()
         start_memory = [0.0]
         for number in range(arguments.requests):
-            if number == arguments.requests // 10:  # by now every library is loaded
+            if number == arguments.requests // 10:  # every library is loaded by then
                 start_memory = memory(pid)
             began = time.perf_counter()
             if number % 20 == 0:
@@ -100,14 +102,14 @@ Good = tuple[str, str, bytes, dict[str, str]]
 
 
 def make_goods() -> list[Good]:
-    """Return requests that are in order: path, media type, body, further headers."""
+    """Return valid requests: path, media type, body, further headers."""
     digits = inkwise.load_dataset("mnist").train.images[-40:]
     pictures = []
     for format_, digit in zip(FORMATS * 4, digits, strict=False):
         for mode, scale in (("L", 1), ("RGB", 3), ("P", 2)):
             file = io.BytesIO()
             large = Image.fromarray(np.kron(digit, np.ones((scale, scale), np.uint8)))
-            with contextlib.suppress(OSError):  # a mode that the format does not know
+            with contextlib.suppress(OSError):  # the format does not support the mode
                 large.convert(mode).save(file, format_)
                 pictures.append(file.getvalue())
     v2 = tensor_head(2)
@@ -135,7 +137,7 @@ def make_goods() -> list[Good]:
 
 
 def damage(generator: random.Random, good: bytes) -> bytes:
-    """Change a few bytes, cut, repeat, or put in; most of all near the beginning."""
+    """Change, remove, repeat or insert a few bytes, mostly near the beginning."""
     body = bytearray(good)
     for _ in range(generator.choice((0, 1, 1, 2, 4, 16))):
         reach = len(body) if generator.random() < 0.5 else min(len(body), 64)
@@ -157,12 +159,12 @@ def damage(generator: random.Random, good: bytes) -> bytes:
 
 
 def connect() -> http.client.HTTPConnection:
-    """Return a connection that gives up after `SECONDS`."""
+    """Return a connection with a timeout of `SECONDS`."""
     return http.client.HTTPConnection("127.0.0.1", PORT, timeout=SECONDS)
 
 
 def send_raw(request: bytes) -> str:
-    """Send bytes that need not be HTTP, and return the status of what came back, if anything."""
+    """Send bytes that need not be valid HTTP, and return the status of the response, if any."""
     caller = socket.create_connection(("127.0.0.1", PORT), timeout=SECONDS)
     with caller, contextlib.suppress(ConnectionError):
         caller.sendall(request)

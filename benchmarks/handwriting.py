@@ -1,10 +1,11 @@
-"""How right models are on digits that are not MNIST's own, and whether they know when they are not.
+"""Measure accuracy, calibration and abstention on digits that are not MNIST's own.
 
-Prints a Markdown table: a row a figure, a column a model. A NAME that is given several times, with
-models of one recipe from several seeds, is one column: mean ± standard deviation.
+Prints a Markdown table with a row for each metric and a column for each model. A NAME that is given
+several times, with models of one recipe from several seeds, is one column: mean ± standard
+deviation.
 
-Digits go to the network as they are, and, in rows of their own, through ink, as `inkwise predict`
-takes them. A picture that ink finds nothing in counts as a mistake.
+Digits are given to the network as they are and, in rows of their own, through ink: with the
+preprocessing of `inkwise predict`. A picture in which ink finds nothing counts as misclassified.
 """
 
 import argparse
@@ -37,26 +38,26 @@ from inkwise.training.recipe import Recipe
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 NON_DIGITS = 1_000
-"""How many of each kind."""
+"""Number of pictures of each kind of non-digit."""
 SHARES = (0.9, 0.95, 0.99)
 SHOWN = 10
-"""How many mistakes of each case the picture shows."""
+"""Number of mistakes of each case in the figure."""
 THROUGH_INK = " through ink"
 MNIST, OPTDIGITS = "MNIST", f"optdigits{THROUGH_INK}"
 NO_DIGIT = -1
-"""The label of a picture that ink finds nothing in: no answer is right."""
+"""Label of a picture in which ink finds nothing, so that no prediction is correct."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Case:
-    """Digits, and what ink found in them where they go through it."""
+    """Digits with their labels and, if they were preprocessed, what ink found in them."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     inks: tuple[Ink, ...] | None = None
 
     def logits(self, model: Model) -> NDArray[np.float32]:
-        """Return the model's logits, of the readings that it chooses where there are several."""
+        """Return the logits, of the reading that the model chooses if ink has found several."""
         return model.logits(self.images) if self.inks is None else chosen_logits(model, self.inks)
 
     def __len__(self) -> int:
@@ -71,7 +72,7 @@ def main() -> None:
         nargs="+",
         type=name_and_path,
         metavar="NAME=MODEL",
-        help="runs, or directories of models",
+        help="runs or model directories, each with a name for its column",
     )
     parser.add_argument(
         "--split",
@@ -135,7 +136,7 @@ def main() -> None:
 
 
 def name_and_path(argument: str) -> tuple[str, Path]:
-    """Split NAME=MODEL."""
+    """Split an argument of the form NAME=MODEL."""
     name, equals, path = argument.partition("=")
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"{argument!r} is not of the form NAME=MODEL")
@@ -143,7 +144,7 @@ def name_and_path(argument: str) -> tuple[str, Path]:
 
 
 def draw_cases(split: str, recipe: Recipe) -> dict[str, Case]:
-    """Return digits from everywhere by what was done to them, MNIST's own first."""
+    """Return the cases by name: MNIST's digits, changed ones, and those of optdigits."""
     own = split_dataset(inkwise.load_dataset("mnist"), recipe.holdout, recipe.seed)[split]
     images = {
         MNIST: own.images,
@@ -155,14 +156,14 @@ def draw_cases(split: str, recipe: Recipe) -> dict[str, Case]:
     }
     cases = {name: Case(changed, own.labels) for name, changed in images.items()}
     cases |= {f"{name}{THROUGH_INK}": through_ink(case) for name, case in cases.items()}
-    if split == "test":  # optdigits, too, chooses nothing
+    if split == "test":  # nothing may be chosen on optdigits, either
         cases["optdigits resized"] = resized_optdigits()
         cases[OPTDIGITS] = all_of(load_optdigits())
     return cases
 
 
 def through_ink(digits: Case) -> Case:
-    """Return digits on the road that a user's pictures take."""
+    """Return digits after the preprocessing that a user's pictures go through."""
     blank = Ink(np.zeros((CANVAS, CANVAS), np.uint8), "light ink", (0, 0, CANVAS, CANVAS), 1.0)
     found = preprocess_all(digits.images, (CANVAS, CANVAS))
     inks = tuple(ink if isinstance(ink, Ink) else blank for ink in found)
@@ -171,7 +172,7 @@ def through_ink(digits: Case) -> Case:
 
 
 def resized_optdigits() -> Case:
-    """Return scikit-learn's digits as tutorials bring them to 28×28: by resizing."""
+    """Return scikit-learn's digits resized to 28×28, as tutorials do it."""
     bunch = load_digits()
     grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     larger = [Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR) for image in grey]
@@ -179,7 +180,7 @@ def resized_optdigits() -> Case:
 
 
 def all_of(dataset: inkwise.Dataset) -> Case:
-    """Return both parts of a data set that no model was trained on."""
+    """Return the training and test images together of a data set that no model was trained on."""
     parts = dataset.train, dataset.test
     return Case(
         np.concatenate([part.images for part in parts]),
@@ -190,7 +191,7 @@ def all_of(dataset: inkwise.Dataset) -> Case:
 def measure(
     model: Model, cases: dict[str, Case], strange: dict[str, NDArray[np.uint8]]
 ) -> dict[str, float]:
-    """Return every figure of a model, as shares from 0 to 1, by the row that it stands in."""
+    """Return every metric of a model, from 0 to 1, by the name of its row."""
     logits = {name: case.logits(model) for name, case in cases.items()}
     accuracies = {
         name: float(np.mean(logits[name].argmax(axis=1) == case.labels))
@@ -238,7 +239,7 @@ def measure(
 
 
 def refused(model: Model, logits: NDArray[np.float32]) -> float:
-    """Return the share of images that the model rather gives no answer about."""
+    """Return the share of images on which the model abstains."""
     calibration = model.calibration
     probabilities = softmax(logits, calibration.temperature).max(axis=1)
     strange = energy_score(logits) < calibration.lowest_score
@@ -246,7 +247,7 @@ def refused(model: Model, logits: NDArray[np.float32]) -> float:
 
 
 def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
-    """Return the figures as Markdown, all but the areas under curves in percent."""
+    """Return the metrics as a Markdown table, in percent except for the areas under curves."""
     lines = [f"| {split} | {' | '.join(figures)} |", "|---" + "|---:" * len(figures) + "|"]
     rows = next(iter(figures.values()))[0]
     for row in rows:
@@ -263,7 +264,7 @@ def table(figures: dict[str, list[dict[str, float]]], split: str) -> str:
 
 @styled
 def selective_curves(models: dict[str, list[Model]], cases: dict[str, Case]) -> Figure:
-    """Draw the share of mistakes among the surest answers, for the first model of each name."""
+    """Draw the error rate among the most confident predictions, for each name's first model."""
     digits = [name for name in (MNIST, OPTDIGITS) if name in cases]
     figure = Figure(figsize=(4.5 * len(digits), 4), layout="constrained")
     for place, name in enumerate(digits, start=1):
@@ -275,22 +276,22 @@ def selective_curves(models: dict[str, list[Model]], cases: dict[str, Case]) -> 
             curve = selective_accuracy(right, probabilities.max(axis=1))
             axes.plot(100 * curve.answered, 100 * (1 - curve.accuracy), label=title)
         axes.set_title(name)
-        axes.set_xlabel("answered, the surest first, %")
+        axes.set_xlabel("images answered, most confident first, %")
         axes.set_xlim(90, 100)
         axes.set_ylim(bottom=0)
-    figure.axes[0].set_ylabel("wrong among them, %")
+    figure.axes[0].set_ylabel("error rate among these, %")
     figure.axes[0].legend()
     return figure
 
 
 @styled
 def mistake_sheet(name: str, model: Model, cases: dict[str, Case]) -> Figure:
-    """Draw the surest mistakes of every case: label, answer and how sure it was."""
-    tile, across, down = 28, 34, 42  # pixels of an image, and from one to the next
+    """Draw the most confident mistakes of every case: true label, prediction and confidence."""
+    tile, across, down = 28, 34, 42  # side of an image, and distances to the next, in pixels
     height, width = down * len(cases), across * SHOWN
-    wide, tall = 7.5, 7.5 * height / width  # inches; two more for the names, 0.6 for the title
+    wide, tall = 7.5, 7.5 * height / width  # inches, and 2 more for the names, 0.6 for the title
     figure = Figure(figsize=(wide + 2, tall + 0.6))
-    title = f"The surest mistakes of {name}: true → answer, and how sure"
+    title = f"The most confident mistakes of {name}: true → predicted, and the confidence"
     figure.suptitle(title, x=0.01, y=1 - 0.15 / (tall + 0.6), ha="left", va="top")
     axes = figure.add_axes(
         (2 / (wide + 2), 0.1 / (tall + 0.6), wide / (wide + 2), tall / (tall + 0.6))

@@ -1,4 +1,4 @@
-"""Time the prediction of a trained model: throughput, latency, memory and a cold start."""
+"""Time the predictions of a trained model: throughput, latency, memory and a cold start."""
 
 import argparse
 import statistics
@@ -32,7 +32,7 @@ ACCURATE: dict[str, Any] = {
     "hardest": 1.0,
     "freeze_after": 1.0,
 }
-"""The case study's network, trained with the parts of ``swift`` and augmentation."""
+"""The case study's network, trained as ``swift`` is, with data augmentation."""
 
 FRESH = """
 import sys
@@ -51,9 +51,11 @@ def main() -> None:
         "run",
         type=Path,
         nargs="?",
-        help="a run of `inkwise train`; by default an accurate one is trained, in two minutes",
+        help="a run of `inkwise train`; by default an accurate model is trained, in two minutes",
     )
-    parser.add_argument("--rounds", type=int, default=15, help="of every measurement in turn")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="number of rounds of all measurements"
+    )
     arguments = parser.parse_args()
 
     if arguments.run is not None:
@@ -69,7 +71,7 @@ def measure(run: inkwise.Run, rounds: int) -> None:
     model = run.model
     print(f"test accuracy {run.evaluation.accuracy.value:.2%}")
     images = inkwise.load_dataset(run.record["dataset"]["name"]).train.images
-    images = np.resize(images, (max(SIZES), *images.shape[1:]))  # from the start again if too few
+    images = np.resize(images, (max(SIZES), *images.shape[1:]))  # repeated if there are too few
     module = build(model.network)
     module.load_state_dict({key: torch.from_numpy(array) for key, array in model.weights.items()})
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -134,7 +136,7 @@ def measure(run: inkwise.Run, rounds: int) -> None:
 def images_per_second(
     answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8]
 ) -> float:
-    """Return the mean speed over a tenth of a second or one call, whichever is longer."""
+    """Return the mean speed over a tenth of a second, or over one call if that is longer."""
     start, calls = time.perf_counter(), 0
     while calls == 0 or time.perf_counter() < start + 0.1:
         answer(images)

@@ -1,7 +1,7 @@
-"""Measure how long it takes to find the ink in a picture, and how much memory.
+"""Measure the time and memory of finding the ink, the foreground, in a picture.
 
-Pictures are drawn from MNIST's last 10,000 training images; one thread works. Each kind is measured
-in a process of its own, because memory is counted as the most that a process ever held.
+Pictures are made from MNIST's last 10,000 training images, and one thread is used. Each kind is
+measured in a process of its own, because its memory is the peak memory of the process.
 """
 
 import argparse
@@ -30,13 +30,13 @@ DIGITS = 200
 
 
 def load_digits() -> Levels:
-    """Return MNIST digits that nothing was trained on."""
+    """Return MNIST digits on which no model was trained."""
     images = inkwise.load_dataset("mnist").train.images
     return images[-10_000 :: 10_000 // DIGITS]
 
 
 def photograph(digit: Levels, megapixels: float) -> Levels:
-    """Return a digit in blue ink on yellowish paper, in uneven light, with a camera's noise."""
+    """Return a digit in blue ink on yellowish paper, with uneven light and camera noise."""
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
     height = width * 3 // 4
     size = height // 2
@@ -85,12 +85,12 @@ def prepare(folder: Path) -> dict[str, list[Path]]:
 
 
 def measure(path: Path, repeats: int) -> dict[str, Any]:
-    """Return the milliseconds a picture takes, and the most memory of this process, in MB."""
+    """Return the time per picture, in ms, and the peak memory of this process, in MB."""
     pictures: list[Any] = [path]
     if path.suffix == ".npy":
         pictures = list(np.load(path))
     cv2.setNumThreads(1)
-    for picture in pictures[:20]:  # by then every library is loaded, and caches are warm
+    for picture in pictures[:20]:  # warm-up: loads every library and fills caches
         normalise(picture)
     milliseconds = []
     for _ in range(repeats if len(pictures) == 1 else 1):
@@ -108,7 +108,9 @@ def measure(path: Path, repeats: int) -> dict[str, Any]:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="of each large picture")
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="number of repeats for each large picture"
+    )
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

@@ -1,4 +1,4 @@
-"""Compare a run's model in float32 with itself as `inkwise export --format onnx-int8` writes it."""
+"""Compare a run's model in float32 with its export as onnx-int8: speed, accuracy and loss."""
 
 import argparse
 import statistics
@@ -27,7 +27,7 @@ Answer = Callable[[Images], NDArray[np.float32]]
 
 
 def open_session(path: Path) -> Answer:
-    """Return what answers images on one thread, with ONNX Runtime's own options otherwise."""
+    """Return a function that predicts on one thread, with default options of ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -35,7 +35,7 @@ def open_session(path: Path) -> Answer:
 
 
 def answer_all(answer: Answer, images: Images) -> NDArray[np.float32]:
-    """Answer in batches of `BATCH`, as the package does, one on each core at a time."""
+    """Predict in batches of `BATCH`, as the package does, one on each core at a time."""
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     with ThreadPoolExecutor(available_cores()) as pool:
         return np.concatenate(list(pool.map(answer, batches)))
@@ -52,7 +52,7 @@ def microseconds(work: Callable[[], object], repeats: int = 500) -> float:
 
 
 def describe(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, float]:
-    """Return accuracy and loss, in nats an image."""
+    """Return the accuracy, and the loss in nats per image."""
     of_label = probabilities[np.arange(len(labels)), labels].clip(1e-12)
     return {
         "accuracy": float((probabilities.argmax(1) == labels).mean()),
@@ -64,7 +64,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a run of `inkwise train`")
-    parser.add_argument("--rounds", type=int, default=25, help="of both in turn")
+    parser.add_argument("--rounds", type=int, default=25, help="number of rounds, of both in turn")
     arguments = parser.parse_args()
 
     run = inkwise.Run(arguments.run)

@@ -1,4 +1,4 @@
-"""Simple ways in which digits from elsewhere differ, which only benchmarks measure."""
+"""Simple changes of images that only the benchmarks measure: shifts and less contrast."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ from inkwise.robustness.corruptions import Levels, change_each, check_distance, 
 
 
 def move_within(images: NDArray[np.uint8], pixels: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Move every image by whole pixels, drawn evenly up to `pixels` both ways along each axis.
+    """Shift every image along each axis by a whole number of pixels, uniform up to ±`pixels`.
 
-    Otherwise it is like `inkwise.robustness.corruptions.move`.
+    Everything else is as for `inkwise.robustness.corruptions.move`.
     """
     check_distance(pixels)
 
@@ -20,7 +20,7 @@ def move_within(images: NDArray[np.uint8], pixels: int, seed: int = 0) -> NDArra
 
 
 def halve_contrast(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bring every pixel halfway to its image's mean, as the contrast of ImageNet-C does.
+    """Move every pixel halfway towards the mean of its image, as ImageNet-C's contrast does.
 
     Parameters
     ----------

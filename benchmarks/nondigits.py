@@ -1,6 +1,7 @@
-"""Things that are no digit, as small and as neatly centred as digits: what should get no answer.
+"""Out-of-distribution pictures, as small and as well centred as digits: a model should abstain.
 
-They are for evaluation only; what a model is trained against is made elsewhere, in other ways.
+They are for evaluation only. The outliers that models are trained on are made elsewhere, in other
+ways.
 """
 
 import math
@@ -19,17 +20,17 @@ from inkwise.errors import ArgumentError
 from inkwise.ink import BOX, CANVAS, fit_and_centre
 
 KINDS = ("specks", "scribble", "letter", "shape", "noise", "two digits")
-"""What `draw_non_digits` draws."""
+"""The kinds of pictures that `draw_non_digits` draws."""
 
 Picture = NDArray[np.uint8]
 Path2D = NDArray[np.float64]
-"""The corners of a line, float64 (M, 2): x to the right, y down, in any unit."""
+"""The corners of a line, float64 (M, 2): x to the right and y down, in any unit."""
 
 FINE = 8
-"""Pictures are drawn at so many times their size, and brought down by the antialiasing of ink."""
+"""Factor by which pictures are drawn larger, before ink reduces them with antialiasing."""
 
 LETTERS = "ABCDEFGHKLMNPQRSTUVWXYZacdefhijkmnprstuvwxyz"
-"""Letters that a reader tells from digits: not O and o (0), I, J and l (1), b (6), g and q (9)."""
+"""Letters that cannot be mistaken for digits: without O, o (0), I, J, l (1), b (6), g, q (9)."""
 
 FONTS = (
     "DejaVuSans",
@@ -47,35 +48,36 @@ FONTS = (
     "cmti10",
     "cmtt10",
 )
-"""Of those that matplotlib brings: with and without serifs, upright and slanted, thin and bold."""
+"""Fonts that matplotlib includes: with and without serifs, upright and slanted, thin and bold."""
 
 
 def draw_non_digits(digits: Picture, count: int, seed: int = 0) -> dict[str, Picture]:
-    """Draw things that are no digit, of six kinds.
+    """Draw pictures that are not digits, of six kinds.
 
-    - ``specks``: dust on a blank ground;
-    - ``scribble``: what tries a pen or crosses something out;
-    - ``letter``: printed ones, but those that look like a digit, slanted and turned a little;
-    - ``shape``: polygons, stars, crosses, arrows, hearts, outlined or filled; no ring, which is 0;
-    - ``noise``: of single pixels all over, or in blots that have the size of strokes;
+    - ``specks``: dust on a blank background;
+    - ``scribble``: lines as made when trying a pen or crossing something out;
+    - ``letter``: printed letters that do not look like a digit, slightly slanted and rotated;
+    - ``shape``: polygons, stars, crosses, arrows, hearts, outlined or filled; no rings, which
+      would be zeros;
+    - ``noise``: single pixels all over the picture, or blots of the size of strokes;
     - ``two digits``: two of `digits` side by side in one picture.
 
-    All but noise all over the picture have a digit's geometry: they fit a 20×20 box, with strokes
-    about as wide as a digit's, and are centred by mass, but for the specks.
+    All of them except noise all over the picture have the geometry of a digit: they fit a 20×20
+    box, with strokes about as wide as those of a digit, and all but the specks are centred by mass.
 
     Parameters
     ----------
     digits : ndarray of uint8, shape (N, H, W)
-        Light ink on a black ground, every image with some ink.
+        Light ink on a black background; every image has some ink.
     count : int
-        How many to draw of each kind.
+        Number of pictures of each kind.
     seed : int
-        Not negative. The same seed draws the same pictures, and more of them begin with the same.
+        Seed, not negative. The same seed draws the same pictures; a larger `count` adds to them.
 
     Returns
     -------
     dict of str to ndarray of uint8, shape (`count`, 28, 28)
-        By kind, in the order of `KINDS`.
+        Pictures by kind, in the order of `KINDS`.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def draw_non_digits(digits: Picture, count: int, seed: int = 0) -> dict[str, Pic
             f"{digits.shape}"
         )
     if seed < 0:
-        raise ArgumentError(f"the seed must not be negative, as {seed} is")
+        raise ArgumentError(f"the seed must be 0 or more, not {seed}")
     letters = _Letters()
     draws: dict[str, Callable[[np.random.Generator], Picture]] = {
         "specks": _specks,
@@ -109,7 +111,7 @@ def draw_non_digits(digits: Picture, count: int, seed: int = 0) -> dict[str, Pic
 
 
 def _specks(generator: np.random.Generator) -> Picture:
-    """Draw from one to a dozen specks, at most three pixels across, somewhere in the box."""
+    """Draw one to twelve specks, at most three pixels across, at random places in the box."""
     fine = np.zeros((CANVAS * FINE, CANVAS * FINE), np.uint8)
     margin = (CANVAS - BOX) / 2
     for _ in range(generator.integers(1, 13)):
@@ -130,7 +132,7 @@ def _specks(generator: np.random.Generator) -> Picture:
 
 
 def _scribble(generator: np.random.Generator) -> Picture:
-    """Draw a tangle, a row of loops or a hatching: a long line that crosses itself or returns."""
+    """Draw a tangle, a row of loops or a hatching: a long line that crosses itself or goes back."""
     form = generator.integers(3)
     if form == 0:
         corners = generator.random((generator.integers(8, 12), 2)) * generator.uniform(0.6, 1, 2)
@@ -159,7 +161,7 @@ class _Letters:
         self._rendered: dict[tuple[str, str], Picture] = {}
 
     def __call__(self, generator: np.random.Generator) -> Picture:
-        """Draw a letter, slanted by up to 14° and turned by up to 10°."""
+        """Draw a letter, slanted by up to 14° and rotated by up to 10°."""
         font = FONTS[generator.integers(len(FONTS))]
         upright = self._render(font, LETTERS[generator.integers(len(LETTERS))])
         slant, angle = generator.uniform(-0.25, 0.25), generator.uniform(-0.175, 0.175)
@@ -190,7 +192,7 @@ def _shape(generator: np.random.Generator) -> Picture:
     filled = generator.random() < 0.3
     match form:
         case "polygon":
-            # The outline of one with more corners is hardly told from a 0 at this size.
+            # The outline of a polygon with more corners looks like a 0 at this size.
             lines = [_regular(int(generator.integers(3, 7 if filled else 5)))]
         case "star":
             points = int(generator.integers(4, 7))
@@ -219,7 +221,7 @@ def _shape(generator: np.random.Generator) -> Picture:
         case _:
             lines, filled = [_regular(48)], True
     closed = form not in ("cross", "arrow", "grid")
-    # A heart upside down and a crescent on its back are shapes all the same.
+    # Upside-down hearts and rotated crescents are shapes, too.
     turn, squeeze = generator.uniform(0, 2 * np.pi), [1, generator.uniform(0.75, 1)]
     lines = [_turn(line * squeeze, turn) for line in lines]
     return _pen(lines, generator.uniform(1.6, 3.6), closed=closed, filled=filled and closed)
@@ -239,7 +241,7 @@ def _noise(generator: np.random.Generator) -> Picture:
 
 
 def _two_digits(digits: Picture, generator: np.random.Generator) -> Picture:
-    """Put two digits side by side, a pixel into one another up to five apart, not quite level."""
+    """Put two digits side by side, from 1 pixel of overlap to 5 pixels apart, not quite level."""
     left, right = (_crop(digits[place]) for place in generator.integers(len(digits), size=2))
     gap, sink = generator.integers(-1, 6), int(generator.integers(-3, 4))
     start = max(1, left.shape[1] + int(gap))
@@ -263,7 +265,7 @@ def _crop(picture: Picture) -> Picture:
 def _pen(
     lines: list[Path2D], width: float, *, closed: bool = False, filled: bool = False
 ) -> Picture:
-    """Draw lines with a pen that is `width` pixels wide in the end, or fill what they enclose."""
+    """Draw lines that are `width` pixels wide in the result, or fill the area they enclose."""
     corners = np.concatenate(lines)
     least, extent = corners.min(axis=0), np.ptp(corners, axis=0).max()
     scale, margin = (BOX - width) / extent * FINE, BOX * FINE // 4
@@ -286,12 +288,12 @@ def _turn(line: Path2D, angle: float) -> Path2D:
 
 
 def auroc(inside: NDArray[np.floating], outside: NDArray[np.floating]) -> float:
-    """Return how well a score tells what is of the classes from what is not.
+    """Return the area under the ROC of a score that separates classes from other pictures.
 
     Parameters
     ----------
     inside, outside : ndarray of float, shapes (N,) and (M,)
-        Scores of images that are of the classes, and of some that are not.
+        Scores of images that belong to the classes, and of images that do not.
 
     Returns
     -------

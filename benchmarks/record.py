@@ -1,4 +1,4 @@
-"""Records of measurements: JSON files with what was measured, where and when."""
+"""Records of measurements: JSON files with the results, the machine and the date."""
 
 import datetime
 from pathlib import Path

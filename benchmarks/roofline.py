@@ -1,4 +1,4 @@
-"""Count the operations of one `swift` training, time it, and see where its time goes."""
+"""Count the operations of one `swift` training, time it, and profile where its time goes."""
 
 import argparse
 import statistics
@@ -28,7 +28,7 @@ PARTS = {
     "ReLU, there and back": ("aten::clamp_min_", "aten::relu_", "aten::threshold_backward"),
     "reading images": ("aten::index_select", "aten::div"),
 }
-"""Operations of PyTorch by what they are for; the rest is overhead."""
+"""Operations of PyTorch by purpose; the rest is overhead."""
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
 
     with FlopCounterMode(display=False) as counter:
         train()
-    # The validation after each epoch is counted as well, and not in the seconds.
+    # The validation after each epoch is counted in the operations, but not in the seconds.
     validation = recipe.epochs * len(splits.validation) * network.flops
     operations = counter.get_total_flops() - validation
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _rates() -> dict[str, float]:
-    """Operations a second of a large matrix product, and of a convolution like the second one."""
+    """Return operations per second of a large matrix product and of a convolution."""
     matrix = torch.randn(2048, 2048)
     images = torch.randn(256, 16, 6, 6).to(memory_format=torch.channels_last)
     kernel = torch.randn(64, 16, 3, 3).to(memory_format=torch.channels_last)
@@ -103,7 +103,7 @@ def _seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def _profile(train: Callable[[], object]) -> dict[str, float]:
-    """Return the shares of a training's time."""
+    """Return the shares of the time of a training by purpose."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         train()
     parts: dict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""Train a recipe with several seeds; record every seed's test accuracy and training time."""
+"""Train a recipe with several seeds, and record test accuracy and training time of each."""
 
 import argparse
 import statistics
@@ -16,12 +16,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="case-study")
     parser.add_argument("--dataset", default="mnist")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument(
         "--keep",
         type=Path,
         metavar="DIR",
-        help="keep the runs as DIR/SEED; those that are there are used, or resumed",
+        help="keep the runs as DIR/SEED; complete ones there are used, interrupted ones resumed",
     )
     arguments = parser.parse_args()
 

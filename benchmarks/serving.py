@@ -1,6 +1,7 @@
-"""Load a service on this machine: requests and images a second, latency, memory, overload.
+"""Measure the service under load: requests and images per second, latency, memory, overload.
 
-The load generator, wrk, runs beside it on the same cores. Leave the machine alone meanwhile.
+The load generator, wrk, runs on the same machine and cores. Do not use the machine for anything
+else meanwhile.
 """
 
 import argparse
@@ -30,16 +31,16 @@ import inkwise
 WRK = shutil.which("wrk") or "wrk"
 
 BATCH = 256
-"""Images in a request of arrays."""
+"""Number of images in a request that sends arrays."""
 
 PICTURES = 64
-"""Pictures in a request of several."""
+"""Number of pictures in a request that sends several."""
 
 PORT = 8765
 
 ADDRESS = f"http://127.0.0.1:{PORT}"
 
-# Every connection asks for another picture in turn. What goes wrong is counted by its status.
+# Every connection sends the bodies in turn. Failures are counted by their status.
 SCRIPT = """
 local bodies = {{}}
 for number = 1, {count} do
@@ -89,9 +90,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a run; by default the model in the package")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=60, help="of every load")
-    parser.add_argument("--memory-seconds", type=int, default=600, help="of the load for memory")
-    parser.add_argument("--no-record", action="store_true", help="only show the figures")
+    parser.add_argument("--seconds", type=int, default=60, help="duration of every load")
+    parser.add_argument(
+        "--memory-seconds", type=int, default=600, help="duration of the load that measures memory"
+    )
+    parser.add_argument(
+        "--no-record", action="store_true", help="show the results without recording them"
+    )
     arguments = parser.parse_args()
     if not Path(WRK).is_file():
         sys.exit("the load comes from wrk: apt-get install wrk")
@@ -120,7 +125,7 @@ def main() -> None:
         forms = loads.make("/v1/predict", FORM, [form(group) for group in groups])
         in_json = loads.make("/v1/predict", "application/json", [as_json(each) for each in groups])
 
-        load(pid, single, 16, min(5, seconds))  # the first answers take longest
+        load(pid, single, 16, min(5, seconds))  # warm-up: the first answers take longest
         figures["memory_mebibytes_before"] = memory(pid)
         for label, script, connections, count in (
             ("single_pictures", single, 16, 1),
@@ -132,7 +137,7 @@ def main() -> None:
         ):
             figures[label] = load(pid, script, connections, seconds, count)
             show(label, figures[label])
-        # wrk asks again as soon as it is answered: to ask for too much it needs many connections.
+        # wrk waits for each answer before it sends again: an overload needs many connections.
         figures["overload"] = load(pid, single, 2048, seconds)
         show("overload", figures["overload"])
         figures["recovery_seconds"] = recover(pictures[0])
@@ -143,7 +148,7 @@ def main() -> None:
         print(f"wrote {write_record('serving', figures)}")
 
 
-# --- what is asked ---
+# --- the requests ---
 
 FORM = "multipart/form-data; boundary=inkwise"
 
@@ -156,18 +161,18 @@ def encode(image: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
 
 
 def form(pictures: list[bytes]) -> bytes:
-    """Return pictures as a form."""
+    """Return pictures as a multipart form."""
     head = b'--inkwise\r\nContent-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n'
     return b"".join(head + picture + b"\r\n" for picture in pictures) + b"--inkwise--\r\n"
 
 
 def as_json(pictures: list[bytes]) -> bytes:
-    """Return pictures as JSON with base64."""
+    """Return pictures as JSON with base64 strings."""
     return json.dumps({"pictures": [base64.b64encode(each).decode() for each in pictures]}).encode()
 
 
 def tensor_head(count: int) -> bytes:
-    """Return what precedes the bytes of images in the Open Inference Protocol."""
+    """Return the JSON header that precedes the image bytes in the Open Inference Protocol."""
     size = {"binary_data_size": count * 784}
     images = {"name": "images", "datatype": "UINT8", "shape": [count, 28, 28], "parameters": size}
     outputs = [{"name": "probabilities", "parameters": {"binary_data": True}}]
@@ -204,12 +209,12 @@ class Loads:
         return script
 
 
-# --- the service, and asking it ---
+# --- the service and the load ---
 
 
 @contextlib.contextmanager
 def running(arguments: argparse.Namespace) -> Iterator[int]:
-    """Run the service, and yield its process id."""
+    """Run the service, and yield its process ID."""
     command = [sys.executable, "-m", "inkwise", "serve", "--port", str(PORT)]
     command += ["--workers", str(arguments.workers)]
     if arguments.model is not None:
@@ -236,7 +241,7 @@ def ask(path: str, body: bytes | None = None) -> Any:
 
 
 def load(pid: int, script: Path, connections: int, seconds: int, count: int = 1) -> dict[str, Any]:
-    """Ask for some seconds, and return rates and latencies in milliseconds."""
+    """Load the service for some seconds; return rates, and latencies in milliseconds."""
     before = cpu_seconds(pid)
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", "-s", str(script)]
     done = subprocess.run([WRK, *options, ADDRESS], capture_output=True, text=True, check=True)
@@ -255,14 +260,14 @@ def load(pid: int, script: Path, connections: int, seconds: int, count: int = 1)
         "images_per_second": round(answered * count),
         "statuses": statuses,
         "errors": errors,
-        # It does not depend on what else the machine does.
+        # CPU time does not depend on other load on the machine.
         "cpu_microseconds_per_request": round(1e6 * spent / max(1, sum(statuses.values()))),
         "milliseconds": {name: round(value, 2) for name, value in result.items()},
     }
 
 
 def recover(picture: bytes) -> float:
-    """Return how many seconds it takes until ten requests in a row are answered."""
+    """Return the time until ten requests in a row are answered, in seconds."""
     start = time.perf_counter()
     good, since = 0, start
     while good < 10 and time.perf_counter() < start + 60:
@@ -275,7 +280,7 @@ def recover(picture: bytes) -> float:
 
 
 def watch_memory(pid: int, script: Path, seconds: int) -> dict[str, Any]:
-    """Return the workers' memory while they answer, from a tenth of the time on to its end."""
+    """Return the workers' memory under load, from a tenth of the duration to its end."""
     command = [WRK, "-t1", "-c16", f"-d{seconds}s", "-s", str(script), ADDRESS]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     start, seen = time.monotonic(), []
@@ -293,14 +298,14 @@ def watch_memory(pid: int, script: Path, seconds: int) -> dict[str, Any]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return how long the process and its children have computed."""
+    """Return the CPU time of the process and its children, in seconds."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     stats = [Path(f"/proc/{each}/stat").read_text().split() for each in (str(pid), *children)]
     return sum(int(stat[13]) + int(stat[14]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> list[float]:
-    """Return the resident memory of the process and of its children, in mebibytes."""
+    """Return the resident memory of the process and its children, in mebibytes."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     found = []
     for each in (str(pid), *children):
@@ -310,7 +315,7 @@ def memory(pid: int) -> list[float]:
 
 
 def show(label: str, figures: dict[str, Any]) -> None:
-    """Print a line."""
+    """Print a line of results."""
     print(f"{label:26}", json.dumps(figures), flush=True)
 
 

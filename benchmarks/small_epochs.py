@@ -1,4 +1,4 @@
-"""Choose how many epochs a small data set needs, on optdigits' validation images alone."""
+"""Choose the number of epochs for a small data set, on optdigits' validation images only."""
 
 import statistics
 
@@ -15,7 +15,7 @@ SEEDS = range(8)
 
 
 def main() -> None:
-    """Run the benchmark; the test images are not looked at."""
+    """Run the benchmark; the test images are not used."""
     dataset = load_dataset("optdigits")
     accuracies: dict[int, list[float]] = {}
     for epochs in EPOCHS:

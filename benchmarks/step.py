@@ -1,4 +1,4 @@
-"""Time a training step of the case study and what it is made of: layers, optimiser."""
+"""Time a training step of the case study and its parts: the layers and the optimiser."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from inkwise.training.step import Step, to_inputs
 
 
 def milliseconds(work: Callable[[], object], repeats: int = 200) -> float:
-    """Return the mean duration of a call, after a warm-up."""
+    """Return the mean duration of a call after a warm-up, in milliseconds."""
     for _ in range(repeats // 5):
         work()
     start = time.perf_counter()
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _there_and_back(layer: nn.Module, values: torch.Tensor) -> Callable[[], object]:
-    # A ReLU works in place, which autograd refuses on a leaf.
+    # A ReLU works in place, which autograd does not allow on a leaf.
     in_place = isinstance(layer, nn.ReLU)
     gradient = torch.rand_like(layer(values.clone()))
 

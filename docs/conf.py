@@ -32,9 +32,9 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state types, shapes and units
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the pages' template lists them
-numpydoc_xref_param_type = False
 
-# The tutorial is run while the documentation is built, and again only when it has changed.
+# The tutorial is run while the documentation is built; its outputs are kept until its code changes
+# or docs/_build is removed.
 nb_execution_mode = "cache"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
@@ -45,7 +45,6 @@ nb_output_stderr = "remove"  # notes of other libraries; an error stops the buil
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["mystnb.unknown_mime_type"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "inkwise"
@@ -67,7 +66,7 @@ html_theme_options = {
 }
 html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}
 
-
+# The public names, in the order of the reference.
 KINDS = {
     "Train, evaluate, report": [
         "train",

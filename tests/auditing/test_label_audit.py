@@ -114,7 +114,7 @@ def test_undecided_labels_change_nothing(found: Audit, flawed: Dataset) -> None:
 
 def test_it_says_what_it_does(found: Audit) -> None:
     assert HEARD.steps[0][0] == "Training model 1 of 6 on 1,000 images"
-    assert HEARD.steps[-1][0] == "Looking for images that there are twice"
+    assert HEARD.steps[-1][0] == "Looking for duplicates"
 
 
 def test_test_labels_teach_nobody(animals: Dataset, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_specks_are_few_and_small(drawn: dict[str, Pictures]) -> None:
         (np.zeros((0, 28, 28), np.uint8), 0, r"of shape \(0, 28, 28\)"),
         (np.ones((3, 28), np.uint8), 0, r"of shape \(3, 28\)"),
         (np.ones((3, 28, 28)), 0, "not float64"),
-        (np.ones((3, 28, 28), np.uint8), -1, "must not be negative, as -1 is"),
+        (np.ones((3, 28, 28), np.uint8), -1, "must be 0 or more, not -1"),
         (np.zeros((3, 28, 28), np.uint8), 0, "a digit is blank"),
     ],
 )

@@ -39,7 +39,7 @@ def test_what_an_audit_refuses(call: Call, tmp_path: Path) -> None:
     assert not (tmp_path / "audit").exists()
     split = call("audit", "optdigits", "--split", "validation")
     assert split.code == 2
-    assert "an audit takes train or test" in split.err
+    assert ": use train or test" in split.err
 
 
 @pytest.mark.usefixtures("trains")

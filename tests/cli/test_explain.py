@@ -18,7 +18,7 @@ def test_a_page_is_written_and_the_answer_shown(
     assert (done.code, done.err) == (0, "")
     answer, lead, neighbours, page = done.out.splitlines()
     assert answer.startswith("test image 3: ")
-    assert lead.startswith("against ")
+    assert lead.startswith("its logit is ")
     assert "of the 8 nearest training images are" in neighbours
     assert page == "Page: test-3-explained.html"
     html = (tmp_path / "test-3-explained.html").read_text()
@@ -36,8 +36,8 @@ def test_a_file_is_explained_by_any_model(call: Call, tmp_path: Path) -> None:
 
     assert done.code == 0
     assert done.out.startswith(f"{picture}: flat (")
-    assert "against dot (" in done.out
-    assert done.err.startswith("The nearest training images are left out: they go with a run")
+    assert " above that of dot (" in done.out
+    assert done.err.startswith("The nearest training images are left out: only a run knows its")
     assert "&lt;i&gt;name.png" in page.read_text()
     assert "<i>name" not in page.read_text()
 
@@ -80,7 +80,7 @@ def test_the_page_opens_in_the_browser(
     [
         ([], 2, "name one picture to explain"),
         (["--index", "400"], 2, "there is no test image 400: the last is 358"),
-        (["--index", "0", "--against", "ten"], 2, "no class 'ten': use 0, 1, 2"),
+        (["--index", "0", "--against", "ten"], 2, "there is no class 'ten': use 0, 1, 2"),
         (["--index", "0", "--split", "rest"], 2, "unknown split 'rest'"),
         (["--image", "none.png"], 1, "cannot read none.png"),
     ],

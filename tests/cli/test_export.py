@@ -46,7 +46,11 @@ def test_export_to_a_file_of_ones_choice(call: Call, finished: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["--format", "tflite"], 2, "unknown format 'tflite': use onnx"),
-        (["--format", "h5", "-o", "a.keras"], 2, "a.keras is named like another format than h5"),
+        (
+            ["--format", "h5", "-o", "a.keras"],
+            2,
+            "a.keras has the suffix of another format than h5",
+        ),
         (["--format", "onnx", "-o", "."], 1, "cannot write"),
     ],
     ids=str,
@@ -103,7 +107,7 @@ def test_what_cannot_be_imported_is_one_line_and_writes_nothing(call: Call, fini
     for arguments, message in (
         (["missing.h5"], "cannot read missing.h5"),
         (["text.h5"], "cannot import text.h5: it is neither a .keras nor an .h5 file"),
-        (["file.keras", "--class-names", "a,b"], "2 class names do not go with the network's 10"),
+        (["file.keras", "--class-names", "a,b"], "2 class names, but the network has 10 outputs"),
     ):
         result = call("import", *arguments)
 

@@ -369,7 +369,8 @@ def test_without_a_model_the_one_in_the_package_answers(
     monkeypatch.setattr("inkwise.model.pretrained.FOLDER", tmp_path)
     result = call("predict", pictures[1])
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error: this inkwise was built without a trained model")
+    told = "error: this copy of inkwise was built without the pretrained model"
+    assert result.err.startswith(told)
     assert result.err.count("\n") == 1
 
     (tmp_path / "pretrained.onnx").write_bytes(strokes().onnx)
@@ -405,7 +406,7 @@ def test_a_damaged_model_is_one_line(call: Call, run: Run, pictures: list[Path])
     result = call("predict", "--model", run.path, *pictures)
 
     assert (result.code, result.out) == (1, "")
-    assert "model.onnx is not the file that model.json was written with" in result.err
+    assert "model.onnx is not the file that was saved with model.json" in result.err
     assert result.err.count("\n") == 1
 
 

@@ -245,7 +245,7 @@ def test_info_on_a_run_that_has_only_begun(call: Call, stopped_run: Run) -> None
 
 
 def test_paths_and_titles_are_shown_as_they_are(call: Call, oddly_named: Run) -> None:
-    info, report = call("info", oddly_named.path), call("report", oddly_named.path)
+    report, info = call("report", oddly_named.path), call("info", oddly_named.path)
 
     assert (info.code, report.code) == (0, 0)
     assert "bars [/red]" in info.out

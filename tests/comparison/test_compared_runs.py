@@ -192,7 +192,7 @@ def test_changed_labels_are_refused(make: Make) -> None:
     index, true, *answer = line.split(",")
     other = str((int(true) + 1) % 10)
     predictions.write_text(header + ",".join([index, other, *answer]) + "".join(rest))
-    with pytest.raises(RunError, match=r"the true labels in .*second.* are not those of .*first"):
+    with pytest.raises(RunError, match=r"true labels in .*second.* differ from those of .*first"):
         compare(first, second)
 
 

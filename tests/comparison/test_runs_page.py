@@ -34,7 +34,7 @@ def test_the_page_shows_every_disagreement(runs: list[Run], tmp_path: Path) -> N
     for index in comparison.disagreements:
         assert f"#{index}<" in page
     assert html.escape(comparison.pairs[0].conclusion, quote=False).split(" (")[0] in page
-    assert "It says nothing of another training" in page
+    assert "says nothing about another training" in page
 
 
 def test_the_page_needs_nothing_else_and_runs_nothing(runs: list[Run], tmp_path: Path) -> None:

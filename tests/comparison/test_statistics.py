@@ -108,7 +108,7 @@ def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:
 
 
 def test_answers_to_compare_must_fit_together() -> None:
-    with pytest.raises(ArgumentError, match=r"one shape \(N,\).*\(2,\) and \(3,\)"):
+    with pytest.raises(ArgumentError, match=r"same shape \(N,\).*\(2,\) and \(3,\)"):
         compare_paired(np.ones(2, bool), np.ones(3, bool))
     for shape in ((0,), (2, 2), ()):
         with pytest.raises(ArgumentError, match="at least one image"):

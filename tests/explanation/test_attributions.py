@@ -203,7 +203,7 @@ def test_occlusion_leaves_the_image_as_it_is_and_follows_the_likeliest_class() -
     [
         ({"label": 3}, "there is no class 3: the last one is 2"),
         ({"label": 0, "against": -1}, "there is no class -1"),
-        ({"label": 1, "against": 1}, "name another one to compare with"),
+        ({"label": 1, "against": 1}, "cannot be compared with itself: name another one"),
         ({"stride": 7}, "the stride must lie between 1 and the patch's side of 6, not 7"),
         ({"side": 31}, "the patch must have 1 to 30 pixels a side, not 31"),
         ({"side": 0}, "not 0"),

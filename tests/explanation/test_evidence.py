@@ -124,7 +124,7 @@ def test_evidence_for_and_against_is_told_where_it_is() -> None:
     upright, flat = {"top", "bottom"}, {"left", "right"}
     assert len(places & upright) == len(places & flat) == 1
     assert f"the ink at the {where(values)} speaks most for it" in str(it)
-    assert f"that at the {where(-values)} speaks most for" in str(it)
+    assert f"the ink at the {where(-values)} speaks most for" in str(it)
 
 
 def test_a_model_alone_has_no_training_images(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_picture_without_ink_or_damaged_is_one_line(tmp_path: Path) -> None:
         explain(strokes(), draw("blank"))
     with pytest.raises(StorageError, match=r"^cannot read .*none\.png"):
         explain(strokes(), tmp_path / "none.png")
-    with pytest.raises(RunError, match="go with a run"):
+    with pytest.raises(RunError, match="only a run knows its images"):
         explain(strokes(), index=0)
 
 

@@ -115,7 +115,9 @@ def test_formats_for_one_look_say_what_to_do_about_several(
     file_format: str, run: Run, tmp_path: Path
 ) -> None:
     run.save_model(dataclasses.replace(run.model, rotations=(0.0, 8.0)))
-    with pytest.raises(ArgumentError, match=r"turns images: let it look once \(--once\), or write"):
+    with pytest.raises(
+        ArgumentError, match=r"rotates images \(.*\): leave the rotations out with --once"
+    ):
         export_model(run.path, file_format, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
@@ -166,7 +168,7 @@ def test_where_images_are_not_turned_the_single_look_is_straight(run: Run, tmp_p
 
 def test_looking_once_takes_a_run(tmp_path: Path) -> None:
     model = dataclasses.replace(make(SMALL), rotations=(0.0, 8.0))
-    with pytest.raises(RunError, match=r"^looking once is calibrated on the run's own images: n"):
+    with pytest.raises(RunError, match=r"^a single look is calibrated on the run's own images: n"):
         export_model(model, "onnx", tmp_path / "model.onnx", once=True)
     # Nothing is to be done about a model that does so already.
     assert export_model(make(SMALL), "onnx", tmp_path / "model.onnx", once=True).exists()
@@ -268,7 +270,7 @@ def test_a_file_that_stands_there_is_replaced(tmp_path: Path) -> None:
     ("file_format", "output", "reason"),
     [
         ("tflite", "model.tflite", "unknown format 'tflite': use onnx"),
-        ("h5", "model.keras", "model.keras is named like another format than h5"),
+        ("h5", "model.keras", "model.keras has the suffix of another format than h5"),
         ("keras", "model.h5", "let it end in .keras"),
     ],
 )

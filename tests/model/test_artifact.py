@@ -258,7 +258,7 @@ def test_prediction_draws_no_random_numbers(saved: Path) -> None:
         ),
         (
             lambda weights: weights.update({"dense1.bias": weights["dense1.bias"] * np.nan}),
-            r"no numbers \(NaN\)",
+            r"infinite, or are not numbers \(NaN\)",
         ),
     ],
 )
@@ -275,16 +275,16 @@ def test_an_answer_that_is_no_number_is_refused() -> None:
     weights = {name: np.full_like(array, 1e38) for name, array in small().weights.items()}
     overflowing = Model(SMALL, weights, ("a", "b", "c"))
     for count in (1, 100):
-        with pytest.raises(ModelError, match="infinite, or none"):
+        with pytest.raises(ModelError, match="infinite or NaN"):
             overflowing.predict(np.full((count, 6, 7), 255, np.uint8))
 
 
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (("a", "b"), "2 class names do not go with the network's 3 outputs"),
+        (("a", "b"), "2 class names, but the network has 3 outputs"),
         (("a", "b", "c", "d"), "4 class names"),
-        (("a", "b", "a"), "two classes have one name"),
+        (("a", "b", "a"), "two classes have the same name: a, b, a"),
         (("a", "b", 3), "class names must be text"),
     ],
 )

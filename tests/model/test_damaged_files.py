@@ -105,7 +105,7 @@ def test_a_flipped_bit_is_noticed(file: str, saved: Path) -> None:
     place = content.index(small().weights["dense1.bias"].tobytes())
     content[place] ^= 1
     (saved / file).write_bytes(content)
-    refused(saved, file, "is not the file that model.json was written with")
+    refused(saved, file, "is not the file that was saved with model.json")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_files_of_two_models_are_noticed(saved: Path, tmp_path: Path) -> None:
     for file in (ONNX_FILE, WEIGHTS_FILE):
         good = (saved / file).read_bytes()
         (saved / file).write_bytes((other / file).read_bytes())
-        refused(saved, file, "mixed up")
+        refused(saved, file, "belongs to another model")
         (saved / file).write_bytes(good)
     (saved / WEIGHTS_FILE).write_bytes((other / WEIGHTS_FILE).read_bytes())
     # With the hash of the right weights, and the description of the other model.
@@ -159,7 +159,7 @@ def test_files_of_two_models_are_noticed(saved: Path, tmp_path: Path) -> None:
 )
 def test_a_description_that_is_not_json_is_noticed(content: bytes, saved: Path) -> None:
     (saved / DOCUMENT_FILE).write_bytes(content)
-    refused(saved, DOCUMENT_FILE, "is truncated or not JSON")
+    refused(saved, DOCUMENT_FILE, "is truncated, or is not JSON")
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_an_impossible_description_is_noticed_even_when_the_hashes_agree_and_cos
     sealed(saved, edit(saved, **change))
     tracemalloc.start()
     try:
-        refused(saved, DOCUMENT_FILE, "does not describe a whole model")
+        refused(saved, DOCUMENT_FILE, "does not describe a complete model")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -291,9 +291,9 @@ def test_the_forger_of_these_tests_writes_models_that_load(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "is no ONNX model"),
-        (b"garbage", "is no ONNX model"),
-        (make(SMALL, ("a", "b", "c")).onnx[:-1], "is no ONNX model"),
+        (b"", "is not an ONNX model"),
+        (b"garbage", "is not an ONNX model"),
+        (make(SMALL, ("a", "b", "c")).onnx[:-1], "is not an ONNX model"),
         (
             make(dataclasses.replace(SMALL, image_size=(7, 6)), ("a", "b", "c")).onnx,
             "do not describe the same model",

@@ -157,7 +157,9 @@ def test_what_export_writes_can_be_shipped(shipped: Path, tmp_path: Path) -> Non
 
 def test_a_package_without_one_says_so_in_a_line(shipped: Path) -> None:
     shipped.unlink()
-    with pytest.raises(ModelError, match="was built without a trained model: train one") as caught:
+    with pytest.raises(
+        ModelError, match="was built without the pretrained model: train one"
+    ) as caught:
         inkwise.load_pretrained()
     assert "\n" not in str(caught.value)
 

@@ -185,7 +185,9 @@ def with_metadata(content: bytes, **entries: str) -> bytes:
     ],
 )
 def test_an_onnx_file_that_inkwise_did_not_write_is_refused(content: bytes) -> None:
-    with pytest.raises(ModelError, match="the ONNX file is not one that inkwise wrote") as caught:
+    with pytest.raises(
+        ModelError, match="the ONNX file was not written by inkwise, or is damaged"
+    ) as caught:
         Model.from_onnx(content)
     assert "\n" not in str(caught.value)
 

@@ -80,7 +80,7 @@ def test_several_runs_each_get_theirs_though_their_folders_have_one_name(
 def test_what_cannot_be_compared_is_refused(run: Run, other: Run) -> None:
     with pytest.raises(ArgumentError, match="named twice"):
         inkwise.measure_robustness(run, baseline=run.path)
-    with pytest.raises(ArgumentError, match="at least one image"):
+    with pytest.raises(ArgumentError, match="number of images must be at least 1, not 0"):
         inkwise.measure_robustness(run, images=0)
     with pytest.raises(ArgumentError, match="no run to measure"):
         inkwise.measure_robustness([])

@@ -258,7 +258,7 @@ def test_other_origins_are_let_in_only_if_asked_for(make_client: MakeClient) -> 
 
 @pytest.mark.parametrize("origin", ["example.com", "https://example.com/page", "https://*", ""])
 def test_an_origin_that_is_none_is_refused(origin: str) -> None:
-    with pytest.raises(ArgumentError, match="is no origin"):
+    with pytest.raises(ArgumentError, match="is not an origin"):
         Settings(cors=(origin,))
 
 

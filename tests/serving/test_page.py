@@ -208,7 +208,7 @@ def test_what_is_too_large_is_said_or_made_smaller(page: Page) -> None:
         document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data}));
         """
     )
-    page.wait_for("#trouble", "film.raw is too large: the service takes 16 MB at most.")
+    page.wait_for("#trouble", "film.raw is too large: the service accepts at most 16 MB.")
     page.give("paste", picture("WEBP", 5100), "huge.webp", "image/webp")  # 26 million pixels
     page.wait_for("#said", "7 digit")
 
@@ -241,7 +241,7 @@ def test_a_correction_is_kept_and_can_be_corrected(page: Page, folder: Path) -> 
     assert page.violations() == []
     for name in ("1", "7"):
         page.find(f"#names button:nth-child({int(name) + 1})").click()
-        page.wait_for("#kept-note", f"Kept as {name}.")
+        page.wait_for("#kept-note", f"The picture was kept as {name}.")
         (file,) = (folder / "kept").glob("*/*.png")
         assert file.parent.name == name
     assert load_pretrained().classify([file])[0].label == "7"
@@ -306,14 +306,14 @@ def test_a_service_that_is_busy_is_asked_again(page: Page) -> None:
         """
         const ask = window.fetch;
         window.fetch = async (...request) => {
-          const problem = {detail: "there is too much to do"};
+          const problem = {detail: "the queue is full"};
           return new Response(JSON.stringify(problem), {status: 503, headers: {"Retry-After": 1}});
         };
         setTimeout(() => { window.fetch = ask; }, 1500);
         """
     )
     page.draw(SEVEN)
-    page.wait_for("#trouble", "much to do")
+    page.wait_for("#trouble", "is busy")
     page.wait_for("#label", "7")
     assert not page.find("#trouble").is_displayed()
 

@@ -66,20 +66,21 @@ def test_a_port_in_use_is_a_line(call: Call) -> None:  # noqa: F811
         taken.listen()
         port = taken.getsockname()[1]
         result = call("serve", "--port", port)
-    told = f"127.0.0.1, port {port} is in use: end what listens there, or choose another --port"
+    todo = "end the program that listens there, or choose another --port"
+    told = f"127.0.0.1, port {port} is in use: {todo}"
     assert (result.code, result.out, result.err) == (1, "", f"error: {told}\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--token", "short"], 2, "a token has from 16"),
-        (["--cors", "example.com"], 2, "is no origin"),
-        (["--workers", "0"], 2, "from 1 to 64 workers"),
-        (["--port", "70000"], 2, "a port lies between"),
+        (["--token", "short"], 2, "the token must have 16"),
+        (["--cors", "example.com"], 2, "is not an origin"),
+        (["--workers", "0"], 2, "must be 1 to 64 workers"),
+        (["--port", "70000"], 2, "the port must lie between"),
         (["--host", "203.0.113.7"], 1, "cannot listen on 203.0.113.7, port 8000: "),
         (["--host", "no such host"], 1, "cannot listen on no such host, port 8000: "),
-        (["--host", "a" * 70], 1, "that is no address"),
+        (["--host", "a" * 70], 1, "that is not an address"),
         (["--model", "nowhere"], 1, "neither a run nor a model at nowhere"),
     ],
 )

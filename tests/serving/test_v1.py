@@ -197,12 +197,12 @@ def test_one_image_needs_no_third_side(client: TestClient, kind: str) -> None:
         ("application/octet-stream", bytes(783), 422, "783 bytes"),
         ("application/json", b"{", 400, "not JSON"),
         ("application/json", b"[" * 100_000, 400, "not JSON"),
-        ("application/json", b'{"images": [[1, 2], [3]]}', 422, "not of one length"),
-        ("application/json", b'{"images": [["a"]]}', 422, "else than whole numbers"),
-        ("application/json", b'{"images": [[0.5]]}', 422, "else than whole numbers"),
-        ("application/json", b'{"images": [[1e400]]}', 422, "else than whole numbers"),
-        ("application/json", b'{"images": [[' + b"9" * 50 + b"]]}", 422, "else than whole"),
-        ("application/json", b'{"images": []}', 422, r"not of \[0\]"),
+        ("application/json", b'{"images": [[1, 2], [3]]}', 422, "different lengths"),
+        ("application/json", b'{"images": [["a"]]}', 422, "values that are not whole numbers"),
+        ("application/json", b'{"images": [[0.5]]}', 422, "values that are not whole numbers"),
+        ("application/json", b'{"images": [[1e400]]}', 422, "values that are not whole numbers"),
+        ("application/json", b'{"images": [[' + b"9" * 50 + b"]]}", 422, "not whole numbers"),
+        ("application/json", b'{"images": []}', 422, r", not \[0\]"),
         (
             "application/json",
             json.dumps({"images": np.full((28, 28), 256).tolist()}).encode(),
@@ -272,7 +272,7 @@ def test_unknown_fields_of_a_form_are_refused(client: TestClient) -> None:
     assert as_form(client, png("flat"), with_image="maybe").status_code == 422
     assert client.post("/v1/predict", files={"picture": png("flat")}).status_code == 422
     no_file = {"pictures": (None, "seven")}
-    assert "no files" in client.post("/v1/predict", files=no_file).json()["detail"]
+    assert "are not files" in client.post("/v1/predict", files=no_file).json()["detail"]
 
 
 def test_compressed_bodies_are_refused(client: TestClient) -> None:

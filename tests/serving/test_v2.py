@@ -71,7 +71,7 @@ def test_a_client_of_tritons_works_unchanged(triton: Any, server: Running) -> No
     with pytest.raises(http.InferenceServerException, match="no model 'other'") as caught:
         triton.infer("other", [images], headers=key)
     assert caught.value.status() == "404"
-    with pytest.raises(http.InferenceServerException, match="asks for a token"):
+    with pytest.raises(http.InferenceServerException, match="requires a token"):
         triton.infer("inkwise", [images])
     wrong = http.InferInput("images", [1, 28, 28], "FP32")
     wrong.set_data_from_numpy(np.zeros((1, 28, 28), np.float32))
@@ -141,13 +141,13 @@ def test_all_outputs_may_be_binary(client: TestClient) -> None:
         ({"inputs": [tensor(shape=[-2, -28, 28])]}, "of shape"),
         ({"inputs": [tensor(shape=[0, 28, 28], data=[])]}, "of shape"),
         ({"inputs": [tensor(shape=[1, 28, 28])]}, "1,568 numbers"),
-        ({"inputs": [tensor(shape=[1, 28, 28], data=RANDOM[:2].tolist())]}, "and its data"),
+        ({"inputs": [tensor(shape=[1, 28, 28], data=RANDOM[:2].tolist())]}, "but its data have"),
         ({"inputs": [tensor(data=[-1] * 1568)]}, "from 0 to 255"),
         ({"inputs": [tensor(data=["a"] * 1568)]}, "whole numbers"),
         ({"inputs": [tensor(data=None)]}, "neither data"),
         ({"inputs": [tensor()], "outputs": [{"name": "digit"}]}, "no output 'digit'"),
-        ({"inputs": [tensor(parameters={"binary_data_size": 784})]}, "says 784, and there are 0"),
-        ({"inputs": [tensor(parameters={"binary_data_size": "x"})]}, "says x"),
+        ({"inputs": [tensor(parameters={"binary_data_size": 784})]}, "is 784, but there are 0"),
+        ({"inputs": [tensor(parameters={"binary_data_size": "x"})]}, "binary_data_size is x"),
         ({"inputs": [tensor(shape=[10**30, 28, 28])]}, "shape"),
     ],
 )

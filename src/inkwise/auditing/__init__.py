@@ -1,1 +1,1 @@
-"""The audit: labels that are probably wrong, images that there are twice or fit no class."""
+"""The audit of a data set: probably wrong labels, duplicates, and outliers."""

@@ -5,7 +5,7 @@
   const byId = (id) => document.getElementById(id);
   let kept = true;
 
-  // What is decided, by the image's number: {decision, decided}. It outlives the page.
+  // The decisions by the image's index: {decision, decided}. The browser stores them.
   let decisions = {};
   try {
     const found = JSON.parse(localStorage.getItem(main.dataset.store));
@@ -52,12 +52,12 @@
     save();
     show(card);
     count();
-    const warning = kept ? "" : " This browser keeps nothing: download before you leave.";
+    const warning = kept ? "" : " This browser cannot store decisions: download them before you leave.";
     byId("said").textContent =
       `Image ${card.dataset.index}: ${card.querySelector(".state").textContent}.${warning}`;
   };
 
-  // The same again takes the decision back.
+  // Choosing the same decision again withdraws it.
   const press = (card, decision) => {
     const again = of(card)?.decision === decision;
     const decided = decision === "accept" ? card.querySelector("select").value : card.dataset.given;
@@ -71,7 +71,7 @@
     card.scrollIntoView({ block: "nearest" });
   };
 
-  // The card above or below is the nearest one in the next row that has any.
+  // Return the card above or below: the horizontally nearest one in the next row of cards.
   const vertical = (card, down) => {
     const box = card.getBoundingClientRect();
     const rest = cards

@@ -1,4 +1,4 @@
-"""The page of an audit, on which a person decides; it needs no other file and no network."""
+"""The page of an audit, on which a person decides: one self-contained HTML file."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from inkwise.system.files import write_text
 TEMPLATE = "audit.html.jinja"
 
 MOST = 2_000
-"""Most suspects on the page, and most pairs; the tables beside it hold all of them."""
+"""Largest number of suspects, and of duplicates, on the page; the CSV files hold all of them."""
 
 
 def write_page(audit: Audit, document: dict[str, Any]) -> Path:
@@ -20,8 +20,9 @@ def write_page(audit: Audit, document: dict[str, Any]) -> Path:
     Parameters
     ----------
     audit : Audit
+        The findings of the audit.
     document : dict
-        The content of its ``audit.json``.
+        The content of the audit's ``audit.json``.
 
     Returns
     -------
@@ -31,7 +32,7 @@ def write_page(audit: Audit, document: dict[str, Any]) -> Path:
     Raises
     ------
     StorageError
-        It cannot be written.
+        The page cannot be written.
     """
     labels, margins = audit.images.labels, audit.margins
     decisions = audit.decisions()[:MOST]

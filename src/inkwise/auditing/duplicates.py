@@ -1,4 +1,4 @@
-"""Images that a data set holds twice, to the pixel or nearly."""
+"""Duplicates and near-duplicates among the images of a data set."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ from inkwise.data.dataset import Dataset
 NEAR = 0.12
 """Distance below which two images are near-duplicates.
 
-No two of MNIST's 70,000 images are that close: the nearest, two upright ones, are 0.126 apart.
-Copies with other brightness, slight noise or JPEG's traces are closer; copies that were moved or
-enlarged are not found.
+No two of MNIST's 70,000 images are that close: the nearest, two images of an upright 1, are 0.126
+apart. Copies with another brightness, slight noise or JPEG artefacts are closer. Copies that were
+shifted or enlarged are not found.
 """
 
 _COMPONENTS, _NEIGHBOURS = 64, 6
@@ -20,18 +20,21 @@ _COMPONENTS, _NEIGHBOURS = 64, 6
 
 @dataclasses.dataclass(frozen=True)
 class Duplicate:
-    """Two images that are the same, or nearly.
+    """A pair of images that are the same, or nearly the same.
 
     Parameters
     ----------
     index : int
-        Of the image in the split that was audited.
+        Index of the first image in the split that was audited.
     other_split : {"train", "test"}
+        The split of the second image.
     other_index : int
+        Index of the second image in its split.
     label, other_label : int
-        Classes, as the data set says.
+        Labels of the two images in the data set.
     distance : float
-        Between the images as vectors of length 1, 0 to √2: brightness makes no difference.
+        Distance between the images, as vectors scaled to length 1; from 0 to √2. It does not
+        depend on their brightness.
     exact : bool
         Whether all pixels are the same.
     across : bool
@@ -54,38 +57,41 @@ class Duplicate:
 
 
 def find_duplicates(dataset: Dataset, split: str) -> list[Duplicate]:
-    """Find the images of a split that there are twice, in it or across the splits.
+    """Find duplicates of a split's images, in the same split and in the other one.
 
-    Candidates are the nearest neighbours in the plane of the first principal components, where
-    nothing is farther apart than it is in pixels; then the pixels decide. Of an image with more
-    than five copies, five are found.
+    Candidates are the nearest neighbours in the space of the first 64 principal components, in
+    which no distance is larger than between the pixels. The distance between the pixels then
+    decides. If an image has more than five copies, only five are found.
 
     Parameters
     ----------
     dataset : Dataset
+        The data set.
     split : {"train", "test"}
+        The split that is audited.
 
     Returns
     -------
     list of Duplicate
-        Those with different labels first, then those across the splits, then the closest; each
-        pair once.
+        Each pair once: pairs with different labels first, then pairs across the splits, and the
+        closest first among them.
     """
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
     other = "test" if split == "train" else "train"
     own, rest = getattr(dataset, split), getattr(dataset, other)
-    images = np.concatenate([own.images, rest.images]).reshape(len(own) + len(rest), -1)
+    images = np.concatenate([own.images, rest.images]).reshape(len(own) + len(rest), -1)  # (N, HW)
     labels = np.concatenate([own.labels, rest.labels])
     vectors = images.astype(np.float32)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)  # 0 where all is blank
+    # Scaled to length 1, except blank images, whose length is 0.
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
     components = min(_COMPONENTS, *vectors.shape)
     reduced = PCA(components, svd_solver="covariance_eigh").fit_transform(vectors)
     neighbours = NearestNeighbors(
         n_neighbors=min(_NEIGHBOURS, len(vectors)), algorithm="brute"
     ).fit(reduced)
-    distances, indices = neighbours.kneighbors(reduced[: len(own)])
+    distances, indices = neighbours.kneighbors(reduced[: len(own)])  # both (own, neighbours)
     found: dict[tuple[int, int], Duplicate] = {}
     for index, column in np.argwhere(distances < NEAR):
         neighbour = indices[index, column]

@@ -1,4 +1,4 @@
-"""What an audit found in a split, and what follows from it."""
+"""The findings of an audit, and the label decisions that it suggests."""
 
 import dataclasses
 from pathlib import Path
@@ -13,23 +13,26 @@ from inkwise.data.label_corrections import OPEN, Decision, hash_image
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Audit:
-    """What an audit found in one split of a data set.
+    """The findings of an audit in one split of a data set.
 
     Parameters
     ----------
     path : Path
-        The directory that it wrote.
+        The directory that the audit wrote.
     dataset : Dataset
+        The data set.
     split : {"train", "test"}
+        The split that was audited.
     probabilities : ndarray of float32, shape (N, K)
-        Of the split's images, from models that did not learn their labels.
+        Probabilities of the split's images, from models that were not trained on their labels.
     suspects : ndarray of intp, shape (M,)
-        Indices of the images whose label the models contradict, the most probably wrong first.
+        Indices of the images whose labels the models contradict, the most suspect first.
     wrong : int
-        How many of the suspects, from the first, are probably wrong.
+        Number of the suspects, from the first, whose labels are probably wrong.
     duplicates : list of Duplicate
+        Pairs of images that are the same, or nearly the same.
     outliers : ndarray of intp
-        Indices of the images that the models can make least of, the least typical first.
+        Indices of the images about which the models are least certain, the least typical first.
     """
 
     path: Path
@@ -49,12 +52,12 @@ class Audit:
 
     @property
     def page_path(self) -> Path:
-        """Where the page stands on which a person decides."""
+        """Path of the page on which a person decides about the suspects."""
         return self.path / "audit.html"
 
     @property
     def labels_path(self) -> Path:
-        """Where the file of labels stands, with nothing decided yet."""
+        """Path of the file of suggested labels, in which nothing is decided yet."""
         return self.path / "labels.csv"
 
     @property
@@ -64,14 +67,14 @@ class Audit:
 
     @property
     def margins(self) -> NDArray[np.float32]:
-        """Probability of the label less the largest of another class, float32 (N,), −1 to 1."""
+        """Probability of the label minus the largest of any other class, float32 (N,), −1 to 1."""
         rows, labels = np.arange(len(self.images)), self.images.labels
         others = self.probabilities.copy()
         others[rows, labels] = -1
         return self.probabilities[rows, labels] - others.max(axis=1)
 
     def decisions(self) -> list[Decision]:
-        """Return the suspects, in order, as lines of a file of labels: suggested, not decided."""
+        """Return the suspects, in order, as rows of a file of labels, suggested but not decided."""
         names, images = self.dataset.class_names, self.images
         return [
             Decision(

@@ -1,4 +1,4 @@
-"""Probabilities of every image's classes from models that have not seen the image's label."""
+"""The judges: models that predict the classes of images on whose labels they were not trained."""
 
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     pass
 
 FOLDS = 3
-"""Parts of the training images: each is judged by models that were trained on the others."""
+"""Number of folds of the training images; models that were trained on the others judge each."""
 
 SEEDS = 2
-"""Rounds of cross-validation: models a training image is judged by, averaged.
+"""Number of rounds of cross-validation, each with another seed.
 
-Folds, seeds and recipe were chosen on MNIST's training images with wrong labels planted among
-them; see ``docs/benchmarks.md``.
+It is the number of models whose probabilities are averaged for a training image. Folds, seeds and
+recipe were chosen on MNIST's training images, some of which had been given wrong labels; see
+``docs/benchmarks.md``.
 """
 
 
 def audit_recipe(training_images: int) -> Recipe:
-    """Return the recipe of the models that judge: `swift`, made patient with wrong labels.
+    """Return the recipe (the training configuration) of the judges.
 
-    Its second half of the epochs goes to all images: the hardest ones are those with wrong labels.
-    Smoothed labels would keep the models from being sure of another class than the label.
+    It is `swift`, changed in two points so that the models do not learn wrong labels. The second
+    half of the epochs uses all images, not only the hardest ones, which are those with wrong
+    labels. There is no label smoothing, which would keep the models from being confident of
+    another class than the label.
     """
     recipe = get_recipe("swift", hardest=1.0, label_smoothing=0.0, epochs=4, augment=True)
     return scale_epochs(recipe, training_images)[0]
@@ -40,22 +43,24 @@ def judge(
     split: str,
     progress: Progress,
 ) -> NDArray[np.float32]:
-    """Return the probabilities of a split's images, from models that did not learn their labels.
+    """Return probabilities for a split's images from models not trained on these images' labels.
 
-    Training images are judged by cross-validation, test images by models that were trained on all
-    training images: the test labels are looked at, and nothing learns from them.
+    Training images are judged by cross-validation, and test images by models that were trained on
+    all training images. No model is trained on test labels.
 
     Parameters
     ----------
     dataset : Dataset
+        The data set.
     split : {"train", "test"}
+        The split whose images are judged.
     progress : Progress
-        Hears of every model that is trained, and of its batches.
+        Receives the training of every model as a step, and its batches.
 
     Returns
     -------
     ndarray of float32, shape (N, K)
-        Rows sum to 1.
+        Averaged probabilities; each row sums to 1.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def judge(
     if split == "train":
         parts = [part for seed in range(SEEDS) for part in _folds(dataset, seed)]
     else:
-        # As many trainings as the other split takes.
+        # As many models as are trained for the training split.
         parts = [(np.arange(len(train)), np.arange(len(images)))] * (FOLDS * SEEDS)
     probabilities = np.zeros((len(images), len(dataset.class_names)), dtype=np.float32)
     for number, (learnt, judged) in enumerate(parts):
@@ -88,8 +93,8 @@ def _folds(dataset: Dataset, seed: int) -> list[tuple[NDArray[np.intp], NDArray[
     ):
         if 0 < count < FOLDS:
             raise DataError(
-                f"the class {name} of {dataset.name} has only {count} of the {FOLDS} training "
-                "images that an audit needs: add some, or leave the class out"
+                f"the class {name} of {dataset.name} has only {count} training images, and an "
+                f"audit needs {FOLDS}: add some, or leave the class out"
             )
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return list(folds.split(labels, labels))

@@ -1,4 +1,4 @@
-"""The audit of a data set's labels, from training the models that judge to the page for people."""
+"""The audit of a data set's labels: training judges, finding suspects, writing the findings."""
 
 import contextlib
 import os
@@ -37,23 +37,25 @@ def audit(
     output: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Audit:
-    """Find labels that are probably wrong, near-duplicates and outliers, and make a page of them.
+    """Find probably wrong labels, near-duplicates and outliers, and write a page about them.
 
-    Several quick models are trained. The audit of the test split looks at its labels, which is
-    its purpose: let nothing that it finds choose anything of a model that is tested on them.
+    Several models are trained, which are quick to train. The audit of the test split uses the test
+    labels, which is its purpose. Do not use its findings to choose anything about a model that is
+    tested on these images.
 
     Parameters
     ----------
     dataset : str or Dataset
-        A name in the catalogue, or images of your own.
+        The name of a data set in the catalogue, or your own data set.
     split : {"train", "test"}
-        Validation images are training images.
+        The split to audit. The training split includes the images that a training sets aside for
+        validation.
     data_dir : path-like, optional
         A folder with MNIST's four files.
     output : path-like, optional
-        The directory, new or empty; by default the next free one under ``audits/``.
+        The directory to write, new or empty; by default the next free one under ``audits/``.
     progress : Progress, optional
-        Hears of notices, downloads, steps and the batches of each training.
+        Receives notices, steps, and the progress of downloads and of each training.
 
     Returns
     -------
@@ -62,8 +64,8 @@ def audit(
     Raises
     ------
     InkwiseError
-        See its subclasses: an unknown name, data that is not to be had or too little, a directory
-        that is in use or cannot be written, a library that is not installed.
+        One of its subclasses: the name is unknown, the data are not available or too few, the
+        directory is in use or cannot be written, or a library is not installed.
 
     Examples
     --------
@@ -79,17 +81,17 @@ def audit(
     """
     require_training("an audit")
     if split not in ("train", "test"):
-        raise ArgumentError(f"unknown split {split!r}: an audit takes train or test")
+        raise ArgumentError(f"unknown split {split!r}: use train or test")
     data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
     if data.notice:
         progress.notice(data.notice)
     recipe = audit_recipe(len(data.train))
-    recipe.describe_network(data.image_size, len(data.class_names))  # refuses what does not fit
+    recipe.describe_network(data.image_size, len(data.class_names))  # raises if it does not fit
     name = f"{file_name(data.name)}-{split}"
     path = claim_next(DEFAULT_PARENT, name) if output is None else claim_folder(output)
     try:
         probabilities = judge(data, split, progress)
-        progress.step("Looking for images that there are twice")
+        progress.step("Looking for duplicates")
         suspects, wrong = find_suspects(getattr(data, split).labels, probabilities)
         found = Audit(
             path,
@@ -102,8 +104,8 @@ def audit(
             find_outliers(probabilities),
         )
         _write(found, recipe.to_dict())
-    except BaseException:  # Ctrl-C, too
-        with contextlib.suppress(OSError):  # where something was written, it stays
+    except BaseException:  # including Ctrl-C
+        with contextlib.suppress(OSError):  # a directory that is not empty stays
             path.rmdir()
         raise
     return found

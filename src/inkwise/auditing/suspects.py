@@ -1,33 +1,35 @@
-"""From probabilities to labels that are probably wrong, and to images that fit no class."""
+"""Probably wrong labels and outliers, from predicted probabilities."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 OUTLIERS = 100
-"""How many of the images that fit no class are listed. They are ranked; there is no verdict."""
+"""Number of outliers, images that fit no class, that are listed; they are ranked, not judged."""
 
 
 def find_suspects(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> tuple[NDArray[np.intp], int]:
-    """Rank the images whose label the models contradict, and estimate how many are wrong.
+    """Rank the images whose labels the models contradict, and estimate how many labels are wrong.
 
-    Confident learning: the number of wrong labels is estimated from how often images of one label
-    are as probable as usual for another; those are then taken that are least probable under their
-    own label.
+    This is confident learning. The number of wrong labels is estimated from the confident joint:
+    it counts the images with one label that are as probable under another label as images of that
+    other label usually are. The wrong labels are then those with the lowest probabilities.
 
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
+        The given labels.
     probabilities : ndarray of float32, shape (N, K)
-        From models that did not learn the images' own labels.
+        Probabilities from models that were not trained on these images' labels.
 
     Returns
     -------
     suspects : ndarray of intp, shape (M,)
-        The images with another most probable class than their label, least probable label first.
+        Indices of the images whose most probable class is not their label, in ascending order of
+        the probability of the label.
     wrong : int
-        How many of them, from the first, are probably wrong; 0 to M.
+        Number of the suspects, from the first, whose labels are probably wrong; 0 to M.
 
     References
     ----------
@@ -45,19 +47,20 @@ def find_suspects(
 
 
 def find_outliers(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return the images that the models can make least of, by the entropy of their probabilities.
+    """Return the outliers: the images about which the models are least certain, by entropy.
 
     Parameters
     ----------
     probabilities : ndarray of float32, shape (N, K)
+        Predicted probabilities.
 
     Returns
     -------
     ndarray of intp, shape (min(N, `OUTLIERS`),)
-        The least typical image first.
+        Indices of the images, the one with the highest entropy first.
     """
     from cleanlab.outlier import OutOfDistribution
 
-    # Without labels: what an image shows does not depend on what it is called.
+    # The labels are not used, because they do not change what an image shows.
     scorer = OutOfDistribution({"adjust_pred_probs": False, "method": "entropy"})
     return np.argsort(scorer.score(pred_probs=probabilities), kind="stable")[:OUTLIERS]

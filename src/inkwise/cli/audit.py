@@ -35,8 +35,8 @@ def audit(
 ) -> None:
     """Find probably wrong labels, near-duplicates and outliers, and review them on a page.
 
-    The page lets you download your decisions as a file for `inkwise train --labels` and
-    `inkwise evaluate --labels`.
+    The page lets you download your decisions, as a file for
+    `inkwise train --labels` and `inkwise evaluate --labels`.
     """
     from inkwise.auditing.label_audit import audit as audit_dataset
     from inkwise.cli.display import Display

@@ -44,9 +44,9 @@ def bench(
 ) -> None:
     """Measure time, accuracy and memory on MNIST, beside Keras, PyTorch and scikit-learn.
 
-    Each contender runs in processes of its own, in interleaved rounds. Do not use the machine for
-    anything else meanwhile. Ctrl-C stops the bench and keeps what is finished. The exit code is 1
-    if a contender failed.
+    Each contender runs in processes of its own, in interleaved rounds. Do not use
+    the machine for anything else meanwhile. Ctrl-C stops the bench and keeps what
+    is finished. The exit code is 1 if a contender failed.
     """
     from inkwise.bench.rounds import run_bench
     from inkwise.cli.display import BenchDisplay

@@ -33,7 +33,8 @@ def compare(
 ) -> None:
     """Test whether runs differ significantly on the same test images, and say what follows.
 
-    Predictions are paired image by image. Runs of one recipe with several seeds are summarised.
+    Predictions are paired image by image. Runs of one recipe with several seeds
+    are summarised.
     """
     from inkwise.comparison.compared_runs import compare as compare_runs
     from inkwise.comparison.runs_page import write_comparison

@@ -53,8 +53,9 @@ def explain(
 ) -> None:
     """Explain the prediction for one picture on a page of maps and similar training images.
 
-    The page shows occlusion, integrated gradients and Grad-CAM, and the training images of a run
-    with the nearest feature vectors. Without the extra "train" it shows occlusion only.
+    The page shows occlusion, integrated gradients and Grad-CAM, and the training
+    images of a run with the nearest feature vectors. Without the extra "train" it
+    shows occlusion only.
     """
     from inkwise.cli.display import Display
     from inkwise.explanation.evidence import explain as explain_picture

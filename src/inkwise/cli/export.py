@@ -41,11 +41,14 @@ def export(
 ) -> None:
     """Write a model for another program, with the same probabilities to within 0.00001.
 
-    onnx and torchscript take grey levels, uint8 (N, H, W), light ink on a black background.
+    onnx and torchscript take grey levels, uint8 (N, H, W), light ink on a black
+    background.
 
-    keras and h5 take float32 (N, H, W, 1) from 0 to 1; writing them needs the extra "keras".
-    onnx-int8 is quantised: faster, with weights rounded to 8 bits, so its probabilities differ a
-    little more. It needs a RUN and its training images.
+    keras and h5 take float32 (N, H, W, 1) from 0 to 1; writing them needs the
+    extra "keras".
+
+    onnx-int8 is quantised: faster, with weights rounded to 8 bits, so its
+    probabilities differ a little more. It needs a RUN and its training images.
     """
     from inkwise.export.writing import export_model
 

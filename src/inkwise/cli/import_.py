@@ -37,8 +37,8 @@ def import_(
 ) -> None:
     """Convert a model saved by Keras into a model directory; no code from the file is run.
 
-    A model without a Rescaling layer is assumed to expect grey levels divided by 255. Either way,
-    images must have light ink on a black background.
+    A model without a Rescaling layer is assumed to expect grey levels divided by
+    255. Either way, images must have light ink on a black background.
     """
     from inkwise.export.from_keras import import_keras
     from inkwise.system.folders import claim_folder

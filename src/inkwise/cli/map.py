@@ -18,8 +18,8 @@ def map_(
 ) -> None:
     """Draw a map on which images with similar feature vectors are close, with the mistakes marked.
 
-    The feature vectors, the inputs of the last layer, are projected by PCA and t-SNE. The map is
-    written to the run's figures, as PNG and SVG.
+    The feature vectors, the inputs of the last layer, are projected by PCA and
+    t-SNE. The map is written to the run's figures, as PNG and SVG.
     """
     from inkwise.cli.display import Display
     from inkwise.explanation.feature_map import write_map

@@ -57,9 +57,9 @@ def predict(
 ) -> None:
     """Recognise the digit in each picture, or report that it shows none: one line per picture.
 
-    Pictures may be photos, scans or drawings of any size, dark on light or light on dark. In a
-    terminal, a single picture is drawn as the network sees it. The exit code is 1 if a picture
-    could not be read.
+    Pictures may be photos, scans or drawings of any size, dark on light or light
+    on dark. In a terminal, a single picture is drawn as the network sees it. The
+    exit code is 1 if a picture could not be read.
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.runs.models import find_model

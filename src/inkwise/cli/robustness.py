@@ -45,8 +45,9 @@ def robustness(
 ) -> None:
     """Measure the accuracy of models under noise, blur, fog, lines, shifts and rotations.
 
-    These are the fifteen corruptions of MNIST-C at five severities, and curves over shift, rotation
-    and size, with 95% intervals. Each RUN gets robustness.json and figures/robustness.png.
+    These are the fifteen corruptions of MNIST-C at five severities, and curves
+    over shift, rotation and size, with 95% intervals. Each RUN gets
+    robustness.json and figures/robustness.png.
     """
     from inkwise.cli.display import Display
     from inkwise.robustness.measuring import measure_robustness

@@ -54,7 +54,8 @@ def serve(
 
     The address itself shows a page to draw digits on.
 
-    SIGTERM ends the service after all pending requests are answered; SIGHUP reloads the model.
+    SIGTERM ends the service after all pending requests are answered; SIGHUP
+    reloads the model.
     """
     from inkwise.serving.server import serve as serve_model
 

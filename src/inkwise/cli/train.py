@@ -70,8 +70,8 @@ def train(
 ) -> None:
     """Train a network, evaluate it, and write everything, with a report, into a run directory.
 
-    Options that are not given are as the recipe says. Ctrl-C interrupts the training and keeps what
-    is finished; `inkwise resume` continues it.
+    Options that are not given are as the recipe says. Ctrl-C interrupts the
+    training and keeps what is finished; `inkwise resume` continues it.
     """
     from inkwise.cli.display import Display
     from inkwise.runs.directory import INTERRUPTED

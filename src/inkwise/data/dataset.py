@@ -105,9 +105,8 @@ class Dataset:
     >>> images = np.zeros((6, 28, 28), np.uint8)
     >>> images[::2, 4:24, 13:15] = 255  # every other image has a stroke
     >>> split = inkwise.Split(images, np.array([1, 0, 1, 0, 1, 0]))
-    >>> dataset = inkwise.Dataset(
-    ...     "strokes", "Strokes and blank paper", ("blank", "stroke"), split, split, "drawn by hand"
-    ... )
+    >>> names = ("blank", "stroke")
+    >>> dataset = inkwise.Dataset("strokes", "Strokes or none", names, split, split, "drawn")
     >>> dataset.image_size
     (28, 28)
     """

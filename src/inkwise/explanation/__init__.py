@@ -1,1 +1,1 @@
-"""Why a model says what it says: attributions, nearest training images, a map of the images."""
+"""Explanations of a model's answers: attributions, nearest training images, a map of images."""

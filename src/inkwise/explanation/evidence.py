@@ -1,4 +1,4 @@
-"""Why a model says what it says about one picture."""
+"""The explanation of a model's answer about one picture."""
 
 import dataclasses
 import functools
@@ -42,15 +42,16 @@ _THIRDS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Attribution:
-    """What one method says about where the evidence lies.
+    """The attribution maps of one method: which pixels the answer depends on.
 
     Parameters
     ----------
     method : {"occlusion", "integrated gradients", "Grad-CAM"}
+        Name of the method.
     alone : ndarray of float32, shape (H, W)
-        For the logit of the predicted class: positive where the ink speaks for it.
+        Map for the logit of the predicted class: positive where the ink speaks for the class.
     compared : ndarray of float32, shape (H, W)
-        For the difference between that logit and the other class'.
+        Map for the difference between that logit and the logit of the class compared with.
     """
 
     method: str
@@ -60,13 +61,14 @@ class Attribution:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Filters:
-    """The kernels of a network's first convolution, and what they find in an image.
+    """The kernels of a network's first convolution, and their feature maps of an image.
 
     Parameters
     ----------
     kernels : ndarray of float32, shape (C, K, K)
+        The weights of each filter.
     maps : ndarray of float32, shape (C, H', W')
-        After the ReLU, before any pooling.
+        The feature map of each filter, after the ReLU and before any pooling.
     """
 
     kernels: NDArray[np.float32]
@@ -75,37 +77,39 @@ class Filters:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a model says about a picture, and what it hangs on.
+    """A model's answer about a picture, and what the answer depends on.
 
     Parameters
     ----------
     title : str
-        The picture's name, or its place in a split.
+        The picture's name, or its split and index.
     image : ndarray of uint8, shape (H, W)
-        What the network saw.
+        The preprocessed image that the network saw.
     class_names : tuple of str
+        The names of the model's classes.
     probabilities, logits : ndarray of float32, shape (classes,)
+        The network's outputs for the image.
     verdict : {"digit", "unsure", "not a digit"}
-        See `Answer`.
+        The verdict, as in `Answer`.
     label : int
-        The likeliest class.
+        Index of the likeliest class.
     against : int
-        The class that it is compared with: the one asked for; else, of a mistake, the true one;
-        else the runner-up.
+        Index of the class that it is compared with: the one that was asked for, or else the true
+        class of a misclassified image, or else the second likeliest class.
     truth : int or None
-        What the image is, where that is known.
+        Index of the true class; None if it is not known.
     attributions : tuple of Attribution
-        Occlusion first; it alone where PyTorch or Captum is missing.
+        The maps of each method, occlusion first; only occlusion if PyTorch or Captum is missing.
     filters : Filters or None
-        None where the network has no convolution.
+        The first convolution's filters; None if the network has no convolution.
     field : Field or None
-        Where the places of the last convolution look; None where there is none.
+        The receptive fields of the last convolution; None as from `last_field`.
     neighbours : tuple of Neighbour
-        The training images most alike to the network; none where they are not to be had.
+        The nearest training images; empty if the training images are not available.
     neighbours_from : tuple of int
-        Among how many training images they are the nearest, and of how many these were drawn.
+        Number of training images that were searched, and number from which those were drawn.
     notices : tuple of str
-        What is missing, and why, a line each.
+        What is missing, and why, one line for each.
     """
 
     title: str
@@ -126,11 +130,11 @@ class Explanation:
 
     @property
     def lead(self) -> float:
-        """By how much the label's logit is above that of the class it is compared with."""
+        """Difference between the label's logit and that of the class it is compared with."""
         return float(self.logits[self.label] - self.logits[self.against])
 
     def __str__(self) -> str:
-        """Tell the answer, and what speaks for it, in a few lines."""
+        """Return the answer, and what speaks for it, in a few lines."""
         label, other = self.class_names[self.label], self.class_names[self.against]
         sure = f"{label} ({self.probabilities[self.label]:.3f})"
         answer = f"{self.title}: {sure}"
@@ -141,14 +145,14 @@ class Explanation:
             answer += ", right" if right else f", a mistake: it is {self.class_names[self.truth]}"
         against = f"{other} ({self.probabilities[self.against]:.3f})"
         weights = self.attributions[0].compared
-        lines = [answer, f"against {against} it leads by {self.lead:.1f} logits"]
+        lines = [answer, f"its logit is {self.lead:.1f} above that of {against}"]
         if weights.max() > 0:
             lines[-1] += (
-                f"; the ink at the {where(weights)} speaks most for it: blanked, it costs "
-                f"{weights.max():.1f}"
+                f"; the ink at the {where(weights)} speaks most for it: erasing it lowers the "
+                f"lead by {weights.max():.1f}"
             )
         if -weights.min() > weights.max() / 10 and where(-weights) != where(weights):
-            lines[-1] += f"; that at the {where(-weights)} speaks most for {other}"
+            lines[-1] += f"; the ink at the {where(-weights)} speaks most for {other}"
         if self.neighbours:
             alike = sum(neighbour.label == self.label for neighbour in self.neighbours)
             lines.append(
@@ -158,7 +162,7 @@ class Explanation:
 
 
 def where(values: NDArray[np.float32]) -> str:
-    """Say in words in which ninth of an image its largest value lies."""
+    """Say in words in which ninth of an image, as in a 3×3 grid, its largest value lies."""
     place = np.unravel_index(values.argmax(), values.shape)
     row, column = (3 * int(p) // length for p, length in zip(place, values.shape, strict=True))
     return _THIRDS[row][column]
@@ -175,30 +179,33 @@ def explain(
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
 ) -> Explanation:
-    """Show what a model's answer about one picture hangs on.
+    """Explain a model's answer about one picture.
 
-    Attributions by occlusion, integrated gradients and Grad-CAM, the filters of the first
-    convolution and their maps, and the nearest training images. Nothing of this proves why the
-    model answers so: see the caption of each on the page that `write_explanation` makes.
+    The explanation holds attributions by occlusion, integrated gradients and Grad-CAM, the filters
+    of the first convolution with their feature maps, and the nearest training images. None of
+    these proves why the model gives its answer; the page that `write_explanation` makes says what
+    each of them shows.
 
     Parameters
     ----------
     model : Model, Run or path-like
-        Training images are shown for a run only, and kept in its ``neighbours.npz``.
+        A model, a run, or the directory of either. Training images are shown only for a run, and
+        are kept in its ``neighbours.npz``.
     picture : path-like, bytes, PIL image or ndarray, optional
-        A picture of a digit, see `inkwise.ink.normalise`.
+        A picture of a digit, in any form that `inkwise.ink.normalise` takes.
     index : int, optional
-        In place of a picture, an image's place in a split of the run's data set, from 0.
+        Instead of a picture, the index of an image in a split of the run's data set, from 0.
     split : {"test", "validation", "train"}
+        The split that `index` refers to.
     against : str, optional
-        The name of the class that the answer is compared with; by default the true one where the
-        answer is known to be wrong, else the runner-up.
+        Name of the class that the answer is compared with; by default the true class of an image
+        that is known to be misclassified, or else the second likeliest class.
     dataset : Dataset, optional
-        For a run on images of your own: those.
+        Your own data set, if the run was trained on one.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
     progress : Progress, optional
-        Hears of notices and downloads.
+        Receives notices and the progress of downloads.
 
     Returns
     -------
@@ -207,8 +214,10 @@ def explain(
     Raises
     ------
     ArgumentError
-        Not exactly one of `picture` and `index` is given, an index goes without a run, or there
-        is no such class, split or image.
+        Both or neither of `picture` and `index` are given, or there is no such class, split or
+        image.
+    RunError
+        An index is given without a run.
     NoInkError
         There is no ink in the picture.
     InkwiseError
@@ -226,7 +235,7 @@ def explain(
     """
     model, run = _find(model)
     if model.network.classes < 2:
-        raise ArgumentError("this model knows one class only: there is nothing to tell it from")
+        raise ArgumentError("this model has only one class: there is no other to compare it with")
     image_size = model.network.image_size
     splits = functools.cache(lambda: _load_splits(run, dataset, data_dir, progress))
     truth: int | None = None
@@ -234,7 +243,7 @@ def explain(
         title = describe(picture)
         found = preprocess(picture, image_size)
         if isinstance(found, NoInkError):
-            raise NoInkError(f"there is no ink in {title}: nothing speaks for any class")
+            raise NoInkError(f"there is no ink in {title}: there is nothing to explain")
         if isinstance(found, InkwiseError):
             raise found
         ink = found
@@ -246,13 +255,15 @@ def explain(
         ink = Ink(part.images[index], "light ink", (0, 0, *image_size), 1.0)
         truth = int(part.labels[index])
     else:
-        raise ArgumentError("name one picture to explain: a file, or an image's place in a split")
+        raise ArgumentError(
+            "name one picture to explain: either a file, or an image's index in a split"
+        )
 
-    # One pass gives all there is to know, of each of the picture's readings.
+    # One pass gives every output, for each of the picture's readings (see `inkwise.model.answers`).
     all_probabilities, all_logits, scores = model.run(stack_readings([ink], image_size), *OUTPUTS)
     ((ink, row),) = choose_readings([ink], scores)
     image, probabilities, logits = ink.image, all_probabilities[row], all_logits[row]
-    label, other = _compare(model, probabilities, truth, against)  # refuses before the long work
+    label, other = _compare(model, probabilities, truth, against)  # raises before slow work
 
     notices: list[str] = []
     gradients: Gradients | None = None
@@ -294,7 +305,7 @@ def _find(model: "Model | Run | str | os.PathLike[str]") -> tuple[Model, Run | N
         return model, None
     if isinstance(model, Run):
         return find_model(model.path), model
-    found = find_model(model)  # which says what is wrong where there is neither
+    found = find_model(model)  # raises if the path is neither a run nor a model
     return found, Run(model) if (Path(model) / "run.json").is_file() else None
 
 
@@ -305,7 +316,7 @@ def _load_splits(
     progress: Progress,
 ) -> Splits:
     if run is None:
-        raise RunError("they go with a run: name one in place of the model")
+        raise RunError("only a run knows its images: name one in place of the model")
     return load_original_splits(run, dataset, data_dir, progress)
 
 
@@ -330,12 +341,12 @@ def _find_neighbours(run: Run | None, model: Model, splits: Callable[[], Splits]
 def _compare(
     model: Model, probabilities: NDArray[np.float32], truth: int | None, against: str | None
 ) -> tuple[int, int]:
-    """Return the likeliest class, and the one that it is compared with."""
+    """Return the indices of the likeliest class, and of the class that it is compared with."""
     label, runner_up = (int(k) for k in (-probabilities).argsort(kind="stable")[:2])
     if against is None:
         return label, runner_up if truth in (None, label) else truth
     if against not in model.class_names:
-        raise ArgumentError(f"no class {against!r}: use {', '.join(model.class_names)}")
+        raise ArgumentError(f"there is no class {against!r}: use {', '.join(model.class_names)}")
     other = model.class_names.index(against)
     if other == label:
         raise ArgumentError(f"{against} is the answer itself: name a class to compare it with")

@@ -1,4 +1,4 @@
-"""A map of many images: those that are alike to the network lie close together."""
+"""A map of many images: images with similar feature vectors lie close together."""
 
 import dataclasses
 import os
@@ -25,27 +25,35 @@ if TYPE_CHECKING:
 
 
 IMAGES = 2_000
+"""Default number of images on a map."""
+
 AXES = 50
+"""Number of principal axes of the feature vectors that t-SNE works on."""
+
 LEAST = 10
+"""Smallest number of images on a map."""
+
 PERPLEXITY = 30.0
+"""Perplexity of t-SNE: roughly, the number of neighbours that each image has."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Map:
-    """Where images lie, and what they are.
+    """The positions of images on a map, and their true and predicted classes.
 
     Parameters
     ----------
     points : ndarray of float32, shape (M, 2)
-        Only nearness means anything: not the axes, nor the size of a group, nor the way between
-        two groups.
+        Positions. Only which images are near each other means anything: the axes, the sizes of
+        groups and the distances between groups do not.
     indices : ndarray of int64, shape (M,)
-        The images' places in the split, ascending.
+        Indices of the images in the split, ascending.
     labels, predicted : ndarray of int64, shape (M,)
-        What they are, and what the model says.
+        True and predicted class of each image.
     class_names : tuple of str
+        The names of the classes.
     drawn_from, mistakes : int
-        How many images the split has, and how many of them the model gets wrong.
+        Number of images in the split, and number of them that the model misclassifies.
     """
 
     points: NDArray[np.float32]
@@ -61,20 +69,26 @@ class Map:
 
 
 def make_map(model: Model, split: Split, count: int = IMAGES, seed: int = 0) -> Map:
-    """Lay images out in the plane by what the model's last layer is given.
+    """Lay images out in the plane by their feature vectors, the inputs of the model's last layer.
 
-    The features are brought to 50 principal axes, and these to two dimensions by t-SNE. All
-    mistakes are on the map, since they are what one looks for; the other images are drawn at
-    random.
+    The feature vectors are reduced to 50 principal axes by PCA, and to two dimensions by t-SNE.
+    The misclassified images come first, up to the count, because they are the most interesting
+    ones; the other images are drawn at random.
 
     Parameters
     ----------
     model : Model
+        The model that gives the feature vectors and the predictions.
     split : Split
+        The images to draw from.
     count : int
-        How many images there are on the map, at least 10; all where the split has fewer.
+        Number of images on the map, at least 10; all images if the split has fewer.
     seed : int
-        Decides the draw. The layout has a seed of its own, and is the same every time.
+        Seed of the random draw. The layout has a fixed seed of its own.
+
+    Returns
+    -------
+    Map
 
     Raises
     ------
@@ -92,14 +106,14 @@ def make_map(model: Model, split: Split, count: int = IMAGES, seed: int = 0) -> 
     from sklearn.manifold import TSNE
 
     if min(count, len(split)) < LEAST:
-        raise ArgumentError(f"a map takes at least {LEAST} images, not {min(count, len(split))}")
+        raise ArgumentError(f"a map needs at least {LEAST} images, not {min(count, len(split))}")
     predicted = model.predict(split.images)
     order = np.random.default_rng(seed).permutation(len(split))
     wrong = predicted[order] != split.labels[order]
-    kept = np.sort(np.concatenate([order[wrong], order[~wrong]])[:count])
-    features = model.features(split.images[kept])
+    kept = np.sort(np.concatenate([order[wrong], order[~wrong]])[:count])  # (M,)
+    features = model.features(split.images[kept])  # (M, F)
     axes = min(AXES, *features.shape)
-    reduced = PCA(axes, random_state=0).fit_transform(features)
+    reduced = PCA(axes, random_state=0).fit_transform(features)  # (M, axes)
     perplexity = min(PERPLEXITY, (len(kept) - 1) / 3)
     layout = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
     return Map(
@@ -127,16 +141,18 @@ def write_map(
     Parameters
     ----------
     run : Run or path-like
+        The run, or its directory.
     split : {"test", "validation", "train"}
-        Another than the test split has its name in the files'.
+        The split whose images are drawn. The files of another split than the test split have its
+        name in theirs, as in ``map-validation.png``.
     count : int
-        As for `make_map`.
+        Number of images, as for `make_map`.
     dataset : Dataset, optional
-        For a run on images of your own: those.
+        Your own data set, if the run was trained on one.
     data_dir : path-like, optional
         A folder with MNIST's four files; by default the one that the run was trained from.
     progress : Progress, optional
-        Hears of notices and downloads.
+        Receives notices and the progress of downloads.
 
     Returns
     -------
@@ -171,7 +187,7 @@ def write_map(
 
 @styled
 def draw_map(images: Map, title: str) -> "Figure":
-    """Draw a map: each class in a colour with its name at its middle, each mistake ringed."""
+    """Draw a map: a colour and a name for each class, and a ring round each mistake."""
     import matplotlib as mpl
     from matplotlib.patheffects import withStroke
 
@@ -208,9 +224,9 @@ def draw_map(images: Map, title: str) -> "Figure":
     )
     axes.set_xlabel(
         f"{len(images):,} of {images.drawn_from:,} images: {which} mistakes, ringed "
-        "(true → predicted), and others drawn at random.\nThe input of the last layer, by PCA and "
-        "t-SNE: what lies close together is alike to the network;\nthe axes, the sizes of groups "
-        "and the distances between them mean nothing.",
+        "(true → predicted), and others drawn at random.\nFeature vectors (the input of the last "
+        "layer), by PCA and t-SNE: images close together look similar to the network;\nthe axes, "
+        "the sizes of groups and the distances between them mean nothing.",
         fontsize=8.5,
         loc="left",
     )
@@ -221,10 +237,10 @@ def draw_map(images: Map, title: str) -> "Figure":
 def _name_mistakes(
     figure: "Figure", axes: "Axes", images: Map, mistakes: NDArray[np.int64]
 ) -> None:
-    """Write true → predicted beside each mistake, but where it would cover another."""
+    """Write "true → predicted" beside each mistake, unless it would cover another text."""
     from matplotlib.patheffects import withStroke
 
-    figure.draw_without_rendering()  # settles where everything stands, in pixels
+    figure.draw_without_rendering()  # fixes the layout, so that extents in pixels are known
     taken = [text.get_window_extent() for text in axes.texts]
     inside = axes.get_window_extent()
     names = [short(name) for name in images.class_names]

@@ -1,4 +1,4 @@
-"""Attributions that follow gradients: integrated gradients and Grad-CAM, by Captum."""
+"""Attributions by gradients: integrated gradients and Grad-CAM, computed by Captum."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,17 @@ from inkwise.networks.as_torch import build
 
 
 class Gradients:
-    """A model's network in PyTorch, and what its gradients say of an image.
+    """A model's network in PyTorch, and attributions by its gradients.
 
     Parameters
     ----------
     model : Model
+        The model whose answers are explained.
 
     Attributes
     ----------
     field : Field or None
-        Where the places of the last convolution look; None as from `last_field`.
+        The receptive fields of the last convolution; None as from `last_field`.
     """
 
     def __init__(self, model: Model) -> None:
@@ -36,31 +37,33 @@ class Gradients:
         self._module.eval().requires_grad_(False)
         for layer in self._module.modules():
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # what Captum has taken note of must not change
+                layer.inplace = False  # Captum keeps the layers' outputs, which must not change
 
     def integrated_gradients(
         self, image: NDArray[np.uint8], label: int, against: int | None = None, steps: int = 128
     ) -> NDArray[np.float32]:
-        """Share out what the ink adds to a logit over the pixels.
+        """Attribute a logit to the pixels by integrated gradients.
 
-        The gradient is taken along the straight way from a black image, paper without ink, to the
-        image, averaged, and multiplied by the pixel.
+        The baseline is a black image, the background without ink. The gradient is averaged along
+        the straight path from the baseline to the image, and multiplied by the pixel's value.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (H, W)
+            An image that is ready for the network, as for `Model.predict_proba`.
         label : int
-            The class whose logit is followed.
+            The class whose logit is attributed.
         against : int, optional
-            Another class: then the difference of the two logits is followed.
+            Another class, whose logit is subtracted: the difference of the two is attributed.
         steps : int
-            Points on the way, at which Gauss and Legendre would take the integral.
+            Number of points on the path, at which Gauss–Legendre quadrature takes the gradient.
 
         Returns
         -------
         ndarray of float32, shape (H, W)
-            In logits. Their sum is what is followed, less what it is for the black image, up to
-            the error of the integral. A black pixel has 0, whatever its being black means.
+            Contributions in logits. They sum to the logit, or difference, of the image minus that
+            of the baseline, up to the error of the quadrature. A black pixel always gets 0, even
+            where the missing ink decides.
 
         References
         ----------
@@ -74,24 +77,26 @@ class Gradients:
     def grad_cam(
         self, image: NDArray[np.uint8], label: int, against: int | None = None
     ) -> NDArray[np.float32]:
-        """Weigh the maps of the last convolution by their gradients, and keep what speaks for it.
+        """Return the class activation map of the last convolution by Grad-CAM.
 
-        Each place of the small map is put where the pixels lie that it was made of, and what is
-        between places is interpolated. Stretching the map over the whole image, as is often done,
-        would be off by several pixels, for the convolutions here have no padding.
+        The feature maps are weighted by their mean gradients, added up, and clipped at 0. Each
+        place of the result is put at the centre of its receptive field, and values between the
+        places are interpolated. Stretching the map over the whole image, as is often done, would
+        displace it by several pixels, because the convolutions here have no padding.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (H, W)
+            An image that is ready for the network, as for `Model.predict_proba`.
         label : int
-            The class whose logit is followed.
+            The class whose logit is attributed.
         against : int, optional
-            Another class: then the difference of the two logits is followed.
+            Another class, whose logit is subtracted: the difference of the two is attributed.
 
         Returns
         -------
         ndarray of float32, shape (H, W)
-            From 0; the unit is that of no other map.
+            Values from 0, in arbitrary units that cannot be compared with those of other maps.
 
         Raises
         ------
@@ -104,13 +109,13 @@ class Gradients:
         gradient-based localization", ICCV 2017, arXiv:1610.02391.
         """
         if self.field is None:
-            raise ArgumentError("Grad-CAM takes a single network with a convolution")
+            raise ArgumentError("Grad-CAM needs a single network with a convolution")
         field, layers = self.field, dict(self._module.named_children())
         layer = layers.get(f"{field.layer}_relu", layers[field.layer])
         method = LayerGradCam(self._follow(label, against), layer)
         values = method.attribute(self._tensor(image), relu_attributions=True)
         height, width = image.shape
-        # From a pixel to the place of the map: OpenCV wants columns first, and numbers in between.
+        # The affine map from pixels to places of the feature map; OpenCV puts columns first.
         shift = -field.first / field.step
         to_place = np.array([[1 / field.step, 0, shift], [0, 1 / field.step, shift]])
         return cv2.warpAffine(

@@ -1,4 +1,4 @@
-"""Training images that look alike to the network: a small file, searched without PyTorch."""
+"""Nearest neighbours of an image among training images, from a small file, without PyTorch."""
 
 import dataclasses
 import hashlib
@@ -17,28 +17,33 @@ from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, write_bytes
 
 FILE = "neighbours.npz"
-"""Where a run keeps them."""
+"""Name of the file in a run's directory."""
 
 IMAGES = 5_000
-"""How many training images are kept: 1.6 MB of MNIST's."""
+"""Number of training images that are kept; 5,000 of MNIST's take 1.6 MB."""
 
 AXES = 64
-"""Principal axes of the features that are kept: of the eight nearest images, six stay the same."""
+"""Number of principal axes of the feature vectors that are kept.
+
+With 64 axes, six of the eight nearest images are the same as with all features.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbour:
-    """A training image that is near another image.
+    """A training image whose feature vector is near that of another image.
 
     Parameters
     ----------
     index : int
-        Its place in the training split.
+        The training image's index in the training split.
     label : int
-        Its class.
+        Index of the training image's class.
     image : ndarray of uint8, shape (H, W)
+        The training image.
     similarity : float
-        Cosine of the angle between the two images' features: 1 where they are the same.
+        Cosine similarity of the two images' feature vectors, measured along the principal axes;
+        1 if they are the same.
     """
 
     index: int
@@ -49,26 +54,29 @@ class Neighbour:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Training images and where they lie in the space of a model's features.
+    """Training images with their positions in the space of a model's feature vectors.
 
-    What is compared is the input of the network's last layer, brought to length 1, on the axes
-    along which it varies most.
+    A feature vector is the input of the network's last layer. The vectors are scaled to length 1,
+    and compared along their principal axes.
 
     Parameters
     ----------
     indices : ndarray of int64, shape (M,)
-        Places in the training split, ascending.
+        Indices of the images in the training split, ascending.
     labels : ndarray of int64, shape (M,)
+        Index of each image's class.
     images : ndarray of uint8, shape (M, H, W)
+        The training images.
     points : ndarray of float16, shape (M, A)
-        Where the images lie on the axes.
+        Coordinates of the images along the principal axes.
     mean : ndarray of float32, shape (F,)
-        The features' origin.
+        Mean of the scaled feature vectors, which is the origin of the coordinates.
     axes : ndarray of float32, shape (A, F)
+        The principal axes.
     drawn_from : int
-        How many training images there are in all.
+        Number of training images from which these were drawn.
     model_sha256 : str
-        Hash of the model's ONNX file, whose features these are.
+        Hash of the ONNX file of the model that gave the feature vectors.
     """
 
     indices: NDArray[np.int64]
@@ -86,30 +94,32 @@ class Neighbours:
     def nearest(
         self, model: Model, image: NDArray[np.uint8], count: int = 8, without: int | None = None
     ) -> tuple[Neighbour, ...]:
-        """Find the kept training images that are most like an image to the network.
+        """Find the kept training images whose feature vectors are nearest to an image's.
 
         Parameters
         ----------
         model : Model
-            The one that they were made with; its ONNX file gives the features.
+            The model that they were made with; its ONNX file gives the image's feature vector.
         image : ndarray of uint8, shape (H, W)
+            An image that is ready for the network, as for `Model.predict_proba`.
         count : int
+            Number of neighbours to find.
         without : int, optional
-            A place in the training split to leave out: the image's own.
+            Index in the training split of an image to leave out: the image itself.
 
         Returns
         -------
         tuple of Neighbour
-            The most similar first; fewer where fewer are kept.
+            The neighbours, the most similar first; fewer if fewer are kept.
 
         Raises
         ------
         ModelError
-            They were made with another model.
+            The neighbours were made with another model.
         """
         if not self.belong_to(model):
-            raise ModelError("these neighbours were made with another model: make them anew")
-        point = (_directions(model, image[None]) - self.mean) @ self.axes.T
+            raise ModelError("these neighbours were made with another model: make them again")
+        point = (_directions(model, image[None]) - self.mean) @ self.axes.T  # (1, A)
         distances = np.square(self.points.astype(np.float32) - point).sum(axis=1)
         distances[self.indices == without] = np.inf
         nearest = distances.argsort(kind="stable")[:count]
@@ -118,7 +128,7 @@ class Neighbours:
                 int(self.indices[place]),
                 int(self.labels[place]),
                 self.images[place],
-                # Of two vectors of length 1, by the law of cosines.
+                # The cosine of the angle between two vectors of length 1, by the law of cosines.
                 float(1 - distances[place] / 2),
             )
             for place in nearest
@@ -126,11 +136,11 @@ class Neighbours:
         )
 
     def belong_to(self, model: Model) -> bool:
-        """Tell whether they were made with this model."""
+        """Tell whether the neighbours were made with this model."""
         return self.model_sha256 == _hash(model)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write them as a compressed ``.npz`` file."""
+        """Write the neighbours as a compressed ``.npz`` file."""
         buffer = io.BytesIO()
         arrays: dict[str, Any] = vars(self)
         np.savez_compressed(buffer, **arrays)
@@ -138,14 +148,14 @@ class Neighbours:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Neighbours":
-        """Read what `save` wrote; nothing is unpickled.
+        """Read a file that `save` wrote; nothing is unpickled.
 
         Raises
         ------
         ModelError
-            The file is damaged, or another.
+            The file is damaged, or is not such a file.
         StorageError
-            It is missing or cannot be read.
+            The file is missing or cannot be read.
         """
         content = read_bytes(path)
         try:
@@ -159,8 +169,8 @@ class Neighbours:
                 }
             )
             found._check()
-        except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds of "damaged"
-            raise ModelError(f"{path} is damaged: remove it, to have it made anew") from error
+        except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors
+            raise ModelError(f"{path} is damaged: remove it, so that it is made again") from error
         return found
 
     def _check(self) -> None:
@@ -169,21 +179,22 @@ class Neighbours:
         if shapes != ((count,), (count,), (count,), (axes, *self.mean.shape)):
             raise ValueError(f"arrays of shapes {shapes} do not go together")
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
-            raise ValueError("the images are none")
+            raise ValueError("the images are not uint8 of shape (M, H, W)")
 
 
 def make_neighbours(model: Model, split: Split, count: int = IMAGES, seed: int = 0) -> Neighbours:
-    """Keep training images with their features, as the network sees them.
+    """Compute the feature vectors of training images, and keep them with the images.
 
     Parameters
     ----------
     model : Model
+        The model that gives the feature vectors.
     split : Split
-        Its training images.
+        The images that the model was trained on.
     count : int
-        How many are drawn at random; all where there are fewer.
+        Number of images that are drawn at random; all of them if there are fewer.
     seed : int
-        Decides the draw.
+        Seed of the random draw.
 
     Raises
     ------
@@ -211,7 +222,10 @@ def make_neighbours(model: Model, split: Split, count: int = IMAGES, seed: int =
 
 
 def _directions(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return features of length 1, whose neighbours look more alike than those of the features."""
+    """Return feature vectors scaled to length 1, float32 (N, F).
+
+    Neighbours of the scaled vectors look more similar than those of the unscaled ones.
+    """
     features = model.features(images)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.maximum(lengths, np.finfo(np.float32).tiny)

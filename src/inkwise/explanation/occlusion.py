@@ -1,4 +1,4 @@
-"""Occlusion: what the answer loses when a patch of the ink is blanked. Needs no PyTorch."""
+"""Occlusion: how the answer weakens when a patch of the ink is erased. It needs no PyTorch."""
 
 from typing import Any
 
@@ -18,38 +18,39 @@ def occlusion_map(
     side: int | None = None,
     stride: int | None = None,
 ) -> NDArray[np.float32]:
-    """Blank one patch of an image after another, and see by how much the answer weakens.
+    """Erase one patch of an image after another, and measure how much the answer weakens.
 
-    A square patch is moved over the image, and what is under it made black, which is paper without
-    ink. Where there is no ink nothing changes, so that empty patches are not run at all. A pixel
-    gets the mean over the patches that cover it.
+    A square patch is moved over the image, and the pixels under it are set to 0, the background.
+    Where there is no ink, nothing changes, so the network is not run for empty patches. The value
+    of a pixel is the mean over the patches that cover it.
 
     Parameters
     ----------
     model : Model
-        Only its ONNX file is run.
+        The model; only its ONNX file is run.
     image : ndarray of uint8, shape (H, W)
-        As for `Model.predict_proba`.
+        An image that is ready for the network, as for `Model.predict_proba`.
     label : int, optional
-        The class whose logit is followed; by default the one that the model predicts.
+        The class whose logit is attributed; by default the predicted class.
     against : int, optional
-        Another class: then the difference of the two logits is followed.
+        Another class, whose logit is subtracted: the difference of the two is attributed.
     side : int, optional
-        Of the patch, in pixels; by default a fifth of the image's, 6 of 28.
+        Side of the patch in pixels; by default a fifth of the image's shorter side, 6 of 28.
     stride : int, optional
-        By how many pixels the patch is moved; by default a third of its side.
+        Distance in pixels between neighbouring patches; by default a third of the patch's side.
 
     Returns
     -------
     ndarray of float32, shape (H, W)
-        In logits: positive where the ink speaks for the class, negative where it speaks against
-        it, exactly 0 where every patch that covers the pixel is blank.
+        The decrease of the logit, or of the difference: positive where the ink speaks for the
+        class, negative where it speaks against it, and exactly 0 where every patch that covers
+        the pixel is empty.
 
     Raises
     ------
     ArgumentError
-        There is no such class, the patch does not fit the image or the stride the patch, or the
-        image is of another type or size.
+        There is no such class, the patch is larger than the image, the stride is larger than the
+        patch, or the image has another type or size.
 
     References
     ----------
@@ -61,23 +62,24 @@ def occlusion_map(
 
 
 class Occlusion:
-    """An image with one patch after another blanked, for whoever runs the model in another way.
+    """Copies of an image with one patch erased in each, for callers that run the model themselves.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (H, W)
+        The image, as for `occlusion_map`.
     side, stride : int, optional
-        As for `occlusion_map`.
+        Side and distance of the patches, as for `occlusion_map`.
 
     Attributes
     ----------
     copies : ndarray of uint8, shape (1 + patches with ink, H, W)
-        The image itself first.
+        The unchanged image, followed by a copy for each patch that holds ink.
 
     Raises
     ------
     ArgumentError
-        The patch does not fit the image or the stride the patch.
+        The patch is larger than the image, or the stride is larger than the patch.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class Occlusion:
         label: int | None = None,
         against: int | None = None,
     ) -> NDArray[np.float32]:
-        """Make the map of the copies' logits, (N, classes); see `occlusion_map`."""
+        """Make the map from the copies' logits, (1 + patches, classes); see `occlusion_map`."""
         margins = margin(logits.astype(np.float64), label, against)
         shape = self.copies.shape[1:]
         total, covers = np.zeros(shape), np.zeros(shape)
@@ -122,19 +124,25 @@ class Occlusion:
 def margin(
     logits: NDArray[np.float64], label: int | None, against: int | None
 ) -> NDArray[np.float64]:
-    """Return what an attribution follows: a class' logit, or by how much it is above another's.
+    """Return the values that an attribution explains: a class's logits, or a difference of logits.
 
     Parameters
     ----------
     logits : ndarray, shape (N, classes)
+        The logits of N images.
     label : int or None
-        None is the first row's likeliest class.
+        The class; None is the likeliest class of the first row.
     against : int or None
+        The class whose logits are subtracted; None subtracts nothing.
+
+    Returns
+    -------
+    ndarray, shape (N,)
 
     Raises
     ------
     ArgumentError
-        There is no such class, or it is the same one twice.
+        There is no such class, or both classes are the same.
     """
     label = int(logits[0].argmax()) if label is None else label
     classes = logits.shape[1]
@@ -144,11 +152,11 @@ def margin(
     if against is None:
         return logits[:, label]
     if against == label:
-        raise ArgumentError("a class does not differ from itself: name another one to compare with")
+        raise ArgumentError("a class cannot be compared with itself: name another one")
     return logits[:, label] - logits[:, against]
 
 
 def _steps(length: int, side: int, stride: int) -> list[int]:
-    """Return where the patch begins along a side; the last one ends at the border."""
+    """Return the first pixel of each patch along a side; the last patch ends at the border."""
     last = length - side
     return sorted({*range(0, last, stride), last})

@@ -1,4 +1,4 @@
-"""From an explanation to one HTML page that needs nothing else."""
+"""The page of an explanation: one self-contained HTML file."""
 
 import os
 from pathlib import Path
@@ -14,14 +14,16 @@ from inkwise.system.files import write_text
 TEMPLATE = "explanation.html.jinja"
 
 CLASSES_SHOWN = 10
+"""Largest number of classes in the page's table."""
 
 
 def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) -> Path:
-    """Write an explanation as a page: pictures, maps, and what each does and does not say.
+    """Write an explanation as a page: pictures, maps, and what each does and does not show.
 
     Parameters
     ----------
     explanation : Explanation
+        The explanation, from `explain`.
     path : path-like
         The HTML file; it is replaced if it exists.
 
@@ -62,7 +64,7 @@ def write_explanation(explanation: Explanation, path: str | os.PathLike[str]) ->
 
 
 def _percent(share: float) -> str:
-    """Write a probability so that only what is certain looks so."""
+    """Write a probability as a percentage, but never round it to 0% or 100%."""
     if share > 0.9995:
         return "over 99.9%"
     return "under 0.1%" if share < 0.0005 else f"{share:.1%}"

@@ -1,4 +1,4 @@
-"""Which pixels the places of a feature map were made of."""
+"""Receptive fields: the pixels from which each place of a feature map is computed."""
 
 import dataclasses
 
@@ -8,20 +8,20 @@ from inkwise.networks.layers import Conv, MaxPool, Network
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """Where the places of a layer's maps look.
+    """The receptive fields of the places of a layer's feature maps.
 
     Parameters
     ----------
     layer : str
-        The convolution's name.
+        Name of the convolution.
     places : tuple of int
-        Height and width of the maps, after their ReLU and what is pooled before it.
+        Height and width of the feature maps, after the ReLU and any pooling before the ReLU.
     side : int
-        Rows, and columns, of the image that each place is made of.
+        Height, and width, of a receptive field in pixels.
     first : float
-        The row, and the column, on which the first place is centred.
+        Row, and column, of the centre of the first place's receptive field.
     step : int
-        By how many pixels the next place is further on.
+        Distance in pixels between the receptive fields of neighbouring places.
     """
 
     layer: str
@@ -32,9 +32,9 @@ class Field:
 
 
 def last_field(network: Network | Ensemble) -> Field | None:
-    """Return where the maps of a network's last convolution look.
+    """Return the receptive fields of a network's last convolution.
 
-    None if it has none, or is an ensemble, whose members look at places of their own.
+    None if the network has no convolution, or is an ensemble, whose members differ in them.
 
     References
     ----------
@@ -59,6 +59,6 @@ def last_field(network: Network | Ensemble) -> Field | None:
         height, width, _ = line.output_shape
         if isinstance(line.layer, Conv):
             found, with_relu = Field(line.name, (height, width), side, first, step), line.layer.relu
-        elif found is not None and with_relu:  # the module pools before the ReLU
+        elif found is not None and with_relu:  # the PyTorch module pools before the ReLU
             found = Field(found.layer, (height, width), side, first, step)
     return found

@@ -1,1 +1,1 @@
-"""Models on their way out and in: ONNX, Keras, TorchScript."""
+"""Export of models to ONNX, Keras and TorchScript, and import from Keras."""

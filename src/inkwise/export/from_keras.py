@@ -1,4 +1,4 @@
-"""Reading the models that Keras saves, without Keras: no code from the file is run."""
+"""Import of models that Keras saved, without Keras; no code from the file is run."""
 
 import contextlib
 import dataclasses
@@ -33,7 +33,7 @@ from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_MOST_BYTES = 1 << 30  # a small archive must not unpack to all of the memory
+_MOST_BYTES = 1 << 30  # a small archive must not be able to fill the memory when it is unpacked
 _GROUPS = {"Conv2D": "conv2d", "Dense": "dense", "BatchNormalization": "batch_normalization"}
 _KINDS = (
     "InputLayer",
@@ -51,14 +51,14 @@ _KINDS = (
 _SUPPORTED = f"a plain chain of {', '.join(_KINDS)}"
 
 Description = Mapping[str, Any]
-"""What Keras writes about a model, as JSON values."""
+"""Keras' description of a model, as JSON values."""
 
 Variables = Callable[[str], list[Node]]
-"""From a layer's name to its variables, in Keras' order."""
+"""A function from a layer's name to its variables, in Keras' order."""
 
 
 class _Refusal(Exception):  # noqa: N818 - it never leaves this file
-    """What of a file is not taken; the words follow "cannot import FILE: "."""
+    """The reason why a file cannot be imported; the text follows "cannot import FILE: "."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,14 +73,14 @@ class _KerasLayer:
         return _Refusal(f"its layer {self.name!r} ({self.kind}) {reason}")
 
     def require(self, **wanted: Any) -> None:
-        """Refuse a layer whose configuration says something else."""
+        """Refuse a layer whose configuration has other values than the wanted ones."""
         for key, value in wanted.items():
             found = self.config.get(key, value)
             if found != value:
                 raise self.refusal(f"has {key} = {found!r}, and inkwise takes {value!r}")
 
     def side(self, key: str) -> int:
-        """Return both sides of a square."""
+        """Return the side of a kernel, window or stride that must be square."""
         height, width = self.config[key]
         if height != width:
             raise self.refusal(f"has {key} = {height}×{width}, and inkwise takes squares")
@@ -89,7 +89,7 @@ class _KerasLayer:
 
     @property
     def activation(self) -> Any:
-        """The activation's name; another value is a function of someone's own."""
+        """The activation's name; a value that is not a name stands for a custom function."""
         match self.kind:
             case "ReLU":
                 self.require(max_value=None, negative_slope=0.0, threshold=0.0)
@@ -104,42 +104,44 @@ class _KerasLayer:
 def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None = None) -> Model:
     """Read a model that Keras saved as ``.keras`` or ``.h5``.
 
-    Sequential models, and functional ones that are a plain chain, of the layers InputLayer,
-    Rescaling (by 1/255, at the front), Conv2D (a square kernel, equal strides, no padding),
-    MaxPooling2D (square windows that do not overlap, no padding), Flatten, Dropout, Dense, ReLU,
-    Activation and Softmax; activations are relu and, at the end, softmax. Batch normalisation
-    directly behind a Conv2D or Dense without activation is folded into its weights. A model that
-    ends in logits gets the softmax that Keras leaves to the loss.
+    Supported are sequential models, and functional models that are a plain chain of layers. The
+    layers may be InputLayer, Rescaling (by 1/255, as the first layer), Conv2D (a square kernel,
+    equal strides, no padding), MaxPooling2D (square windows without overlap or padding), Flatten,
+    Dropout, Dense, ReLU, Activation and Softmax. Activations may be relu and, at the end, softmax.
+    Batch normalisation directly behind a Conv2D or Dense without activation is folded into its
+    weights. A model that ends in logits is given a softmax, which Keras leaves to the loss.
 
-    The file does not say how pixels were scaled: without a Rescaling layer they are taken to be
-    grey levels divided by 255. They are taken to be light ink on a black ground.
+    The file does not say how pixels were scaled. Without a Rescaling layer the model is assumed to
+    take grey levels divided by 255. It is assumed to take light ink on a black background.
 
     Parameters
     ----------
     path : path-like
+        The file.
     class_names : sequence of str, optional
-        In the order of the outputs; by default 0, 1, 2 and so on, because the file holds none.
+        The names of the classes, in the order of the outputs. The file has none, so the default is
+        0, 1, 2 and so on.
 
     Returns
     -------
     Model
-        It gives the same probabilities as in Keras, within rounding. Its provenance names the
-        file, its hash and the version of Keras that wrote it.
+        A model that gives the same probabilities as in Keras, within rounding. Its provenance
+        names the file, its hash, and the version of Keras that wrote it.
 
     Raises
     ------
     ModelError
-        The file is damaged or foreign, or has a layer that is not supported; or the class names
-        are not as many as the outputs.
+        The file is damaged or was not saved by Keras, or has a layer that is not supported; or
+        the number of class names is not that of the outputs.
     StorageError
         The file cannot be read.
     LibraryError
-        The libraries of the extra ``train`` are not installed, which the model's ONNX file takes.
+        The libraries of the extra ``train`` are not installed, which write the model's ONNX file.
 
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
-    internal covariate shift", ICML 2015: what is folded.
+    internal covariate shift", ICML 2015, for the batch normalisation that is folded.
 
     Examples
     --------
@@ -167,12 +169,12 @@ def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn whatever is wrong with a file into one line about it."""
+    """Turn any error in reading a file into a `ModelError` of one line."""
     try:
         yield
-    except (_Refusal, ArgumentError) as error:  # the latter from layers that do not fit together
+    except (_Refusal, ArgumentError) as error:  # ArgumentError: layers that do not fit together
         raise ModelError(f"cannot import {path}: {error}") from error
-    except Exception as error:  # zipfile, HDF5 and JSON have dozens of kinds of "damaged"
+    except Exception as error:  # zipfile, HDF5 and JSON raise many kinds of errors
         raise ModelError(
             f"{path} is damaged, or not a model that Keras saved ({type(error).__name__}: "
             f"{error}): save it in Keras again with model.save"
@@ -180,7 +182,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _open(raw: bytes) -> tuple[Description, Variables, str]:
-    """Open either format: the description, the variables, the version of Keras."""
+    """Open a file of either format; return the description, the variables, and Keras' version."""
     if raw.startswith(_ZIP_MAGIC):
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             description = json.loads(_member(archive, "config.json"))
@@ -193,7 +195,7 @@ def _open(raw: bytes) -> tuple[Description, Variables, str]:
             description = json.loads(root.text("model_config"))
         except KeyError:
             raise _Refusal(
-                "it holds weights without their model: save both in Keras with model.save"
+                "it holds weights but no model: save both in Keras with model.save"
             ) from None
         return description, _named_variables(root), root.text("keras_version")
     raise _Refusal(
@@ -210,7 +212,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _numbered_variables(root: Node, description: Description) -> Variables:
-    """Find variables in a ``.keras`` file, which counts the layers of each class."""
+    """Find variables in a ``.keras`` file, which numbers the layers of each class."""
     places: dict[str, str] = {}
     counts: dict[str, int] = {}
     for entry in _entries(description):
@@ -221,7 +223,7 @@ def _numbered_variables(root: Node, description: Description) -> Variables:
 
     def find(layer: str) -> list[Node]:
         if "layers" not in root.members:
-            raise _Refusal("it has the form that Keras 2.12 gave to .keras: save it as .h5")
+            raise _Refusal("it has the old .keras format of Keras 2.12: save the model as .h5")
         variables = root[f"layers/{places[layer]}/vars"]
         return [variables[str(number)] for number in range(len(variables.members))]
 
@@ -239,17 +241,17 @@ def _named_variables(root: Node) -> Variables:
 
 
 def _entries(description: Description) -> list[Description]:
-    """Return the layers' descriptions as they are listed, whatever they are connected to."""
+    """Return the layers' descriptions in the order of the file, not that of the connections."""
     kind, config = description["class_name"], description["config"]
     if kind not in ("Sequential", "Functional", "Model"):
         raise _Refusal(f"it is of the class {kind}, and inkwise takes Sequential and Functional")
-    # Keras before 2.2.3 wrote the list alone.
+    # Keras before 2.2.3 wrote the list of layers without the enclosing object.
     entries: list[Description] = config if isinstance(config, list) else config["layers"]
     return entries
 
 
 def _chain(description: Description) -> list[_KerasLayer]:
-    """Return the layers in the order in which an image passes them."""
+    """Return the layers in the order in which an image passes through them."""
     entries = _entries(description)
     if description["class_name"] != "Sequential":
         entries = _sorted_chain(entries, description["config"]["output_layers"])
@@ -259,7 +261,7 @@ def _chain(description: Description) -> list[_KerasLayer]:
         if layer.kind not in _KINDS:
             raise layer.refusal(f"is not supported: inkwise takes {_SUPPORTED}")
         if entry.get("registered_name") or not entry.get("module", "keras.").startswith("keras."):
-            raise layer.refusal("is of that name only: inkwise takes the layers of Keras itself")
+            raise layer.refusal("is a custom layer: inkwise takes only the layers of Keras itself")
         layers.append(layer)
     return layers
 
@@ -283,9 +285,9 @@ def _sorted_chain(entries: list[Description], outputs: Any) -> list[Description]
 
 
 def _layer_names(tensors: Any) -> Iterator[str]:
-    """Name the layers that tensors come from, as Keras 3 writes them or as Keras 2 did."""
+    """Name the layers that tensors come from, in the formats of Keras 3 and of Keras 2."""
     match tensors:
-        case [str(layer), *_]:  # and the numbers of its node and tensor
+        case [str(layer), *_]:  # followed by the indices of its node and tensor
             yield layer
         case {"keras_history": history}:
             yield from _layer_names(history)
@@ -295,7 +297,7 @@ def _layer_names(tensors: Any) -> Iterator[str]:
 
 
 def _translate(description: Description) -> tuple[Network, list[list[_KerasLayer]]]:
-    """Return the network and, for each of its layers, those that its weights are made from."""
+    """Return the network and, for each of its layers, the Keras layers that hold its weights."""
     chain = _chain(description)
     image_size = _image_size(description, chain[0])
     if chain[0].kind == "InputLayer":
@@ -308,7 +310,7 @@ def _translate(description: Description) -> tuple[Network, list[list[_KerasLayer
     ended = False
     for layer in chain:
         if ended:
-            raise layer.refusal("stands behind the softmax, which inkwise takes at the end only")
+            raise layer.refusal("follows the softmax, which inkwise takes only at the end")
         if layer.kind == "BatchNormalization":
             _check_normalisation(layer, layers)
             sources[-1].append(layer)
@@ -362,16 +364,14 @@ def _check_normalisation(layer: _KerasLayer, layers: list[Layer]) -> None:
         case [*_, Dense(relu=False)]:
             last_axis = 1
         case _:
-            raise layer.refusal(
-                "does not stand directly behind a Conv2D or Dense without activation"
-            )
+            raise layer.refusal("does not directly follow a Conv2D or Dense without activation")
     axis = layer.config["axis"]
     if axis not in (-1, last_axis, [-1], [last_axis]):
         raise layer.refusal(f"has axis = {axis}, and inkwise takes the last one")
 
 
 def _own_layer(layer: _KerasLayer) -> Layer:
-    """Return the layer of ours, without its activation."""
+    """Return our layer for a layer of Keras, without its activation."""
     config = layer.config
     match layer.kind:
         case "Conv2D":
@@ -390,19 +390,19 @@ def _own_layer(layer: _KerasLayer) -> Layer:
             return Dropout(config["rate"])
         case "Dense":
             return Dense(config["units"], False)
-        case _:  # an input or a rescaling
-            raise layer.refusal("does not stand at the front")
+        case _:  # an InputLayer or Rescaling
+            raise layer.refusal("is not at the front")
 
 
 def _add_relu(layer: _KerasLayer, layers: list[Layer]) -> None:
-    """Move a ReLU to the convolution or dense layer before it."""
+    """Add a ReLU to the convolution or dense layer before it."""
     for place in reversed(range(len(layers))):
         match layers[place]:
             case Conv() | Dense() as weighted:
                 layers[place] = dataclasses.replace(weighted, relu=True)
                 return
             case MaxPool() | Flatten() | Dropout():
-                pass  # commutes with it
+                pass  # this layer commutes with a ReLU
             case other:
                 assert_never(other)
     raise layer.refusal("is a ReLU before any Conv2D or Dense")
@@ -411,15 +411,16 @@ def _add_relu(layer: _KerasLayer, layers: list[Layer]) -> None:
 def _weights(
     line: LayerSummary, source: list[_KerasLayer], variables: Variables
 ) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of one of our layers, with what normalises them folded in."""
+    """Read the weights of one of our layers, with batch normalisation folded into them."""
     if not source:
         return {}
     layer, *normalisations = source
     (weight_name, shape), (bias_name, bias_shape) = line.parameters.items()
+    # Keras stores kernels as (H, W, in, out) or (in, out), we as (out, in, H, W) or (out, in).
     shapes = [(*shape[2:], shape[1], shape[0])]
     if layer.config.get("use_bias", True):
         shapes.append(bias_shape)
-    with np.errstate(all="ignore"):  # what comes out is checked
+    with np.errstate(all="ignore"):  # the results are checked below
         kernel, *biases = _read(layer, shapes, variables)
         bias = biases[0] if biases else np.zeros(bias_shape)
         for normalisation in normalisations:
@@ -429,7 +430,7 @@ def _weights(
             gamma = affine.pop(0) if scale else 1.0
             beta = affine.pop(0) if centre else 0.0
             factor = gamma / np.sqrt(variance + normalisation.config["epsilon"])
-            kernel = kernel * factor
+            kernel = kernel * factor  # (..., out) * (out,)
             bias = (bias - mean) * factor + beta
         arrays = {
             weight_name: from_keras_layout(kernel).astype(np.float32),
@@ -443,7 +444,7 @@ def _weights(
 def _read(
     layer: _KerasLayer, shapes: list[Shape], variables: Variables
 ) -> list[NDArray[np.float64]]:
-    """Read a layer's variables if they are what its description promises."""
+    """Read a layer's variables, and check their shapes against its description."""
     found = variables(layer.name)
     if [variable.shape for variable in found] != shapes:
         raise layer.refusal("has weights of other shapes than its description says")

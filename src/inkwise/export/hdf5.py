@@ -1,13 +1,13 @@
 """Reading the part of HDF5 that Keras writes: groups, text attributes, plain arrays.
 
-HDF5's own library is written in C. It crashes on some damaged files and follows links into other
-ones, neither of which a file from a stranger should be able to bring about. What Keras writes
-takes a small part of the format. pyfive 1.3, which is written in Python, asked for gigabytes of
-memory for 17 of 10,000 damaged files of 30 KB, and brings 38 MB of packages.
+HDF5's own library is written in C. It crashes on some damaged files, and follows links into other
+files; a file from an untrusted source must not be able to cause either. Keras uses only a small
+part of the format. pyfive 1.3, which is written in Python, allocated gigabytes of memory for 17 of
+10,000 damaged files of 30 KB, and needs 38 MB of packages.
 
 References
 ----------
-The HDF Group, "HDF5 File Format Specification Version 3.0"; its section numbers stand below.
+The HDF Group, "HDF5 File Format Specification Version 3.0". Comments give its section numbers.
 """
 
 import functools
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
-# Kinds of header messages (IV.A.2), and a flag of theirs: the content stands elsewhere.
+# Types of header messages (IV.A.2), and the flag of a message whose content is stored elsewhere.
 _DATASPACE, _DATATYPE, _EXTERNAL, _LAYOUT = 0x01, 0x03, 0x07, 0x08
 _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 0x0C, 0x10, 0x11
 _SHARED = 0x02
 _SYMBOLIC_LINK = 2
-# Byte order, size, and where exponent and mantissa lie (IV.A.2.d).
+# Byte order, size, and positions of exponent and mantissa (IV.A.2.d).
 _FLOATS: dict[np.dtype[Any], bytes] = {
     np.dtype("<f2"): struct.pack("<B3sI2H4BI", 0x11, b"\x20\x0f\0", 2, 0, 16, 10, 5, 0, 10, 15),
     np.dtype("<f4"): struct.pack("<B3sI2H4BI", 0x11, b"\x20\x1f\0", 4, 0, 32, 23, 8, 0, 23, 127),
@@ -40,16 +40,16 @@ class Node:
     Parameters
     ----------
     raw : bytes
-        The whole file.
+        The content of the whole file.
     address : int, optional
-        Where in it the object begins; by default the outermost group.
+        Offset in the file at which the object begins; by default that of the root group.
 
     Raises
     ------
     ValueError
-        Here and in every method: the file is damaged, or not as Keras writes it.
+        The file is damaged, or has a structure that Keras does not write. Every method raises it.
     KeyError
-        There is no such member or attribute.
+        There is no such member or attribute. Every method raises it.
     """
 
     def __init__(self, raw: bytes, address: int | None = None) -> None:
@@ -70,7 +70,7 @@ class Node:
 
     @functools.cached_property
     def members(self) -> dict[str, int]:
-        """Where the members of a group begin, by their names."""
+        """The offset of each member of a group, by name."""
         try:
             tree, heap = _unpack("<2Q", self._message(_SYMBOL_TABLE))
         except KeyError:
@@ -85,12 +85,12 @@ class Node:
         }
 
     def text(self, name: str) -> str:
-        """Return an attribute that is one string."""
+        """Return the value of an attribute that is a single string."""
         (text,) = self.texts(name)
         return text
 
     def texts(self, name: str) -> list[str]:
-        """Return the strings of an attribute; none where it is an empty list."""
+        """Return the values of an attribute that is a list of strings, which may be empty."""
         for raw in self._messages(_ATTRIBUTE):  # IV.A.2.m
             version, *sizes = _unpack("<Bx3H", raw)
             parts, place = [], 9 if version == 3 else 8
@@ -107,7 +107,7 @@ class Node:
         return _shape(self._message(_DATASPACE))
 
     def array(self) -> NDArray[Any]:
-        """Return an array of 16, 32 or 64-bit floating-point numbers, read-only."""
+        """Return the content of an array of 16, 32 or 64-bit floating-point numbers, read-only."""
         kind, layout = self._message(_DATATYPE), self._message(_LAYOUT)
         dtype = next((dtype for dtype, code in _FLOATS.items() if kind.startswith(code)), None)
         version, place, address, size = _unpack("<2B2Q", layout)  # IV.A.2.i
@@ -126,13 +126,13 @@ class Node:
         raise KeyError(f"no message of type {kind}")
 
     def _messages(self, kind: int) -> Iterator[bytes]:
-        """Find what an object's header says of one kind (IV.A.1.a)."""
+        """Yield the contents of all messages of one type in an object's header (IV.A.1.a)."""
         version, size = self._numbers("<B7xI", self._address)
         if version != 1:
             raise ValueError("not the kind of HDF5 file that Keras writes")
         blocks: list[tuple[int, ...]] = [(self._address + 16, size)]
         seen = 0
-        for start, length in blocks:  # which grows meanwhile
+        for start, length in blocks:  # the loop appends continuation blocks to the list
             place = start
             while place < start + length:
                 found, size, flags = self._numbers("<2HB", place)
@@ -149,7 +149,7 @@ class Node:
                 raise ValueError("an object's header leads into itself")
 
     def _symbols(self, address: int, seen: set[int]) -> Iterator[tuple[int, int]]:
-        """Walk a group's tree: where names stand in its heap, and where the members begin."""
+        """Walk a group's tree; yield each member's offset in the heap of names, and in the file."""
         if address in seen:
             raise ValueError("a group's tree leads into itself")
         seen.add(address)
@@ -168,7 +168,7 @@ class Node:
                 yield offset, member
 
     def _strings(self, kind: bytes, count: int, values: bytes) -> list[str]:
-        if count == 0:  # of whatever type
+        if count == 0:  # then the type does not matter
             return []
         (size,) = _unpack("<I", kind, 4)
         if len(values) < count * size:

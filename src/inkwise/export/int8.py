@@ -1,4 +1,4 @@
-"""A model as an ONNX file in int8, for ONNX Runtime."""
+"""Export of a model as a quantised ONNX file with int8 weights, for ONNX Runtime."""
 
 import hashlib
 import itertools
@@ -22,44 +22,49 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 CALIBRATION = 1000
-"""How many training images tell the ranges of the activations; of fewer than twice as many, all."""
+"""Number of training images from which the activations' ranges are measured.
+
+If there are fewer than twice as many training images, all of them are used.
+"""
 
 _SEED = 0
-_BATCHES = 10  # all activations of a batch are held at once
+_BATCHES = 10  # the quantiser holds all activations of a batch in memory at once
 
 
 def int8_bytes(model: Model, train: Split) -> bytes:
     """Return a model as a statically quantised ONNX file.
 
-    Weights are int8 of 7 bits, with a scale for every channel: products of 8 bits overflow on
-    processors without VNNI. Activations are uint8, with ranges from the calibration images. A
-    first convolution and its pooling stay float32, because over the single channel of a grey
-    image int8 is the slower one. So does the softmax, whose answers would be multiples of 1/256.
-    The same arguments give the same bytes.
+    Weights are stored as int8, with a scale for every channel, but use only 7 of the 8 bits:
+    products of 8 bits overflow on processors without VNNI. Activations are uint8, with ranges from
+    calibration images. The first convolution and its pooling stay float32, because int8 is slower
+    for the single channel of a grey image. The softmax stays float32, too: its probabilities would
+    be multiples of 1/256. The same arguments give the same bytes.
 
     Parameters
     ----------
     model : Model
+        The model to quantise, a single network.
     train : Split
-        The images that the model was trained on; some of them are drawn by class, always the
-        same ones.
+        The images that the model was trained on. The calibration images are a stratified sample of
+        them, with a fixed seed.
 
     Returns
     -------
     bytes
-        A file with inputs, outputs and metadata of `Model.onnx`, and the entry ``quantisation``
-        beside them: a JSON object with the types of ``weights`` and ``activations``, the nodes
-        left in ``float32``, and ``calibration``, which says how many ``images`` of how many in
-        which ``split``, with which ``seed``, and their ``sha256``.
+        A file with the inputs, outputs and metadata of `Model.onnx`, and the additional entry
+        ``quantisation``. This is a JSON object with the types of ``weights`` and ``activations``,
+        the names of the nodes left in ``float32``, and ``calibration``: the number of
+        calibration ``images``, the number ``of`` images in their ``split``, the ``seed`` of the
+        sample, and its ``sha256``.
 
     Raises
     ------
     ArgumentError
         The model is an ensemble.
     DataError
-        The training images cannot be drawn from by class.
+        A class has too few training images for a stratified sample.
     StorageError
-        There is no room for temporary files.
+        Temporary files cannot be written.
 
     References
     ----------
@@ -74,7 +79,7 @@ def int8_bytes(model: Model, train: Split) -> bytes:
     original = onnx.load_from_string(model.onnx)
     source = onnx.load_from_string(model.onnx)
     float32 = [*_part_first_block(source.graph), *_behind_logits(source.graph)]
-    # The quantiser else advises, on the root logger, to fuse what ONNX Runtime fuses anyway.
+    # Without this the quantiser logs advice to fuse nodes, which ONNX Runtime does anyway.
     onnx.helper.set_model_props(source, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder, storage(folder, "write to"):
         path, quantised = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
@@ -113,7 +118,7 @@ def int8_bytes(model: Model, train: Split) -> bytes:
 
 
 class _Reader:
-    """Hands the quantiser the calibration images, a batch at a time."""
+    """Gives the quantiser the calibration images, one batch at a time."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
         self._batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(images, _BATCHES))
@@ -131,15 +136,17 @@ def _draw(train: Split) -> NDArray[np.uint8]:
 
 
 def _part_first_block(graph: "GraphProto") -> list[str]:
-    """Put the first block's ReLU at its end; return the names of the nodes to leave in float32.
+    """Move the first block's ReLU to its end; return the names of the nodes to leave in float32.
 
-    ONNX Runtime moves the step to uint8 forward, past a pooling into which nothing but it leads,
-    and pools in uint8, channels first: that makes the whole slower than float32. It does not move
-    it past a ReLU, which then becomes a part of that step. The maximum commutes with ReLU.
+    ONNX Runtime moves the quantisation of activations ahead of a max-pooling, and then pools in
+    uint8 with the channels first, which makes the whole network slower than in float32. It does
+    not move it past a ReLU, which it fuses with the quantisation instead. Max-pooling and ReLU
+    commute, so the outputs stay the same.
     """
     nodes = list(graph.node)
     weighted = [place for place, node in enumerate(nodes) if node.op_type in ("Conv", "Gemm")]
-    # The second layer with weights ends the first one's block; a dense layer first has none.
+    # The first block ends before the second layer with weights; it is empty if a dense layer is
+    # the first one.
     end = weighted[1] if nodes[weighted[0]].op_type == "Conv" else weighted[0]
     block = sorted(nodes[:end], key=lambda node: node.op_type == "Relu")
     ordered = [*block, *nodes[end:]]
@@ -151,7 +158,7 @@ def _part_first_block(graph: "GraphProto") -> list[str]:
 
 
 def _behind_logits(graph: "GraphProto") -> list[str]:
-    """Return the names of the nodes that make probabilities and a score of the logits."""
+    """Return the names of the nodes that compute probabilities and the score from the logits."""
     names = [node.name for node in graph.node]
     last = [LOGITS in node.output for node in graph.node].index(True)
     return names[last + 1 :]

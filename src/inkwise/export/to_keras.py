@@ -1,4 +1,4 @@
-"""A model as the files that Keras saves."""
+"""Export of a model to the file formats of Keras."""
 
 import logging
 import tempfile
@@ -13,18 +13,20 @@ from inkwise.system.files import read_bytes, storage
 
 
 def keras_bytes(model: Model, suffix: str) -> bytes:
-    """Return a model as Keras saves it.
+    """Return the content of a file in which Keras saves a model.
 
     Parameters
     ----------
     model : Model
+        The model to export. A single network without rotations; its temperature is included.
     suffix : {".keras", ".h5"}
+        The suffix of the file, which decides its format.
 
     Returns
     -------
     bytes
-        A ``keras.Sequential``: float32 (N, H, W, 1) in [0, 1] to probabilities (N, classes).
-        It is compiled as in the case study, with Adam, and takes one-hot labels.
+        A ``keras.Sequential`` from float32 (N, H, W, 1) in [0, 1] to probabilities (N, classes).
+        It is compiled with Adam, as in the case study, and expects one-hot labels.
 
     Raises
     ------
@@ -35,11 +37,11 @@ def keras_bytes(model: Model, suffix: str) -> bytes:
     copy = build_keras(model.network)
     set_weights(copy, _with_temperature(model))
     copy.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-    # With an optimiser that has no variables yet, Keras warns when it loads the file.
+    # Keras would warn on loading the file if the optimiser had no variables yet.
     copy.optimizer.build(copy.trainable_variables)
     logger = logging.getLogger("absl")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # Keras calls .h5 legacy, which is why one asks for it
+    logger.setLevel(logging.ERROR)  # Keras warns that .h5 is legacy, but it was asked for
     try:
         with tempfile.TemporaryDirectory() as folder, storage(folder, "write to"):
             path = Path(folder) / f"model{suffix}"
@@ -50,7 +52,7 @@ def keras_bytes(model: Model, suffix: str) -> bytes:
 
 
 def _with_temperature(model: Model) -> dict[str, NDArray[np.float32]]:
-    """Return the weights, with the last layer's divided by the temperature."""
+    """Return the weights, those of the last layer divided by the temperature."""
     last = model.network.summary()[-1].parameters
     temperature = np.float32(model.calibration.temperature)
     return {

@@ -1,4 +1,4 @@
-"""A model as a TorchScript file."""
+"""Export of a model as a TorchScript file."""
 
 import io
 import warnings
@@ -14,7 +14,10 @@ from inkwise.networks.rotations import rotation_grid
 
 
 class _Predictor(nn.Module):
-    """Grey levels, uint8 (N, H, W), to probabilities, as `Model.predict_proba` has it."""
+    """A module from grey levels, uint8 (N, H, W), to the probabilities of `Model.predict_proba`.
+
+    With several rotations it does test-time augmentation: it averages the probabilities over them.
+    """
 
     class_names: list[str]
     temperature: float
@@ -35,24 +38,28 @@ class _Predictor(nn.Module):
         self.grids = nn.Buffer(torch.from_numpy(np.concatenate(grids)))
 
     def forward(self, images: Tensor) -> Tensor:
-        inputs = images.unsqueeze(1).float() / 255
+        inputs = images.unsqueeze(1).float() / 255  # (N, 1, H, W)
         if not self.rotated:
             logits = self.network(inputs)
         else:
-            grids = self.grids.repeat_interleave(len(inputs), 0)
-            looks = inputs.repeat(self.looks, 1, 1, 1)
+            grids = self.grids.repeat_interleave(len(inputs), 0)  # (looks * N, H, W, 2)
+            looks = inputs.repeat(self.looks, 1, 1, 1)  # (looks * N, 1, H, W)
             rotated = functional.grid_sample(looks, grids, align_corners=False)
-            each = torch.log_softmax(self.network(rotated), 1)
+            each = torch.log_softmax(self.network(rotated), 1)  # (looks * N, classes)
+            # The logarithm of the sum of the probabilities; the softmax below normalises it.
             logits = torch.logsumexp(each.unflatten(0, [self.looks, -1]), 0)
         return torch.softmax(logits / self.temperature, 1)
 
 
 def torchscript_bytes(model: Model) -> bytes:
-    """Return a TorchScript file: uint8 (N, H, W) to float32 (N, classes), and ``class_names``."""
+    """Return a TorchScript file, a module from uint8 (N, H, W) to probabilities (N, classes).
+
+    The module also has the attribute ``class_names``.
+    """
     module = _Predictor(model).eval().requires_grad_(False)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # PyTorch would rather have its new format, which needs more than a runtime to be read.
+        # PyTorch recommends its newer export format, but no plain runtime can read that.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.save(torch.jit.script(module), buffer)
     return buffer.getvalue()

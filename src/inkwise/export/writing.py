@@ -1,4 +1,4 @@
-"""Writing a model for other programs."""
+"""Export of a model for other programs."""
 
 import dataclasses
 import os
@@ -22,15 +22,17 @@ SUFFIXES = {
     "h5": ".h5",
     "torchscript": ".pt",
 }
-"""Formats by name, and how their files' names end."""
+"""The name of each format, and the suffix of its files."""
 
 SINGLE_LOOK = 2.0
-"""Angle of a single look, in degrees: turning softens edges, as it did those of training images.
+"""Angle, in degrees, by which images are rotated if a model sees them at one angle only.
 
-An upright stroke with edges as sharp as pixels is foreign to a network that never saw one."""
+A rotation softens edges by interpolation. Data augmentation did so to the training images, and
+edges as sharp as pixels would be out-of-distribution for the network.
+"""
 
 _TURNING = ("onnx", "torchscript")
-"""Formats that hold models which turn images before they look at them."""
+"""Formats of models that may rotate images before the network sees them."""
 
 
 def export_model(
@@ -41,30 +43,33 @@ def export_model(
     once: bool = False,
     dataset: Dataset | None = None,
 ) -> Path:
-    """Write a model for another program, which gets the same probabilities within 1e-5.
+    """Write a model as a file for another program, which gets the same probabilities within 1e-5.
 
-    But for ``onnx-int8``, which is faster and rounds: see `inkwise.export.int8.int8_bytes`; and
-    but for `once`.
+    Two exceptions give other probabilities: ``onnx-int8``, which is faster and less precise (see
+    `inkwise.export.int8.int8_bytes`), and `once`.
 
     Parameters
     ----------
     model : Model or path-like
-        A model, or a run or a model directory.
+        A model, or the directory of a run or of a model.
     file_format : {"onnx", "onnx-int8", "keras", "h5", "torchscript"}
-        ``onnx``, ``onnx-int8`` and ``torchscript`` take grey levels, uint8 (N, H, W), light ink
-        on a black ground, and hold the class names. ``onnx-int8`` needs a run,
-        for its training images. ``keras`` and ``h5`` are a compiled
-        ``keras.Sequential`` that takes float32 (N, H, W, 1) in [0, 1], and one-hot labels for
-        ``evaluate``; they need Keras. All return probabilities, float32 (N, classes).
+        ``onnx``, ``onnx-int8`` and ``torchscript`` take grey levels, uint8 (N, H, W), with light
+        ink on a black background, and hold the class names. ``onnx-int8`` needs a run, because it
+        is calibrated on training images. ``keras`` and ``h5`` hold a compiled
+        ``keras.Sequential``, which takes float32 (N, H, W, 1) in [0, 1], and one-hot labels in
+        ``evaluate``; writing them needs Keras. All formats return probabilities, float32
+        (N, classes).
     output : path-like, optional
-        The file, which is replaced if it exists; by default `default_name` here.
+        The file, which is replaced if it exists; by default `default_name` with the format's
+        suffix, in the current directory.
     once : bool
-        Let a model that looks at an image at several angles look once, at `SINGLE_LOOK`, which
-        is faster and a little less accurate; it is calibrated anew. This needs a run. Keras'
-        formats and ``onnx-int8`` hold no model that turns images:
-        there the single look is a straight one.
+        Whether to leave out test-time augmentation (our word for it is looks): the network sees
+        an image once, rotated by `SINGLE_LOOK`, and not at several angles. The model is faster
+        and a little less accurate. It is calibrated again if the run's recipe calibrates models,
+        so this needs a run. Keras' formats and ``onnx-int8`` cannot rotate images: there the
+        single look has no rotation.
     dataset : Dataset, optional
-        For a run on images of your own, where its images are needed: those it was trained on.
+        Your own data set, if the run was trained on one and its images are needed.
 
     Returns
     -------
@@ -74,15 +79,15 @@ def export_model(
     Raises
     ------
     ArgumentError
-        There is no such format, the file's name ends like another format's, or the format does
-        not hold such a model.
+        There is no such format, the file's name has another format's suffix, or the format cannot
+        hold such a model.
     LibraryError
-        A library that the format takes is not installed.
+        A library that the format needs is not installed.
     ModelError, RunError
-        There is no model, or it is damaged; for ``onnx-int8`` and `once`, there is no run, or
-        what it was trained on is not to be had.
+        The model is missing or damaged; or, for ``onnx-int8`` and `once`, there is no run, or its
+        images are not available.
     DataError
-        The same, of files that are missing or damaged.
+        The files of the run's images are missing or damaged.
     StorageError
         The file cannot be written.
 
@@ -101,7 +106,7 @@ def export_model(
     own = Path(f"model{suffix}").suffix
     if output is not None and Path(output).suffix in set(SUFFIXES.values()) - {own}:
         raise ArgumentError(
-            f"{output} is named like another format than {file_format}: let it end in {suffix}"
+            f"{output} has the suffix of another format than {file_format}: let it end in {suffix}"
         )
     if file_format in ("onnx-int8", "torchscript"):
         require_training(f"exporting as {file_format}")
@@ -109,15 +114,15 @@ def export_model(
     if not isinstance(model, Model):
         model = find_model(model)
     if once and any(model.rotations):
-        run = _run(source, "looking once")
+        run = _run(source, "a single look")
         angle = SINGLE_LOOK if file_format in _TURNING else 0.0
         model = dataclasses.replace(model, rotations=(angle,))
         if run.recipe.calibrate:
             model = calibrate(model, load_original_splits(run, dataset).validation)
     if any(model.rotations) and file_format not in _TURNING:
         raise ArgumentError(
-            f"{file_format} holds no model that turns images: let it look once (--once), or write "
-            "onnx or torchscript"
+            f"{file_format} cannot hold a model that rotates images (test-time augmentation): "
+            "leave the rotations out with --once, or write onnx or torchscript"
         )
     path = Path(default_name(model) + suffix if output is None else output)
     match file_format:
@@ -150,10 +155,11 @@ def _run(source: Model | str | os.PathLike[str], what: str) -> Run:
 
 
 def default_name(model: Model) -> str:
-    """Return what to call a model's file, without its suffix.
+    """Return the name of a model's file, without its suffix.
 
-    Named after data set and recipe, ``mnist_swift_model``; the case study's network is called
-    ``cnn`` there, ``mnist_cnn_model``. An imported model keeps the name of its file.
+    The name is made of the data set and the recipe, as ``mnist_swift_model``; the recipe of the
+    case study is called ``cnn``, as in ``mnist_cnn_model``. An imported model keeps the name of
+    its file. A model of unknown origin is called ``model``.
     """
     provenance = model.provenance
     try:
@@ -161,5 +167,5 @@ def default_name(model: Model) -> str:
             return file_name(Path(provenance["imported"]["file"]).stem)
         recipe, dataset = provenance["recipe"]["name"], provenance["dataset"]["name"]
         return file_name(f"{dataset}_{'cnn' if recipe == 'case-study' else recipe}_model")
-    except (KeyError, TypeError):  # made in Python, where provenance is whatever one likes
+    except (KeyError, TypeError):  # a model made in Python may have any provenance
         return "model"

@@ -1,4 +1,4 @@
-"""The trained artifact: its files, how it is run, and what it answers."""
+"""The trained model: its files, how it is run, and the answers that it gives."""
 
 from inkwise.model.answers import Answer
 from inkwise.model.artifact import Model

@@ -1,7 +1,10 @@
-"""From pictures to answers, a function a step, for the library, the service and the evaluation.
+"""From pictures to answers, for the library, the service and the evaluation.
 
-Pictures are preprocessed to ink, the readings of all inks are run together, of every ink the
-reading is chosen that looks most like a class, and what the network gave for it is judged.
+There is one function for each step. Preprocessing finds the ink, which is the foreground of a
+picture of handwriting, and turns it into images that the network expects. An ink usually has one
+such image, and sometimes two, which are called its readings. The network classifies all readings
+in one pass, the reading with the highest score is chosen for each ink, and the model's calibration
+gives the verdict.
 """
 
 import dataclasses
@@ -27,34 +30,35 @@ if TYPE_CHECKING:
     from inkwise.ink import Ink, Picture
 
 CHUNK = 8
-"""Pictures that a core reads and answers at once; more would keep the first answers waiting."""
+"""Number of pictures that a thread classifies at a time; more would delay the first answers."""
 
 CANDIDATES = 3
-"""How many classes an answer names."""
+"""Number of classes that an answer lists."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model says about a picture.
+    """A model's answer about a picture.
 
     Parameters
     ----------
     verdict : {"digit", "unsure", "not a digit"}
-        ``digit``: it looks like one of the model's classes, whatever they are, and the label is
-        the one; ``unsure``: the label is the likeliest of several; ``not a digit``: it looks like
-        none of the classes, or holds no ink.
+        ``digit``: the picture shows one of the model's classes, whatever they are, and the label
+        names it. With the two other verdicts the model abstains. ``unsure``: its confidence is
+        below the threshold, and the label is only the likeliest of several classes. ``not a
+        digit``: the picture is out-of-distribution, like none of the classes, or holds no ink.
     label : str or None
-        The name of the likeliest class; None where the picture is not a digit.
+        Name of the likeliest class; None if the verdict is ``not a digit``.
     probability : float
-        That of the likeliest class, calibrated; 0 where there is no ink.
+        Calibrated probability of the likeliest class, the confidence; 0 if there is no ink.
     top : tuple of (str, float)
-        The three likeliest classes and their probabilities, the likeliest first; fewer where the
-        model has fewer, none where there is no ink.
+        Names and probabilities of the three likeliest classes, the likeliest first; fewer if the
+        model has fewer classes, and none if there is no ink.
     score : float
-        How much the picture looks like any of the classes, see `Calibration`; minus infinity
-        where there is no ink.
+        Energy score: the higher, the more the picture looks like one of the classes (see
+        `Calibration`); minus infinity if there is no ink.
     ink : Ink or None
-        What the network saw, and where in the picture; None where there is no ink.
+        The image that the network saw, and where its ink was found; None if there is no ink.
 
     Examples
     --------
@@ -76,22 +80,22 @@ class Answer:
 
 
 class Classifier(Protocol):
-    """What an answer takes of a model; see `inkwise.Model`, which has it."""
+    """The attributes of a model that an answer needs; see `inkwise.Model`, which has them."""
 
     @property
     def network(self) -> Network | Ensemble:
-        """Says how large images are."""
+        """The description of the network, which states the size of its images."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One a class."""
+        """The name of each class."""
 
     @property
     def calibration(self) -> Calibration:
-        """Makes verdicts."""
+        """The calibration, which gives the verdicts."""
 
     def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
-        """Return the network's outputs by their names."""
+        """Return the network's outputs with the given names."""
 
 
 NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
@@ -101,17 +105,17 @@ NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
 def answer_each(
     model: Classifier, pictures: "Iterable[Picture | InkwiseError]"
 ) -> "Iterator[Answer | InkwiseError]":
-    """Answer about pictures on every core, in their order; see `Model.classify_each`."""
+    """Classify pictures on every core, in their order; see `Model.classify_each`."""
     rest = iter(pictures)
     chunk = [*itertools.islice(rest, CHUNK)]
-    if len(chunk) < CHUNK:  # not worth a thread
+    if len(chunk) < CHUNK:  # too few pictures to be worth threads
         yield from _answer(model, chunk)
         return
 
     from concurrent.futures import ThreadPoolExecutor
 
     cores = available_cores()
-    _answer(model, [])  # opens the model, once and not in each thread
+    _answer(model, [])  # opens the model's session once, before several threads would
     pending: deque[Future[list[Answer | InkwiseError]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         try:
@@ -136,14 +140,21 @@ def _answer(
 def preprocess(
     picture: "Picture | InkwiseError", image_size: tuple[int, int]
 ) -> "Ink | InkwiseError":
-    """Bring a picture to what a network for this size expects, or return why that cannot be.
+    """Preprocess a picture for a network, or return the error if that is impossible.
 
     Parameters
     ----------
     picture : Picture or InkwiseError
-        An error in a picture's place comes out again.
+        The picture; an error in its place is returned unchanged.
     image_size : tuple of int
-        Height and width.
+        Height and width of the network's images. For any other size than 28×28 the picture must
+        be such an image already.
+
+    Returns
+    -------
+    Ink or InkwiseError
+        The preprocessed picture; a `NoInkError` if it holds no ink, another error if it cannot be
+        read.
     """
     from inkwise.ink import CANVAS, Ink, normalise, take_as_is
 
@@ -161,7 +172,7 @@ def preprocess(
 def stack_readings(
     inks: "Iterable[Ink | InkwiseError]", image_size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Return the readings of all inks, uint8 (R, H, W), one after another, to be run at once."""
+    """Return the readings of all inks, one after another, as one array, uint8 (R, H, W)."""
     readings = [
         reading for ink in inks if not isinstance(ink, InkwiseError) for reading in ink.readings
     ]
@@ -171,20 +182,21 @@ def stack_readings(
 def choose_readings(
     inks: "Iterable[Ink]", scores: NDArray[np.float32]
 ) -> "Iterator[tuple[Ink, int]]":
-    """Choose of every ink's readings the one that looks most like any of the classes.
+    """Choose, for every ink, the reading that looks most like one of the classes.
 
     Parameters
     ----------
     inks : iterable of Ink
+        The preprocessed pictures.
     scores : ndarray of float32, shape (R,)
-        Of all their readings, as `stack_readings` puts them.
+        Scores of all their readings, in the order of `stack_readings`.
 
     Yields
     ------
     Ink
-        With the reading as its image.
+        The ink with the chosen reading as its image.
     int
-        The reading's place in `scores`.
+        The chosen reading's index in `scores`.
     """
     first = 0
     for ink in inks:
@@ -200,23 +212,26 @@ def judge_each(
     probabilities: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> Iterator[tuple[Answer | InkwiseError, int | None]]:
-    """Make answers of what a model gave for the readings of inks.
+    """Turn a model's outputs for the readings of inks into answers.
 
     Parameters
     ----------
     model : Classifier
+        The model that gave the outputs.
     inks : sequence of Ink or InkwiseError
-        From `preprocess`.
+        Results of `preprocess`.
     probabilities : ndarray of float32, shape (R, classes)
+        Probabilities of all readings, in the order of `stack_readings`.
     scores : ndarray of float32, shape (R,)
-        Of their readings, as `stack_readings` puts them.
+        Scores of the same readings.
 
     Yields
     ------
     Answer or InkwiseError
-        One an ink, in their order; no ink is an answer, and another error comes out again.
+        The answer for each item of `inks`, in their order. A `NoInkError` becomes an answer; any
+        other error is yielded unchanged.
     int or None
-        The row of the reading that was chosen; None where there is none.
+        The row of the reading that was chosen; None if there is no reading.
     """
     chosen = choose_readings((ink for ink in inks if not isinstance(ink, InkwiseError)), scores)
     for ink in inks:
@@ -245,7 +260,10 @@ def _judge(
 def preprocess_all(
     pictures: "Iterable[Picture]", image_size: tuple[int, int]
 ) -> "list[Ink | InkwiseError]":
-    """Preprocess pictures on every core, for several models to be measured on; see `preprocess`."""
+    """Preprocess pictures on every core, so that several models can be run on the results.
+
+    Each result is that of `preprocess`, and they are in the order of the pictures.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(available_cores()) as pool:
@@ -253,6 +271,6 @@ def preprocess_all(
 
 
 def chosen_logits(model: Classifier, inks: "Sequence[Ink]") -> NDArray[np.float32]:
-    """Return a model's logits, float32 (N, classes), of the reading that it chooses of each ink."""
+    """Return the logits, float32 (N, classes), of the reading that is chosen for each ink."""
     logits, scores = model.run(stack_readings(inks, model.network.image_size), LOGITS, SCORE)
     return logits[[row for _, row in choose_readings(inks, scores)]]

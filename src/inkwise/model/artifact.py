@@ -1,4 +1,4 @@
-"""The trained artifact, and all that can be asked of it."""
+"""The trained model: prediction, classification of pictures, saving and loading."""
 
 import dataclasses
 import functools
@@ -35,25 +35,27 @@ class Model:
     network : Network or Ensemble
         The description from which the network is built.
     weights : mapping of str to ndarray of float32
-        The trained arrays, by the names and of the shapes that ``network.summary()`` states.
+        The trained arrays, with the names and shapes that ``network.summary()`` states.
     class_names : tuple of str
-        One a class, in the order of the probabilities.
+        The name of each class, in the order of the probabilities.
     provenance : mapping
-        JSON values: recipe, data set and its hash, split sizes, library versions, headline
-        metrics. It decides nothing in prediction.
+        Where the model comes from, as JSON values: recipe (the configuration of its training),
+        data set and its hash, split sizes, library versions, headline metrics. Predictions do not
+        depend on it.
     calibration : Calibration
-        What makes probabilities and verdicts of the network's logits.
+        The temperature and the thresholds that turn logits into probabilities and verdicts.
     rotations : tuple of float
-        Angles at which it looks at every image, in degrees counter-clockwise, from -90 to 90. Of
-        several, it averages the probabilities and the scores.
+        Angles by which every image is rotated before the network sees it, in degrees
+        counter-clockwise, from -90 to 90. Several are test-time augmentation: the probabilities
+        and the scores are averaged over them.
 
     Raises
     ------
     ModelError
-        The weights are not those of the network, or not finite, or the class names not as many as
-        its outputs, or two of them are the same.
+        The weights do not fit the network, or are not finite; or the number of class names is not
+        that of the network's outputs, or two class names are the same.
     ArgumentError
-        The rotations are none.
+        The rotations are not different angles in their range.
 
     Examples
     --------
@@ -84,47 +86,49 @@ class Model:
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W)
-            Grey levels, light ink on a black ground, of the size the network was trained on.
+            Grey levels from 0 to 255, with light ink (the foreground) on a black background, of
+            the size that the network was trained on.
 
         Returns
         -------
         ndarray of float32, shape (N, classes)
-            Rows sum to 1 within rounding.
+            Calibrated probabilities; each row sums to 1 within rounding.
 
         Raises
         ------
         ArgumentError
             The images have another type or size.
         ModelError
-            ``model.onnx`` holds something else than what ``model.json`` describes, though their
+            ``model.onnx`` does not hold the model that ``model.json`` describes, although their
             hashes agree.
         """
         (probabilities,) = self.run(images, PROBABILITIES)
         return probabilities
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the last layer gives, float32 (N, classes), before the temperature.
+        """Return the logits, float32 (N, classes), before temperature scaling.
 
-        Arguments and errors are those of `predict_proba`.
+        Of an ensemble, or with several rotations, they are the logarithm of the averaged
+        probabilities plus the averaged score. Arguments and errors are those of `predict_proba`.
         """
         (logits,) = self.run(images, LOGITS)
         return logits
 
     def layer_outputs(self, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
-        """Return what a layer inside the network gives for every image, after its ReLU.
+        """Return the output of a layer inside the network for every image, after its ReLU.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W)
-            As for `predict_proba`.
+            Images as for `predict_proba`.
         layer : str
-            Its name in ``network.summary()``.
+            The layer's name in ``network.summary()``.
 
         Returns
         -------
         ndarray of float32, shape (N, C, H, W) or (N, features)
-            Maps with the channels first; a vector made of maps is in the same order. Of a model
-            that looks at several angles, what it gives at the first.
+            Feature maps with the channels first, or feature vectors; a flattened feature map is in
+            the order of its channels. With several rotations, the output for the first of them.
 
         Raises
         ------
@@ -140,11 +144,11 @@ class Model:
         return values
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the last layer is given for every image, float32 (N, F).
+        """Return the feature vector of every image, float32 (N, F): the input of the last layer.
 
-        It is all that the network knows of an image when it decides: the logits are weighted sums
-        of these numbers. Of an ensemble, those of all members side by side. Arguments and errors
-        are those of `predict_proba`.
+        The last layer is linear: the logits are weighted sums of these numbers, plus a bias. The
+        feature vectors of an ensemble's members are concatenated. Arguments and errors are those
+        of `predict_proba`.
         """
         session, outputs = self._inner_session
         last = [
@@ -157,28 +161,30 @@ class Model:
         return self.predict_proba(images).argmax(axis=1)
 
     def classify(self, pictures: "Iterable[Picture]") -> list[Answer]:
-        """Tell what pictures show, each of one digit, or that they show none.
+        """Classify pictures of one digit each, with preprocessing.
 
         Parameters
         ----------
         pictures : iterable
-            Each of them anything that `inkwise.ink.normalise` takes: a path, an encoded file's
-            bytes, a PIL image, an array. An array of shape (N, H, W) or (N, H, W, 3 or 4) is N
-            pictures. A single picture goes into a list: ``classify(["seven.png"])``.
+            The pictures, each in any form that `inkwise.ink.normalise` takes: a path, the bytes of
+            an encoded file, a PIL image or an array. An array of shape (N, H, W) or
+            (N, H, W, 3 or 4) is N pictures. Put a single picture into a list:
+            ``classify(["seven.png"])``.
 
         Returns
         -------
         list of Answer
-            One a picture. A picture without ink has one too: it is not a digit.
+            One answer for each picture, in their order. A picture without ink gets an answer too,
+            with the verdict ``not a digit``.
 
         Raises
         ------
         ArgumentError
-            `pictures` is a single one.
+            `pictures` is a single picture.
         DataError, StorageError
-            A picture is damaged or cannot be read; its place in the list is told. A model for
-            images of another size than 28×28 takes pictures of exactly that size, with light ink
-            on a black ground, and nothing else.
+            A picture is damaged or cannot be read; the message names its index. A model for
+            another image size than 28×28 takes only pictures of exactly that size, with light ink
+            on a black background.
         """
         one = isinstance(pictures, str | bytes | bytearray | os.PathLike)
         if isinstance(pictures, np.ndarray):
@@ -195,30 +201,37 @@ class Model:
     def classify_each(
         self, pictures: "Iterable[Picture | InkwiseError]"
     ) -> Iterator[Answer | InkwiseError]:
-        """Tell of one picture after another what it shows; a damaged one does not stop the others.
+        """Classify one picture after another; a damaged one does not stop the others.
 
         Parameters
         ----------
         pictures : iterable
-            As for `classify`. They are taken as they are needed, a few ahead of the answers, so
-            that there may be any number of them. An error in a picture's place comes out again.
+            Pictures as for `classify`. They are drawn from the iterable as they are needed, a few
+            ahead of the answers, so that there may be any number of them. An error in place of a
+            picture is yielded unchanged.
 
         Yields
         ------
         Answer, or InkwiseError
-            In the order of the pictures; the error of a picture that cannot be read.
+            The answer about each picture, in their order, or the error if it cannot be read.
         """
         return answer_each(self, pictures)
 
     def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
-        """Return outputs of the ONNX file, by their names, for whoever needs several in one pass.
+        """Return several outputs of the ONNX file from one pass over the images.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W)
-            As for `predict_proba`. Up to `BATCH` of them are computed on the caller's core.
+            Images as for `predict_proba`. Up to `inkwise.model.inference.BATCH` of them are
+            computed on the caller's thread, more of them on every core.
         *outputs : str
-            Of `inkwise.networks.as_onnx.OUTPUTS`.
+            Names of outputs, from `inkwise.networks.as_onnx.OUTPUTS`.
+
+        Returns
+        -------
+        list of ndarray of float32
+            The outputs, in the order of their names.
 
         Raises
         ------
@@ -246,13 +259,13 @@ class Model:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the model as ``weights.safetensors``, ``model.onnx`` and ``model.json``.
 
-        The files hold each other's hashes, so that mixed or changed ones are noticed when the
-        model is loaded.
+        The files hold each other's hashes, so that files that were changed, or that belong to
+        different models, are detected when the model is loaded.
 
         Parameters
         ----------
         folder : path-like
-            Created if missing; a model that stands there is replaced.
+            The folder. It is created if it is missing; a model in it is replaced.
 
         Returns
         -------
@@ -274,16 +287,18 @@ class Model:
         Parameters
         ----------
         folder : path-like
+            The folder that `save` was given.
 
         Returns
         -------
         Model
-            It gives the same probabilities, to the bit, as the one that was saved.
+            A model that gives the same probabilities as the saved one, to the bit.
 
         Raises
         ------
         ModelError
-            A file is missing, truncated, changed or foreign, or they do not belong together.
+            A file is missing, truncated, changed, or was not written by inkwise; or the files
+            belong to different models.
         StorageError
             A file cannot be read.
         """
@@ -297,26 +312,26 @@ class Model:
         Parameters
         ----------
         content : bytes
-            What `onnx` holds, for instance read from the file that `inkwise export --format onnx`
-            wrote.
+            The file's content, as in `onnx` and in the file that `inkwise export --format onnx`
+            writes.
 
         Returns
         -------
         Model
-            It gives the same probabilities, to the bit. Of its provenance there are the recipe
-            and the data set's hash.
+            A model that gives the same probabilities, to the bit. Its provenance holds only the
+            recipe and the data set's hash.
 
         Raises
         ------
         ModelError
-            The file is damaged or foreign, or inkwise wrote it with int8 weights.
+            The file is damaged, was not written by inkwise, or has int8 weights.
         """
         return cls._of(parts_from_onnx(content), content)
 
     @classmethod
     def _of(cls, parts: Parts, onnx: bytes) -> "Model":
         model = cls(*parts)
-        vars(model)["onnx"] = onnx  # what the property would make, without the onnx package
+        vars(model)["onnx"] = onnx  # the cached property's value, without needing the onnx package
         return model
 
     def _parts(self) -> Parts:
@@ -331,11 +346,11 @@ class Model:
 
     @functools.cached_property
     def onnx(self) -> bytes:
-        """The model as an ONNX file, with scaling, temperature and softmax in its graph.
+        """The model as an ONNX file, with pixel scaling, temperature and softmax in its graph.
 
-        Its metadata hold the class names, the input contract, the network's layers, the
-        calibration, the rotations, the recipe, the data set's hash and the version of inkwise,
-        all but the last two as JSON.
+        Its metadata are the class names, the description of the input, the network's layers, the
+        calibration, the rotations, the recipe, the data set's hash and the version of inkwise;
+        all but the last two are JSON.
         """
         return to_onnx(
             self.network,
@@ -347,7 +362,7 @@ class Model:
 
     @functools.cached_property
     def _inner_session(self) -> "tuple[InferenceSession, dict[str, str]]":
-        """What runs the model with its layers' values as outputs, and their names by layer."""
+        """A session whose outputs are those of the layers, and each output's name by layer."""
         combined = isinstance(self.network, Ensemble) or len(self.rotations) > 1
         content, outputs = expose(self.onnx, self.network, combined)
         return open_session(content), outputs

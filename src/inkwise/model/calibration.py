@@ -1,4 +1,4 @@
-"""How a model's outputs become an answer: how sure it is, and when it rather gives none."""
+"""Calibration: temperature scaling, and the thresholds below which a model abstains."""
 
 import dataclasses
 import math
@@ -12,30 +12,36 @@ from inkwise.errors import ArgumentError, ModelError
 
 Verdict = Literal["digit", "unsure", "not a digit"]
 
-_TEMPERATURES = (0.01, 100.0)  # beyond, every answer is certain, or none is
+# Below this range every probability would be 0 or 1; above it, all classes equally probable.
+_TEMPERATURES = (0.01, 100.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What stands between a model's logits and its verdicts, chosen on validation images.
+    """A temperature and two thresholds, chosen on validation images.
 
-    The default changes nothing and refuses nothing.
+    They turn a model's logits into calibrated probabilities and into verdicts: the verdict on an
+    image is ``digit``, or the model abstains with ``unsure`` or ``not a digit``. The default
+    leaves the probabilities as they are, and never abstains.
 
     Parameters
     ----------
     temperature : float
-        The logits are divided by it before the softmax, from 0.01 to 100; it makes probabilities
-        the shares of right answers, and moves no answer to another class.
+        The divisor of the logits before the softmax (temperature scaling), from 0.01 to 100. It
+        makes a probability of 0.9 mean that about 90% of such answers are right, and never
+        changes which class is the most probable.
     lowest_score : float
-        A picture whose score, the logsumexp of its logits, is less does not look like any of the
-        classes; minus infinity where every picture does.
+        The threshold of the score, which is the logsumexp of an image's logits. An image with a
+        lower score is out-of-distribution: it looks like none of the classes. Minus infinity
+        accepts every image.
     lowest_probability : float
-        An answer that is less probable is unsure; from 0, where none is, to 1.
+        The threshold of the confidence, which is the probability of the likeliest class, from 0
+        to 1. An answer with a lower confidence is unsure; 0 accepts every answer.
 
     Raises
     ------
     ArgumentError
-        A value out of its range.
+        A value lies outside its range.
 
     References
     ----------
@@ -55,7 +61,7 @@ class Calibration:
             raise ArgumentError(
                 f"the temperature must lie in [{least:g}, {most:g}], not {self.temperature}"
             )
-        if not self.lowest_score < math.inf:  # nor is NaN
+        if not self.lowest_score < math.inf:  # NaN fails this test, too
             raise ArgumentError(
                 f"the lowest score must be a number or minus infinity, not {self.lowest_score}"
             )
@@ -72,16 +78,17 @@ class Calibration:
         Parameters
         ----------
         probability : ndarray of float, shape (N,)
-            Of the likeliest class.
+            Probability of each image's likeliest class, from 0 to 1.
         score : ndarray of float, shape (N,)
+            Score of each image; see `energy_score`.
         """
-        # NumPy would round the limits to float32, and one image get another verdict than it did.
+        # Compared as float32, the thresholds would be rounded, and a verdict could change.
         unsure = probability.astype(np.float64) < self.lowest_probability
         foreign = score.astype(np.float64) < self.lowest_score
         return np.where(foreign, "not a digit", np.where(unsure, "unsure", "digit")).tolist()
 
     def to_dict(self) -> dict[str, float | None]:
-        """Return the values as strict JSON has them: minus infinity is None."""
+        """Return the values for strict JSON, which has no infinity: minus infinity is None."""
         values: dict[str, float | None] = dataclasses.asdict(self)
         if self.lowest_score == -math.inf:
             values["lowest_score"] = None
@@ -89,12 +96,12 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Calibration":
-        """Make a calibration of what `to_dict` returned.
+        """Make a calibration from the values that `to_dict` returned.
 
         Raises
         ------
         ModelError
-            A value is missing, no number, or out of its range.
+            A value is missing, is not a number, or lies outside its range.
         """
         try:
             score = document["lowest_score"]
@@ -112,7 +119,7 @@ class Calibration:
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Return the probabilities that logits (N, K) mean at a temperature, float64 (N, K)."""
+    """Return the softmax of logits (N, K) divided by a temperature, float64 (N, K)."""
     from scipy import special
 
     return special.softmax(logits.astype(np.float64) / temperature, axis=1)
@@ -121,26 +128,29 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
 def at_another_temperature(
     probabilities: NDArray[np.floating], factor: float
 ) -> NDArray[np.float64]:
-    """Return what probabilities (N, K) would be at a temperature divided by `factor`.
+    """Return the probabilities (N, K) that the same logits give at another temperature.
 
-    The factor is their own temperature to see them as they were before it.
+    The new temperature is the old one divided by `factor`. With the old temperature as the
+    factor, the result is the probabilities before temperature scaling.
     """
     powers = probabilities.astype(np.float64) ** factor
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def energy_score(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how much each image looks like any of the classes: the logsumexp of its logits.
+    """Return the energy score of each image, which is the logsumexp of its logits.
+
+    It tells images of the classes from out-of-distribution ones.
 
     Parameters
     ----------
     logits : ndarray of float32, shape (N, K)
-        Before temperature.
+        Logits before temperature scaling.
 
     Returns
     -------
     ndarray of float64, shape (N,)
-        The negative energy; the more, the more like one.
+        The negative energy. The higher it is, the more the image looks like one of the classes.
 
     References
     ----------

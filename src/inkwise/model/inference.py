@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 BATCH = 32
-"""Images in one pass of a core; from 16 to 64 is fastest, more fall out of the core's cache."""
+"""Number of images that a core computes in one pass.
+
+16 to 64 are fastest; the activations of more do not fit the core's cache.
+"""
 
 
 def open_model(content: bytes, network: Network | Ensemble) -> "InferenceSession":
-    """Open a model's ONNX file, and make sure that it takes and gives what the network does."""
+    """Open a model's ONNX file, and make sure that its inputs and outputs fit the network."""
     session = open_session(content)
     each = ["N", network.classes]
     shapes = {PROBABILITIES: each, LOGITS: each, SCORE: ["N"]}
@@ -34,57 +37,57 @@ def open_model(content: bytes, network: Network | Ensemble) -> "InferenceSession
         *((name, "tensor(float)", shapes[name]) for name in OUTPUTS),
     ]
     ends = None
-    with contextlib.suppress(UnicodeDecodeError):  # a damaged name is decoded only when asked for
+    with contextlib.suppress(UnicodeDecodeError):  # names are decoded, and fail, only here
         ends = [
             (end.name, end.type, end.shape)
             for end in (*session.get_inputs(), *session.get_outputs())
         ]
     if ends != contract:
         raise ModelError(
-            f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train it again"
+            f"{ONNX_FILE} and {DOCUMENT_FILE} do not describe the same model: train the model again"
         )
     return session
 
 
 def open_session(content: bytes) -> "InferenceSession":
-    """Open an ONNX file for `run_session`; raises ModelError where it is none."""
+    """Open an ONNX file for `run_session`; raises ModelError if it is not one."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # An image is too little work to share: whole batches run side by side instead.
+    # One image is too little work for several threads: several batches run in parallel instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised, and printing is not ours to do
+    options.log_severity_level = 4  # errors are raised as exceptions, and need no log on stderr
     try:
         return onnxruntime.InferenceSession(
             content,
             options,
             providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # to the same provider, with a message on standard output
+            enable_fallback=0,  # it would try the same provider again, and print a message
         )
-    except Exception as error:  # ONNX Runtime has a dozen kinds of "damaged", and no base
-        raise ModelError(f"{ONNX_FILE} is no ONNX model: train the model again") from error
+    except Exception as error:  # ONNX Runtime's many exceptions have no common base class
+        raise ModelError(f"{ONNX_FILE} is not an ONNX model: train the model again") from error
 
 
 def run_session(
     session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
 ) -> list[NDArray[np.float32]]:
-    """Return outputs, by their names, for any number of images, uint8 (N, H, W).
+    """Return the named outputs for any number of images, uint8 (N, H, W).
 
-    Up to `BATCH` images are computed on the caller's core.
+    Up to `BATCH` images are computed on the caller's thread, more of them on every core.
 
     Raises
     ------
     ModelError
-        The graph is damaged, or gives numbers that are infinite or none.
+        The graph is damaged, or gives infinite values or NaN.
     """
     try:
         run = _run_batch if len(images) <= BATCH else _run_on_all_cores
         answers = run(session, images, outputs)
-    except Exception as error:  # ONNX Runtime's have no base
+    except Exception as error:  # ONNX Runtime's many exceptions have no common base class
         raise ModelError(f"{ONNX_FILE} cannot be run: train the model again") from error
     if not all(np.isfinite(values).all() for values in answers):
         raise ModelError(
-            f"{ONNX_FILE} gives numbers that are infinite, or none at all: train the model again"
+            f"{ONNX_FILE} gives values that are infinite or NaN: train the model again"
         )
     return answers
 
@@ -92,16 +95,17 @@ def run_session(
 def _run_batch(
     session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
 ) -> list[NDArray[np.float32]]:
-    # Inside the network of a model that looks at several angles, those of the first come first.
+    # With test-time augmentation, a layer inside the network gives (rotations * N, ...) values,
+    # those of the first rotation first.
     return [values[: len(images)] for values in session.run(outputs, {INPUT: images})]
 
 
 def _run_on_all_cores(
     session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
 ) -> list[NDArray[np.float32]]:
-    """Return the outputs for all images, every core one batch after another.
+    """Return the outputs for all images; each core takes one batch after another.
 
-    The batches are the same on any number of cores, and so are the answers.
+    The batches do not depend on the number of cores, and so neither do the outputs.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -125,7 +129,7 @@ def _run_on_all_cores(
             work()
         finally:
             with taking:
-                deque(places, maxlen=0)  # an error or Ctrl-C leaves the helpers nothing to do
+                deque(places, maxlen=0)  # after an error or Ctrl-C the other threads stop, too
     for helper in helpers:
         helper.result()
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)]

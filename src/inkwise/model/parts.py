@@ -1,4 +1,4 @@
-"""What a model is made of, and whether its parts go together."""
+"""The parts that a model is made of, and the check that they fit together."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from inkwise.networks.rotations import check_rotations
 
 
 class Parts(NamedTuple):
-    """The parts of a model, in the order in which `Model` takes them; see there."""
+    """The parts of a model, in the order of `Model`'s parameters, which describe them."""
 
     network: Network | Ensemble
     weights: Mapping[str, NDArray[np.float32]]
@@ -24,15 +24,16 @@ class Parts(NamedTuple):
     rotations: tuple[float, ...]
 
     def check(self) -> None:
-        """Make sure that the parts make a model.
+        """Make sure that the parts fit together.
 
         Raises
         ------
         ModelError
-            The weights are not those of the network, or not finite, or the class names not as many
-            as its outputs, or two of them are the same.
+            The weights do not have the names, shapes and type that the network states, or are not
+            finite; or the number of class names is not that of the network's outputs, or two
+            class names are the same.
         ArgumentError
-            A rotation is not an angle that a model takes.
+            The rotations are not different angles from -90 to 90 degrees.
         """
         expected = {
             name: shape
@@ -48,14 +49,14 @@ class Parts(NamedTuple):
         if any(array.dtype != np.float32 for array in self.weights.values()):
             raise ModelError("the weights must be float32")
         if not all(np.isfinite(array).all() for array in self.weights.values()):
-            raise ModelError("some of the weights are infinite, or no numbers (NaN)")
+            raise ModelError("some of the weights are infinite, or are not numbers (NaN)")
         if not all(isinstance(name, str) for name in self.class_names):
             raise ModelError(f"class names must be text, not {self.class_names}")
         if len(set(self.class_names)) != len(self.class_names):
-            raise ModelError(f"two classes have one name: {', '.join(self.class_names)}")
+            raise ModelError(f"two classes have the same name: {', '.join(self.class_names)}")
         if len(self.class_names) != self.network.classes:
             raise ModelError(
-                f"{len(self.class_names)} class names do not go with the network's "
+                f"there are {len(self.class_names)} class names, but the network has "
                 f"{self.network.classes} outputs"
             )
         check_rotations(self.rotations)

@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""The pretrained model that comes with the package."""
 
 from importlib import resources
 
@@ -6,19 +6,19 @@ from inkwise.errors import ModelError
 from inkwise.model.artifact import Model
 
 FOLDER = resources.files("inkwise.model")
-"""Where it lies: in a folder, or in a zip file that Python imports from."""
+"""The package that holds the file: a folder, or a zip file that Python imports from."""
 
 FILE = "pretrained.onnx"
-"""What `inkwise export RUN --format onnx` writes: one file, with the weights once in it."""
+"""One file, as `inkwise export RUN --format onnx` writes it, so that it holds the weights once."""
 
 
 def load_pretrained() -> Model:
-    """Load the model that comes with the package; no data, training or PyTorch is needed.
+    """Load the pretrained model that comes with the package, without data, training or PyTorch.
 
     Returns
     -------
     Model
-        For pictures of handwritten digits.
+        A model for pictures of handwritten digits.
 
     Raises
     ------
@@ -38,8 +38,8 @@ def load_pretrained() -> Model:
         content = FOLDER.joinpath(FILE).read_bytes()
     except FileNotFoundError as error:
         raise ModelError(
-            "this inkwise was built without a trained model: train one with `inkwise train` and "
-            "name its run as the model"
+            "this copy of inkwise was built without the pretrained model: train one with "
+            "`inkwise train`, and name the run's directory as the model"
         ) from error
     try:
         return Model.from_onnx(content)

@@ -1,4 +1,4 @@
-"""A model's files: written whole, and read back only if they are what was written."""
+"""A model's files: they are written completely, and are read only if their hashes agree."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ DOCUMENT_FILE = "model.json"
 
 
 def save_parts(parts: Parts, onnx: bytes, folder: Path) -> None:
-    """Write a model's parts and its ONNX file; see `Model.save`."""
+    """Write a model's parts and its ONNX file into a folder; see `Model.save`."""
     import safetensors.numpy
 
     document = {
@@ -60,7 +60,7 @@ def load_parts(folder: Path) -> tuple[Parts, bytes]:
     raw = _read_verified(folder / WEIGHTS_FILE, document.pop("weights_sha256", None))
     weights, metadata = _read_weights(raw, folder / WEIGHTS_FILE)
     intact = False
-    with contextlib.suppress(ValueError, RecursionError):  # what `save` would not have written
+    with contextlib.suppress(ValueError, RecursionError):  # `save` does not write such a document
         intact = metadata.get("model_json_sha256") == _document_hash(document)
     if not intact:
         raise ModelError(
@@ -72,7 +72,7 @@ def load_parts(folder: Path) -> tuple[Parts, bytes]:
         parts = _read_parts(document, weights, dict(document["provenance"]))
     except (KeyError, TypeError, ValueError, ModelError) as error:
         raise ModelError(
-            f"{folder / DOCUMENT_FILE} does not describe a whole model "
+            f"{folder / DOCUMENT_FILE} does not describe a complete model "
             f"({type(error).__name__}: {error}): train the model again"
         ) from error
     return parts, onnx
@@ -91,12 +91,13 @@ def parts_from_onnx(content: bytes) -> Parts:
         return _read_parts(document, weights, provenance)
     except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
         raise ModelError(
-            f"the ONNX file is not one that inkwise wrote ({type(error).__name__}: {error})"
+            f"the ONNX file was not written by inkwise, or is damaged ({type(error).__name__}: "
+            f"{error}): name a file that `inkwise export --format onnx` wrote"
         ) from error
 
 
 def onnx_metadata(parts: Parts) -> dict[str, str]:
-    """Return what the ONNX file tells of a model besides its graph; see `Model.onnx`."""
+    """Return the metadata that a model's ONNX file holds beside its graph; see `Model.onnx`."""
     metadata = {name: _json(value) for name, value in _describe(parts).items()}
     metadata["inkwise_version"] = __version__
     if "recipe" in parts.provenance:
@@ -111,7 +112,7 @@ _DESCRIBED = ("class_names", "input", "network", "calibration", "rotations")
 
 
 def _describe(parts: Parts) -> dict[str, Any]:
-    """Return all but weights and provenance as JSON values; `_read_parts` is the way back."""
+    """Return all parts but weights and provenance as JSON values, which `_read_parts` reads."""
     contract = {
         "dtype": "uint8",
         "shape": ["N", *parts.network.image_size],
@@ -162,7 +163,7 @@ def _read_document(path: Path) -> dict[str, Any]:
         document = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise ModelError(
-            f"{path} is truncated or not JSON: copy or train the model again"
+            f"{path} is truncated, or is not JSON: copy or train the model again"
         ) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ModelError(f"{path} does not describe an inkwise model (schema {SCHEMA})")
@@ -173,8 +174,8 @@ def _read_verified(path: Path, sha256: object) -> bytes:
     raw = read_bytes(path)
     if hashlib.sha256(raw).hexdigest() != sha256:
         raise ModelError(
-            f"{path} is not the file that {DOCUMENT_FILE} was written with: it was changed, cut "
-            "or mixed up; copy or train the model again"
+            f"{path} is not the file that was saved with {DOCUMENT_FILE}: it was changed or "
+            "truncated, or belongs to another model; copy or train the model again"
         )
     return raw
 
@@ -187,6 +188,6 @@ def _read_weights(raw: bytes, path: Path) -> tuple[dict[str, NDArray[Any]], dict
         weights = safetensors.numpy.load(raw)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"{path} is not a safetensors file: {error}") from error
-    # The library returns the arrays only; the header it has just checked holds the metadata.
+    # safetensors returns only the arrays; the metadata are in the header that it has just checked.
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     return weights, header.get("__metadata__") or {}

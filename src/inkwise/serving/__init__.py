@@ -1,1 +1,1 @@
-"""The HTTP service: answers about pictures and arrays, for other programs and for people."""
+"""The HTTP service, which classifies pictures and arrays, and the web page that uses it."""

@@ -1,4 +1,4 @@
-"""The application: all routes, behind the gate."""
+"""The ASGI application: all routes, wrapped in the middleware."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -21,16 +21,16 @@ from inkwise.serving.service import Service
 from inkwise.version import __version__
 
 DESCRIPTION = """\
-Tells what pictures of handwritten digits show, or declines to. What is sent is {kept}.
-Problems are answered as RFC 9457 has it; every answer has an `X-Request-ID`, the caller's own if it
-sent one.
+Classifies pictures of handwritten digits, or abstains. The content of requests is {kept}.
+Errors have the form of RFC 9457. Every response has an `X-Request-ID`, which is that of the request
+if it has one.
 """
 
 KEPT = {
     False: "neither stored nor logged",
-    True: "not stored, but for corrections, and not logged",
+    True: "not logged, and not stored, except for corrections",
 }
-"""What becomes of what is sent, by whether corrections are kept."""
+"""What happens to the content of requests, by whether corrections are kept."""
 
 
 def create_app(service: Service) -> ASGIApp:
@@ -39,11 +39,12 @@ def create_app(service: Service) -> ASGIApp:
     Parameters
     ----------
     service : Service
-        It is opened when the application starts, and closed when it ends.
+        The service. It is opened when the application starts, and closed when it ends.
 
     Returns
     -------
     ASGI application
+        The routes, wrapped in the middleware.
     """
 
     @contextlib.asynccontextmanager
@@ -77,7 +78,7 @@ def create_app(service: Service) -> ASGIApp:
         response_class=PlainTextResponse,
     )
     async def metrics() -> Response:
-        """Give requests, times, batches, what waits, verdicts, and which model is served."""
+        """Count requests, latencies, batch sizes, queued work and verdicts; name the model."""
         return Response(service.metrics.show(), media_type=MEDIA_TYPE)
 
     @app.exception_handler(Problem)
@@ -91,8 +92,8 @@ def create_app(service: Service) -> ASGIApp:
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
         told = {
-            404: "there is nothing at this address: /docs lists what there is",
-            405: "this address does not take this method: /docs lists what it takes",
+            404: "there is nothing at this path: /docs lists the paths",
+            405: "this path does not accept this method: /docs lists those that it accepts",
         }
         return respond(
             request,
@@ -101,11 +102,11 @@ def create_app(service: Service) -> ASGIApp:
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, _: ClientDisconnect) -> Response:
-        return respond(request, Problem(400, "the caller left before its request was there"))
+        return respond(request, Problem(400, "the client closed the connection within its request"))
 
     @app.exception_handler(Exception)
     async def mistake(request: Request, _: Exception) -> Response:
-        return respond(request, Problem(500, "the service made a mistake; its log has more"))
+        return respond(request, Problem(500, "the service failed: its log says why"))
 
     complete(app, service.settings)
     inner: ASGIApp = app

@@ -1,4 +1,4 @@
-"""Batching: requests that come at the same time are computed together, off the event loop."""
+"""Batching: simultaneous requests are computed together, in threads beside the event loop."""
 
 import asyncio
 import dataclasses
@@ -21,16 +21,25 @@ from inkwise.serving.metrics import Metrics
 from inkwise.serving.problems import too_busy
 
 GATHER_SECONDS = 0.002
-"""How long the first of a batch waits for others; more makes answers late and batches no larger."""
+"""Time for which the first item of a batch waits for others.
+
+A longer wait delays the answers, and does not make the batches larger.
+"""
 
 CHUNK = 8
-"""How many pictures of one request are computed together, so that several threads share it."""
+"""Number of pictures of one request that are computed together.
+
+A request with more of them is shared by several threads.
+"""
 
 PICTURE = 8
-"""How many images' work a picture is, from 2 for one of MNIST's to 50 for a photo."""
+"""Cost of a picture, counted in images that are ready for the network.
+
+The cost includes decoding and preprocessing: 2 for a picture of MNIST's, 50 for a photo.
+"""
 
 LARGE = 1 << 17
-"""A picture of more bytes is looked at alone: small ones would wait for it."""
+"""Number of bytes above which a picture is a batch of its own: small ones would wait for it."""
 
 Floats = NDArray[np.float32]
 
@@ -38,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 class Outputs(NamedTuple):
-    """What the network gives for N images; float32 of shapes (N, classes), the same, and (N,)."""
+    """The network's outputs for N images, float32: (N, classes), (N, classes) and (N,)."""
 
     probabilities: Floats
     logits: Floats
@@ -46,14 +55,14 @@ class Outputs(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What there is to say about a picture.
+    """The result for one picture.
 
     Parameters
     ----------
     answer : Answer or InkwiseError
-        As `Model.classify_each` gives it.
+        The result of `Model.classify_each`.
     probabilities : list of float or None
-        Of all classes, to six decimals; None where the network was not asked.
+        Probabilities of all classes, to six decimals; None if the network was not run.
     """
 
     answer: Answer | InkwiseError
@@ -67,11 +76,11 @@ class Work:
     Parameters
     ----------
     model : Model
-        What answers: the one that was served when the request came.
+        The model that was served when the request came.
     pictures : sequence of bytes
-        Encoded; or none, where there are images.
+        Encoded pictures; empty if there are images.
     images : ndarray of uint8, shape (N, H, W), or None
-        Of the model's size.
+        Images that are ready for the network.
     """
 
     model: Model
@@ -92,10 +101,11 @@ class Batcher:
     Parameters
     ----------
     threads : int
-        That compute at the same time.
+        Number of threads that compute at the same time.
     limit : int
-        Images that may wait; see `Limits`.
+        Largest amount of queued work, in images; see `Limits.waiting`.
     metrics : Metrics
+        The metrics that record batches and queued work.
     """
 
     def __init__(self, threads: int, limit: int, metrics: Metrics) -> None:
@@ -108,16 +118,20 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Cancel the work that has not begun, and end the threads."""
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def make_sure_of_room(self) -> None:
-        """Refuse with a `Problem` where too much is waiting already."""
+        """Raise a `Problem` if the queue is full."""
         if self._cost >= self._limit:
             raise too_busy()
 
     async def see(self, model: Model, pictures: Sequence[bytes]) -> list[Seen]:
-        """Tell what pictures show, in their order; `Problem` where too much is waiting."""
+        """Classify pictures, and return the results in their order.
+
+        The result for a picture that cannot be read holds its error. Raises `Problem` if the queue
+        is full.
+        """
         parts = await self._compute(
             [
                 Work(model, pictures[first : first + CHUNK])
@@ -127,7 +141,10 @@ class Batcher:
         return [seen for part in parts if isinstance(part, list) for seen in part]
 
     async def run(self, model: Model, images: NDArray[np.uint8]) -> Outputs:
-        """Return the network's outputs for images; `Problem` where too much is waiting."""
+        """Return the network's outputs for images, uint8 (N, H, W).
+
+        Raises `Problem` if the queue is full.
+        """
         (outputs,) = await self._compute([Work(model, images=images)])
         assert isinstance(outputs, Outputs)  # noqa: S101
         return outputs
@@ -146,12 +163,12 @@ class Batcher:
         try:
             return [await future for future in futures]
         finally:
-            for future in futures:  # of a request that ran out of time, or failed
+            for future in futures:  # those that are not done: the request timed out, or failed
                 future.cancel()
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._idle:
-            return  # whoever is busy takes all that has come meanwhile
+            return  # the first thread that becomes idle takes the queued work
         if sum(work.size for work in self._queue) >= BATCH:
             self._dispatch()
         elif self._timer is None:
@@ -169,7 +186,7 @@ class Batcher:
         self._metrics.waiting(self._cost)
 
     def _take(self) -> list[Work]:
-        """Take the next batch out of the queue: work for one model, as much as a core does best."""
+        """Take the next batch out of the queue: work for one model, up to `BATCH` images."""
         works: list[Work] = []
         size = 0
         while self._queue:
@@ -183,7 +200,7 @@ class Batcher:
                 break
             self._queue.popleft()
             self._cost -= work.cost
-            if work.future is not None and not work.future.done():  # its request is still there
+            if work.future is not None and not work.future.done():  # else the request has ended
                 works.append(work)
                 size += work.size
         return works
@@ -209,7 +226,13 @@ class Batcher:
 
 
 def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
-    """Do several pieces of work for one model in one go; each gets its own part of the outputs."""
+    """Do several pieces of work for one model in one pass of the network.
+
+    Returns
+    -------
+    list
+        For each piece of work, the results for its pictures, or the outputs for its images.
+    """
     model = works[0].model
     image_size = model.network.image_size
     inks = [[_preprocess(picture, image_size) for picture in work.pictures] for work in works]
@@ -217,6 +240,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
         stack_readings(found, image_size) if work.images is None else work.images
         for work, found in zip(works, inks, strict=True)
     ]
+    # Blocks of (R, H, W), where R is the number of readings or images of a piece of work.
     outputs = _run(model, np.concatenate(blocks))
     results: list[list[Seen] | Outputs] = []
     first = 0
@@ -230,13 +254,13 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
 def _preprocess(picture: bytes, image_size: tuple[int, int]) -> Ink | InkwiseError:
     try:
         return preprocess(picture, image_size)
-    except Exception:  # one odd picture fails no other request of its batch
-        _log.exception("a picture could not be looked at")
-        return DataError("the picture cannot be understood: save it as PNG or JPEG")
+    except Exception:  # one odd picture must not fail the other requests of its batch
+        _log.exception("a picture could not be preprocessed")
+        return DataError("the picture cannot be read: save it as PNG or JPEG")
 
 
 def _run(model: Model, images: NDArray[np.uint8]) -> Outputs:
-    """Run the network on this thread, in batches that stay in the core's cache."""
+    """Run the network in this thread, in batches that fit the core's cache."""
     parts = [
         model.run(images[first : first + BATCH], *OUTPUTS)
         for first in range(0, max(1, len(images)), BATCH)

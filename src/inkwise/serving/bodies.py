@@ -1,4 +1,4 @@
-"""Bodies: from what a request brings to pictures and arrays; nothing of it touches a disk."""
+"""Request bodies: reading pictures and arrays from them, in memory and never on disk."""
 
 import asyncio
 import base64
@@ -29,26 +29,26 @@ JSON, NPY, OCTETS, FORM = (
 )
 
 LONG = 1 << 16
-"""JSON of more bytes is parsed off the event loop."""
+"""Number of bytes above which JSON is parsed in another thread than the event loop's."""
 
 FIELDS = 8
-"""The most fields of a form that are no files."""
+"""Largest number of a form's fields that are not files."""
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
 @dataclasses.dataclass(frozen=True)
 class PostedPictures:
-    """What a caller wants to know about which pictures.
+    """The pictures of a request, and its option.
 
     Parameters
     ----------
     contents : sequence of bytes or DataError
-        Encoded files; or why there is none.
+        The encoded file of each picture, or why it could not be read from the body.
     names : sequence of (str or None)
-        What the caller calls them.
+        The file names that the client gave them.
     with_image : bool
-        Whether to show what the network saw.
+        Whether the response shall include the image that the network saw.
     """
 
     contents: Sequence[bytes | DataError]
@@ -57,19 +57,19 @@ class PostedPictures:
 
 
 def media_type(request: Request) -> str:
-    """Return the type of the body, in lower case and without parameters."""
+    """Return the media type of the body, in lower case and without parameters."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "compressed bodies are not taken: send it as it is")
+        raise Problem(415, "compressed bodies are not supported: send the body uncompressed")
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
-    """Read the pictures of a request: a form, JSON, or a picture that is the whole body.
+    """Read the pictures of a request: from a form, from JSON, or one that is the whole body.
 
     Raises
     ------
     Problem
-        It is none of these, damaged, or too much.
+        The body is none of these, is damaged, or holds no picture or too many.
     """
     kind = media_type(request)
     if kind == FORM:
@@ -86,8 +86,8 @@ async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
     else:
         raise Problem(
             415,
-            f"pictures come as {FORM}, as {JSON} with base64, or as image/png and the like, not "
-            f"as {kind[:80] or 'a body without a type'}",
+            f"send pictures as {FORM}, as {JSON} with base64, or as image/png or another image "
+            f"type, not as {kind[:80] or 'a body without a type'}",
         )
     if not pictures.contents:
         raise Problem(422, "there is no picture in the request: send one as `pictures`")
@@ -114,7 +114,7 @@ async def _read_form(request: Request, limits: Limits) -> PostedPictures:
             raise _too_many(limits.pictures, "pictures") from error
         raise Problem(400, f"the form is damaged: {error.message}") from error
     except (LookupError, ValueError) as error:
-        raise Problem(400, "the form is damaged: its parts cannot be told apart") from error
+        raise Problem(400, "the form is damaged: its parts cannot be separated") from error
     contents, names, with_image = [], [], False
     for name, value in items:
         if name == "pictures" and isinstance(value, UploadFile):
@@ -123,22 +123,22 @@ async def _read_form(request: Request, limits: Limits) -> PostedPictures:
         elif name == "with_image" and isinstance(value, str):
             with_image = _flag(value, "the form's")
         elif name == "pictures":
-            raise Problem(422, "the form's `pictures` are no files: give each a filename")
+            raise Problem(422, "the form's `pictures` are not files: give each a filename")
         else:
             raise Problem(
-                422, f"the form has a field {name[:80]!r}: `pictures` and `with_image` are taken"
+                422, f"the form has a field {name[:80]!r}: use only `pictures` and `with_image`"
             )
     return PostedPictures(contents, names, with_image)
 
 
 async def _whole(request: Request) -> AsyncGenerator[bytes, None]:
-    # In one piece: the parser is slow about many.
+    # The parser is slow when the body comes in many pieces.
     yield await request.body()
 
 
 def _flag(value: str, whose: str) -> bool:
     if value.lower() not in ("true", "false"):
-        raise Problem(422, f"{whose} `with_image` is true or false, not {value[:80]!r}")
+        raise Problem(422, f"{whose} `with_image` must be true or false, not {value[:80]!r}")
     return value.lower() == "true"
 
 
@@ -150,11 +150,11 @@ def _decode(text: str) -> bytes | DataError:
 
 
 def _too_many(limit: int, what: str) -> Problem:
-    return Problem(413, f"a request has at most {limit:,} {what}: send them in several")
+    return Problem(413, f"a request may have at most {limit:,} {what}: send several requests")
 
 
 def read_json(kind: type[Document], body: bytes) -> Document:
-    """Read a JSON document of a certain kind; `Problem` where it is none, or another."""
+    """Read a JSON document of a given kind; raises `Problem` if the body is not one."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
@@ -176,13 +176,13 @@ async def read_images(request: Request, size: tuple[int, int], limits: Limits) -
     Raises
     ------
     Problem
-        They are something else, or of another size than `size`.
+        The body is none of these, or the images have another size than `size`.
     """
     kind = media_type(request)
     if kind not in (OCTETS, NPY, JSON):
         raise Problem(
             415,
-            f"arrays come as {OCTETS} with a shape, as {NPY} or as {JSON}, not as "
+            f"send arrays as {OCTETS} with a shape, as {NPY} or as {JSON}, not as "
             f"{kind[:80] or 'a body without a type'}",
         )
     body = await request.body()
@@ -203,23 +203,26 @@ def _read_nested(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[
 def shaped(
     body: bytes | memoryview, shape: Sequence[int], size: tuple[int, int], limits: Limits
 ) -> NDArray[np.uint8]:
-    """Return bytes as images of a shape, (N, H, W) or (H, W), that must be what the model takes."""
+    """Return bytes as images, uint8 (N, H, W).
+
+    The shape, (N, H, W) or (H, W), must be one that the model accepts, and fit the bytes.
+    """
     _check_shape(shape, size, limits)
     if len(body) != math.prod(shape):
         raise Problem(
-            422, f"there are {len(body):,} bytes, and shape {list(shape)} has {math.prod(shape):,}"
+            422, f"there are {len(body):,} bytes, but shape {list(shape)} has {math.prod(shape):,}"
         )
     return np.frombuffer(body, np.uint8).reshape(-1, *size)
 
 
 def as_images(nested: Any, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
-    """Return nested lists of whole numbers from 0 to 255 as images."""
+    """Return nested lists of whole numbers from 0 to 255 as images, uint8 (N, H, W)."""
     try:
         array = np.array(nested)
     except (ValueError, OverflowError) as error:
-        raise Problem(422, "the rows of the images are not of one length") from error
+        raise Problem(422, "the rows of the images have different lengths") from error
     if array.size and array.dtype.kind not in "iu":
-        raise Problem(422, "the images hold something else than whole numbers")
+        raise Problem(422, "the images hold values that are not whole numbers")
     _check_shape(array.shape, size, limits)
     if array.size and not (array.min() >= 0 and array.max() <= 255):
         raise Problem(422, "the images hold numbers that are not from 0 to 255")
@@ -229,12 +232,12 @@ def as_images(nested: Any, size: tuple[int, int], limits: Limits) -> NDArray[np.
 def _parse_shape(text: str | None, size: tuple[int, int]) -> list[int]:
     example = f"N,{size[0]},{size[1]}"
     if text is None:
-        raise Problem(422, f"raw bytes need a shape: ask with ?shape={example} or X-Shape")
+        raise Problem(422, f"raw bytes need a shape: send ?shape={example} or the header X-Shape")
     sides = text.split(",")
     if not all(side.strip().isascii() and side.strip().isdigit() for side in sides[:4]):
-        raise Problem(422, f"the shape is numbers with commas between, as {example}")
+        raise Problem(422, f"the shape must be numbers separated by commas, as {example}")
     if len(sides) > 3 or any(len(side) > 12 for side in sides):
-        raise Problem(422, f"the shape is not {example}")
+        raise Problem(422, f"the shape must have the form {example}")
     return [int(side) for side in sides]
 
 
@@ -243,7 +246,7 @@ def _check_shape(shape: Sequence[int], size: tuple[int, int], limits: Limits) ->
     if len(shape) not in (2, 3) or tuple(shape[-2:]) != size or (len(shape) == 3 and shape[0] < 1):
         raise Problem(
             422,
-            f"the model takes images of shape (N, {height}, {width}), not of {list(shape[:8])}",
+            f"the model takes images of shape (N, {height}, {width}), not {list(shape[:8])}",
         )
     if len(shape) == 3 and shape[0] > limits.images:
         raise _too_many(limits.images, "images")
@@ -255,14 +258,14 @@ def _read_npy(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
-    # The header is a literal; the numbers are taken only if they are plain bytes, so that nothing
-    # is unpickled and no more memory taken than the body has.
+    # The header is a Python literal. The array is accepted only if it holds plain bytes, so that
+    # nothing is unpickled, and no more memory is allocated than the body has.
     try:
         shape, in_columns, dtype = read[np.lib.format.read_magic(file)](file)
-    except Exception as error:  # a damaged header makes NumPy's reader raise half a dozen kinds
+    except Exception as error:  # NumPy's reader raises many kinds of errors for a damaged header
         raise Problem(422, "the body is not a .npy file: write it with numpy.save") from error
     if dtype != np.uint8:
         raise Problem(422, f"the array holds {dtype.name[:80]}, not uint8")
     if in_columns:
-        raise Problem(422, "the array is in Fortran's order: make it contiguous first")
+        raise Problem(422, "the array is in Fortran order: apply numpy.ascontiguousarray first")
     return shaped(memoryview(body)[file.tell() :], shape, size, limits)

@@ -1,8 +1,8 @@
-"""The gate: what every request passes, whatever it asks for.
+"""The gate: the middleware that every request passes through.
 
-It gives the request an id, holds it to the limits of size and time, adds the headers that protect
-whoever reads the answer, counts it and logs it. It is plain ASGI, because it runs a thousand times
-a second.
+It gives the request an id, enforces the limits of size and time, adds security headers to the
+response, and counts and logs the request. It is plain ASGI, without a framework's overhead, because
+it runs a thousand times a second.
 """
 
 import asyncio
@@ -33,28 +33,30 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""On every answer: a page runs and shows what this service serves, and nothing else."""
+"""Headers of every response: a page may load only what this service serves."""
 
 _access = logging.getLogger("inkwise.serving.access")
 _log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Wraps the application; see the module.
+    """Middleware around the application; see the module.
 
     Parameters
     ----------
     app : ASGI application
+        The application that answers the requests.
     service : Service
+        The service, whose limits and metrics are used.
     """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-        self._held = 0  # bytes, in the bodies of all requests
+        self._held = 0  # bytes in the bodies of all requests that are being read or answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; other events of the server's pass."""
+        """Handle a request; events that are not requests pass through unchanged."""
         if scope["type"] == "http":
             await _Passage(self, scope, receive, send).pass_through()
         else:
@@ -72,8 +74,8 @@ class _Passage:
         self._send_next = send
         self._start = time.perf_counter()
         self._received = self._sent = 0
-        self._complete = False  # the request
-        self._status = 0  # of the answer, once it has begun
+        self._complete = False  # whether the whole request has been received
+        self._status = 0  # of the response, once it has begun
         self._id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = self._id
 
@@ -87,9 +89,9 @@ class _Passage:
         except TimeoutError:
             await self._refuse(too_slow(self._limits.seconds, sending=not self._complete))
         except Exception:
-            # Starlette has answered with its handler, and raised it again to be told.
+            # Starlette's handler has sent a response, and raised the error again to be logged.
             _log.exception("failed", extra={"fields": {"request_id": self._id}})
-            await self._refuse(Problem(500, "the service made a mistake; its log has more"))
+            await self._refuse(Problem(500, "the service failed: its log says why"))
         finally:
             self._gate._held -= self._received
             self._take_down()
@@ -97,7 +99,7 @@ class _Passage:
     def _too_large(self) -> Problem:
         return Problem(
             413,
-            f"a request has at most {self._limits.body_bytes:,} bytes: send less",
+            f"a request body may have at most {self._limits.body_bytes:,} bytes: send less",
             {"Connection": "close"},
         )
 
@@ -154,7 +156,7 @@ class _Passage:
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the caller's id of a request, if it can be logged and sent back; else a new one."""
+    """Return the id that the client gave a request, if it is safe to log; else a new one."""
     for value in _values(scope, b"x-request-id"):
         if _SANE_ID.fullmatch(value):
             return value.decode()
@@ -162,7 +164,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _announced(scope: Scope) -> int:
-    """Return how long the body is said to be; 0 where it comes in chunks."""
+    """Return the announced length of the body in bytes; 0 if it is sent in chunks."""
     for value in _values(scope, b"content-length"):
         if value.isdigit() and len(value) < 20:
             return int(value)

@@ -1,4 +1,4 @@
-"""Pictures that users of the page have corrected, kept for a training to learn from."""
+"""Storage for pictures whose classes users of the page have corrected, for later training."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from inkwise.ink.decoding import decode
 from inkwise.system.files import storage, write_bytes
 
 MOST = 10_000
-"""Pictures that a folder takes, so that callers cannot fill the disk."""
+"""Largest number of pictures in a folder, so that clients cannot fill the disk."""
 
 
 class KeptPictures:
@@ -24,14 +24,14 @@ class KeptPictures:
     Parameters
     ----------
     folder : Path
-        Made if it is missing.
+        The folder, which is created if it is missing.
     class_names : sequence of str
-        Of the model that is served.
+        Class names of the model that is served.
 
     Raises
     ------
     ArgumentError
-        A class has a name that no folder can have.
+        The name of a class cannot be the name of a folder.
     StorageError
         The folder cannot be written.
     """
@@ -48,28 +48,29 @@ class KeptPictures:
             probe.unlink()
 
     def keep(self, picture: bytes, label: str) -> str:
-        """Keep a picture as one of a class; if it was one of another, it moves.
+        """Keep a picture in the folder of a class; from the folder of another class, it moves.
 
-        What is kept are the pixels that were looked at, without whatever else the file told of the
-        camera or the place.
+        Only the decoded pixels are kept, and not the file's metadata, which may name the camera or
+        the place.
 
         Parameters
         ----------
         picture : bytes
-            An encoded file.
+            An encoded picture.
         label : str
+            The picture's true class.
 
         Returns
         -------
         str
-            The file's name: a hash of the pixels.
+            The name of the new file: a hash of the pixels.
 
         Raises
         ------
         DataError, NoInkError
-            It is no picture, or has no ink that could be learnt from.
+            The bytes are not a picture, or there is no ink in it to learn from.
         StorageError
-            It cannot be written, or the folder is full.
+            The picture cannot be written, or the folder is full.
         """
         raster = decode(picture)
         buffer = io.BytesIO()
@@ -81,7 +82,10 @@ class KeptPictures:
             with storage(self._folder, "look into"):
                 kept = list(self._folder.glob("*/*.png"))
             if len(kept) >= MOST:
-                raise StorageError(f"{self._folder} is full: it has {len(kept):,} pictures")
+                raise StorageError(
+                    f"{self._folder} is full: it has {len(kept):,} pictures; move them away, or "
+                    "name another folder"
+                )
             path = write_bytes(class_folder(self._folder, label) / name, content)
             with storage(self._folder, "write to"):
                 for earlier in kept:

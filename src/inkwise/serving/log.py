@@ -1,4 +1,4 @@
-"""The log: a JSON object a line, to standard output, without keeping anybody waiting."""
+"""The log: one JSON object per line on standard output, written without blocking requests."""
 
 import contextlib
 import datetime
@@ -21,16 +21,16 @@ CONFIGURATION: dict[str, Any] = {
         for name, level in (("inkwise", "INFO"), ("uvicorn", "WARNING"))
     },
 }
-"""For `logging.config.dictConfig`, and for uvicorn."""
+"""Configuration of logging, for `logging.config.dictConfig` and for uvicorn."""
 
 PERIOD = 0.1
-"""Seconds between two times of writing."""
+"""Seconds between two writes."""
 
 MOST = 10_000
-"""Lines that are kept for a reader who does not read; older ones are lost."""
+"""Largest number of unwritten lines while standard output blocks; then the oldest are dropped."""
 
 WHOLE = 4096
-"""Bytes that a pipe takes in one piece, so that lines of several workers do not mix (PIPE_BUF)."""
+"""Bytes that a pipe accepts atomically (PIPE_BUF), so that lines of several workers do not mix."""
 
 
 class JsonLines(logging.Formatter):
@@ -50,13 +50,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-# QueueHandler and QueueListener, logging's own, took half as much CPU time again: a wake-up and a
-# write a line. Their queue either has no bound, or loses the newest lines when it is full.
+# The standard library's QueueHandler and QueueListener took 50% more CPU time, because they wake a
+# thread and write for every line. Their queue is unbounded, or drops the newest lines when full.
 class Writer(logging.Handler):
-    """Writes lines to standard output from a thread of its own, many at a time.
+    """A handler that writes to standard output from its own thread, many lines at a time.
 
-    The event loop would lose Python's lock at every line that it wrote itself, and wait for it
-    while the other threads compute; or for a reader of the pipe.
+    If the event loop wrote a line itself, it would release Python's lock, and wait for it while
+    the other threads compute; it would also wait whenever the reader of a pipe is slow.
     """
 
     def __init__(self) -> None:
@@ -66,11 +66,11 @@ class Writer(logging.Handler):
         threading.Thread(target=self._write_for_ever, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line until it is written."""
+        """Queue a line, which the thread writes later."""
         self._lines.append(self.format(record).encode("ascii") + b"\n")
 
     def flush(self) -> None:
-        """Write what there is; `logging` calls it when the program ends."""
+        """Write all queued lines; `logging` calls this when the program ends."""
         with self._writing, contextlib.suppress(OSError, ValueError):
             out = sys.stdout.fileno()
             while self._lines:

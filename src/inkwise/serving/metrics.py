@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what is asked, how long it takes, what is answered."""
+"""Metrics for Prometheus: requests, latencies, batches, and verdicts."""
 
 import os
 from collections.abc import Callable
@@ -17,19 +17,19 @@ from prometheus_client import (
 )
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder through which several workers share theirs."""
+"""The environment variable that names the folder through which workers share their metrics."""
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-"""Others are counted as one: callers may make up as many as they like."""
+"""All other methods are counted as one, because clients can invent any number of them."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
 class Metrics:
-    """The metrics of one worker; those of all of them are shown together."""
+    """The metrics of one worker; `show` combines those of all workers."""
 
     def __init__(self) -> None:
         disable_created_metrics()
@@ -43,7 +43,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "inkwise_request_seconds",
-            "From a request's head to the end of its answer.",
+            "Seconds from the end of a request's head to the end of its response.",
             ["endpoint"],
             buckets=_SECONDS,
             **make,
@@ -53,7 +53,7 @@ class Metrics:
         )
         self._waiting = Gauge(
             "inkwise_waiting_images",
-            "Work that waits to be computed, in images; a picture counts as several.",
+            "Work in the queue, in images; a picture counts as several.",
             multiprocess_mode="livesum",
             **make,
         )
@@ -62,7 +62,7 @@ class Metrics:
         )
         self._model = Gauge(
             "inkwise_model_info",
-            "1 for the model that is served, 0 for those that were.",
+            "1 for the model that is served, 0 for those that were served before.",
             ["name", "version"],
             multiprocess_mode="livemax",
             **make,
@@ -70,7 +70,7 @@ class Metrics:
         if SHARED not in os.environ:
             ProcessCollector(registry=self._registry)
             PlatformCollector(registry=self._registry)
-        # Looking a child up by its labels takes longer than counting.
+        # Cached, because looking a metric up by its labels takes longer than counting.
         self._children: dict[
             tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]
         ] = {}
@@ -78,7 +78,7 @@ class Metrics:
         self._served: tuple[str, str] | None = None
 
     def request(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        """Count a request by the route that it took, and not by its path."""
+        """Count a request by the route that handled it, and not by its path."""
         key = endpoint, method, status
         child = self._children.get(key)
         if child is None:
@@ -94,29 +94,29 @@ class Metrics:
         observe(seconds)
 
     def batch(self, images: int) -> None:
-        """Take down how many images are computed together."""
+        """Record the number of images in a batch."""
         self._batches.observe(images)
 
     def waiting(self, images: int) -> None:
-        """Take down how much is waiting."""
+        """Record the amount of queued work."""
         self._waiting.set(images)
 
     def verdict(self, verdict: str, count: int = 1) -> None:
-        """Count answers; those about pictures that cannot be read are ``unreadable``."""
+        """Count answers by verdict; pictures that cannot be read are counted as ``unreadable``."""
         add = self._counts.get(verdict)
         if add is None:
             add = self._counts[verdict] = self._verdicts.labels(verdict).inc
         add(count)
 
     def model(self, name: str, version: str) -> None:
-        """Take down which model is served from now on."""
+        """Record which model is served from now on."""
         if self._served is not None:
             self._model.labels(*self._served).set(0)
         self._served = name, version
         self._model.labels(name, version).set(1)
 
     def show(self) -> bytes:
-        """Return all metrics, of all workers, in Prometheus' text format."""
+        """Return the metrics of all workers in Prometheus' text format."""
         if SHARED not in os.environ:
             return generate_latest(self._registry)
         everyone = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""What the page asks for besides answers: what is served, what answers hang on, corrections."""
+"""Routes for the web page beside prediction: the model, explanations, and corrections."""
 
 import asyncio
 import logging
@@ -18,24 +18,24 @@ from inkwise.serving.service import Served, Service
 from inkwise.serving.v1 import FILE, PICTURES, answer_json, describe, name_of
 
 NEIGHBOURS = 8
-"""How many training images an explanation shows."""
+"""Number of training images that an explanation shows."""
 
 _log = logging.getLogger(__name__)
 
 
 def make_router(service: Service) -> APIRouter:
-    """Return the routes; that of corrections only where they are kept."""
+    """Return the routes; the one for corrections exists only if they are kept."""
     router = APIRouter(prefix="/v1", tags=["Pictures and arrays"])
     loop_of = asyncio.get_running_loop
 
     @router.get(
         "/model",
-        summary="What is served, and what it takes",
+        summary="Describe the model and the limits of requests",
         response_model=ServedModel,
         openapi_extra=curl("curl {url}/v1/model"),
     )
     async def model() -> Response:
-        """Tell what a page must know before it asks."""
+        """State the class names, the image size, the limits, and the service's features."""
         served = service.served
         return answer_json(
             {
@@ -51,7 +51,7 @@ def make_router(service: Service) -> APIRouter:
 
     @router.post(
         "/explain",
-        summary="Show what the answer about a picture hangs on",
+        summary="Explain the answer about a picture",
         responses={
             200: {"model": ExplanationAnswer},
             **problem_responses(400, 408, 413, 415, 422, 503),
@@ -62,15 +62,15 @@ def make_router(service: Service) -> APIRouter:
         },
     )
     async def explain(request: Request) -> Response:
-        """Take one picture, and blank its ink piece by piece to see what the answer loses.
+        """Erase the ink of one picture patch by patch, and measure how the answer weakens.
 
-        It takes the network some eighty times the work of the answer alone. None of this proves
-        why the network answers so.
+        This takes the network about eighty times the work of the answer alone. The map shows what
+        the answer depends on; it does not prove why the network gives it.
         """
         service.batcher.make_sure_of_room()
         pictures = await read_pictures(request, service.limits)
         if len(pictures.contents) > 1:
-            raise Problem(422, "one picture is explained at a time: send the others by themselves")
+            raise Problem(422, "only one picture is explained at a time: send one request for each")
         served, (picture,) = service.served, pictures.contents
         if isinstance(picture, bytes):
             (seen,) = await service.batcher.see(served.model, [picture])
@@ -108,7 +108,7 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/corrections",
         status_code=201,
-        summary="Keep a picture under its right name",
+        summary="Keep a misclassified picture with its true class",
         responses={
             201: {"model": KeptPicture},
             **problem_responses(400, 408, 413, 415, 422, 503, 507),
@@ -121,7 +121,7 @@ def make_router(service: Service) -> APIRouter:
                     "in": "query",
                     "required": True,
                     "schema": {"type": "string"},
-                    "description": "The class that it is, one of the model's.",
+                    "description": "The true class: one of the model's class names.",
                 }
             ],
             **curl(
@@ -131,20 +131,22 @@ def make_router(service: Service) -> APIRouter:
         },
     )
     async def correct(request: Request) -> Response:
-        """Take a picture that the model was wrong about, for a training to learn from.
+        """Keep a picture that the model misclassified, for later training.
 
-        Its pixels are kept, and nothing else of the file. The same picture under another name
-        moves there.
+        Only its pixels are kept, and nothing else of the file. If the same picture is sent again
+        with another class, it moves to that class.
         """
-        # A form could come from any page that a user of this machine happens to visit; for other
-        # types a browser asks beforehand.
+        # Any web page that a user of this machine visits could send a form here. For an image
+        # type, the browser first asks this service for permission (a CORS preflight request).
         if not media_type(request).startswith("image/"):
-            raise Problem(415, "a correction is one picture as the body, as image/png and the like")
+            raise Problem(
+                415, "send the picture itself as the body, as image/png or another image type"
+            )
         label = request.query_params.get("label")
         names = service.served.model.class_names
         if label not in names:
             told = ", ".join(names)
-            raise Problem(422, f"name the right class as ?label=, one of {told[:500]}")
+            raise Problem(422, f"name the true class as ?label=, one of {told[:500]}")
         body = await request.body()
         try:
             file = await loop_of().run_in_executor(

@@ -1,4 +1,4 @@
-"""Problems: what a request gets in place of an answer, as RFC 9457 has it."""
+"""Problems: error responses in the form of RFC 9457."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,22 +13,22 @@ from inkwise.errors import ArgumentError, InkwiseError, TooManyPixelsError
 MEDIA_TYPE = "application/problem+json"
 
 RETRY_AFTER = 1
-"""Seconds after which it is worth asking again, when there was too much to do."""
+"""Seconds after which a client should try again when the service was busy."""
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word, and not always an error of ours
-    """A request that is refused, and why.
+    """An error response to a request, raised as an exception.
 
     Parameters
     ----------
     status : int
-        Of HTTP.
+        The HTTP status code.
     detail : str
-        One line: what is wrong, and what to do.
+        One line that says what is wrong, and what to do.
     headers : mapping of str to str
-        That the answer has besides.
+        Additional headers of the response.
     **extra
-        Members of the document besides those of RFC 9457; JSON values.
+        Additional members of the document, beside those of RFC 9457; JSON values.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word, and not always an err
         self.extra = extra
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document; its type is that of a problem which its status says all about."""
+        """Return the document; the type ``about:blank`` means that the status says the kind."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -51,41 +51,41 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word, and not always an err
 
 
 def too_busy() -> Problem:
-    """Return the problem of a service that has too much to do."""
+    """Return the problem of a service whose queue is full."""
     return Problem(
         503,
-        "there is too much to do at the moment: ask again a little later",
+        "the service is busy at the moment: try again a little later",
         {"Retry-After": str(RETRY_AFTER)},
     )
 
 
 def too_slow(seconds: float, *, sending: bool) -> Problem:
-    """Return the problem of a request that took too long to send, or to answer."""
+    """Return the problem of a request that took too long to be sent, or to be answered."""
     if sending:
         return Problem(
             408,
-            f"the request was not there after {seconds:g} s: send less",
+            f"the request was not complete after {seconds:g} s: send less",
             {"Connection": "close"},
         )
     return Problem(
         503,
-        f"there was no answer after {seconds:g} s: send less, or ask again later",
+        f"there was no answer after {seconds:g} s: send less, or try again later",
         {"Retry-After": str(RETRY_AFTER)},
     )
 
 
 def about_picture(error: InkwiseError) -> dict[str, Any]:
-    """Return the document about a picture that cannot be answered, beside others that can."""
+    """Return the document about one picture of several that cannot be classified."""
     return Problem(413 if isinstance(error, TooManyPixelsError) else 422, str(error)).to_dict()
 
 
 def from_inkwise(error: InkwiseError) -> Problem:
-    """Return the problem that one of the library's errors is to a caller."""
+    """Return the problem that tells a client of one of the library's errors."""
     return Problem(422 if isinstance(error, ArgumentError) else 500, str(error))
 
 
 def respond(request: Request, problem: Problem) -> Response:
-    """Return the answer to a request that is refused."""
+    """Return the response that reports a problem."""
     document = problem.to_dict()
     request_id = request.scope.get("state", {}).get("request_id")
     if request_id is not None:

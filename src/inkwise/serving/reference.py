@@ -1,4 +1,4 @@
-"""The reference: an OpenAPI document, and a page that shows it."""
+"""The API reference: an OpenAPI document, and a page that shows it."""
 
 import functools
 from collections.abc import Mapping
@@ -28,23 +28,23 @@ _SCHEMA = "#/components/schemas/"
 _PROBLEM = f"{_SCHEMA}ProblemDocument"
 
 TAGS = [
-    {"name": "Pictures and arrays", "description": "The service's own interface."},
+    {"name": "Pictures and arrays", "description": "The service's own API."},
     {
         "name": "Open Inference Protocol",
-        "description": "What clients of KServe and Triton speak, with binary tensors.",
+        "description": "The protocol of clients of KServe and Triton, with binary tensors.",
     },
-    {"name": "Operation", "description": "For those who run the service."},
+    {"name": "Operation", "description": "Monitoring of the service."},
 ]
 
 UNSEEN = (ArrayRequest, InferenceRequest, PictureRequest, ProblemDocument)
-"""What FastAPI does not describe, because it neither reads nor writes it."""
+"""Schemas that FastAPI does not know, because our code reads and writes these documents itself."""
 
 SAMPLES = "x-codeSamples"
-"""Where OpenAPI documents hold examples, by an agreement of those who show them."""
+"""The extension of OpenAPI in which documentation tools look for examples."""
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems that a route may answer with."""
+    """Describe the error responses that a route may give."""
     content = {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
@@ -53,7 +53,7 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def body_of(kinds: Mapping[str, type[BaseModel] | dict[str, Any]]) -> dict[str, Any]:
-    """Describe a body by the media types that it may have."""
+    """Describe a request body by its possible media types and their schemas."""
     content = {
         kind: {
             "schema": schema if isinstance(schema, dict) else {"$ref": _SCHEMA + schema.__name__}
@@ -64,12 +64,12 @@ def body_of(kinds: Mapping[str, type[BaseModel] | dict[str, Any]]) -> dict[str, 
 
 
 def curl(*commands: str) -> dict[str, Any]:
-    """Give examples for a shell; ``{url}`` is where the service is."""
+    """Describe examples for a shell; ``{url}`` stands for the service's address."""
     return {SAMPLES: [{"lang": "Shell", "source": command} for command in commands]}
 
 
 def complete(app: FastAPI, settings: Settings) -> None:
-    """Fill in what FastAPI does not know of: how problems look, and that a token is asked for."""
+    """Add to the OpenAPI document what FastAPI does not know: problems, and the token."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -106,9 +106,9 @@ def render(document: Mapping[str, Any], url: str) -> str:
     Parameters
     ----------
     document : mapping
-        What `complete` made.
+        The OpenAPI document that `complete` made.
     url : str
-        Where the service is, for the examples.
+        The service's address, for the examples.
     """
     schemas = document["components"]["schemas"]
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -153,7 +153,7 @@ def _schema_of(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return a document's fields, those of documents within it indented by their name."""
+    """Return a schema's fields; those of nested schemas are prefixed with their parent's name."""
     schema = _resolve(schema, schemas)
     fields = []
     for name, each in schema.get("properties", {}).items():
@@ -172,7 +172,7 @@ def _resolve(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[s
 
 
 def _kind(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
-    """Return in a word or two what a value may be."""
+    """Return a value's type in a word or two."""
     if "anyOf" in schema:
         return " or ".join(_kind(each, schemas) for each in schema["anyOf"])
     if "$ref" in schema:
@@ -188,7 +188,7 @@ def _kind(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
 
 
 def _code(text: str) -> Markup:
-    """Show what is between backticks as code; the rest stays text."""
+    """Mark text between backticks as code; the rest stays text."""
     parts = [escape(part) for part in text.split("`")]
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else part

@@ -1,4 +1,4 @@
-"""The shapes of what is sent and answered: checked on the way in, described in the reference."""
+"""Schemas of requests and responses: requests are checked, and the reference describes both."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Strict(BaseModel):
-    """A document that has no other fields than these."""
+    """A document that may have no other fields than those that its class states."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -15,13 +15,16 @@ class PictureRequest(Strict):
     """Pictures of one digit each."""
 
     pictures: list[str] = Field(
-        min_length=1, description="Files of any usual format, each in base64, without a prefix."
+        min_length=1,
+        description="Image files of any usual format, each encoded in base64, without a prefix.",
     )
-    with_image: bool = Field(False, description="Show what the network saw of each.")
+    with_image: bool = Field(
+        False, description="Whether to return the preprocessed image that the network saw."
+    )
 
 
 class ArrayRequest(Strict):
-    """Images as the network takes them: light ink on a black ground."""
+    """Images that are ready for the network: light ink on a black background."""
 
     images: list[Any] = Field(
         description="Whole numbers from 0 to 255, nested as (N, H, W), or (H, W) for one image."
@@ -32,115 +35,146 @@ class ModelName(BaseModel):
     """Which model answered."""
 
     name: str
-    version: str = Field(description="Changes when the model does.")
+    version: str = Field(description="An identifier that changes whenever the model changes.")
 
 
 class ProblemDocument(BaseModel):
-    """Why there is no answer, after RFC 9457."""
+    """The reason why there is no answer, in the form of RFC 9457."""
 
     type: str
     title: str
     status: int
-    detail: str = Field(description="What is wrong, and what to do.")
+    detail: str = Field(description="What is wrong, and what to do about it.")
 
 
 class PictureAnswer(BaseModel):
-    """What one picture shows, or the reason why there is no answer."""
+    """The answer about one picture, or the reason why there is none."""
 
-    file: str | None = Field(description="What the caller called it.")
-    label: str | None = Field(None, description="The likeliest class; null if it is not a digit.")
-    probability: float | None = Field(None, ge=0, le=1)
-    verdict: Literal["digit", "unsure", "not a digit"] | None = None
+    file: str | None = Field(description="The file name that the client gave.")
+    label: str | None = Field(
+        None, description="The likeliest class; null if the verdict is `not a digit`."
+    )
+    probability: float | None = Field(
+        None, ge=0, le=1, description="Calibrated probability of the likeliest class."
+    )
+    verdict: Literal["digit", "unsure", "not a digit"] | None = Field(
+        None, description="`digit`, or that the model abstains: `unsure` or `not a digit`."
+    )
     top: list[tuple[str, float]] | None = Field(
         None, description="The three likeliest classes and their probabilities."
     )
     probabilities: dict[str, float] | None = Field(
-        None, description="Of every class; null if there is no ink."
+        None, description="The probability of every class; null if there is no ink."
     )
     score: float | None = Field(
-        None, description="How much it looks like any of the classes; null if there is no ink."
+        None,
+        description="Energy score: the higher, the more the picture looks like one of the classes; "
+        "null if there is no ink.",
     )
     polarity: Literal["light ink", "dark ink"] | None = Field(
-        None, description="What the ink was, beside its ground."
+        None, description="Whether the ink is lighter or darker than the background."
     )
     box: tuple[int, int, int, int] | None = Field(
-        None, description="Top, left, bottom, right of the ink, in the picture's pixels."
+        None,
+        description="Bounding box of the ink, in the picture's pixels: top, left, bottom, right.",
     )
-    scale: float | None = Field(None, description="The network's pixels per pixel of the picture.")
+    scale: float | None = Field(
+        None, description="Pixels of the network's image per pixel of the picture."
+    )
     dropped: list[str] | None = Field(
-        None, description="What else was in the picture: lines, specks."
+        None, description="What preprocessing removed from the picture: `lines`, `specks`."
     )
     image: list[list[int]] | None = Field(
-        None, description="What the network saw, if asked for with `with_image`."
+        None,
+        description="The preprocessed image that the network saw, if `with_image` asked for it.",
     )
-    error: ProblemDocument | None = Field(None, description="Why there is no answer.")
+    error: ProblemDocument | None = Field(
+        None, description="The reason why there is no answer; null if there is one."
+    )
 
 
 class PictureAnswers(BaseModel):
-    """An answer a picture, in their order."""
+    """One answer for each picture, in their order."""
 
     model: ModelName
     pictures: list[PictureAnswer]
 
 
 class ArrayAnswers(BaseModel):
-    """A value an image in every list, in their order."""
+    """The answers about images; every list but `class_names` has one item for each image."""
 
     model: ModelName
-    class_names: list[str] = Field(description="In the order of the probabilities.")
-    labels: list[str | None] = Field(description="Null where it is not a digit.")
-    verdicts: list[Literal["digit", "unsure", "not a digit"]]
-    probabilities: list[list[float]]
-    scores: list[float]
+    class_names: list[str] = Field(
+        description="The names of the classes, in the order of the probabilities."
+    )
+    labels: list[str | None] = Field(
+        description="The likeliest class of each image; null if the verdict is `not a digit`."
+    )
+    verdicts: list[Literal["digit", "unsure", "not a digit"]] = Field(
+        description="`digit`, or that the model abstains: `unsure` or `not a digit`."
+    )
+    probabilities: list[list[float]] = Field(
+        description="The calibrated probability of every class, for each image."
+    )
+    scores: list[float] = Field(
+        description="Energy scores: the higher, the more an image looks like one of the classes."
+    )
 
 
 class NearbyImage(BaseModel):
-    """A training image that looks alike to the network."""
+    """A training image whose feature vector is similar to the picture's."""
 
-    label: str = Field(description="Its class.")
-    similarity: float = Field(description="At most 1, which is for the same image.")
-    image: list[list[int]]
+    label: str = Field(description="The training image's class.")
+    similarity: float = Field(
+        description="Cosine similarity of the feature vectors; 1 for the same image."
+    )
+    image: list[list[int]] = Field(description="The training image's grey levels, 0 to 255.")
 
 
 class ExplanationAnswer(BaseModel):
-    """What an answer about one picture hangs on."""
+    """What an answer about one picture depends on."""
 
     model: ModelName
-    picture: PictureAnswer = Field(description="As from `/v1/predict`, with its image.")
+    picture: PictureAnswer = Field(
+        description="The answer, as `/v1/predict` gives it, with the preprocessed image."
+    )
     evidence: list[list[float]] | None = Field(
-        description="By occlusion, a number a pixel of the image: by how much the likeliest class' "
-        "logit falls when the ink there is blanked; null if there is no ink."
+        description="Occlusion map: for each pixel of the image, by how much the logit of the "
+        "likeliest class falls when the ink there is erased; null if there is no ink."
     )
     strongest: str | None = Field(
-        description="Where in the image that is most, as `upper left`; null if it is nowhere."
+        description="The part of the image where the map is highest, such as `upper left`; null "
+        "if no ink there counts for the class."
     )
     neighbours: list[NearbyImage] | None = Field(
-        description="The most alike of the run's training images, the nearest first; null where "
-        "the service has none."
+        description="The run's training images whose feature vectors are nearest to the picture's, "
+        "the nearest first; null if the service has none."
     )
 
 
 class ServedModel(BaseModel):
-    """What is served, and what it takes."""
+    """The model that is served, and the limits of requests."""
 
     model: ModelName
-    class_names: list[str] = Field(description="In the order of the probabilities.")
-    image_size: tuple[int, int] = Field(description="Height and width that the network takes.")
-    has_neighbours: bool = Field(description="Whether explanations show training images.")
-    keeps_corrections: bool = Field(description="Whether `/v1/corrections` is there.")
-    most_bytes: int = Field(description="In the body of a request.")
-    most_pixels: int = Field(description="In a picture.")
+    class_names: list[str] = Field(
+        description="The names of the classes, in the order of the probabilities."
+    )
+    image_size: tuple[int, int] = Field(description="Height and width of the network's images.")
+    has_neighbours: bool = Field(description="Whether explanations include training images.")
+    keeps_corrections: bool = Field(description="Whether `/v1/corrections` is available.")
+    most_bytes: int = Field(description="Largest number of bytes in a request body.")
+    most_pixels: int = Field(description="Largest number of pixels in a picture.")
 
 
 class KeptPicture(BaseModel):
     """A correction that was kept."""
 
     label: str
-    file: str = Field(description="Its name in the folder of its class.")
+    file: str = Field(description="The name of its file in the folder of its class.")
 
 
 class Tensor(BaseModel):
-    """A tensor of the Open Inference Protocol, on its way in."""
+    """A tensor of a request of the Open Inference Protocol."""
 
     name: str
     shape: list[int]
@@ -150,7 +184,7 @@ class Tensor(BaseModel):
 
 
 class WantedTensor(BaseModel):
-    """A tensor of the Open Inference Protocol that is asked for."""
+    """An output that a request of the Open Inference Protocol asks for."""
 
     name: str
     parameters: dict[str, Any] = {}
@@ -166,7 +200,7 @@ class InferenceRequest(BaseModel):
 
 
 class GivenTensor(BaseModel):
-    """A tensor of the Open Inference Protocol, on its way out."""
+    """A tensor of a response of the Open Inference Protocol."""
 
     name: str
     datatype: str
@@ -176,7 +210,7 @@ class GivenTensor(BaseModel):
 
 
 class InferenceResponse(BaseModel):
-    """An answer of the Open Inference Protocol."""
+    """A response of the Open Inference Protocol."""
 
     model_name: str
     model_version: str
@@ -185,15 +219,15 @@ class InferenceResponse(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """What is known about a tensor."""
+    """The description of an input or output of a model."""
 
     name: str
     datatype: str
-    shape: list[int] = Field(description="-1 where any number will do.")
+    shape: list[int] = Field(description="The tensor's shape; -1 stands for any number.")
 
 
 class ModelMetadata(BaseModel):
-    """What is known about a model."""
+    """The description of a model."""
 
     name: str
     versions: list[str]
@@ -203,7 +237,7 @@ class ModelMetadata(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What is known about the service."""
+    """The description of the service."""
 
     name: str
     version: str
@@ -217,13 +251,13 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether it can be asked."""
+    """Whether the service can answer requests."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Whether a model can be asked."""
+    """Whether a model can answer requests."""
 
     name: str
     ready: bool

@@ -1,4 +1,4 @@
-"""Who may ask: a token that callers bring, compared in constant time."""
+"""Authorisation: a bearer token that clients send, compared in constant time."""
 
 import hmac
 
@@ -8,18 +8,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inkwise.serving.problems import Problem, respond
 
 OPEN = ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
-"""What anyone may see: pages without secrets, and whether the service is there."""
+"""Paths that need no token: pages without secrets, and the health checks."""
 
 OPEN_FOLDER = "/static/"
+"""Prefix of the static files' paths, which need no token, either."""
 
 
 class TokenRequired:
-    """Refuses who does not bring the token.
+    """Middleware that refuses requests without the token.
 
     Parameters
     ----------
     app : ASGI application
+        The application that answers the requests with it.
     token : str
+        The token that clients must send.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
@@ -31,7 +34,7 @@ class TokenRequired:
         if scope["type"] == "http" and not self._may_pass(scope):
             problem = Problem(
                 401,
-                "this service asks for a token: send it as `Authorization: Bearer …`",
+                "this service requires a token: send it as `Authorization: Bearer …`",
                 {"WWW-Authenticate": 'Bearer realm="inkwise"'},
             )
             await respond(Request(scope), problem)(scope, receive, send)
@@ -43,6 +46,6 @@ class TokenRequired:
         if path in OPEN or path.startswith(OPEN_FOLDER):
             return True
         given = next((v for name, v in scope["headers"] if name == b"authorization"), b"")
-        # The scheme's case does not matter, the token's does.
+        # The scheme is case-insensitive, the token is not.
         scheme, _, rest = given.partition(b" ")
         return hmac.compare_digest(scheme.lower() + b" " + rest.strip(), self._expected)

@@ -1,4 +1,4 @@
-"""Running: the socket, the workers, and the signals that they answer to."""
+"""Running the service: the socket, the workers, and the signals that they handle."""
 
 import asyncio
 import contextlib
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
 _M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
 
 BACKLOG = 2048
-"""Connections that wait to be accepted."""
+"""Largest number of connections that wait to be accepted."""
 
 KEEP_ALIVE_SECONDS = 75
-"""How long a connection waits for its next request: longer than proxies do, who would else send one
-into a connection that is being closed."""
+"""Time for which an idle connection stays open.
+
+It is longer than that of common proxies. Otherwise a proxy could send a request into a connection
+that the service is just closing.
+"""
 
 DRAIN_SECONDS = 30
-"""How long requests that were begun may take once the service is told to end."""
+"""Time that unfinished requests have after the service was told to end."""
 
 
 def serve(
@@ -47,37 +50,37 @@ def serve(
     keep_corrections: str | os.PathLike[str] | None = None,
     on_ready: Callable[[str], object] | None = None,
 ) -> None:
-    """Answer requests over HTTP until SIGTERM or Ctrl-C; then finish what was begun.
+    """Answer requests over HTTP until SIGTERM or Ctrl-C; then finish the open requests.
 
-    SIGHUP loads the model again. The log, a JSON object a line, goes to standard output.
+    SIGHUP loads the model again. The log goes to standard output, one JSON object per line.
 
     Parameters
     ----------
     model : path-like, optional
-        A run or a model directory; the model that comes with the package if not given.
+        A run or a model directory; by default the model that comes with the package.
     host : str
-        The address to listen on; the default is reached from this machine only.
+        The address to listen on. The default can be reached from this machine only.
     port : int
-        0 for one that the system chooses.
+        The port to listen on; 0 lets the system choose one.
     workers : int
-        Processes that share the port; one a core is fastest.
+        Number of processes that share the port; one for each core is fastest.
     token : str, optional
-        What callers must bring as ``Authorization: Bearer …``; also the environment's
-        INKWISE_TOKEN.
+        The token that clients must send as ``Authorization: Bearer …``; by default the value of
+        the environment variable INKWISE_TOKEN. Without either, no token is required.
     cors : sequence of str
-        Origins whose pages may ask from a browser.
+        Origins whose pages may send requests from a browser.
     keep_corrections : path-like, optional
-        A folder for the pictures that users of the page correct, which
-        `inkwise.load_folder` reads; without it, nothing of what is sent is kept.
+        A folder for pictures whose classes users of the page correct, in the form that
+        `inkwise.load_folder` reads. By default nothing that is sent is kept.
     on_ready : callable, optional
-        Told the service's address once it listens.
+        Called with the service's address once it listens.
 
     Raises
     ------
     ArgumentError
-        A value makes no sense.
+        A value is out of range or malformed.
     ServingError
-        The address is taken, or not this machine's.
+        The address is in use, or does not belong to this machine.
     LibraryError
         The libraries of the extra ``serve`` are not installed.
     ModelError, RunError, StorageError
@@ -110,7 +113,7 @@ def serve(
     )
     from inkwise.serving.service import load, open_kept_pictures
 
-    open_kept_pictures(settings, load(settings))  # or say why not, before anything listens
+    open_kept_pictures(settings, load(settings))  # raises its errors before anything listens
     with _listen(settings) as listener:
         if on_ready is not None:
             on_ready(_address(listener))
@@ -135,11 +138,11 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServingError(
-                f"{place} is in use: end what listens there, or choose another --port"
+                f"{place} is in use: end the program that listens there, or choose another --port"
             ) from error
         raise ServingError(f"cannot listen on {place}: {error.strerror or error}") from error
     except (UnicodeError, OverflowError) as error:
-        raise ServingError(f"cannot listen on {place}: that is no address") from error
+        raise ServingError(f"cannot listen on {place}: that is not an address") from error
     with listener:
         listener.set_inheritable(True)
         yield listener
@@ -151,17 +154,17 @@ def _address(listener: socket.socket) -> str:
 
 
 def return_freed_memory() -> None:
-    """Have glibc's malloc give large pictures' memory back to the system when they are done with.
+    """Make glibc's malloc return the memory of large pictures to the system once it is freed.
 
-    By itself it learns from the first large block to keep such blocks, in every thread, and a
-    service that has seen one large picture would stay large. See mallopt(3).
+    By default malloc raises its threshold after the first large block, and then keeps such blocks
+    in every thread: the service's memory would not shrink after one large picture. See mallopt(3).
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def make_application(settings: Settings) -> "ASGIApp":
-    """Make one worker's application, within its event loop; see `serve`."""
+    """Make the application of one worker, from within its event loop; see `serve`."""
     from inkwise.serving.app import create_app
     from inkwise.serving.service import Service
 
@@ -169,7 +172,7 @@ def make_application(settings: Settings) -> "ASGIApp":
     service = Service(settings)
     if hasattr(signal, "SIGHUP"):
         loop = asyncio.get_running_loop()
-        reloading: set[asyncio.Task[None]] = set()  # the loop itself would forget them
+        reloading: set[asyncio.Task[None]] = set()  # the event loop holds only weak references
 
         def reload() -> None:
             task = loop.create_task(service.reload_or_log())
@@ -229,7 +232,7 @@ def _configuration(settings: Settings) -> "uvicorn.Config":
 
 @contextlib.contextmanager
 def _ends_quietly() -> Iterator[None]:
-    """Let uvicorn, which sends itself the signal again when all is done, end like any command."""
+    """Ignore the signal that uvicorn raises again after its shutdown, so that the command ends."""
 
     def ignore(_signal: int, _frame: FrameType | None) -> None:
         pass

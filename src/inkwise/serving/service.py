@@ -1,4 +1,4 @@
-"""The service itself: the model that it serves, and how another takes its place."""
+"""The service: the model that it serves, and how it is replaced while the service runs."""
 
 import asyncio
 import dataclasses
@@ -22,7 +22,7 @@ from inkwise.serving.settings import Settings
 from inkwise.system.machine import available_cores
 
 NAME = "inkwise"
-"""What the model is called by those who ask for it by name."""
+"""The model's name in the Open Inference Protocol."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +34,9 @@ class Served:
     Parameters
     ----------
     model : Model
+        The model.
     neighbours : Neighbours or None
-        Training images to compare pictures with, where the model is a run's that has them.
+        Training images to compare pictures with; None unless the model's run has them.
     """
 
     model: Model
@@ -43,7 +44,7 @@ class Served:
 
     @functools.cached_property
     def version(self) -> str:
-        """The first twelve hexadecimal digits of the SHA-256 of its ``model.onnx``."""
+        """The first twelve hexadecimal digits of the SHA-256 of the model's ONNX file."""
         return hashlib.sha256(self.model.onnx).hexdigest()[:12]
 
 
@@ -53,9 +54,10 @@ def load(settings: Settings) -> Model:
 
 
 def load_neighbours(settings: Settings, model: Model) -> Neighbours | None:
-    """Load the training images that lie beside a run's model, if they were made with it.
+    """Load the nearest-neighbour file of a run, if it was made with the run's present model.
 
-    `inkwise explain` makes them. Damaged ones are no reason not to answer.
+    `inkwise explain` writes the file. If it is damaged, a warning is logged, and the service works
+    without it.
     """
     if settings.model is None or not (settings.model / FILE).is_file():
         return None
@@ -68,7 +70,7 @@ def load_neighbours(settings: Settings, model: Model) -> Neighbours | None:
 
 
 def open_kept_pictures(settings: Settings, model: Model) -> KeptPictures | None:
-    """Open the folder of corrections, if there is to be one; raises as `KeptPictures` does."""
+    """Open the folder of corrections, if the settings name one; raises as `KeptPictures` does."""
     if settings.corrections is None:
         return None
     return KeptPictures(settings.corrections, model.class_names)
@@ -80,11 +82,12 @@ class Service:
     Parameters
     ----------
     settings : Settings
+        The service's settings.
 
     Raises
     ------
     InkwiseError
-        There is no such model, or it is damaged; or the folder of corrections cannot be written.
+        The model is missing or damaged, or the folder of corrections cannot be written.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -101,25 +104,25 @@ class Service:
         self.kept_pictures = open_kept_pictures(settings, self.served.model)
 
     def open(self) -> None:
-        """Begin: pictures of more pixels than the limits allow are refused from now on."""
-        # Pillow's own limit, which is one for the whole process, is checked before it decodes.
+        """Begin to serve; from now on, pictures with more pixels than the limit are refused."""
+        # Pillow's own limit is checked before decoding; it applies to the whole process.
         Image.MAX_IMAGE_PIXELS = self.limits.pixels
 
     def close(self) -> None:
-        """End, when all that was begun is done."""
+        """End the service once its threads have finished their work."""
         self.batcher.close()
         Image.MAX_IMAGE_PIXELS = self._pixels
 
     async def reload(self) -> None:
-        """Load the model again from where it lies, and serve it from now on.
+        """Load the model again from its files, and serve it from now on.
 
-        What has been asked already is answered by the model that was there. Where the new one
-        cannot be loaded, the old one stays.
+        Requests that have already come are answered by the old model. If the new one cannot be
+        loaded, the old one stays.
 
         Raises
         ------
         InkwiseError
-            As the service itself does.
+            The model is missing or damaged.
         """
         async with self._swapping:
             loop = asyncio.get_running_loop()
@@ -127,7 +130,7 @@ class Service:
             _log.info("model loaded", extra={"fields": {"version": self.served.version}})
 
     async def reload_or_log(self) -> None:
-        """Reload as `reload` does; an error goes to the log."""
+        """Do the same as `reload`, but log an error instead of raising it."""
         try:
             await self.reload()
         except InkwiseError as error:
@@ -136,7 +139,7 @@ class Service:
     def _load(self) -> Served:
         model = load(self.settings)
         served = Served(model, load_neighbours(self.settings, model))
-        # The first answer takes longest: not a caller's.
+        # The first prediction is the slowest one, so no client shall wait for it.
         blank = np.zeros((1, *model.network.image_size), np.uint8)
         model.predict(blank)
         if served.neighbours is not None:

@@ -1,4 +1,4 @@
-"""What a service is told: which model, where it listens, who may ask, and how much at once."""
+"""The service's settings: the model, the address, authorisation, and the limits of requests."""
 
 import dataclasses
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from inkwise.errors import ArgumentError
 
 TOKEN_VARIABLE = "INKWISE_TOKEN"  # noqa: S105
-"""The environment variable that holds the token, so that it need not be on the command line."""
+"""The environment variable that holds the token, which would be visible on the command line."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")  # RFC 6750, and long enough not to be guessed
 _ORIGIN = re.compile(r"https?://[^/\s,*?#@]+")
@@ -15,30 +15,30 @@ _ORIGIN = re.compile(r"https?://[^/\s,*?#@]+")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much one request, and all of them together, may ask of one worker.
+    """The limits of one request, and of all requests of one worker together.
 
     Parameters
     ----------
     body_bytes : int
-        In the body of a request.
+        Largest number of bytes in a request body.
     held_bytes : int
-        In the bodies of all requests that are being read or answered.
+        Largest number of bytes in the bodies of all requests that are being read or answered.
     pictures : int
-        Encoded pictures in a request.
+        Largest number of encoded pictures in a request.
     images : int
-        Images in a request that brings arrays.
+        Largest number of images in a request that sends arrays.
     pixels : int
-        In a picture, counted before it is decoded.
+        Largest number of pixels in a picture, checked before it is decoded.
     seconds : float
-        From a request's first byte to its answer.
+        Longest time from the end of a request's head to the end of its response.
     waiting : int
-        Images that wait to be computed. A picture, which must be decoded and searched for ink,
-        counts as `inkwise.serving.batching.PICTURE` images.
+        Largest amount of queued work, in images. A picture, which must be decoded and
+        preprocessed, counts as `inkwise.serving.batching.PICTURE` images.
 
     Raises
     ------
     ArgumentError
-        One of them is not positive.
+        A limit is not positive.
     """
 
     body_bytes: int = 16 << 20
@@ -57,30 +57,31 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a service is told when it starts.
+    """The settings of a service.
 
     Parameters
     ----------
     model : Path or None
-        A run or a model directory; None for the model that comes with the package.
+        A run or a model directory; None is the model that comes with the package.
     host : str
         The address to listen on.
     port : int
-        From 0, where the system chooses one, to 65535.
+        The port to listen on, up to 65535; 0 lets the system choose one.
     workers : int
-        Processes that share the port.
+        Number of processes that share the port, 1 to 64.
     token : str or None
-        What a caller must bring as ``Authorization: Bearer …``; None where anyone may ask.
+        The token that clients must send as ``Authorization: Bearer …``; None requires none.
     cors : tuple of str
-        The origins whose pages may ask from a browser, or ``*`` for any.
+        Origins whose pages may send requests from a browser, or ``*`` for any origin.
     limits : Limits
+        The limits of requests.
     corrections : Path or None
-        The folder in which corrected pictures are kept; None where nothing is.
+        The folder in which corrected pictures are kept; None keeps nothing.
 
     Raises
     ------
     ArgumentError
-        A value makes no sense.
+        A value is out of range or malformed.
     """
 
     model: Path | None = None
@@ -94,16 +95,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise ArgumentError(f"a port lies between 0 and 65535, not at {self.port}")
+            raise ArgumentError(f"the port must lie between 0 and 65535, not at {self.port}")
         if not 1 <= self.workers <= 64:
-            raise ArgumentError(f"there can be from 1 to 64 workers, not {self.workers}")
+            raise ArgumentError(f"there must be 1 to 64 workers, not {self.workers}")
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise ArgumentError(
-                "a token has from 16 to 512 letters, digits or any of -._~+/ and is what callers "
-                "send as a bearer token: make one with `openssl rand -hex 32`"
+                "the token must have 16 to 512 characters, which are letters, digits or any of "
+                "-._~+/: make one with `openssl rand -hex 32`"
             )
         for origin in self.cors:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ArgumentError(
-                    f"{origin} is no origin: name scheme and host, as https://example.com, or *"
+                    f"{origin} is not an origin: name scheme and host, as https://example.com, or *"
                 )

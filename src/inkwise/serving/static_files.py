@@ -1,4 +1,4 @@
-"""What a browser loads: the page, the reference, and the static files that they bring."""
+"""Files for browsers: the page, the API reference, and the static files of both."""
 
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,22 @@ from starlette.staticfiles import StaticFiles
 from inkwise.serving.reference import render
 
 STATIC = Path(__file__).with_name("static")
-"""The files that pages bring: style sheets, scripts, pictures."""
+"""The folder of the pages' files: style sheets, scripts, pictures."""
 
 
 class RevalidatedFiles(StaticFiles):
-    """Serves files that browsers keep, and of which they ask every time whether they changed."""
+    """Serves files that a browser caches, and revalidates every time it loads the page."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Answer with a file, or with 304 to who has it."""
+        """Respond with a file, or with status 304 if the browser's copy is up to date."""
         response = super().file_response(*args, **kwargs)
-        # Without this a browser guesses, and pairs a new page with an old script.
+        # Without this header a browser could combine a new page with an old script.
         response.headers["Cache-Control"] = "no-cache"
         return response
 
 
 def make_router(app: FastAPI) -> APIRouter:
-    """Return the routes of the pages; they are not part of the interface for programs."""
+    """Return the routes of the pages, which are not part of the API."""
     router = APIRouter(include_in_schema=False)
     first = (STATIC / "index.html").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The tensors of the Open Inference Protocol: in JSON, or as bytes after it."""
+"""The tensors of the Open Inference Protocol: in the JSON document, or as bytes after it."""
 
 import math
 from typing import Any, NoReturn
@@ -18,7 +18,7 @@ from inkwise.serving.service import NAME
 from inkwise.serving.settings import Limits
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""The header that says how many bytes of a body are JSON; the rest are tensors."""
+"""The header with the number of a body's bytes that are JSON; the rest are tensors."""
 
 _BINARY, _BINARY_SIZE, _ALL_BINARY = "binary_data", "binary_data_size", "binary_data_output"
 
@@ -26,12 +26,15 @@ _GIVEN = (PROBABILITIES, LOGITS, SCORE)  # in the order of `Outputs`
 
 
 def header_length(request: Request, whole: int) -> int:
-    """Return how many bytes of a body of `whole` bytes are JSON."""
+    """Return the number of bytes that are JSON, of a body of `whole` bytes."""
     given = request.headers.get(HEADER_LENGTH)
     if given is None:
         return whole
     if not (given.isascii() and given.isdigit() and len(given) < 12 and int(given) <= whole):
-        _refuse(f"{HEADER_LENGTH} is no number of bytes that the body has: {given[:80]!r}")
+        _refuse(
+            f"{HEADER_LENGTH} must be a number of bytes, at most the body's {whole:,}, not "
+            f"{given[:80]!r}"
+        )
     return int(given)
 
 
@@ -43,26 +46,32 @@ def read_request(
     Parameters
     ----------
     body : bytes
+        The request body.
     length : int
-        How many of them are JSON.
+        Number of its bytes that are JSON.
     size : tuple of int
         Height and width of the model's images.
     limits : Limits
+        The limits of requests.
 
     Returns
     -------
     InferenceRequest
+        The JSON document.
     ndarray of uint8, shape (N, H, W)
+        The images.
 
     Raises
     ------
     Problem
-        Something is wrong with it; the protocol has one status for all of that.
+        The request is not valid; the protocol has one status for all such errors, 400.
     """
     try:
         document = read_json(InferenceRequest, body[:length])
         if len(document.inputs) != 1:
-            _refuse(f"the model has one input, {INPUT!r}, and the request {len(document.inputs)}")
+            _refuse(
+                f"the model has one input, {INPUT!r}, but the request has {len(document.inputs)}"
+            )
         for each in document.outputs or ():
             if each.name not in _GIVEN:
                 _refuse(f"the model has no output {each.name[:80]!r}: it has {', '.join(_GIVEN)}")
@@ -79,13 +88,13 @@ def _images(
     if tensor.name != INPUT:
         _refuse(f"the model has no input {tensor.name[:80]!r}: it has {INPUT!r}")
     if tensor.datatype != "UINT8":
-        _refuse(f"{INPUT} is UINT8, not {tensor.datatype[:80]}")
+        _refuse(f"{INPUT} must be UINT8, not {tensor.datatype[:80]}")
     if len(tensor.shape) != 3:
-        _refuse(f"{INPUT} has shape [N, {size[0]}, {size[1]}], not {tensor.shape[:8]}")
+        _refuse(f"{INPUT} must have shape [N, {size[0]}, {size[1]}], not {tensor.shape[:8]}")
     binary = tensor.parameters.get(_BINARY_SIZE)
     if binary is not None:
         if type(binary) is not int or binary != len(rest):
-            _refuse(f"{_BINARY_SIZE} says {str(binary)[:80]}, and there are {len(rest):,} bytes")
+            _refuse(f"{_BINARY_SIZE} is {str(binary)[:80]}, but there are {len(rest):,} bytes")
         return shaped(rest, tensor.shape, size, limits)
     if tensor.data is None:
         _refuse(f"{INPUT} has neither data nor {_BINARY_SIZE}")
@@ -95,11 +104,11 @@ def _images(
     if data and isinstance(data[0], list):
         images = as_images(data, size, limits)
         if list(images.shape) != tensor.shape:
-            _refuse(f"{INPUT} has shape {tensor.shape[:8]}, and its data {list(images.shape)}")
+            _refuse(f"{INPUT} has shape {tensor.shape[:8]}, but its data have {list(images.shape)}")
         return images
-    # Flat, in the order of the shape; what `shaped` refuses must not be reshaped before.
+    # Flat data, in row-major order. They are not reshaped here, so that `shaped` checks the shape.
     if len(data) != math.prod(tensor.shape):
-        _refuse(f"{INPUT} has {len(data):,} numbers, which are not its shape, {tensor.shape[:8]}")
+        _refuse(f"{INPUT} has {len(data):,} numbers, which do not fit shape {tensor.shape[:8]}")
     levels = as_images([data], (1, len(data)), limits).tobytes() if data else b""
     return shaped(levels, tensor.shape, size, limits)
 
@@ -109,7 +118,7 @@ def _refuse(detail: str) -> NoReturn:
 
 
 def respond(document: InferenceRequest, outputs: Outputs, version: str) -> Response:
-    """Answer with the outputs that were asked for, or all; each in JSON, or as bytes after it."""
+    """Return the response with the requested outputs, or all: in JSON, or as bytes after it."""
     arrays = dict(zip(_GIVEN, outputs, strict=True))
     wanted = document.outputs or [WantedTensor(name=name) for name in _GIVEN]
     all_binary = document.parameters.get(_ALL_BINARY) is True

@@ -1,4 +1,4 @@
-"""The first version of our own interface: pictures and arrays, each with their answers."""
+"""The service's own API, version 1: classification of pictures and of arrays."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, 
 from inkwise.serving.service import NAME, Served, Service
 
 FILE = {"type": "string", "format": "binary"}
-"""How OpenAPI describes bytes."""
+"""The OpenAPI schema of bytes."""
 
 PICTURES = body_of(
     {
@@ -27,12 +27,12 @@ PICTURES = body_of(
                     "type": "array",
                     "items": FILE,
                     "minItems": 1,
-                    "description": "Files of any usual format, each with a filename.",
+                    "description": "Image files of any usual format, each with a filename.",
                 },
                 "with_image": {
                     "type": "boolean",
                     "default": False,
-                    "description": "Show what the network saw of each.",
+                    "description": "Whether to return the preprocessed image that the network saw.",
                 },
             },
             "required": ["pictures"],
@@ -47,7 +47,7 @@ _ARRAYS = body_of({OCTETS: FILE, NPY: FILE, JSON: ArrayRequest})
 
 _SHAPE: dict[str, Any] = {
     "schema": {"type": "string", "pattern": r"^[0-9]+(,[0-9]+){1,2}$"},
-    "description": "Of raw bytes: N,H,W, or H,W for one image.",
+    "description": "The shape of raw bytes: N,H,W, or H,W for one image.",
     "required": False,
 }
 
@@ -58,7 +58,7 @@ def make_router(service: Service) -> APIRouter:
 
     @router.post(
         "/predict",
-        summary="Tell what pictures show",
+        summary="Classify pictures",
         responses={
             200: {"model": PictureAnswers},
             **problem_responses(400, 408, 413, 415, 422, 503),
@@ -70,7 +70,8 @@ def make_router(service: Service) -> APIRouter:
                     "name": "with_image",
                     "in": "query",
                     "schema": {"type": "boolean", "default": False},
-                    "description": "Show what the network saw; of a picture that is the body.",
+                    "description": "Whether to return the preprocessed image that the network saw, "
+                    "if the body is the picture itself.",
                 }
             ],
             **curl(
@@ -82,9 +83,9 @@ def make_router(service: Service) -> APIRouter:
         },
     )
     async def predict(request: Request) -> Response:
-        """Take photos, scans and drawings of one digit each, of any usual format and size.
+        """Accept photos, scans and drawings of one digit each, of any usual format and size.
 
-        A picture that cannot be read gets an `error` in its place, and does not fail the others.
+        A picture that cannot be read has an `error` in its entry; the others are answered.
         """
         service.batcher.make_sure_of_room()
         pictures = await read_pictures(request, service.limits)
@@ -100,7 +101,7 @@ def make_router(service: Service) -> APIRouter:
 
     @router.post(
         "/predict/array",
-        summary="Tell what images show that are ready for the network",
+        summary="Classify images that are ready for the network",
         responses={200: {"model": ArrayAnswers}, **problem_responses(400, 408, 413, 415, 422, 503)},
         openapi_extra={
             **_ARRAYS,
@@ -117,9 +118,10 @@ def make_router(service: Service) -> APIRouter:
         },
     )
     async def predict_array(request: Request) -> Response:
-        """Take uint8 grey levels, light ink on a black ground, of the size that the model takes.
+        """Accept uint8 grey levels, light ink on a black background, of the model's image size.
 
-        Nothing is looked for, moved or scaled. Raw bytes are in the order of their shape.
+        There is no preprocessing: nothing is cropped, centred or scaled. Raw bytes are in row-major
+        order.
         """
         service.batcher.make_sure_of_room()
         served = service.served
@@ -151,17 +153,17 @@ def make_router(service: Service) -> APIRouter:
 
 
 def answer_json(document: dict[str, Any], status: int = 200) -> Response:
-    """Answer with a JSON document."""
+    """Return a response with a JSON document."""
     return Response(to_json(document), status, media_type="application/json")
 
 
 def name_of(served: Served) -> dict[str, str]:
-    """Return which model answers."""
+    """Return the name and version of a model."""
     return {"name": NAME, "version": served.version}
 
 
 def describe(name: str | None, seen: Seen, served: Served, *, with_image: bool) -> dict[str, Any]:
-    """Return what there is to say about a picture, by the names that `inkwise predict` uses."""
+    """Return the entry about a picture, with the same keys as `inkwise predict --json`."""
     answer = seen.answer
     if isinstance(answer, InkwiseError):
         return {"file": name, "error": about_picture(answer)}

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, as clients of KServe and Triton speak it.
+"""The Open Inference Protocol, version 2, which clients of KServe and Triton use.
 
 References
 ----------
@@ -28,7 +28,7 @@ _INFER = {
             "name": tensors.HEADER_LENGTH,
             "in": "header",
             "schema": {"type": "integer", "minimum": 0},
-            "description": "How many bytes of the body are JSON; tensors follow them.",
+            "description": "Number of the body's bytes that are JSON; binary tensors follow them.",
         }
     ],
     **curl(
@@ -45,10 +45,10 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 
     @router.get(
-        "", summary="Tell what the service is", responses={200: {"model": schemas.ServerMetadata}}
+        "", summary="Describe the service", responses={200: {"model": schemas.ServerMetadata}}
     )
     async def server() -> Response:
-        """Name, version, and the extensions of the protocol that are spoken."""
+        """State the name, the version, and the supported extensions of the protocol."""
         extensions = ["binary_tensor_data"]
         return _answer({"name": "inkwise", "version": __version__, "extensions": extensions})
 
@@ -56,24 +56,26 @@ def make_router(service: Service) -> APIRouter:
         "/health/live", summary="Is the service alive?", responses={200: {"model": schemas.Live}}
     )
     async def live() -> Response:
-        """Answers as long as the process does; no token is asked for."""
+        """Respond as long as the process runs; no token is needed."""
         return _answer({"live": True})
 
     @router.get(
-        "/health/ready", summary="Can it be asked?", responses={200: {"model": schemas.Ready}}
+        "/health/ready",
+        summary="Can the service answer requests?",
+        responses={200: {"model": schemas.Ready}},
     )
     async def ready() -> Response:
-        """Answers once a model is served; no token is asked for."""
+        """Respond once a model is served; no token is needed."""
         return _answer({"ready": True})
 
     @router.get("/models/{name}/versions/{version}", include_in_schema=False)
     @router.get(
         "/models/{name}",
-        summary="Tell what the model is",
+        summary="Describe the model",
         responses={200: {"model": schemas.ModelMetadata}, **problem_responses(404)},
     )
     async def metadata(request: Request, name: str) -> Response:
-        """Name, version, inputs and outputs; also under `/versions/{version}`."""
+        """State name, version, inputs and outputs; also under `/versions/{version}`."""
         served = _find(service, name, request)
         network = served.model.network
         rows = [-1, network.classes]
@@ -96,11 +98,11 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
     @router.get(
         "/models/{name}/ready",
-        summary="Can the model be asked?",
+        summary="Can the model answer requests?",
         responses={200: {"model": schemas.ModelReady}, **problem_responses(404)},
     )
     async def model_ready(request: Request, name: str) -> Response:
-        """Answers where there is such a model."""
+        """Respond with status 200 if there is a model of this name."""
         _find(service, name, request)
         return _answer({"name": NAME, "ready": True})
 
@@ -115,12 +117,12 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=_INFER,
     )
     async def infer(request: Request, name: str) -> Response:
-        """Take uint8 images, in JSON or as a binary tensor, and give the outputs asked for."""
+        """Accept uint8 images, in JSON or as a binary tensor, and return the requested outputs."""
         served = _find(service, name, request)
         service.batcher.make_sure_of_room()
         kind = media_type(request)
         if kind not in ("", JSON, OCTETS):
-            raise Problem(415, f"a request comes as {JSON} or {OCTETS}, not as {kind[:80]}")
+            raise Problem(415, f"send the request as {JSON} or {OCTETS}, not as {kind[:80]}")
         body = await request.body()
         length = tensors.header_length(request, len(body))
         arguments = body, length, served.model.network.image_size, service.limits
@@ -133,7 +135,7 @@ def make_router(service: Service) -> APIRouter:
 
     @router.post(
         "/repository/models/{name}/load",
-        summary="Load the model again from where it lies",
+        summary="Load the model again from its files",
         response_class=Response,  # without a body
         responses=problem_responses(400, 401, 403, 404),
         openapi_extra=curl(
@@ -142,13 +144,13 @@ def make_router(service: Service) -> APIRouter:
         ),
     )
     async def load(request: Request, name: str) -> Response:
-        """Serve what lies there now, without losing a request; other workers follow in a second.
+        """Serve the model that its files hold now; open requests are answered by the old one.
 
-        It needs a service that asks for a token. Where the model cannot be loaded, the old one
-        stays.
+        Other workers follow within a second. The service must require a token. If the model cannot
+        be loaded, the old one stays.
         """
         if service.settings.token is None:
-            raise Problem(403, "loading needs a service that was started with a token")
+            raise Problem(403, "a model can be loaded only if the service was started with a token")
         _find(service, name, request)
         try:
             await service.reload()
@@ -161,7 +163,7 @@ def make_router(service: Service) -> APIRouter:
 
 
 def _find(service: Service, name: str, request: Request) -> Served:
-    """Return what is served, if that is what the request names."""
+    """Return the served model, if the request names it and its version."""
     served = service.served
     if name != NAME:
         raise Problem(404, f"there is no model {name[:80]!r}: there is {NAME!r}")

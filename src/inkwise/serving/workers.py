@@ -1,4 +1,4 @@
-"""Several workers: processes that share a socket, and who looks after them."""
+"""Several workers: processes that share a socket, and the process that supervises them."""
 
 import os
 import signal
@@ -12,19 +12,19 @@ __all__ = ["SHARED", "Workers"]
 
 
 class Workers(Multiprocess):
-    """uvicorn's workers, of which none ends when the model is loaded again."""
+    """uvicorn's supervisor of workers, changed so that SIGHUP reloads the model in each of them."""
 
     failed = False
-    """Whether one could not even start."""
+    """Whether a worker could not start."""
 
     def terminate_all(self) -> None:
-        """Take no more connections, and have the workers finish what they have begun."""
+        """Accept no more connections, and let the workers finish their requests."""
         for each in self.sockets:
-            each.close()  # or callers would wait for an answer that nobody gives
+            each.close()  # otherwise new clients would wait for a response that never comes
         super().terminate_all()
 
     def handle_hup(self) -> None:
-        """Tell every worker to load the model again, once it can be told."""
+        """Tell every worker to load the model again, as soon as it can receive signals."""
         for process in self.processes:
             ready = process.wait_until_ready(
                 self.config.timeout_worker_healthcheck, self.should_exit
@@ -33,7 +33,7 @@ class Workers(Multiprocess):
                 os.kill(process.pid, signal.SIGHUP)
 
     def keep_subprocess_alive(self) -> None:
-        """Start another in the place of a worker that died, and forget the dead one's gauges."""
+        """Replace a worker that died, and remove its gauges from the metrics."""
         ending = self.should_exit.is_set()
         before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()

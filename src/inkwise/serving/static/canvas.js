@@ -1,26 +1,26 @@
-// The page: a sheet, what is on it, and what the service says about it.
+// The page: a sheet with a drawing or a picture, and the service's answer about it.
 
 import { follow, paint, paintAll } from "./pen.js";
 import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
 
-const CALM = 80; // milliseconds between two questions while a line is being drawn
-const SIDE = 168; // pixels of the picture that is sent of a drawing: more take longer and tell no more
-const SHOWN = 1000; // pixels of an uploaded picture that are kept to be shown
-const REMEMBERED = 60; // steps that can be undone
+const CALM = 80; // least milliseconds between two requests while a line is being drawn
+const SIDE = 168; // side in pixels of the picture of a drawing: more are slower and no more accurate
+const SHOWN = 1000; // longest side in pixels of the copy of an uploaded picture that is shown
+const REMEMBERED = 60; // number of steps that can be undone
 
 const $ = (id) => document.getElementById(id);
 const sheet = $("sheet");
 const context = sheet.getContext("2d");
 
-// What is on the sheet: strokes, or a picture; a step of the history each. Steps are never changed.
+// The undo history: the sheet's content after each step, strokes or a picture. Steps are immutable.
 const BLANK = { strokes: [], picture: null };
 let steps = [BLANK];
 let place = 0;
-let stroke = null; // that is being drawn
+let stroke = null; // the stroke that is being drawn
 
-let served = null; // what the service told of itself
-let answer = null; // the last one, and the picture that it is about
-let asked = 0; // questions are numbered, because answers may overtake each other
+let served = null; // the service's description of its model
+let answer = null; // the last answer, and the picture that it is about
+let asked = 0; // requests are numbered, because their responses may come in another order
 let shown = 0;
 
 const isBlank = ({ strokes, picture }) => !strokes.length && !picture;
@@ -63,7 +63,7 @@ const drawPicture = (picture, width, height) => {
   context.imageSmoothingEnabled = scale < 3;
   context.drawImage(picture.shown, left, top, w, h);
   if (answer?.about !== steps[place] || !answer.said.box) return;
-  // Where the ink was found; the service may have got a smaller copy.
+  // The ink's bounding box. It is scaled, because the service may have received a smaller copy.
   const [y0, x0, y1, x1] = answer.said.box.map((v) => (v * scale * picture.shown.width) / picture.width);
   context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
   context.lineWidth = Math.max(2, width / 200);
@@ -92,23 +92,23 @@ const go = (by) => {
   question(true);
 };
 
-// What is sent of a sheet: the file itself, or a picture of the strokes.
+// Return what is sent of a sheet: the uploaded file itself, or a picture of the strokes.
 const encode = ({ strokes, picture }) => {
   if (picture) return picture.file;
   const canvas = document.createElement("canvas");
   const [height, width] = served.image_size;
-  const asIs = height !== 28 || width !== 28; // such a model takes images of its own size only
+  const asIs = height !== 28 || width !== 28; // then the service does no preprocessing
   [canvas.width, canvas.height] = asIs ? [width, height] : [SIDE, SIDE];
   const sent = canvas.getContext("2d");
   sent.fillStyle = asIs ? "#000" : "#fff";
   sent.fillRect(0, 0, canvas.width, canvas.height);
   paintAll(sent, strokes, canvas.width, asIs ? "#fff" : "#000");
-  // Of the ways to encode a picture the only one that does not wait for an idle moment.
+  // Unlike this, `toBlob` waits until the browser is idle.
   const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
   return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
 };
 
-// Questions and answers.
+// Requests and answers.
 
 let asking = 0;
 let askedAt = 0;
@@ -149,7 +149,7 @@ const question = async (final) => {
   }
 };
 
-let waiting = null; // for the service to be there again, or less busy
+let waiting = null; // a promise that the service is reachable again, or less busy
 
 const failed = (error, again) => {
   if (!(error instanceof Trouble)) throw error;
@@ -166,7 +166,7 @@ const failed = (error, again) => {
   });
 };
 
-// An answer that stays: say it aloud, and look at what it hangs on.
+// Announce a final answer to screen readers, and ask for its explanation.
 const settle = () => {
   const { said } = answer;
   if (answer.about.picture) draw();
@@ -213,7 +213,7 @@ const show = (milliseconds) => {
   if (label.textContent !== text) {
     label.textContent = text;
     label.className = "";
-    void label.offsetWidth; // or the animation would not start again
+    void label.offsetWidth; // forces a layout, without which the animation would not start again
     label.className = [text ? "new" : "idle", text.length > 2 ? "long" : ""].join(" ");
   }
   $("answer").dataset.verdict = verdict;
@@ -248,7 +248,7 @@ const showChances = (probabilities, best) => {
   }
 };
 
-// Draw an image of the network's, and over it where the evidence lies: orange for, blue against.
+// Draw one of the network's images, and over it the evidence: orange for the class, blue against.
 const pixels = (canvas, image, evidence) => {
   const [height, width] = [image.length, image[0].length];
   [canvas.width, canvas.height] = [width, height];
@@ -284,13 +284,13 @@ const showMap = () => {
   $("looked-at").hidden = !image;
   if (image) pixels($("looked-at"), image, why?.evidence);
   const name = answer?.said.top?.[0]?.[0];
-  if (!image) note.textContent = "Nothing to look at yet.";
-  else if (!why) note.textContent = "Looking…";
+  if (!image) note.textContent = "There is nothing to explain yet.";
+  else if (!why) note.textContent = "Computing the map…";
   else if (!why.strongest) note.textContent = `No single part of the ink speaks for ${name}.`;
   else {
     note.textContent =
-      `The ink at the ${why.strongest} speaks most for ${name}. Orange: without it, it would look ` +
-      `less like ${name}. Blue: more.`;
+      `The ink at the ${why.strongest} speaks most for ${name}. Without the orange ink, the picture ` +
+      `would look less like ${name}; without the blue ink, more.`;
   }
 };
 
@@ -347,10 +347,10 @@ document.addEventListener("keydown", (event) => {
 
 new ResizeObserver(draw).observe(sheet);
 for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-  matchMedia(query).addEventListener("change", draw); // the ink has another colour then
+  matchMedia(query).addEventListener("change", draw); // the ink's colour changes
 }
 
-// Pictures from elsewhere.
+// Uploaded, pasted and dropped pictures.
 
 const smaller = (image, side, colour) => {
   const scale = Math.min(1, side / Math.max(image.width, image.height));
@@ -372,7 +372,7 @@ const take = async (file) => {
     width = image.width;
     canvas = smaller(image, SHOWN);
     if (file.size > served?.most_bytes || image.width * image.height > served?.most_pixels) {
-      // The service would look at 800 pixels a side all the same.
+      // The service would reduce it to 800 pixels a side anyway.
       const copy = smaller(image, 2000, "#fff");
       sent = await new Promise((resolve) => {
         copy.toBlob(resolve, "image/jpeg", 0.92);
@@ -381,11 +381,11 @@ const take = async (file) => {
     }
     image.close();
   } catch {
-    // Not every browser shows every picture that the service reads: let that decide.
+    // The service reads some formats that this browser cannot show, so it decides.
   }
   if (sent.size > served?.most_bytes) {
     const most = Math.floor(served.most_bytes / 1e6);
-    tell(`${file.name || "The picture"} is too large: the service takes ${most} MB at most.`);
+    tell(`${file.name || "The picture"} is too large: the service accepts at most ${most} MB.`);
     return;
   }
   tell("");
@@ -423,7 +423,7 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
 const correct = async (name) => {
   try {
     await ask(`v1/corrections?label=${encodeURIComponent(name)}`, answer.file);
-    $("kept-note").textContent = `Kept as ${name}. Thank you!`;
+    $("kept-note").textContent = `The picture was kept as ${name}. Thank you!`;
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.kind === "token") askForToken();
@@ -446,7 +446,7 @@ $("token-form").addEventListener("submit", (event) => {
   const value = $("token").value.trim();
   $("token").value = "";
   if (!/^[\x21-\x7e]+$/.test(value)) {
-    tell("A token has no spaces and no special letters.");
+    tell("A token contains only ASCII characters and no spaces.");
     return;
   }
   setToken(value);
@@ -465,8 +465,8 @@ const meet = async () => {
   tell("");
   $("hint-what").textContent = digits() ? "Draw a digit" : `Draw one of ${served.class_names.join(", ")}`;
   $("keeps").textContent = served.keeps_corrections
-    ? "What you draw goes to this service, which keeps only the pictures that you correct."
-    : "What you draw goes to this service, which keeps none of it.";
+    ? "What you draw is sent to this service, which keeps only the pictures that you correct."
+    : "What you draw is sent to this service, which keeps none of it.";
   $("about").textContent = `Model ${served.model.version}`;
   sheet.style.aspectRatio = 1 / ratio();
   $("chances").tBodies[0].replaceChildren(

@@ -1,15 +1,15 @@
-// The pen: from where a pointer was to ink that looks as if it had flowed.
+// The pen: from a pointer's positions to smooth strokes of varying width.
 //
-// Lengths are shares of the sheet's width, so that a drawing is the same on any screen.
+// Lengths are fractions of the sheet's width, so that a drawing is the same on any screen.
 
-const WIDTH = 0.075; // MNIST's pens are about so wide, beside digits of two thirds of the sheet
-const FOLLOW = 0.65; // of the way to the pointer at every event: a hand trembles, a line does not
+const WIDTH = 0.075; // about the stroke width of MNIST, if a digit is two thirds of the sheet high
+const FOLLOW = 0.65; // fraction of the way to the pointer at each event: it smooths the stroke
 const NEAR = 0.0015;
 const FINE = 0.008;
 
 const target = (pressure, speed) =>
   pressure === null
-    ? WIDTH * Math.min(1.12, Math.max(0.72, 1.12 - 0.14 * speed)) // a quick line is a thin one
+    ? WIDTH * Math.min(1.12, Math.max(0.72, 1.12 - 0.14 * speed)) // the faster, the thinner
     : WIDTH * (0.45 + 1.1 * pressure);
 
 export class Stroke {
@@ -18,7 +18,7 @@ export class Stroke {
     this.tip = { x, y, time };
   }
 
-  // Take where the pointer was next, with its pressure, or null where it has none.
+  // Add the pointer's next position and its pressure, which is null if the device has none.
   add(x, y, pressure, time) {
     const last = this.points.at(-1);
     const speed = Math.hypot(x - this.tip.x, y - this.tip.y) / Math.max(1, time - this.tip.time);
@@ -31,7 +31,7 @@ export class Stroke {
     if (Math.hypot(next.x - last.x, next.y - last.y) > NEAR) this.points.push(next);
   }
 
-  // Reach the pointer.
+  // End the stroke at the pointer's last position.
   end() {
     this.points.push({ ...this.points.at(-1), x: this.tip.x, y: this.tip.y });
     this.ended = true;
@@ -44,10 +44,10 @@ const middle = (a, b) => ({
   width: (a.width + b.width) / 2,
 });
 
-// Draw a stroke, or what has been added to it since it had `from` points.
+// Draw a stroke, or the part that was added since it had `from` points.
 export const paint = (context, { points, ended }, from = 1) => {
   context.lineCap = "round";
-  // A quadratic curve in short lines, each a little wider or narrower than the one before.
+  // Draw a quadratic curve as short lines whose width changes gradually.
   const draw = (start, control, end) => {
     const length = Math.hypot(control.x - start.x, control.y - start.y) +
       Math.hypot(end.x - control.x, end.y - control.y);
@@ -66,7 +66,7 @@ export const paint = (context, { points, ended }, from = 1) => {
     }
   };
   if (from <= 1) {
-    // A line without length is none to some browsers: a dot must be filled.
+    // Some browsers do not draw a line of length 0, so a dot is a filled circle.
     context.beginPath();
     context.arc(points[0].x, points[0].y, points[0].width / 2, 0, 2 * Math.PI);
     context.fill();
@@ -82,7 +82,7 @@ export const paint = (context, { points, ended }, from = 1) => {
   }
 };
 
-// Draw strokes anew, the sheet's width being so many pixels of the context.
+// Draw all strokes; `width` is the sheet's width in pixels of the context.
 export const paintAll = (context, strokes, width, colour) => {
   context.setTransform(width, 0, 0, width, 0, 0);
   context.strokeStyle = colour;
@@ -90,7 +90,7 @@ export const paintAll = (context, strokes, width, colour) => {
   for (const stroke of strokes) paint(context, stroke);
 };
 
-// Tell of every stroke that a pointer draws on an element: `begin`, `move` and `end` get it.
+// Call `begin`, `move` and `end` with every stroke that a pointer draws on an element.
 export const follow = (element, { begin, move, end }) => {
   let stroke = null;
   let pointer = null;

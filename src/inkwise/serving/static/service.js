@@ -1,14 +1,14 @@
-// The service: what it is asked over HTTP, and what can go wrong with that.
+// The client of the service: HTTP requests, and their errors.
 
 const KEY = "inkwise-token";
-const PATIENCE = 20_000; // milliseconds
+const PATIENCE = 20_000; // timeout of a request in milliseconds
 
-// Why there is no answer. Kinds: "gone", "busy", "token", "refused".
+// The reason why there is no answer. Its kind is "gone", "busy", "token" or "refused".
 export class Trouble extends Error {
   constructor(kind, told, seconds = 1) {
     super(told);
     this.kind = kind;
-    this.seconds = seconds; // to wait, if the service is busy
+    this.seconds = seconds; // time to wait if the service is busy
   }
 }
 
@@ -16,7 +16,7 @@ let token = null;
 try {
   token = sessionStorage.getItem(KEY);
 } catch {
-  // The browser keeps nothing for pages: the token then lasts as long as this one.
+  // The browser allows no storage: the token is then lost when the page is closed.
 }
 
 export const hasToken = () => token !== null;
@@ -45,7 +45,7 @@ export const ask = async (path, body) => {
     });
     if (response.ok) return await response.json();
   } catch {
-    throw new Trouble("gone", "The service does not answer. Trying until it does…");
+    throw new Trouble("gone", "The service does not answer. Trying again…");
   }
   const problem = await response.json().catch(() => ({}));
   const told = problem.detail ?? `The service answered ${response.status}.`;
@@ -54,17 +54,17 @@ export const ask = async (path, body) => {
       throw new Trouble("token", told);
     case 503: {
       const seconds = Number(response.headers.get("Retry-After")) || 1;
-      throw new Trouble("busy", "The service has much to do. Asking again…", seconds);
+      throw new Trouble("busy", "The service is busy. Trying again…", seconds);
     }
     case 502:
-    case 504: // of a proxy before it
-      throw new Trouble("gone", "The service does not answer. Trying until it does…");
+    case 504: // from a proxy in front of the service
+      throw new Trouble("gone", "The service does not answer. Trying again…");
     default:
       throw new Trouble("refused", told.charAt(0).toUpperCase() + told.slice(1));
   }
 };
 
-// Ask until the service is there.
+// Wait until the service is ready.
 export const untilThere = async () => {
   for (let wait = 500; ; wait = Math.min(5000, wait * 1.5)) {
     await new Promise((resolve) => {
