@@ -72,9 +72,9 @@ def look(kind: Draw, digits: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list
     for digit in digits:
         try:
             ink = normalise(kind(digit, generator))
-        except NoInkError as error:
+        except NoInkError:
             images.append(np.zeros((CANVAS, CANVAS), np.uint8))
-            told.append(str(error))
+            told.append("no ink")
         else:
             images.append(ink.image)
             told.append(f"{ink.polarity} {ink.box} {' '.join(ink.dropped)}")
