@@ -1,6 +1,5 @@
 """Runs side by side: what may be concluded, and which cannot be compared."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -8,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Evaluation, Run, get_recipe
+from inkwise import Dataset, Run
 from inkwise.comparison.compared_runs import (
     CAUTION,
     SEEDS_CAUTION,
@@ -22,10 +20,9 @@ from inkwise.comparison.compared_runs import (
     compare,
 )
 from inkwise.comparison.statistics import Paired
-from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.intervals import Estimate
-from inkwise.runs.shown_images import ShownImages
+from tests.comparison import write_run
 
 Make = Callable[..., Run]
 
@@ -36,23 +33,10 @@ def change_json(path: Path, **changes: Any) -> None:
 
 @pytest.fixture
 def make(tmp_path: Path, optdigits: Dataset) -> Make:
-    """Make a run, without training, that has these images wrong, all of them by one class."""
+    """Make a run of this name on optdigits, see `write_run`."""
 
-    def write(name: str, wrong: list[int], seed: int = 0, recipe: str = "case-study") -> Run:
-        described = dataclasses.replace(get_recipe("case-study", seed=seed), name=recipe)
-        splits = split_dataset(optdigits, described.holdout, seed)
-        run = Run.create(tmp_path / name, described, optdigits, splits, [], {}, "torch")
-        labels = optdigits.test.labels
-        answers = labels.copy()
-        answers[wrong] = (answers[wrong] + 1) % 10
-        probabilities = np.full((len(labels), 10), 0.01, np.float32)
-        probabilities[np.arange(len(labels)), answers] = 0.91
-        run.save_evaluation(
-            Evaluation("optdigits", "test", optdigits.class_names, labels, probabilities)
-        )
-        kept = np.array(sorted(wrong), dtype=np.int64)
-        run.save_pictures(ShownImages(kept, optdigits.test.images[kept], kept[:1]))
-        return run
+    def write(name: str, wrong: list[int], **options: Any) -> Run:
+        return write_run(tmp_path / name, optdigits, wrong, **options)
 
     return write
 
@@ -124,8 +108,8 @@ def test_a_conclusion_on_recipes_is_in_percentage_points(p_value: float, by_chan
 
 
 def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
-    runs = [make(f"a{seed}", list(range(10 + seed)), seed) for seed in range(3)]
-    runs += [make(f"b{seed}", list(range(seed)), seed, "mine") for seed in range(2)]
+    runs = [make(f"a{seed}", list(range(10 + seed)), seed=seed) for seed in range(3)]
+    runs += [make(f"b{seed}", list(range(seed)), seed=seed, recipe="mine") for seed in range(2)]
     comparison = compare(*runs, make("again", [5, 6], seed=2))
     ours, mine = comparison.groups
     # The same seed again is no further luck.
