@@ -50,6 +50,7 @@ HEAVY = (
     "matplotlib.pyplot",
     "onnx",
     "onnxruntime",
+    "schemathesis",
     "scipy.stats",
     "sklearn.metrics",
     "torch",
@@ -72,9 +73,9 @@ class Watch:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:  # noqa: D102
-        if self._usual is not None:
-            chosen = [item for item in items if item.nodeid in self._usual]
-            items[:] = sorted(chosen, key=lambda item: self._usual[item.nodeid])
+        if (usual := self._usual) is not None:
+            chosen = [item for item in items if item.nodeid in usual]
+            items[:] = sorted(chosen, key=lambda item: usual[item.nodeid])
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:  # noqa: D102
         usual = (self._usual or {}).get(nodeid, 10)
@@ -182,17 +183,16 @@ def main() -> None:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
         for mutant, status in try_all(arguments.mutants, arguments.seed, Path(home)):
-            fate = "survived" if status == 0 else "timeout" if status < 0 else "killed"
-            modules[mutant.module][fate] += 1
-            _, *change = mutant.change
+            _, line, mutated = mutant.change
+            why = reasons.get((mutant.module, line, mutated))
+            fate = "timeout" if status < 0 else "killed"
             if status == 0:
-                why = reasons.get((mutant.module, *change))
-                survivors.append({"module": mutant.module, "change": change, "equivalent": why})
-                print(
-                    f"{mutant.diff}\n{f'equivalent: {why}' if why else 'NOT NOTICED'}\n", flush=True
-                )
+                fate = "equivalent" if why else "survived"
+                survivors.append([mutant.module, line, mutated, why])
+                print(f"{mutant.diff}\n{fate}: {why}\n", flush=True)
+            modules[mutant.module][fate] += 1
     total = sum(modules.values(), Counter())
-    share = 1 - total["survived"] / total.total()
+    share = (total["killed"] + total["timeout"]) / total.total()
     # Only now, for it imports the package, which the trials take from their copy.
     path = importlib.import_module("record").write_record(
         "mutation",
