@@ -266,7 +266,8 @@ def test_ink_that_is_almost_white_lies_on_black(level: int, ground: int) -> None
 
 
 def test_a_turn_that_metadata_do_not_tell_is_none() -> None:
-    for exif in (b"Exif\0\0damaged", b"Exif\0\0II*\0\xff\xff\xff\xff"):
+    text = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4s", 1, 0x0112, 2, 4, b"top")
+    for exif in (b"Exif\0\0damaged", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + text):
         ink = normalise(encode(255 - SEVEN, quality=95, exif=exif))
         assert np.corrcoef(ink.image.ravel(), EXPECTED.ravel())[0, 1] > 0.97
 
