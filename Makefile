@@ -47,7 +47,7 @@ check: $(READY)  ## Check format, lint, types and who imports whom.
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## Remove what the other targets made, but not your runs.
-	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .venv build dist docs/_build htmlcov .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

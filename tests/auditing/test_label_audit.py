@@ -162,7 +162,9 @@ def test_a_class_with_too_few_images_is_refused(animals: Dataset, tmp_path: Path
     keep = np.concatenate([np.flatnonzero(animals.train.labels != 2), [2, 5]])
     data = dataclasses.replace(animals, train=animals.train.take(keep))
 
-    with pytest.raises(DataError, match="the class cat of animals has only 2 of the 3"):
+    with pytest.raises(
+        DataError, match="the class cat of animals has only 2 training images, and an audit needs 3"
+    ):
         inkwise.audit(data, output=tmp_path / "audit")
 
 

@@ -66,7 +66,7 @@ def test_the_map_goes_into_the_figures_of_a_run(run: Run) -> None:
 
 
 def test_a_run_on_own_images_takes_them_along(own_run: Run, animals: Dataset) -> None:
-    with pytest.raises(RunError, match="write_map"):
+    with pytest.raises(RunError, match="in Python, as dataset="):
         write_map(own_run)
 
     assert write_map(own_run, count=30, dataset=animals).exists()

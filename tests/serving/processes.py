@@ -71,7 +71,7 @@ def servers(folder: Path, model_folder: Path) -> Iterator[StartServer]:
         assert process.stderr is not None
         told = process.stderr.readline().decode()
         assert "inkwise serves on http://" in told, told
-        running = Running(process, told.split()[3].rstrip(","), log)
+        running = Running(process, told.split()[3].rstrip(",;"), log)
         started.append(running)
 
         def answers() -> bool:

@@ -1,7 +1,5 @@
 """The judges: models that predict the classes of images on whose labels they were not trained."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +9,6 @@ from inkwise.system.progress import Progress
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    pass
-
 FOLDS = 3
 """Number of folds of the training images; models that were trained on the others judge each."""
 
@@ -22,7 +17,7 @@ SEEDS = 2
 
 It is the number of models whose probabilities are averaged for a training image. Folds, seeds and
 recipe were chosen on MNIST's training images, some of which had been given wrong labels; see
-``docs/benchmarks.md``.
+``docs/notes/2026-11-22-wrong-labels.md``.
 """
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from inkwise.system.files import write_csv, write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    pass
 
 SCHEMA = "inkwise-audit/1"
 DEFAULT_PARENT = Path("audits")

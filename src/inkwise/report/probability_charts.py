@@ -147,7 +147,7 @@ def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> 
     if lowest_probability > 0 and given.any():
         axes.plot(share, accuracy, "o", color=WRONG)
         axes.annotate(
-            f"the model's threshold: {share:.1%} answered,\naccuracy on these {accuracy:.2%}",
+            f"the model's probability threshold:\n{share:.1%} answered, accuracy {accuracy:.2%}",
             (share, accuracy),
             xytext=(8, -4),
             textcoords="offset points",
@@ -156,7 +156,7 @@ def selective_curve(evaluation: Evaluation, lowest_probability: float = 0.0) -> 
     axes.set_xlim(1, 1 - corner)  # from left to right, fewer and fewer images are answered
     axes.set_title("Accuracy if the model abstains when least confident")
     axes.set_xlabel("share of images answered")
-    axes.set_ylabel("accuracy on these")
+    axes.set_ylabel("accuracy on the images answered")
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.grid()

@@ -89,7 +89,7 @@ class PictureAnswer(BaseModel):
         description="The preprocessed image that the network saw, if `with_image` asked for it.",
     )
     error: ProblemDocument | None = Field(
-        None, description="The reason why there is no answer; null if there is one."
+        None, description="The reason why there is no answer; absent if there is one."
     )
 
 
