@@ -2,8 +2,8 @@
 
 The mistakes are cosmic-ray's. Its own runner tries all of them, and there are twelve thousand, with
 one command for all. So this draws a sample, and tries each mutant on those tests of its own package
-that run the changed line, the shortest first. A trial is forked from a process that has
-imported the heavy libraries, which takes longer than most trials.
+that run the changed line, the shortest first. A trial is forked from a process that has imported
+the heavy libraries, which takes longer than most trials.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import collections
 import contextlib
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import math
 import multiprocessing
@@ -132,13 +133,12 @@ def try_mutant(tests: str, home: Path, path: Path, line: int) -> None:
     """Run the tests that may notice that a line of a module of the copy is changed."""
     sys.dont_write_bytecode = True
     seconds, lines = json.loads((home / "watched.json").read_text())
-    ran = {test for of_file in lines.values() for tests in of_file.values() for test in tests}
-    of_module = lines.get(str(path), {})
+    ran = {file: {*itertools.chain(*of_file.values())} for file, of_file in lines.items()}
     # Of an expression on several lines, not each is known to run: then all that run the module do.
-    chosen = of_module.get(str(line)) or {test for tests in of_module.values() for test in tests}
+    chosen = {*lines[str(path)].get(str(line), ())} or ran[str(path)]
     if ON_IMPORT not in chosen:
-        in_other_processes = seconds.keys() - ran
-        seconds = {test: seconds[test] for test in {*chosen, *in_other_processes}}
+        chosen |= seconds.keys() - set().union(*ran.values())  # what runs in other processes
+        seconds = {test: seconds[test] for test in chosen}
     run_tests(tests, home, Watch(seconds))
 
 
@@ -185,7 +185,7 @@ def main() -> None:
         for mutant, status in try_all(arguments.mutants, arguments.seed, Path(home)):
             _, line, mutated = mutant.change
             why = reasons.get((mutant.module, line, mutated))
-            fate = "timeout" if status < 0 else "killed"
+            fate = "timeout" if status == -signal.SIGALRM else "killed"
             if status == 0:
                 fate = "equivalent" if why else "survived"
                 survivors.append([mutant.module, line, mutated, why])
