@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRAIN := .venv/.ready-to-train
 READY := .venv/.ready
+N ?= 200
+SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick bench docs format check clean
+.PHONY: help setup run test quick mutation bench docs format check clean
 
 help:  ## Show this help.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -21,6 +23,9 @@ test: $(READY)  ## Run all tests, with coverage.
 
 quick: $(READY)  ## Run the tests that train nothing, in a minute; no TensorFlow, no browser.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile -q -m 'not slow and not trains and not browser and not tensorflow'
+
+mutation: $(READY)  ## Try how many of N=200 small mistakes the quick tests notice; half an hour.
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation.py --mutants $(N) --seed $(SEED)
 
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench
