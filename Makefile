@@ -18,8 +18,8 @@ setup: $(READY)  ## Make a virtual environment with exact versions of everything
 run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name it.
 	$(BIN)/inkwise train
 
-test: $(READY)  ## Run all tests, with coverage.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+test: $(READY)  ## Run all tests; in CI with coverage.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 quick: $(READY)  ## Run the tests that train nothing, in a minute; no TensorFlow, no browser.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile -q -m 'not slow and not trains and not browser and not tensorflow'
