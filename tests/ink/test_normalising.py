@@ -164,10 +164,19 @@ def test_a_single_line_is_a_ruling_where_it_is_fainter_than_the_digit() -> None:
         assert ink.box == (70, 70, 130, 120)
 
 
-def test_what_reaches_into_the_picture_is_not_the_digit_unless_it_is_far_larger() -> None:
+@pytest.mark.parametrize("turns", range(4))
+def test_what_reaches_into_the_picture_from_any_side_is_not_the_digit(turns: int) -> None:
     sheet = np.pad(SEVEN, 50)
+    expected = np.rot90(sheet, turns) > 0
     sheet[65:135, :30] = 255  # twice the ink of the digit, as of a finger
-    assert normalise(sheet).box == (70, 70, 130, 120)
+    top, left, bottom, right = normalise(np.rot90(sheet, turns)).box
+    found = np.zeros_like(expected)
+    found[top:bottom, left:right] = True
+    np.testing.assert_array_equal(found.any(axis=0), expected.any(axis=0))
+    np.testing.assert_array_equal(found.any(axis=1), expected.any(axis=1))
+
+
+def test_what_stands_on_the_border_is_the_digit_if_it_is_far_larger() -> None:
     cropped = SEVEN[:70].copy()  # it stands on the border
     cropped[40:48, 34:42] = 255  # in the middle, with less than a tenth of its ink
     assert normalise(cropped).box == (20, 20, 70, 70)
