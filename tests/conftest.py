@@ -23,6 +23,7 @@ pytest_plugins = ["tests.shared_runs", "tests.browser", "tests.scheduling"]
 FAIL_ON_SKIP = "INKWISE_FAIL_ON_SKIP"
 
 hypothesis.settings.register_profile("inkwise", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("inkwise")
 
 

@@ -28,7 +28,7 @@ DOWNLOAD_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
-def found(animals: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+def found(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: None) -> Audit:
     """The audit of classes with awkward names, wrong labels among them, and two copies."""
     images, labels = animals.train.images.copy(), animals.train.labels.copy()
     labels[FLIPPED] = (labels[FLIPPED] + 1) % 3

@@ -38,7 +38,7 @@ def flawed(mnist: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def found(flawed: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+def found(flawed: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: None) -> Audit:
     path = tmp_path_factory.mktemp("audit") / "flawed"
     return inkwise.audit(flawed, output=path, progress=HEARD)
 
@@ -117,6 +117,7 @@ def test_it_says_what_it_does(found: Audit) -> None:
     assert HEARD.steps[-1][0] == "Looking for duplicates"
 
 
+@pytest.mark.usefixtures("trains")
 def test_test_labels_teach_nobody(animals: Dataset, tmp_path: Path) -> None:
     others = dataclasses.replace(
         animals, test=Split(animals.test.images, (animals.test.labels + 1) % 3)
@@ -137,6 +138,7 @@ def test_copies_are_found_from_the_other_side(flawed: Dataset) -> None:
     assert {pair.other_split for pair in pairs if pair.across} == {"train"}
 
 
+@pytest.mark.usefixtures("trains")
 def test_a_users_own_classes(animals: Dataset, tmp_path: Path) -> None:
     labels = animals.train.labels.copy()
     labels[[3, 100]] = 2 - labels[[3, 100]] // 2  # ant → cat, bee → cat
@@ -149,6 +151,7 @@ def test_a_users_own_classes(animals: Dataset, tmp_path: Path) -> None:
     assert {d.decided for d in audit.decisions()[:2]} == {"ant", "bee"}
 
 
+@pytest.mark.usefixtures("trains")
 def test_a_class_may_be_missing(animals: Dataset, tmp_path: Path) -> None:
     data = dataclasses.replace(animals, class_names=(*animals.class_names, "dog"))
 

@@ -74,6 +74,7 @@ def test_failure_has_its_reason_in_a_line(data: Path, name: str, reason: str) ->
     assert "\n" not in outcome.reason
 
 
+@pytest.mark.slow
 def test_program_that_takes_too_long_is_ended(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,6 +195,7 @@ def absent_networks(nothing_at_hand: None) -> Iterator[list[tuple[str, ...]]]:
         ]
 
 
+@pytest.mark.slow
 def test_without_a_network_the_advice_comes_once_nobody_answers(
     absent_networks: list[tuple[str, ...]], cache_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,6 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(answers: Answers) -> 
 
 
 @given(answers=answers())
-@settings(max_examples=300)
 def test_averages_are_those_of_scikit_learn(answers: Answers) -> None:
     labels, predicted, classes = answers
     averages = average_figures(confusion_matrix(*answers)[None])[0]

@@ -114,7 +114,6 @@ def test_a_true_class_of_no_probability_costs_sixteen_nats() -> None:
 @given(answers=answers())
 @example(answers=HOLED)
 @example(answers=Answers(HOLED.labels, HOLED.labels, 2))
-@settings(max_examples=300)
 def test_the_report_is_scikit_learns(answers: Answers) -> None:
     # Without a single right answer, scikit-learn counts images in decimals: 1.0.
     assume((answers.labels == answers.predicted).any())

@@ -74,6 +74,7 @@ def share_at_the_mark(follow: Follow, against_next: bool = False) -> float:
     return float(np.mean(shares))
 
 
+@pytest.mark.usefixtures("trains")
 @pytest.mark.parametrize("against_next", [False, True])
 def test_evidence_is_found_where_it_lies(
     method: Callable[[Model], Follow], against_next: bool
@@ -88,6 +89,7 @@ def test_evidence_is_found_where_it_lies(
     assert found > 1.3 * share_at_the_mark(method(untrained()), against_next)
 
 
+@pytest.mark.usefixtures("trains")
 def test_random_weights_give_another_map(method: Callable[[Model], Follow]) -> None:
     knowing, ignorant = method(trained()), method(untrained())
     agreements = []
@@ -103,6 +105,7 @@ def test_random_weights_give_another_map(method: Callable[[Model], Follow]) -> N
     assert abs(np.mean(agreements)) < 0.4
 
 
+@pytest.mark.usefixtures("trains")
 def test_a_difference_of_classes_turns_its_sign_with_them() -> None:
     image = SPLIT.images[0]
     for method in (occlude, integrate):
@@ -112,6 +115,7 @@ def test_a_difference_of_classes_turns_its_sign_with_them() -> None:
         np.testing.assert_allclose(follow(image, 0, 2), alone, atol=2e-4)
 
 
+@pytest.mark.usefixtures("trains")
 def test_shares_of_integrated_gradients_add_up_to_what_the_ink_adds() -> None:
     model = trained()
     gradients = Gradients(model)
@@ -126,6 +130,7 @@ def test_shares_of_integrated_gradients_add_up_to_what_the_ink_adds() -> None:
             assert not values[image == 0].any()
 
 
+@pytest.mark.usefixtures("trains")
 def test_occlusion_is_that_of_captum() -> None:
     from captum.attr import Occlusion
 
@@ -143,6 +148,7 @@ def test_occlusion_is_that_of_captum() -> None:
         np.testing.assert_allclose(occlusion_map(model, image, label), expected[0, 0], atol=2e-5)
 
 
+@pytest.mark.usefixtures("trains")
 def test_a_patch_as_large_as_the_image_takes_all_that_the_ink_adds() -> None:
     model, image = trained(), SPLIT.images[1]
     logits = model.logits(np.stack([image, np.zeros_like(image)]))
@@ -152,6 +158,7 @@ def test_a_patch_as_large_as_the_image_takes_all_that_the_ink_adds() -> None:
     np.testing.assert_allclose(values, logits[0, 2] - logits[1, 2], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("trains")
 def test_occlusion_of_blank_paper_is_nothing() -> None:
     model = trained()
     image = np.zeros((30, 30), np.uint8)
@@ -165,6 +172,7 @@ def test_occlusion_of_blank_paper_is_nothing() -> None:
     assert not values.any()
 
 
+@pytest.mark.usefixtures("trains")
 def test_occlusion_and_neighbours_need_no_training_library(tmp_path: Path) -> None:
     model = trained().save(tmp_path / "model")
     near = make_neighbours(trained(), SPLIT).save(tmp_path / "neighbours.npz")
@@ -187,6 +195,7 @@ def test_occlusion_and_neighbours_need_no_training_library(tmp_path: Path) -> No
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
+@pytest.mark.usefixtures("trains")
 def test_occlusion_leaves_the_image_as_it_is_and_follows_the_likeliest_class() -> None:
     model, image = trained(), SPLIT.images[3].copy()
     values = occlusion_map(model, image)
@@ -210,6 +219,7 @@ def test_occlusion_leaves_the_image_as_it_is_and_follows_the_likeliest_class() -
         ({"stride": 0}, "not 0"),
     ],
 )
+@pytest.mark.usefixtures("trains")
 def test_occlusion_refuses_what_makes_no_sense(arguments: dict[str, int], told: str) -> None:
     with pytest.raises(ArgumentError, match=told):
         occlusion_map(trained(), SPLIT.images[0], **arguments)

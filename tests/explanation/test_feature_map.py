@@ -11,6 +11,7 @@ from tests.telling import Heard
 SPLIT, _ = draw_marks(120, seed=11)
 
 
+@pytest.mark.usefixtures("trains")
 def test_images_of_one_class_lie_together() -> None:
     found = make_map(trained(), SPLIT, count=90)
 
@@ -23,6 +24,7 @@ def test_images_of_one_class_lie_together() -> None:
     assert (found.labels[nearest] == found.labels).mean() > 0.8
 
 
+@pytest.mark.usefixtures("trains")
 def test_every_mistake_is_on_the_map() -> None:
     labels = SPLIT.labels.copy()
     labels[5::20] = (labels[5::20] + 1) % 3
@@ -38,6 +40,7 @@ def test_every_mistake_is_on_the_map() -> None:
     assert len(few) == 10
 
 
+@pytest.mark.usefixtures("trains")
 def test_the_same_map_is_drawn_each_time() -> None:
     maps = [make_map(trained(), SPLIT, count=40) for _ in range(2)]
 
@@ -46,6 +49,7 @@ def test_the_same_map_is_drawn_each_time() -> None:
     assert b"40 of 120 images" in first
 
 
+@pytest.mark.usefixtures("trains")
 def test_a_map_of_hardly_any_image_is_refused() -> None:
     for count in (0, 9):
         with pytest.raises(ArgumentError, match=f"at least 10 images, not {count}"):

@@ -15,10 +15,11 @@ SPLIT, _ = draw_marks(300, seed=5)
 
 
 @pytest.fixture(scope="module")
-def kept() -> Neighbours:
+def kept(trains: None) -> Neighbours:
     return make_neighbours(trained(), SPLIT, count=200)
 
 
+@pytest.mark.usefixtures("trains")
 def test_an_image_is_its_own_nearest_unless_left_out(kept: Neighbours) -> None:
     place = 17
     index, image = int(kept.indices[place]), kept.images[place]
@@ -32,6 +33,7 @@ def test_an_image_is_its_own_nearest_unless_left_out(kept: Neighbours) -> None:
     assert [near.index for near in without][:-1] == [near.index for near in others]
 
 
+@pytest.mark.usefixtures("trains")
 def test_nearest_are_those_of_the_whole_features(kept: Neighbours) -> None:
     model = trained()
     features = model.features(kept.images)
@@ -49,6 +51,7 @@ def test_nearest_are_those_of_the_whole_features(kept: Neighbours) -> None:
     assert np.mean(shared) > 6
 
 
+@pytest.mark.usefixtures("trains")
 def test_neighbours_are_of_the_same_class_as_a_rule(kept: Neighbours) -> None:
     new, _ = draw_marks(60, seed=7)
     near = [
@@ -58,6 +61,7 @@ def test_neighbours_are_of_the_same_class_as_a_rule(kept: Neighbours) -> None:
     assert (np.array(near) == new.labels[:, None]).mean() > 0.8
 
 
+@pytest.mark.usefixtures("trains")
 def test_the_draw_is_the_same_each_time_and_holds_no_image_twice(kept: Neighbours) -> None:
     again = make_neighbours(trained(), SPLIT, count=200)
 
@@ -69,6 +73,7 @@ def test_the_draw_is_the_same_each_time_and_holds_no_image_twice(kept: Neighbour
     assert kept.drawn_from == 300
 
 
+@pytest.mark.usefixtures("trains")
 def test_few_images_are_all_kept() -> None:
     few = make_neighbours(trained(), SPLIT.take(np.arange(3)))
 
@@ -101,6 +106,7 @@ def test_a_damaged_file_is_told(kept: Neighbours, tmp_path: Path) -> None:
         Neighbours.load(tmp_path / "missing.npz")
 
 
+@pytest.mark.usefixtures("trains")
 def test_another_model_has_other_neighbours(kept: Neighbours) -> None:
     model = trained()
     weights = {name: array + 1 for name, array in model.weights.items()}

@@ -101,6 +101,7 @@ def strokes(figure: "Figure") -> set[str]:
         pytest.param(
             lambda: draw_evaluation(evaluation(200, names=tuple(f"kind {k}" for k in range(26)))),
             id="many classes and nothing but mistakes",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -116,6 +117,7 @@ def test_figures_render_as_png_and_svg(draw: Callable[[], dict[str, "Figure"]]) 
         assert ET.fromstring(svg).tag == f"{SVG}svg"  # noqa: S314 - drawn right here
 
 
+@pytest.mark.slow
 def test_same_figure_gives_the_same_bytes() -> None:
     first, second = (draw_curves(3) | draw_evaluation(evaluation(12)) for _ in range(2))
 
