@@ -7,12 +7,14 @@ READY := .venv/.ready
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # A thread each: as many processes as cores are at work.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+N ?= 200
+SEED ?= 0
 
 # Modules are compiled once, and not by every process anew.
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test coverage quick bench docs format check clean
+.PHONY: help setup run test quick mutation bench docs format check clean
 
 help:  ## Show this help.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -22,14 +24,14 @@ setup: $(READY)  ## Make a virtual environment with exact versions of everything
 run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name it.
 	$(BIN)/inkwise train
 
-test: $(READY)  ## Run all tests.
+test: $(READY)  ## Run all tests; in CI with coverage.
 	$(PYTEST)
-
-coverage: $(READY)  ## Run all tests, and require that they reach 90% of the code; as CI does.
-	$(PYTEST) --cov --cov-report=term
 
 quick: $(READY)  ## Run in a minute the tests that need no training, no TensorFlow and no browser.
 	$(PYTEST) --hypothesis-profile quick -q -m 'not (slow or trains or tensorflow or browser)'
+
+mutation: $(READY)  ## Try how many of N=200 small mistakes the quick tests notice; half an hour.
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation.py --mutants $(N) --seed $(SEED)
 
 bench: $(READY)  ## Measure against Keras, PyTorch and scikit-learn; takes 20 minutes.
 	$(BIN)/inkwise bench

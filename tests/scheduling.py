@@ -24,7 +24,7 @@ def unit_of(nodeid: str) -> str:
     return next((unit for start, unit in UNITS.items() if file.startswith(start)), file)
 
 
-class UnitScheduling(LoadScopeScheduling):
+class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Hands out units, one after the other, to whichever process is free."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> UnitSched
     """Take the place of ``--dist loadfile``."""
     if config.getvalue("dist") != "loadfile":
         return None
-    return UnitScheduling(config, log)  # type: ignore[arg-type]
+    return UnitScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -124,9 +124,9 @@ def stopped(make_once: MakeOnce, trains: None) -> Path:
 
 
 @pytest.fixture(scope="session")
-def awkward(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None) -> Run:
-    """A run with names full of HTML, and others far too long for a phone. It is shared."""
-    dataset = dataclasses.replace(
+def awkward_animals(animals: Dataset) -> Dataset:
+    """The same with names full of HTML, and others far too long for a phone."""
+    return dataclasses.replace(
         animals,
         name="my <i>scans</i>",
         title="Scans & <u>photos</u>",
@@ -134,8 +134,17 @@ def awkward(animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home
         source="/a/very/long/folder" * 8,
         notice="<img src=x onerror=alert(1)> " + "unbroken" * 15,
     )
+
+
+@pytest.fixture(scope="session")
+def awkward(
+    awkward_animals: Dataset, make_once: MakeOnce, trains: None, matplotlib_home: None
+) -> Run:
+    """A run on data with awkward names. It is shared."""
     return Run(
-        make_once("awkward", lambda path: inkwise.train(dataset=dataset, epochs=1, output=path))
+        make_once(
+            "awkward", lambda path: inkwise.train(dataset=awkward_animals, epochs=1, output=path)
+        )
     )
 
 

@@ -305,7 +305,7 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
     model = run.model
     assert isinstance(model.network, Ensemble)
     assert model.rotations == run.recipe.rotations == (0.0, 12.0, -12.0)
-    assert "looked at at 3 angles" in run.report_path.read_text("utf-8")
+    assert "rotated by 3 angles" in run.report_path.read_text("utf-8")
     evaluation = run.evaluation
     assert evaluation.accuracy.value > 0.3
     np.testing.assert_array_equal(model.predict(few.test.images), evaluation.predicted)
@@ -338,9 +338,9 @@ def test_calibration_is_chosen_on_the_validation_images(
     refused = [answer.verdict != "digit" for answer in model.classify(images.images)]
     assert 0 < np.mean(refused) <= 0.02  # through ink, which may change a pixel
     page = run.report_path.read_text(encoding="utf-8")
-    chosen = "was chosen on the validation images: here"
+    chosen = "was chosen on the validation images (temperature scaling): here it is"
     assert f"{chosen} {model.calibration.temperature:.3f}" in page
-    assert "chose the calibration alone" in page
+    assert "only its calibration was chosen on them" in page
     assert chosen not in Run(finished).report_path.read_text(encoding="utf-8")
 
 

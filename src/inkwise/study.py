@@ -18,7 +18,7 @@ from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
-from inkwise.report.figures import SecondProcess
+from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.runs.original_data import load_original_data
@@ -232,10 +232,10 @@ def _train_to_report(
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
-        with SecondProcess() as second:  # imports while this process evaluates
+        with SecondProcess(run) as second:  # draws the curves while this process evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # its files are complete, with the metrics
-            report_on(run, evaluation, second)
+            report_on(run, Shown.read(run, evaluation), second)
     except KeyboardInterrupt:
         if last is not None:
             # Ctrl-C may have come between two writes, which would leave files of different epochs.
@@ -335,14 +335,14 @@ def evaluate(
     own = dataset is None or dataset.name == run.record["dataset"]["name"]
     if dataset is None or own:
         dataset = load_original_data(run, dataset, data_dir, progress)
-    images = split_dataset(dataset, recipe.holdout, recipe.seed)[split]
+    images = _choose_split(dataset, split, recipe)
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
         corrections = LabelCorrections.read(labels)
     corrected = None if corrections is None else corrections.apply(dataset)
     evaluation = evaluate_model(model, dataset, images, split)
     if corrected is not None:
-        relabelled = split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[split]
+        relabelled = _choose_split(dataset, split, recipe, corrected)
         evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
     if len(run.history) != epochs:
         raise RunError(f"{run.path} is still being trained: evaluate it when the training is over")
@@ -405,6 +405,14 @@ def _fit(
     for epoch in training.epochs(progress):
         arrays = {name: value.numpy() for name, value in training.state().items()}
         yield Checkpoint(epoch, get_weights(training.averaged), arrays)
+
+
+def _choose_split(
+    dataset: Dataset, name: str, recipe: Recipe, corrected: Dataset | None = None
+) -> Split:
+    if name == "test":  # part of every data set, so that nothing has to be drawn and copied
+        return (corrected or dataset).test
+    return split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[name]
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:

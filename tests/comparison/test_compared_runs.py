@@ -1,19 +1,28 @@
 """Runs side by side: what may be concluded, and which cannot be compared."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import inkwise
-from inkwise import Dataset, Evaluation, Run
-from inkwise.comparison.compared_runs import CAUTION, SEEDS_CAUTION, Comparison, compare
+from inkwise import Dataset, Run
+from inkwise.comparison.compared_runs import (
+    CAUTION,
+    SEEDS_CAUTION,
+    Comparison,
+    Pair,
+    RecipePair,
+    compare,
+)
+from inkwise.comparison.statistics import Paired
 from inkwise.errors import ArgumentError, RunError
-from inkwise.runs.shown_images import ShownImages
+from inkwise.evaluation.intervals import Estimate
+from tests.comparison import write_run
 
 Make = Callable[..., Run]
 
@@ -23,25 +32,13 @@ def change_json(path: Path, **changes: Any) -> None:
 
 
 @pytest.fixture
-def make(finished: Path, tmp_path: Path, optdigits: Dataset) -> Make:
-    """Make a run that has these images wrong, all of them by one class, with a seed."""
+def make(tmp_path: Path, optdigits: Dataset) -> Make:
+    """Make a run of this name on optdigits, see `write_run`."""
 
-    def copy(name: str, wrong: list[int], seed: int = 0, recipe: str = "case-study") -> Run:
-        run = Run(shutil.copytree(finished, tmp_path / name))
-        change_json(run.path / "recipe.json", seed=seed, name=recipe)
-        labels = optdigits.test.labels
-        answers = labels.copy()
-        answers[wrong] = (answers[wrong] + 1) % 10
-        probabilities = np.full((len(labels), 10), 0.01, np.float32)
-        probabilities[np.arange(len(labels)), answers] = 0.91
-        run.save_evaluation(
-            Evaluation("optdigits", "test", optdigits.class_names, labels, probabilities)
-        )
-        kept = np.array(sorted(wrong), dtype=np.int64)
-        run.save_pictures(ShownImages(kept, optdigits.test.images[kept], kept[:1]))
-        return run
+    def write(name: str, wrong: list[int], **options: Any) -> Run:
+        return write_run(tmp_path / name, optdigits, wrong, **options)
 
-    return copy
+    return write
 
 
 def test_two_runs_are_paired_image_by_image(make: Make) -> None:
@@ -81,9 +78,38 @@ def test_several_comparisons_are_corrected_after_holm(make: Make) -> None:
     assert "with Holm's correction for 3 comparisons" in comparison.pairs[0].conclusion
 
 
+def paired(difference: Estimate, p_value: float) -> Paired:
+    return Paired(100, 30, 130, 1740, difference, p_value)
+
+
+def numbers(sentence: str) -> list[str]:
+    return re.findall(r"[+-]?\d[\d,.]*\d|\d", sentence)
+
+
+def test_a_conclusion_says_how_many_errors_fewer_and_how_sure_that_is() -> None:
+    clear = Pair("a", "b", paired(Estimate(0.05, 0.03, 0.07), 0.01), 0.02, 3).conclusion
+    assert clear.startswith("a makes 100 fewer errors than b on these 2,000 images (95%: 60 to 140")
+    assert numbers(clear)[-3:] == ["0.01", "0.02", "3"]  # both p values, and of how many
+    assert "chance" not in clear
+    unsure = Pair("a", "b", paired(Estimate(0.05, -0.0005, 0.07), 0.05), 0.05, 1).conclusion
+    assert "(95%: 1 more to 140 fewer; " in unsure
+    assert numbers(unsure)[-1] == "0.05"
+    assert "chance" in unsure
+    none = Pair("a", "b", paired(Estimate(0.05, 0.0, 0.07), 0.01), 0.049, 2).conclusion
+    assert "(95%: 0 to 140; " in none
+    assert "chance" not in none
+
+
+@pytest.mark.parametrize(("p_value", "by_chance"), [(0.05, True), (0.049, False)])
+def test_a_conclusion_on_recipes_is_in_percentage_points(p_value: float, by_chance: bool) -> None:
+    pair = RecipePair("a", "b", Estimate(0.01, -0.0025, 0.0225), p_value)
+    assert numbers(pair.conclusion) == ["1.00", "95", "-0.25", "+2.25", f"{p_value:g}"]
+    assert ("chance" in pair.conclusion) == by_chance
+
+
 def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
-    runs = [make(f"a{seed}", list(range(10 + seed)), seed) for seed in range(3)]
-    runs += [make(f"b{seed}", list(range(seed)), seed, "mine") for seed in range(2)]
+    runs = [make(f"a{seed}", list(range(10 + seed)), seed=seed) for seed in range(3)]
+    runs += [make(f"b{seed}", list(range(seed)), seed=seed, recipe="mine") for seed in range(2)]
     comparison = compare(*runs, make("again", [5, 6], seed=2))
     ours, mine = comparison.groups
     # The same seed again is no further luck.
@@ -94,7 +120,9 @@ def test_runs_of_one_recipe_are_summed_up_over_their_seeds(make: Make) -> None:
     assert (pair.first, pair.second) == ("mine", "case-study")
     assert pair.difference.value == pytest.approx((11 - 0.5) / 359)
     assert comparison.conclusions[-1] == SEEDS_CAUTION
-    assert "3 seeds: mean accuracy 96.94%" in ours.conclusion
+    assert numbers(ours.conclusion)[:5] == ["3", "96.94", "0.28", "96.66", "97.21"]
+    assert numbers(pair.conclusion)[0] == "2.92"
+    assert "chance" not in pair.conclusion
 
 
 def test_trainings_that_differ_in_more_than_the_seed_are_no_group(make: Make) -> None:

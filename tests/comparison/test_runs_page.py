@@ -8,22 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkwise import Run
+from inkwise import Dataset, Run
 from inkwise.comparison.compared_runs import compare
 from inkwise.comparison.runs_page import write_comparison
 from inkwise.errors import RunError
+from tests.comparison import write_run
 
 
 @pytest.fixture
-def runs(awkward: Run, tmp_path: Path) -> list[Run]:
-    """Two runs of one awkward name, of which the second has two more images wrong."""
-    first = Run(shutil.copytree(awkward.path, tmp_path / "<b>first & last"))
-    second = Run(shutil.copytree(awkward.path, tmp_path / "second"))
-    evaluation, pictures = second.evaluation, second.pictures
-    right = [int(i) for i in pictures.samples if i not in evaluation.misclassified][:2]
-    evaluation.probabilities[right] = np.roll(evaluation.probabilities[right], 1, axis=1)
-    second.save_evaluation(evaluation)
-    return [first, second]
+def runs(awkward_animals: Dataset, tmp_path: Path) -> list[Run]:
+    """Two runs with awkward names, of which the second has two more images wrong."""
+    return [
+        write_run(tmp_path / "<b>first & last", awkward_animals, [7]),
+        write_run(tmp_path / "second", awkward_animals, [3, 7, 40]),
+    ]
 
 
 def test_the_page_shows_every_disagreement(runs: list[Run], tmp_path: Path) -> None:

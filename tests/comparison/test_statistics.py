@@ -12,6 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from inkwise.comparison.statistics import compare_over_seeds, compare_paired, spread_over_seeds
 from inkwise.errors import ArgumentError
+from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.significance import holm
 
 
@@ -89,6 +90,13 @@ def test_the_same_answers_differ_by_what_the_images_may_have_missed() -> None:
     assert paired.fewer_errors == (0, -4, 4)  # none of 10,000 may be up to 3.8
 
 
+def test_two_that_are_never_right_together_differ_by_what_the_images_may_have_missed() -> None:
+    right = np.ones(100, bool)
+    most = wilson(0, 100).high  # so many images of others may be the other way round
+    assert compare_paired(right, ~right).difference == pytest.approx((1, 1 - 2 * most, 1))
+    assert compare_paired(~right, right).difference == pytest.approx((-1, -1, 2 * most - 1))
+
+
 def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:
     generator = np.random.default_rng(0)
     shares = [0.9, 0.05, 0.03, 0.02]
@@ -102,8 +110,9 @@ def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:
 def test_answers_to_compare_must_fit_together() -> None:
     with pytest.raises(ArgumentError, match=r"same shape \(N,\).*\(2,\) and \(3,\)"):
         compare_paired(np.ones(2, bool), np.ones(3, bool))
-    with pytest.raises(ArgumentError, match="at least one image"):
-        compare_paired(np.ones(0, bool), np.ones(0, bool))
+    for shape in ((0,), (2, 2), ()):
+        with pytest.raises(ArgumentError, match="at least one image"):
+            compare_paired(np.ones(shape, bool), np.ones(shape, bool))
 
 
 def test_holm_is_the_worked_example() -> None:

@@ -77,6 +77,11 @@ def test_loops_are_counted() -> None:
     frame = np.full((1, 10, 10), 255, np.uint8)
     frame[0, 3:6, 3:6] = 0
     assert measure_handwriting(frame).loops.tolist() == [1]
+    arch = np.zeros((10, 10), np.uint8)
+    arch[4:, 2:8] = 255
+    arch[6:, 4:6] = 0  # open at the bottom, where the image ends
+    arches = np.stack([np.rot90(arch, turns) for turns in range(4)])
+    assert measure_handwriting(arches).loops.tolist() == [0] * 4
 
 
 def test_without_ink_there_is_nothing_to_measure() -> None:

@@ -219,12 +219,13 @@ def test_stratified_draws_are_scipys_of_several_samples() -> None:
     assert estimate.high - estimate.low < 0.5 * (np.ptp(bootstrap_mean(values)[1:]))
 
 
-@given(seed=st.integers(0, 1000), levels=st.integers(2, 12))
+@given(seed=st.integers(0, 1000), levels=st.integers(2, 12), apart=st.sampled_from([0.8, 1]))
 @settings(max_examples=30)
-def test_delongs_interval_is_that_of_its_definition(seed: int, levels: int) -> None:
+def test_delongs_interval_is_that_of_its_definition(seed: int, levels: int, apart: float) -> None:
     generator = np.random.default_rng(seed)
     positive = np.arange(40) < 15
-    scores = generator.integers(levels, size=40) + 0.8 * positive  # with ties
+    # With ties on either side alone and, where they are a whole level apart, on both together.
+    scores = generator.integers(levels, size=40) + apart * positive
     scores[[0, 20]] = levels  # on neither side alone
     estimate = delong(positive, scores)
     area = metrics.roc_auc_score(positive, scores)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -224,6 +225,46 @@ def test_a_split_of_one_image_has_an_evaluation() -> None:
     assert document["averages"]["macro"]["f1"] == document["accuracy"]
     assert document["accuracy"]["low"] < 0.5
     assert document["classes"][1]["f1"]["low"] < 0.5
+
+
+def test_agreement_without_a_mistake_is_as_sure_as_the_accuracy() -> None:
+    labels = np.array([0] * 30 + [1] * 20)
+    evaluation = evaluation_of(Answers(labels, labels, 2))
+    chance = 0.6**2 + 0.4**2  # how often guesses in the classes' shares would be right
+    least = (wilson(50, 50).low - chance) / (1 - chance)
+    for estimate in evaluation.agreement.values():
+        assert estimate == pytest.approx((1, least, 1))
+    # A split of few images might as well have been answered by guesses that are worse than luck.
+    few = evaluation_of(Answers(np.array([0, 1]), np.array([0, 1]), 2))
+    assert [estimate.low for estimate in few.agreement.values()] == pytest.approx(
+        [-0.315, -0.315], abs=0.01
+    )
+    # With one class alone there is nothing to agree about.
+    alone = evaluation_of(Answers(labels[:30], labels[:30], 2))
+    assert not any(estimate.defined for estimate in alone.agreement.values())
+
+
+def test_corrected_labels_have_figures_of_their_own() -> None:
+    given = evaluation_of(HOLED)
+    assert given.corrected is None
+    assert given.relabelled.tolist() == []
+    assert given.to_dict()["corrected"] is None
+
+    corrected = np.array([0, 0, 2, 1, 2])
+    evaluation = dataclasses.replace(given, corrected_labels=corrected)
+    assert evaluation.relabelled.tolist() == [2, 4]
+    assert evaluation.correct == given.correct == 2
+    assert evaluation.corrected is not None
+    assert evaluation.corrected.correct == 4
+    document = evaluation.to_dict()
+    assert strict(document) == document
+    assert document["accuracy"] == given.to_dict()["accuracy"]
+    assert document["corrected"]["correct"] == 4
+    assert document["corrected"]["accuracy"]["value"] == 0.8
+    assert document["corrected"]["relabelled"] == [
+        {"index": 2, "given": "zero", "decided": "two"},
+        {"index": 4, "given": "one", "decided": "two"},
+    ]
 
 
 # --- a model on a data set ---

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from inkwise.evaluation.significance import holm, mcnemar, more_often
+from inkwise.evaluation.significance import format_p, format_p_alone, holm, mcnemar, more_often
 
 
 @given(st.data())
@@ -47,3 +47,12 @@ def test_holm_rejects_what_the_steps_down_do(p_values: list[float]) -> None:
                 break
             rejected.add(index)
         assert set(np.flatnonzero(corrected < level).tolist()) == rejected
+
+
+@pytest.mark.parametrize(
+    ("p", "alone"),
+    [(1.0, "1"), (0.0123, "0.012"), (0.0001, "0.0001"), (0.0000999, "< 0.0001"), (0, "< 0.0001")],
+)
+def test_a_p_value_too_small_to_matter_is_not_written(p: float, alone: str) -> None:
+    assert format_p_alone(p) == alone
+    assert format_p(p) == ("p " if "<" in alone else "p = ") + alone

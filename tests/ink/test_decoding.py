@@ -1,5 +1,6 @@
 """Pictures in files, bytes, images and arrays of every kind."""
 
+import io
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 
 from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError, StorageError
 from inkwise.ink import normalise
+from inkwise.ink.decoding import decode
 from tests.ink.pictures import encode
 
 Levels = NDArray[np.uint8]
@@ -152,6 +154,122 @@ def test_a_crease_is_no_ink_in_any_type_of_numbers(scale: float) -> None:
             continue
         with pytest.raises(NoInkError):
             normalise(np.rint(numbers).astype(dtype) if dtype(0.5) == 0 else numbers.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "levels"),
+    [
+        ([0.25, 0.5, 1.0], [64, 128, 255]),  # white is 1
+        ([0.0, 100.0, 200.0], [0, 100, 200]),  # white is 255
+        ([0.0, 0.05, 0.1], [0, 128, 255]),  # far from 1, so that the largest is white
+        ([0.0, 300.0, 600.0], [0, 128, 255]),  # of floats, nothing deeper than 255 is usual
+        ([-1.0, 0.0, 0.5], [0, 170, 255]),  # the least is black, and the largest white
+        ([-1.0, -1.0, 1.0], [0, 0, 255]),
+        ([-2.0, -1.0, -0.5], [0, 170, 255]),
+        (np.array([0, 10_000, 65_535]), [0, 39, 255]),
+        (np.array([0, 10_000, 10_000]), [0, 39, 39]),
+        (np.array([0, 2_000, 8_000]), [0, 64, 255]),  # less than an eighth of 65,535
+        (np.array([0, 33_000, 66_000]), [0, 128, 255]),
+        (np.array([0, 0, 32], np.uint8), [0, 0, 32]),
+        (np.array([0, 1, 1], np.uint8), [0, 255, 255]),
+        (np.array([2, 2, 2], np.uint8), [2, 2, 2]),
+    ],
+)
+def test_numbers_are_levels_by_their_range(numbers: list[float], levels: list[int]) -> None:
+    np.testing.assert_array_equal(decode(np.array([numbers])).pixels, [levels])
+
+
+@pytest.mark.parametrize("least", [0.0, -3.0])
+def test_numbers_that_are_all_black_are_black(least: float) -> None:
+    assert not decode(np.full((3, 4), least)).pixels.any()
+
+
+@pytest.mark.parametrize("strip", [1, 5_000, 1 << 21])
+@pytest.mark.parametrize("shape", [(1_700, 30), (30, 1_700), (1_601, 50, 3), (801, 2), (800, 3)])
+def test_a_large_picture_is_reduced_as_a_whole_however_it_is_unpacked(
+    strip: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.ink.decoding.STRIP", strip)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).reduce(-(-max(shape) // 800)))
+    for picture in (pixels, Image.fromarray(pixels)):
+        raster = decode(picture)
+        np.testing.assert_array_equal(raster.pixels, expected)
+        assert raster.size == shape[:2]
+
+
+def test_no_more_rows_are_unpacked_at_a_time_than_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inkwise.ink.decoding.STRIP", 5_000)
+    crop, parts = Image.Image.crop, []
+
+    def spy(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+        parts.append(box[3] - box[1])
+        return crop(image, box)
+
+    monkeypatch.setattr(Image.Image, "crop", spy)
+    decode(Image.new("L", (100, 2_000)))
+    assert max(parts) == 48  # as many as there are of 3 that are put together, within 5,000 pixels
+    assert sum(parts) == 2_000
+    parts.clear()
+    decode(Image.new("F", (100, 700), 7.0))
+    assert parts[:14] == [50] * 14
+
+
+@pytest.mark.parametrize("row", [0, 6, 13])
+def test_the_range_of_numbers_is_that_of_all_rows(
+    row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.ink.decoding.STRIP", 60)
+    numbers = np.full((14, 30), 100, np.float32)
+    numbers[row, :2] = -50, 200
+    levels = decode(Image.fromarray(numbers)).pixels
+    np.testing.assert_array_equal(levels, np.rint((numbers + 50) / 250 * 255))
+
+
+@pytest.mark.parametrize(
+    ("side", "part"), [(4_000, 8), (3_200, 8), (2_000, 4), (1_000, 2), (700, 1)]
+)
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(
+    side: int, part: int, upright: bool
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (side, 32), np.uint8)
+    content = encode(np.ascontiguousarray(noise if upright else noise.T))
+    expected = Image.open(io.BytesIO(content))
+    expected.draft(None, (expected.width // part, expected.height // part))
+    raster = decode(content)
+    np.testing.assert_array_equal(raster.pixels, np.asarray(expected))
+    assert raster.size == ((side, 32) if upright else (32, side))
+
+
+def test_what_is_partly_transparent_lies_on_white() -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (50, 40, 4), np.uint8)
+    colour, opacity = pixels[..., :3].astype(float), pixels[..., 3:].astype(float)
+    on_white = np.rint((colour * opacity + 255 * (255 - opacity)) / 255)
+    np.testing.assert_array_equal(decode(pixels).pixels, on_white)
+    white = pixels.copy()
+    white[..., :3] = 255
+    np.testing.assert_array_equal(decode(white).pixels, white[..., 3])
+
+
+@pytest.mark.parametrize(("level", "ground"), [(190, 255), (191, 0)])
+def test_ink_that_is_almost_white_lies_on_black(level: int, ground: int) -> None:
+    pixels = np.zeros((6, 6, 4), np.uint8)
+    pixels[2:4, 2:4] = level, level, level, 255
+    pixels[2, 2, 3] = 128
+    levels = decode(pixels).pixels
+    assert (levels[0, 0], levels[3, 3]) == (ground, level)
+    assert levels[2, 2] == round((128 * level + 127 * ground) / 255)
+
+
+def test_a_turn_that_metadata_do_not_tell_is_none() -> None:
+    text = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4s", 1, 0x0112, 2, 4, b"top")
+    for exif in (b"Exif\0\0damaged", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + text):
+        ink = normalise(encode(255 - SEVEN, quality=95, exif=exif))
+        assert np.corrcoef(ink.image.ravel(), EXPECTED.ravel())[0, 1] > 0.97
 
 
 def refusal(picture: Path | bytes | str) -> InkwiseError:
@@ -305,6 +423,7 @@ def test_a_huge_picture_takes_bounded_memory(tmp_path: Path) -> None:
     )
     script = f"""
 from inkwise.ink import normalise
+from inkwise.ink.decoding import decode
 ink = normalise({str(tmp_path / "a.png")!r})
 status = open("/proc/self/status").read()
 print(*ink.box, status.split("VmHWM:")[1].split()[0])

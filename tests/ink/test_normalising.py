@@ -173,6 +173,17 @@ def test_what_reaches_into_the_picture_is_not_the_digit_unless_it_is_far_larger(
     assert normalise(cropped).box == (20, 20, 70, 70)
 
 
+@pytest.mark.parametrize(("thickness", "left"), [(4, 70), (8, 0)])
+def test_what_reaches_up_to_the_digit_is_part_of_it_if_it_has_much_ink(
+    thickness: int, left: int
+) -> None:
+    sheet = np.pad(SEVEN, 50)
+    sheet[72 : 72 + thickness, :62] = 255  # with a fifth and with a third of all ink
+    ink = normalise(sheet)
+    assert ink.box == (70, left, 130, 120)
+    assert ink.dropped == (("specks",) if left else ())
+
+
 def test_a_stroke_that_crosses_ruled_lines_is_whole() -> None:
     sheet = np.full((480, 640), 235, np.uint8)
     sheet[30::40] = sheet[31::40] = 120

@@ -4,6 +4,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inkwise.errors import ArgumentError
 from inkwise.networks.as_torch import build
+from inkwise.networks.ensemble import members
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS, case_study, swift
 
@@ -100,3 +101,21 @@ def test_swift_costs_a_tenth_of_the_case_study() -> None:
     with FlopCounterMode(display=False) as counter:
         build(network)(torch.zeros(1, 1, 28, 28))
     assert network.flops == counter.get_total_flops() + 12 * 12 * 16 + 4 * 4 * 64 + 10
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "flops"),
+    [
+        ("case-study", 93_322, 5_618_506),
+        ("swift", 20_122, 484_618),
+        ("precise", 360_426, 16_161_418),
+        ("ensemble", 1_572_392, 87_027_560),
+    ],
+)
+def test_the_named_networks_are_as_large_as_ever(name: str, parameters: int, flops: int) -> None:
+    network = NETWORKS[name]((28, 28), 10, 0.0)
+    assert (network.parameter_count, network.flops) == (parameters, flops)
+    with_dropout = NETWORKS[name]((28, 28), 10, 0.3)
+    assert (with_dropout.parameter_count, with_dropout.flops) == (parameters, flops)
+    for (_, plain), (_, dropping) in zip(members(network), members(with_dropout), strict=True):
+        assert dropping.layers == (*plain.layers[:-1], Dropout(0.3), plain.layers[-1])

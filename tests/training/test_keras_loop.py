@@ -254,7 +254,7 @@ def _larger(split: Split) -> Split:
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="unknown engine 'jax': use torch, keras"):
+    with pytest.raises(ArgumentError, match="unknown engine 'jax': use torch or keras"):
         inkwise.train(engine="jax", output=tmp_path / "run")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import RunError
 from inkwise.evaluation.confusion import normalise_rows
 from inkwise.evaluation.reliability import BINS, expected_calibration_error, selective_accuracy
 from inkwise.evaluation.results import Evaluation
@@ -20,7 +19,14 @@ from inkwise.networks.layers import Conv
 from inkwise.pages import drawing
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.report import charts
-from inkwise.report.figures import FIRST, SECOND, SecondProcess, Shown, draw_figures
+from inkwise.report.figures import (
+    FIRST,
+    SECOND,
+    SecondProcess,
+    Shown,
+    draw_evaluation,
+    draw_history,
+)
 from inkwise.runs.directory import Run
 from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, write_text
@@ -80,46 +86,40 @@ def write_report(run: Run | str | os.PathLike[str]) -> Path:
     """
     require_training("the report")
     run = run if isinstance(run, Run) else Run(run)
-    with SecondProcess() as second:
-        return report_on(run, run.evaluation, second)
+    shown = Shown.read(run, run.evaluation)
+    with SecondProcess(run) as second:
+        return report_on(run, shown, second)
 
 
-def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
+def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
     """Write the report from an evaluation that is already in memory; see `write_report`.
 
     Parameters
     ----------
     run : Run
         The run, whose files contain the evaluation.
-    evaluation : Evaluation
-        The evaluation of the run's own test split.
+    shown : Shown
+        The data that the figures show, with the evaluation.
     second : SecondProcess
-        The process that draws half of the figures.
+        The process that draws a part of the figures of this run.
     """
-    try:
-        drawn = Shown.read(run, evaluation)
-        pictures, history = drawn.pictures, drawn.history
-        shown = {int(index): data_uri(pictures[index]) for index in pictures.indices}
-        samples = [(int(index), shown[int(index)]) for index in pictures.samples]
-        mistakes = [(int(index), shown[int(index)]) for index in evaluation.misclassified]
-    except KeyError as error:
-        raise RunError(
-            f"{run.path} lacks the picture of image {error}: run `inkwise evaluate {run.path}`"
-        ) from error
-    second.start(run)
-    draw_figures(run, drawn, FIRST)
-    if not second.finish():
-        draw_figures(run, drawn, SECOND)
+    second.go_on()
+    draw_evaluation(run, shown, FIRST)
+
+    evaluation, pictures = shown.evaluation, shown.pictures
+    addresses = {int(index): data_uri(pictures[index]) for index in pictures.indices}
+    samples = [(int(index), addresses[int(index)]) for index in pictures.samples]
+    mistakes = [(int(index), addresses[int(index)]) for index in evaluation.misclassified]
     model, findings = run.model, run.slices(evaluation)
-    curves = {
-        name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
-        for name, alt in INLINE.items()
-    }
     temperature, kernels = model.calibration.temperature, _first_kernels(model)
     counts = evaluation.confusion
     selective = selective_accuracy(evaluation.predicted == evaluation.labels, evaluation.confidence)
     wrong_counts = counts - np.diag(np.diag(counts))
-    html = page_template(TEMPLATE, "report").render(
+    template = page_template(TEMPLATE, "report")
+    if not second.finish():
+        draw_history(run)
+        draw_evaluation(run, shown, SECOND)
+    html = template.render(
         record=run.record,
         recipe=run.recipe,
         network=model.network,
@@ -132,7 +132,7 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
             )
         ],
         bins=BINS,
-        history=history,
+        history=run.history,
         evaluation=evaluation,
         example=_hardest_class(evaluation),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
@@ -151,10 +151,13 @@ def report_on(run: Run, evaluation: Evaluation, second: SecondProcess) -> Path:
         ],
         # The geometric mean of the probabilities of the true labels.
         typical=math.exp(-evaluation.loss.value),
-        curves=curves,
+        curves={
+            name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
+            for name, alt in INLINE.items()
+        },
         samples=samples,
         mistakes=mistakes[:MISTAKES_SHOWN],
-        shown=shown,
+        shown=addresses,
         findings=findings,
         robustness=run.robustness,
         kept={

@@ -105,7 +105,7 @@ SMALL_FACTOR = 8
 """Factor by which the number of epochs is then multiplied.
 
 Chosen on validation images: ``benchmarks/small_epochs.py`` and, for what led to it,
-``docs/benchmarks.md``.
+``docs/notes/``.
 """
 
 
