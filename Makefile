@@ -4,11 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRAIN := .venv/.ready-to-train
 READY := .venv/.ready
-N ?= 200
-SEED ?= 0
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # A thread each: as many processes as cores are at work.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+N ?= 200
+SEED ?= 0
 
 # Modules are compiled once, and not by every process anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -24,7 +24,7 @@ setup: $(READY)  ## Make a virtual environment with exact versions of everything
 run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name it.
 	$(BIN)/inkwise train
 
-test: $(READY)  ## Run all tests.
+test: $(READY)  ## Run all tests; in CI with coverage.
 	$(PYTEST)
 
 quick: $(READY)  ## Run in a minute the tests that need no training, no TensorFlow and no browser.

@@ -1,4 +1,4 @@
-"""Runs and data sets that the tests of several rooms share; a pytest plugin."""
+"""Runs and data sets that the tests of several packages share; a pytest plugin."""
 
 import contextlib
 import dataclasses

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from inkwise import Dataset, Run, train
 from inkwise.cli.main import main
+from tests.shared_runs import without_report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,3 +58,22 @@ def command(tmp_path: Path) -> Call:
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return in_subprocess
+
+
+@pytest.fixture(scope="session")
+def oddly_named(
+    animals: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+    trains: None,
+    matplotlib_home: None,
+) -> Run:
+    """A run whose path and class names look like markup and like emoji. It is shared."""
+    dataset = dataclasses.replace(
+        animals,
+        title="bars [/red]",
+        class_names=("[bold]ant", ":bee:", "cat" * 20),
+        notice="[/blue] is no MNIST",
+    )
+    with without_report():
+        path = tmp_path_factory.mktemp("odd") / "[/dim] :cat:"
+        return train(dataset=dataset, epochs=1, output=path)
