@@ -24,6 +24,8 @@ from inkwise.system.machine import available_cores
 NAME = "inkwise"
 """The model's name in the Open Inference Protocol."""
 
+_PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS  # before any service changes it
+
 _log = logging.getLogger(__name__)
 
 
@@ -99,7 +101,6 @@ class Service:
         )
         self.tell_others: Callable[[], None] = lambda: None
         self._swapping = asyncio.Lock()
-        self._pixels = Image.MAX_IMAGE_PIXELS
         self._serve(self._load())
         self.kept_pictures = open_kept_pictures(settings, self.served.model)
 
@@ -111,7 +112,7 @@ class Service:
     def close(self) -> None:
         """End the service once its threads have finished their work."""
         self.batcher.close()
-        Image.MAX_IMAGE_PIXELS = self._pixels
+        Image.MAX_IMAGE_PIXELS = _PILLOWS_LIMIT
 
     async def reload(self) -> None:
         """Load the model again from its files, and serve it from now on.
