@@ -115,6 +115,7 @@ def test_evaluate_a_run_without_a_model(call: Call, run: Run) -> None:
     assert "before the first epoch" in result.err
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_evaluate_an_interrupted_run_and_report_it(call: Call, stopped_run: Run) -> None:
     assert call("report", stopped_run.path).code == 1
     assert call("evaluate", stopped_run.path).code == 0

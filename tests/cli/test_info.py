@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from inkwise import Run
 from tests.cli.conftest import Call
 
@@ -37,6 +39,7 @@ def test_info_on_a_run_that_has_only_begun(call: Call, stopped_run: Run) -> None
     assert "unfinished, 0 of 3 epochs" in result.out
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_paths_and_titles_are_shown_as_they_are(call: Call, oddly_named: Run) -> None:
     report, info = call("report", oddly_named.path), call("info", oddly_named.path)
 

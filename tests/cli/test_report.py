@@ -36,6 +36,7 @@ def test_report_opens_in_the_users_browser(command: Call, run: Run, tmp_path: Pa
     assert opened.read_text().split() == [run.report_path.as_uri()]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_report_says_when_no_browser_answers(
     call: Call, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from PIL import Image
 from inkwise import Dataset, Evaluation, Run, write_report
 from inkwise.errors import RunError
 from inkwise.evaluation.slices import find_slices
-from inkwise.pages import drawing
 from inkwise.runs.shown_images import ShownImages
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
@@ -122,13 +121,6 @@ def answer(run: Run, labels: NDArray[np.int64], predicted: NDArray[np.int64]) ->
 @pytest.fixture(scope="module")
 def page(finished: Path) -> Element:
     return parse(finished / "report.html")
-
-
-@pytest.fixture
-def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing, which takes seconds: what figures show is tested with the charts."""
-    blank = {"svg": b'<svg width="1" height="1"></svg>', "png": b""}
-    monkeypatch.setattr(drawing, "to_bytes", lambda _, kind: blank[kind])
 
 
 @pytest.fixture(scope="module", params=["finished", "awkward"])
