@@ -1,5 +1,7 @@
 """Fixtures that the tests of every package share."""
 
+import copy
+import functools
 import itertools
 import os
 import signal
@@ -86,7 +88,22 @@ def mnist(mnist_dir: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def optdigits() -> Dataset:
+    return load_optdigits_once()
+
+
+@functools.cache
+def load_optdigits_once() -> Dataset:
     return load_optdigits()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_optdigits() -> Iterator[None]:
+    """Prepare the images of optdigits once, and not for every test: that takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "inkwise.data.catalogue.load_optdigits", lambda: copy.deepcopy(load_optdigits_once())
+        )
+        yield
 
 
 @pytest.fixture(scope="session")
