@@ -27,7 +27,7 @@ run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name i
 test: $(READY)  ## Run all tests; in CI with coverage.
 	$(PYTEST)
 
-quick: $(READY)  ## Run in a minute the tests that need no training, no TensorFlow and no browser.
+quick: $(READY)  ## Run the tests that need no training, no TensorFlow and no browser.
 	$(PYTEST) --hypothesis-profile quick -q -m 'not (slow or trains or tensorflow or browser)'
 
 mutation: $(READY)  ## Try how many of N=200 small mistakes the quick tests notice; half an hour.
