@@ -163,6 +163,7 @@ def test_a_refused_connection_is_answered_at_once() -> None:
     assert time.monotonic() - start < PATIENT / 2
 
 
+@pytest.mark.slow
 def test_silence_and_unknown_names_are_waited_for_as_long_as_was_said_and_all_at_once() -> None:
     start = time.monotonic()
     with unanswering_address() as one, unanswering_address() as other:

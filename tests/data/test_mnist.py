@@ -141,6 +141,7 @@ def test_the_variable_goes_before_the_cache_and_the_cache_before_the_network(
 
 
 @pytest.mark.usefixtures("nothing_at_hand")
+@pytest.mark.slow
 def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
     mnist: Dataset, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_what_a_confusion_shares_is_said_of_the_class(digits: Split) -> None:
     )
 
 
+@pytest.mark.slow
 def test_mistakes_at_random_are_rarely_a_finding(mnist: Dataset) -> None:
     digits = mnist.train.take(np.arange(59_000, 60_000))
     generator = np.random.default_rng(1)

@@ -414,6 +414,7 @@ def test_many_threads_read_at_once(save: Save) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' account")
+@pytest.mark.slow
 def test_a_huge_picture_takes_bounded_memory(tmp_path: Path) -> None:
     levels = np.full((5000, 6000), 230, np.uint8)
     levels[1000:4000, 3000:3200] = 40

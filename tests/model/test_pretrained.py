@@ -27,6 +27,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_package_brings_a_small_one_that_is_right(mnist: Dataset) -> None:
     assert (Path(inkwise.__file__).parent / "model" / "pretrained.onnx").stat().st_size <= 1_500_000
     model = inkwise.load_pretrained()

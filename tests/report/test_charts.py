@@ -101,10 +101,10 @@ def strokes(figure: "Figure") -> set[str]:
         pytest.param(
             lambda: draw_evaluation(evaluation(200, names=tuple(f"kind {k}" for k in range(26)))),
             id="many classes and nothing but mistakes",
-            marks=pytest.mark.slow,
         ),
     ],
 )
+@pytest.mark.slow
 def test_figures_render_as_png_and_svg(draw: Callable[[], dict[str, "Figure"]]) -> None:
     for name, figure in draw().items():
         with warnings.catch_warnings():
@@ -210,6 +210,7 @@ def test_surest_mistakes_come_first_and_at_most_forty() -> None:
     assert any("40 most confident of 41 mistakes" in text for text in many)
 
 
+@pytest.mark.slow
 def test_class_names_are_drawn_as_they_are() -> None:
     # In matplotlib, text between dollars is mathematics, and bad mathematics an error.
     names = ("$x$", r"$\frac$", "<b>&", "日本", "_a" * 30)

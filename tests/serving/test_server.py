@@ -153,7 +153,8 @@ def test_what_was_begun_is_finished(start_server: StartServer, workers: str) -> 
 # --- another model, and another worker ---
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.slow
 def test_the_model_is_swapped_without_a_failed_request(
     start_server: StartServer, tmp_path: Path, workers: int
 ) -> None:

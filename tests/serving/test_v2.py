@@ -37,6 +37,7 @@ def triton(server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client.close()
 
 
+@pytest.mark.slow
 def test_a_client_of_tritons_works_unchanged(triton: Any, server: Running) -> None:
     from tritonclient import http
 

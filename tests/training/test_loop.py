@@ -84,6 +84,7 @@ def figures(module: nn.Module, split: Split) -> tuple[float, float]:
     return functional.cross_entropy(logits, labels).item(), accuracy
 
 
+@pytest.mark.slow
 def test_the_case_study_learns_to_read_digits(mnist: Dataset) -> None:
     recipe = get_recipe("case-study", epochs=4, batch_size=32)
     train, validation = part(mnist.train, 0, 1000), part(mnist.train, 50_000, 50_500)
