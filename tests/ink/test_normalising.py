@@ -226,6 +226,23 @@ def test_a_tiny_picture_keeps_the_width_of_its_strokes_and_its_greys(side: int) 
     assert np.count_nonzero((steps > 50) & (steps < 220)) >= 6
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_a_stroke_keeps_its_width_unless_it_is_a_hair(turns: int) -> None:
+    for width, drawn in ((5, 2), (7, 2), (15, 3), (20, 4)):  # of 100 pixels, and of 20
+        sheet = np.zeros((140, 140), np.uint8)
+        sheet[20:120, 60 : 60 + width] = 255
+        image = np.rot90(normalise(np.rot90(sheet, turns)).image, -turns)
+        assert np.count_nonzero(image[CANVAS // 2] > 127) == drawn
+
+
+def test_a_stroke_of_twice_the_contrast_of_noise_is_found() -> None:
+    generator = np.random.default_rng(1)
+    for _ in range(10):
+        sheet = np.full((100, 100), 120)
+        sheet[20:80, 45:55] += 24
+        assert normalise(pictures.noisy(sheet, 10, generator)).box[2] > 60
+
+
 # --- rules that hold for any digit ---
 
 PLACES = st.integers(0, 200)
