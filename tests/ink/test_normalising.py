@@ -165,6 +165,15 @@ def test_a_single_line_is_a_ruling_where_it_is_fainter_than_the_digit() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
+def test_a_ruling_covers_half_of_the_margin_on_either_side(turns: int) -> None:
+    for start, ruled in ((0, True), (11, True), (16, False)):  # the margin is an eighth, 25 or 23
+        sheet = np.pad(SEVEN, 50)
+        sheet[160, start:] = 140
+        for side in (sheet, sheet[:, ::-1]):
+            assert ("lines" in normalise(np.rot90(side, turns)).dropped) == ruled
+
+
+@pytest.mark.parametrize("turns", range(4))
 def test_what_reaches_into_the_picture_from_any_side_is_not_the_digit(turns: int) -> None:
     sheet = np.pad(SEVEN, 50)
     expected = np.rot90(sheet, turns) > 0
