@@ -202,6 +202,18 @@ def test_what_reaches_up_to_the_digit_is_part_of_it_if_it_has_much_ink(
     assert ink.dropped == (("specks",) if left else ())
 
 
+@pytest.mark.parametrize("spacing", [40, 60])
+@pytest.mark.parametrize("tilt", [-5, -3])
+def test_rulings_that_leave_the_picture_above_and_below_are_erased(
+    tilt: float, spacing: float
+) -> None:
+    paper = pictures.lined((300, 400), spacing, 150, 235, tilt=tilt)
+    sheet = np.rint(paper).astype(np.uint8)
+    sheet[100:200, 150:240] = np.minimum(sheet[100:200, 150:240], 255 - SEVEN)
+    for side in (sheet, sheet[:, ::-1], sheet[::-1]):
+        assert normalise(side).dropped == ("lines",)
+
+
 def test_a_stroke_that_crosses_ruled_lines_is_whole() -> None:
     sheet = np.full((480, 640), 235, np.uint8)
     sheet[30::40] = sheet[31::40] = 120
@@ -384,6 +396,17 @@ def test_a_model_of_another_size_takes_pictures_of_just_that_size(mnist: Dataset
             take_as_is(other, (24, 20))
     with pytest.raises(NoInkError, match="blank"):
         take_as_is(np.zeros((24, 20), np.uint8), (24, 20))
+
+
+def test_a_border_is_light_where_half_of_its_pixels_are() -> None:
+    picture = np.zeros((24, 20), np.uint8)
+    picture[0, 1:-1] = picture[-1, 1:-1] = 255  # 36 of 84 pixels, no corner among them
+    picture[1:6, 0] = 255
+    taken = take_as_is(picture, (24, 20))  # 41
+    np.testing.assert_array_equal(taken, picture)
+    picture[6, 0] = 255
+    with pytest.raises(DataError, match="24"):
+        take_as_is(picture, (24, 20))
 
 
 def test_a_picture_of_28_by_28_pixels_may_be_meant_as_it_is(mnist: Dataset) -> None:
