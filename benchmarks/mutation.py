@@ -56,7 +56,7 @@ HEAVY = (
     "sklearn.metrics",
     "torch",
 )
-MEMORY = 16 << 30  # bytes: a mutant may ask for any amount
+MEMORY = 8 << 30  # bytes: a mutant may ask for any amount
 EQUIVALENT = ROOT / "benchmarks" / "equivalent_mutants.toml"
 LEAST = 0.85
 ON_IMPORT = ""  # the context of what runs before any test

@@ -17,6 +17,13 @@ def test_more_often_is_scipys_fisher(data: st.DataObject) -> None:
     assert more_often(hits, draws, marked, total) == pytest.approx(expected, abs=1e-12)
 
 
+def test_so_many_as_there_must_be_are_no_surprise() -> None:
+    # Of 100 images 95 are marked, so that of 10 at least 5 are.
+    for hits in range(6):
+        assert more_often(hits, 10, 95, 100) == pytest.approx(1)
+    assert more_often(6, 10, 95, 100) < 1
+
+
 def test_more_often_takes_arrays() -> None:
     together = more_often(np.array([3, 9]), 12, np.array([20, 20]), 100)
     assert together.tolist() == [more_often(3, 12, 20, 100), more_often(9, 12, 20, 100)]

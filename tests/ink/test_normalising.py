@@ -165,6 +165,15 @@ def test_a_single_line_is_a_ruling_where_it_is_fainter_than_the_digit() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
+def test_a_ruling_covers_half_of_the_margin_on_either_side(turns: int) -> None:
+    for start, ruled in ((0, True), (11, True), (16, False)):  # the margin is an eighth, 25 or 23
+        sheet = np.pad(SEVEN, 50)
+        sheet[160, start:] = 140
+        for side in (sheet, sheet[:, ::-1]):
+            assert ("lines" in normalise(np.rot90(side, turns)).dropped) == ruled
+
+
+@pytest.mark.parametrize("turns", range(4))
 def test_what_reaches_into_the_picture_from_any_side_is_not_the_digit(turns: int) -> None:
     sheet = np.pad(SEVEN, 50)
     expected = np.rot90(sheet, turns) > 0
@@ -191,6 +200,18 @@ def test_what_reaches_up_to_the_digit_is_part_of_it_if_it_has_much_ink(
     ink = normalise(sheet)
     assert ink.box == (70, left, 130, 120)
     assert ink.dropped == (("specks",) if left else ())
+
+
+@pytest.mark.parametrize("spacing", [40, 60])
+@pytest.mark.parametrize("tilt", [-5, -3])
+def test_rulings_that_leave_the_picture_above_and_below_are_erased(
+    tilt: float, spacing: float
+) -> None:
+    paper = pictures.lined((300, 400), spacing, 150, 235, tilt=tilt)
+    sheet = np.rint(paper).astype(np.uint8)
+    sheet[100:200, 150:240] = np.minimum(sheet[100:200, 150:240], 255 - SEVEN)
+    for side in (sheet, sheet[:, ::-1], sheet[::-1]):
+        assert normalise(side).dropped == ("lines",)
 
 
 def test_a_stroke_that_crosses_ruled_lines_is_whole() -> None:
@@ -224,6 +245,23 @@ def test_a_tiny_picture_keeps_the_width_of_its_strokes_and_its_greys(side: int) 
     stairs = np.repeat(np.linspace(0, 240, 4, dtype=np.uint8), side // 4)
     steps = normalise(np.tile(stairs, (side, 1))).image[CANVAS // 2]
     assert np.count_nonzero((steps > 50) & (steps < 220)) >= 6
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_stroke_keeps_its_width_unless_it_is_a_hair(turns: int) -> None:
+    for width, drawn in ((5, 2), (7, 2), (15, 3), (20, 4)):  # of 100 pixels, and of 20
+        sheet = np.zeros((140, 140), np.uint8)
+        sheet[20:120, 60 : 60 + width] = 255
+        image = np.rot90(normalise(np.rot90(sheet, turns)).image, -turns)
+        assert np.count_nonzero(image[CANVAS // 2] > 127) == drawn
+
+
+def test_a_stroke_of_twice_the_contrast_of_noise_is_found() -> None:
+    generator = np.random.default_rng(1)
+    for _ in range(10):
+        sheet = np.full((100, 100), 120)
+        sheet[20:80, 45:55] += 24
+        assert normalise(pictures.noisy(sheet, 10, generator)).box[2] > 60
 
 
 # --- rules that hold for any digit ---
@@ -358,6 +396,17 @@ def test_a_model_of_another_size_takes_pictures_of_just_that_size(mnist: Dataset
             take_as_is(other, (24, 20))
     with pytest.raises(NoInkError, match="blank"):
         take_as_is(np.zeros((24, 20), np.uint8), (24, 20))
+
+
+def test_a_border_is_light_where_half_of_its_pixels_are() -> None:
+    picture = np.zeros((24, 20), np.uint8)
+    picture[0, 1:-1] = picture[-1, 1:-1] = 255  # 36 of 84 pixels, no corner among them
+    picture[1:6, 0] = 255
+    taken = take_as_is(picture, (24, 20))  # 41
+    np.testing.assert_array_equal(taken, picture)
+    picture[6, 0] = 255
+    with pytest.raises(DataError, match="24"):
+        take_as_is(picture, (24, 20))
 
 
 def test_a_picture_of_28_by_28_pixels_may_be_meant_as_it_is(mnist: Dataset) -> None:
