@@ -182,8 +182,8 @@ def _isotonic_regression(
     means: list[float] = []  # of the pools so far, with their weights and their sizes
     pooled: list[int] = []
     sizes: list[int] = []
-    for mean, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        size = 1
+    for value, count in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, weight, size = value, count, 1
         while means and means[-1] > mean:
             total = pooled[-1] + weight
             mean = (means.pop() * pooled.pop() + mean * weight) / total
