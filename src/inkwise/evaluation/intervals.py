@@ -5,6 +5,7 @@ sets, MNIST's among them, are composed by class.
 """
 
 import math
+import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from inkwise.evaluation.ranking import roc_curve
 
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
+
+_Z = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 _CHUNK_CELLS = 1 << 22
 SEED = 0  # so that the same predictions always get the same interval
@@ -54,14 +57,11 @@ def wilson(successes: int, trials: int) -> Estimate:
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
     of the American Statistical Association 22 (1927) 209–212.
     """
-    from scipy import special
-
     if trials == 0:
         return UNDEFINED
     share = successes / trials
-    z = float(special.ndtri((1 + CONFIDENCE) / 2))
-    middle = (2 * successes + z**2) / (2 * (trials + z**2))
-    half = z * math.sqrt(4 * successes * (1 - share) + z**2) / (2 * (trials + z**2))
+    middle = (2 * successes + _Z**2) / (2 * (trials + _Z**2))
+    half = _Z * math.sqrt(4 * successes * (1 - share) + _Z**2) / (2 * (trials + _Z**2))
     # At 0 and 1 one end is the proportion itself, which rounding would miss.
     low = middle - half if successes > 0 else 0.0
     high = middle + half if successes < trials else 1.0
@@ -155,7 +155,7 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
     for start in range(0, RESAMPLES, chunk):
         rows = min(chunk, RESAMPLES - start)
         # Indices into the ordered images, (rows, N). The counts of how often each image was drawn,
-        # (rows, N), give all means at once as a matrix product, (rows, F).
+        # (N,), give all means of a resample as a product, (F,): row by row, which fits the cache.
         places = np.concatenate(
             [
                 generator.integers(end - size, end, size=(rows, size))
@@ -163,9 +163,8 @@ def bootstrap_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> l
             ],
             axis=1,
         )
-        times = np.array([np.bincount(row, minlength=count) for row in places], np.float64)
-        drawn.append(times @ ordered / count)
-    resamples = np.concatenate(drawn)
+        drawn += [np.bincount(row, minlength=count) @ ordered / count for row in places]
+    resamples = np.array(drawn)
     return [
         _percentile(float(value), sample)
         for value, sample in zip(values.mean(axis=0), resamples.T, strict=True)
@@ -202,8 +201,6 @@ def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimat
     (2014) 1389–1393; the scale after M. S. Pepe, "The Statistical Evaluation of Medical Tests for
     Classification and Prediction", Oxford University Press, 2003, section 5.2.
     """
-    from scipy import special
-
     sides = scores[positive], scores[~positive]
     hits, misses = map(len, sides)
     if not hits or not misses:
@@ -219,9 +216,10 @@ def delong(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> Estimat
         bound = wilson(hits, hits).low * wilson(misses, misses).low
         return Estimate(area, bound, 1.0) if area else Estimate(area, 0.0, 1 - bound)
     error = math.sqrt(above.var(ddof=1) / hits + below.var(ddof=1) / misses)
-    half = special.ndtri((1 + CONFIDENCE) / 2) * error / (area * (1 - area))
-    low, high = special.expit(special.logit(area) + np.array([-half, half]))
-    return Estimate(area, min(area, float(low)), max(area, float(high)))
+    half = _Z * error / (area * (1 - area))
+    odds = area / (1 - area)
+    low, high = (1 / (1 + math.exp(shift) / odds) for shift in (half, -half))
+    return Estimate(area, min(area, low), max(area, high))
 
 
 def _ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -119,8 +119,6 @@ class Probabilities:
         reliability diagrams for probabilistic classifiers", PNAS 118 (2021) e2016191118, for the
         bins.
         """
-        from scipy.optimize import isotonic_regression
-
         parts = np.zeros(3)
         for index in range(self.values.shape[1]):
             given, where, counts = np.unique(
@@ -129,7 +127,7 @@ class Probabilities:
             hits = self.labels == index
             # Images of equal probability are one point, since regression cannot tell them apart.
             shares = np.bincount(where, weights=hits) / counts
-            pooled = isotonic_regression(shares, weights=counts).x[where]
+            pooled = _isotonic_regression(shares, counts)[where]
             score, calibrated = np.mean((given[where] - hits) ** 2), np.mean((pooled - hits) ** 2)
             base = hits.mean() * (1 - hits.mean())
             parts += score - calibrated, base - calibrated, base
@@ -172,3 +170,25 @@ class Probabilities:
     def precision_recall_curve(self, index: int) -> RankingCurve:
         """Return the precision–recall curve of a class against all others."""
         return precision_recall_curve(self.labels == index, self.values[:, index])
+
+
+def _isotonic_regression(
+    values: NDArray[np.float64], weights: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the non-decreasing values closest to the given ones in weighted squares, float64 (M,).
+
+    Neighbours that decrease are replaced by their mean, until none do ("pool adjacent violators").
+    """
+    means: list[float] = []  # of the pools so far, with their weights and their sizes
+    pooled: list[int] = []
+    sizes: list[int] = []
+    for value, count in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, weight, size = value, count, 1
+        while means and means[-1] > mean:
+            total = pooled[-1] + weight
+            mean = (means.pop() * pooled.pop() + mean * weight) / total
+            weight, size = total, size + sizes.pop()
+        means.append(mean)
+        pooled.append(weight)
+        sizes.append(size)
+    return np.repeat(means, sizes)

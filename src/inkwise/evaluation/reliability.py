@@ -17,6 +17,7 @@ from inkwise.evaluation.intervals import (
 
 BINS = 15
 _MOST_ERRORS = 8.0  # bound on how far a gap may be off, in standard errors
+_STEP = 0.02  # precision of the solution, in standard errors
 
 
 class ReliabilityBins(NamedTuple):
@@ -164,8 +165,6 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
     L. A. Smith, "Increasing the reliability of reliability diagrams", Weather and Forecasting 22
     (2007) 651–661.
     """
-    from scipy import optimize
-
     found = bins.error
     if math.isnan(found):
         return UNDEFINED
@@ -199,7 +198,10 @@ def calibration_error_interval(bins: ReliabilityBins) -> Estimate:
             return true_error(low)
         if excess(high, point) <= 0:
             return true_error(high)
-        return true_error(optimize.bisect(excess, low, high, args=(point,), xtol=0.02))
+        while high - low > _STEP:
+            middle = (low + high) / 2
+            low, high = (middle, high) if excess(middle, point) < 0 else (low, middle)
+        return true_error(middle)
 
     tail = (1 - CONFIDENCE) / 2
     return Estimate(found, min(found, solve(1 - tail)), max(found, solve(tail)))
