@@ -26,6 +26,7 @@ def run(contender: Contender, data: Path, number: int = 1, limit: float = 60) ->
     return measure(contender, number, data, data, limit)
 
 
+@pytest.mark.slow
 def test_a_contender_answers_with_its_figures(data: Path) -> None:
     before = time.monotonic()
 

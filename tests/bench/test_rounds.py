@@ -22,7 +22,7 @@ from tests.bench import Enter, fake
 from tests.telling import Heard
 
 pytest_plugins = ["tests.bench.fixtures"]
-pytestmark = pytest.mark.usefixtures("matplotlib_home")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("matplotlib_home")]
 
 
 Contend = Callable[..., Bench]
@@ -226,7 +226,6 @@ def test_default_directory_is_the_next_free_one(
     assert paths == [Path("bench/bench-1"), Path("bench/bench-2")]
 
 
-@pytest.mark.slow
 def test_real_contenders_and_growth(
     few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

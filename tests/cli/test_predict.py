@@ -355,6 +355,7 @@ def test_without_colours_or_characters_it_is_drawn_in_shades(
     assert drawing[6][:8].isspace()
 
 
+@pytest.mark.slow
 def test_several_pictures_and_blank_ones_are_not_drawn(model: Path, pictures: list[Path]) -> None:
     assert len(at_a_terminal(*pictures[:2], "--model", model)) == 2
     assert len(at_a_terminal(pictures[4], "--model", model)) == 1

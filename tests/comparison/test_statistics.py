@@ -97,6 +97,7 @@ def test_two_that_are_never_right_together_differ_by_what_the_images_may_have_mi
     assert compare_paired(~right, right).difference == pytest.approx((-1, -1, 2 * most - 1))
 
 
+@pytest.mark.slow
 def test_ninety_five_paired_intervals_in_a_hundred_contain_the_truth() -> None:
     generator = np.random.default_rng(0)
     shares = [0.9, 0.05, 0.03, 0.02]

@@ -31,9 +31,9 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes ten seconds, and a quarter of a gigabyte, in earnest."""
-    monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
-    monkeypatch.setattr(download, "READ_SECONDS", 0.5)
-    monkeypatch.setattr(download, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(download, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(download, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(download, "GRACE_SECONDS", 0.3)
     monkeypatch.setattr(download, "MAX_DOWNLOAD_BYTES", 1_000_000)
 
 
@@ -51,7 +51,7 @@ MISBEHAVIOURS = [
     pytest.param(mirror.status(404), "answered 404 Not Found$", id="404"),
     pytest.param(mirror.status(500), "answered 500 Internal Server Error$", id="500"),
     pytest.param(mirror.status(599), "answered 599$", id="a status without a name"),
-    pytest.param(mirror.silent, "was silent for 0.5 s", id="silent"),
+    pytest.param(mirror.silent, "was silent for 0.3 s", id="silent"),
     pytest.param(mirror.silent_after_a_while, "was silent|broke off", id="silent after a while"),
     pytest.param(mirror.trickle, "was too slow", id="trickle"),
     pytest.param(mirror.flood, "more than 1,000,000 bytes", id="flood"),
@@ -101,7 +101,7 @@ def test_mirrors_that_cannot_be_connected_to_are_told_apart_from_silent_ones(
         fetch(NAME, [refusing_address(), unanswering, "http://x.invalid/"], tmp_path, verify)
     refused, unanswered, unresolved = str(caught.value).split("; ")
     assert "ConnectionError" in refused
-    assert "accepted no connection within 0.5 s" in unanswered
+    assert "accepted no connection within 0.3 s" in unanswered
     assert "x.invalid " in unresolved
 
 

@@ -95,6 +95,7 @@ def test_a_single_changed_label_is_noticed(folder: Path) -> None:
         load_mnist(folder)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_in_a_given_folder_is_neither_mended_nor_passed_over(
     folder: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +168,7 @@ def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
 
 @pytest.mark.usefixtures("nothing_at_hand")
 @pytest.mark.parametrize("spelling", ["t10k-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte"])
+@pytest.mark.slow
 def test_a_damaged_file_in_the_cache_is_fetched_again(
     spelling: str,
     mnist: Dataset,

@@ -145,6 +145,7 @@ def test_a_stratified_draw_parts_the_indices(size: int, seed: int) -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=300)
+@pytest.mark.slow
 def test_a_stratified_draw_is_scikit_learns(
     class_sizes: list[int], share: float, seed: int
 ) -> None:

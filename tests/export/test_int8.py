@@ -152,6 +152,7 @@ def test_a_run_is_calibrated_on_its_training_images_alone(
 
 @given(network=networks(), temperature=st.sampled_from([1.0, 2.5]))
 @QUICK
+@pytest.mark.slow
 def test_any_network_keeps_its_contract(network: Network, temperature: float) -> None:
     generator = np.random.default_rng(0)
     weights = {

@@ -91,6 +91,7 @@ def test_a_model_comes_back_from_keras_as_it_went(
 )
 @QUICK
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
+@pytest.mark.slow
 def test_torchscript_gives_the_same_answers_for_any_network(
     tmp_path: Path,
     network: Network | Ensemble,

@@ -387,6 +387,7 @@ def holders(value: Any) -> Iterator[tuple[Any, Any]]:
 
 @given(data=st.data())
 @settings(max_examples=200)
+@pytest.mark.slow
 def test_whatever_a_description_says_the_model_is_refused_or_works(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

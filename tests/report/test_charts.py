@@ -236,6 +236,7 @@ def test_long_captions_do_not_run_into_each_other() -> None:
         assert not text.get_window_extent().overlaps(picture)
 
 
+@pytest.mark.slow
 def test_drawing_leaves_matplotlib_as_it_was() -> None:
     import matplotlib as mpl
 

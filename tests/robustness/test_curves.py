@@ -155,6 +155,7 @@ def test_through_ink_images_take_the_road_of_a_users_pictures(model: Model, digi
     assert not nothing.clean.any()
 
 
+@pytest.mark.slow
 def test_progress_counts_every_step_to_the_end(digits: Split) -> None:
     heard = Heard()
     measure_models(

@@ -40,6 +40,7 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, Any]:
 
 
 @pytest.mark.usefixtures("interruptible")
+@pytest.mark.slow
 def test_it_answers_logs_json_and_ends(start_server: StartServer) -> None:
     running = start_server()
     connection = connect(running)
@@ -51,6 +52,7 @@ def test_it_answers_logs_json_and_ends(start_server: StartServer) -> None:
     assert ("/v1/predict", 200) in [(line.get("path"), line.get("status")) for line in lines]
 
 
+@pytest.mark.slow
 def test_the_token_may_be_in_the_environment(start_server: StartServer) -> None:
     running = start_server(INKWISE_TOKEN=TOKEN)
     assert ask(connect(running))[0] == 401
@@ -119,7 +121,8 @@ def test_without_its_libraries_it_says_what_to_install() -> None:
 # --- ending ---
 
 
-@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.slow
 def test_what_was_begun_is_finished(start_server: StartServer, workers: str) -> None:
     running = start_server("--workers", workers)
     host, port = running.address.removeprefix("http://").split(":")
@@ -202,6 +205,7 @@ def test_the_model_is_swapped_without_a_failed_request(
     assert len({version for _, version in outcomes[asked + 8 :]}) == 1
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(
     start_server: StartServer, tmp_path: Path
 ) -> None:
@@ -268,6 +272,7 @@ def send_until_closed(running: Running, head: bytes, more: bytes) -> None:
         raise AssertionError("it took tens of megabytes")
 
 
+@pytest.mark.slow
 def test_what_is_no_http_or_never_ends_is_cut_off(start_server: StartServer) -> None:
     running = start_server()
     for more in (b"a" * 4096 + b"\r\nX-More: ", b"a" * 4096):

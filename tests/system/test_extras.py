@@ -79,6 +79,7 @@ def test_whatever_needs_the_libraries_says_so(
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_a_plain_installation_predicts_and_exports_the_model_as_it_is(tmp_path: Path) -> None:
     model, picture = strokes().save(tmp_path / "model"), tmp_path / "flat.png"
     draw("flat").save(picture)
@@ -93,6 +94,7 @@ def test_a_plain_installation_predicts_and_exports_the_model_as_it_is(tmp_path: 
     assert exported.read_bytes() == strokes().onnx
 
 
+@pytest.mark.slow
 def test_a_plain_installation_explains_by_occlusion(tmp_path: Path) -> None:
     model, picture = strokes().save(tmp_path / "model"), tmp_path / "flat.png"
     draw("flat").save(picture)

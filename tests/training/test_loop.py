@@ -140,6 +140,7 @@ def test_every_kind_of_training_learns_in_its_own_way(
         assert not torch.allclose(weights(module), weights(plain), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights_to_the_bit(train: Split, validation: Split) -> None:
     def train_with(seed: int) -> tuple[Tensor, list[Epoch]]:
         recipe = get_recipe(RECIPE, seed=seed, dropout=0.25, augment=True)
