@@ -5,8 +5,8 @@ BIN := .venv/bin
 TRAIN := .venv/.ready-to-train
 READY := .venv/.ready
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# A thread each: as many processes as cores are at work.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 N ?= 200
 SEED ?= 0
 
@@ -25,10 +25,10 @@ run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name i
 	$(BIN)/inkwise train
 
 test: $(READY)  ## Run all tests; in CI with coverage.
-	$(PYTEST)
+	$(PYTEST) -n $$(($(CORES) + 1))  # one may wait for a browser
 
 quick: $(READY)  ## Run the tests that need no training, no TensorFlow and no browser.
-	$(PYTEST) --hypothesis-profile quick -q -m 'not (slow or trains or tensorflow or browser)'
+	$(PYTEST) -n $(CORES) --hypothesis-profile quick -q -m 'not (slow or trains or tensorflow or browser)'
 
 mutation: $(READY)  ## Try how many of N=200 small mistakes the quick tests notice; half an hour.
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation.py --mutants $(N) --seed $(SEED)

@@ -134,8 +134,8 @@ def means(seed: int) -> NDArray[np.float64]:
 def test_ninety_five_intervals_of_scores_in_a_hundred_contain_the_truth() -> None:
     truth = means(10_000)
     hits = np.zeros(2)
-    for seed in range(600):
+    for seed in range(300):
         figures = drawn(seed, 400)
         estimates = np.array([figures.log_loss, figures.brier])
         hits += (estimates[:, 1] <= truth) & (truth <= estimates[:, 2])
-    assert ((hits >= 0.93 * 600) & (hits <= 0.97 * 600)).all(), hits / 600
+    assert ((hits >= 0.93 * 300) & (hits <= 0.97 * 300)).all(), hits / 300

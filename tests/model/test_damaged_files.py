@@ -321,7 +321,7 @@ def original(folder: Path) -> dict[str, bytes]:
 
 
 @given(data=st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_no_damage_is_ever_read_as_another_model(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

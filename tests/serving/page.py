@@ -141,6 +141,6 @@ class Page:
         axe.inject()
         return [
             f"{each['id']}: {each['help']}: {node['html'][:80]}"
-            for each in axe.run()["violations"]
+            for each in axe.run(options={"resultTypes": ["violations"]})["violations"]
             for node in each["nodes"]
         ]

@@ -10,6 +10,7 @@ import pytest
 import inkwise
 from inkwise import Dataset, Split
 from inkwise.cli.main import main
+from inkwise.data.optdigits import load_optdigits
 from inkwise.errors import LibraryError
 from tests.strokes import draw, strokes
 
@@ -60,6 +61,7 @@ def test_whatever_needs_the_libraries_says_so(
     dataset = Dataset("mine", "mine", model.class_names, digits, digits, source="here")
     for module in ("torch", "sklearn", "matplotlib", "onnx"):
         monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("inkwise.data.catalogue.load_optdigits", load_optdigits)  # itself
     every = "needs matplotlib, onnx, scikit-learn, PyTorch: pip install 'inkwise\\[train\\]'"
     for act in (
         lambda: inkwise.train(dataset=dataset, output=tmp_path / "run"),
