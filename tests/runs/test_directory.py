@@ -196,7 +196,21 @@ def test_extreme_probabilities_survive_the_file(
 
     run.save_evaluation(Evaluation("optdigits", "test", tuple("0123456789"), labels, probabilities))
 
-    assert run.evaluation.probabilities.tobytes() == probabilities.tobytes()
+    assert Run(run.path).evaluation.probabilities.tobytes() == probabilities.tobytes()
+
+
+def test_an_evaluation_that_another_process_wrote_is_read(
+    create: Callable[..., Run], tmp_path: Path
+) -> None:
+    run, elsewhere = create(tmp_path / "run"), Run(tmp_path / "run")
+    labels = np.zeros(359, dtype=np.int64)
+    for digit in (0, 1):
+        probabilities = np.eye(10, dtype=np.float32)[labels + digit]
+        elsewhere.save_evaluation(
+            Evaluation("optdigits", "test", tuple("0123456789"), labels, probabilities)
+        )
+        assert (run.evaluation.predicted == digit).all()
+        assert run.evaluation is run.evaluation  # and is computed once
 
 
 def test_pictures_are_the_samples_and_every_mistake(finished: Path, optdigits: Dataset) -> None:

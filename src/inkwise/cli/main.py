@@ -1,5 +1,7 @@
 """The ``inkwise`` command: its subcommands, and the handling of errors."""
 
+import atexit
+import gc
 import io
 import sys
 from typing import Annotated
@@ -70,6 +72,8 @@ def main() -> None:
     """Run the command; an error is one line, with exit code 2 for arguments and 1 otherwise."""
     from inkwise.errors import ArgumentError, InkwiseError, one_line
 
+    # Without this, Python looks for unreachable objects among all of PyTorch's before it ends.
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe that cannot encode “×” or “→” shows a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):

@@ -60,6 +60,8 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        # The evaluation that was read or written last, and the file that it is in.
+        self._evaluated: tuple[tuple[int, ...], Evaluation] | None = None
         with storage(self.path, "read"):
             found = (self.path / "run.json").is_file()
         if not found:
@@ -275,7 +277,9 @@ class Run:
         corrected, the metrics record which file the corrections came from.
         """
         suffix = self._suffix(evaluation)
-        write_predictions(self.path / f"predictions{suffix}.csv", evaluation)
+        predictions = write_predictions(self.path / f"predictions{suffix}.csv", evaluation)
+        if self.owns(evaluation):
+            self._evaluated = _identity(predictions), evaluation
         document = evaluation.to_dict()
         if corrections is not None:
             document["corrected"] = {**document["corrected"], "labels": corrections.describe()}
@@ -316,17 +320,21 @@ class Run:
             raise RunError(
                 f"{self.path} has no predictions yet: run `inkwise evaluate {self.path}`"
             )
-        try:
-            return read_predictions(
-                path,
-                record["dataset"]["name"],
-                tuple(record["dataset"]["class_names"]),
-                record["splits"]["test"],
-            )
-        except DataError as error:
-            raise RunError(
-                f"{path} is damaged: run `inkwise evaluate {self.path}` again"
-            ) from error
+        identity = _identity(path)
+        if self._evaluated is None or self._evaluated[0] != identity:
+            try:
+                evaluation = read_predictions(
+                    path,
+                    record["dataset"]["name"],
+                    tuple(record["dataset"]["class_names"]),
+                    record["splits"]["test"],
+                )
+            except DataError as error:
+                raise RunError(
+                    f"{path} is damaged: run `inkwise evaluate {self.path}` again"
+                ) from error
+            self._evaluated = identity, evaluation
+        return self._evaluated[1]
 
     @property
     def robustness(self) -> dict[str, Any] | None:
@@ -395,3 +403,10 @@ class Run:
         if document is None:
             raise RunError(f"{self.path / name} is missing: train again")
         return document
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what is different once a file has been written again."""
+    with storage(path, "read"):
+        found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
