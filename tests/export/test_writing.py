@@ -25,7 +25,7 @@ from inkwise.errors import (
     RunError,
     StorageError,
 )
-from inkwise.export.writing import SINGLE_LOOK, SUFFIXES
+from inkwise.export.writing import SINGLE_ROTATION, SUFFIXES
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
@@ -162,7 +162,7 @@ def test_where_images_are_not_turned_the_single_look_is_straight(run: Run, tmp_p
     (answers,) = session.run(["probabilities"], {"images": images})
     straight, turned = (
         np.abs(dataclasses.replace(original, rotations=(angle,)).predict_proba(images) - answers)
-        for angle in (0.0, SINGLE_LOOK)
+        for angle in (0.0, SINGLE_ROTATION)
     )
     assert straight.mean() < turned.mean() / 2
 

@@ -24,14 +24,14 @@ SUFFIXES = {
 }
 """The name of each format, and the suffix of its files."""
 
-SINGLE_LOOK = 2.0
+SINGLE_ROTATION = 2.0
 """Angle, in degrees, by which images are rotated if a model sees them at one angle only.
 
 A rotation softens edges by interpolation. Data augmentation did so to the training images, and
 edges as sharp as pixels would be out-of-distribution for the network.
 """
 
-_TURNING = ("onnx", "torchscript")
+_ROTATING = ("onnx", "torchscript")
 """Formats of models that may rotate images before the network sees them."""
 
 
@@ -64,7 +64,7 @@ def export_model(
         suffix, in the current directory.
     once : bool
         Whether to leave out test-time augmentation (our word for it is looks): the network sees
-        an image once, rotated by `SINGLE_LOOK`, and not at several angles. The model is faster
+        an image once, rotated by `SINGLE_ROTATION`, and not at several angles. The model is faster
         and a little less accurate. It is calibrated again if the run's recipe calibrates models,
         so this needs a run. Keras' formats and ``onnx-int8`` cannot rotate images: there the
         single look has no rotation.
@@ -115,11 +115,11 @@ def export_model(
         model = find_model(model)
     if once and any(model.rotations):
         run = _run(source, "a single look")
-        angle = SINGLE_LOOK if file_format in _TURNING else 0.0
+        angle = SINGLE_ROTATION if file_format in _ROTATING else 0.0
         model = dataclasses.replace(model, rotations=(angle,))
         if run.recipe.calibrate:
             model = calibrate(model, load_original_splits(run, dataset).validation)
-    if any(model.rotations) and file_format not in _TURNING:
+    if any(model.rotations) and file_format not in _ROTATING:
         raise ArgumentError(
             f"{file_format} cannot hold a model that rotates images (test-time augmentation): "
             "leave the rotations out with --once, or write onnx or torchscript"

@@ -183,7 +183,7 @@ def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
         lambda top, bottom: to_levels(_rows(image, top, bottom)),
     )
     orientation = _orientation_of(image)
-    turned = _TURNS.get(orientation, np.asarray)(_on_a_ground(pixels))
+    turned = _TURNS.get(orientation, np.asarray)(_on_a_background(pixels))
     upright = size if orientation > 4 else size[::-1]
     return Raster(np.ascontiguousarray(turned), upright)
 
@@ -235,7 +235,7 @@ def _read_array(array: NDArray[np.generic]) -> Raster:
         low, high = _span(array, deepest=255 if array.dtype.kind == "f" else 65535)
     # Opacity is scaled like the other channels: what means white in them is full opacity.
     pixels = _reduce(height, width, lambda top, bottom: _stretch(array[top:bottom], low, high))
-    return Raster(_on_a_ground(pixels), (height, width))
+    return Raster(_on_a_background(pixels), (height, width))
 
 
 def _span(array: NDArray[np.generic], deepest: int) -> tuple[float, float]:
@@ -284,7 +284,7 @@ def _reduce(
     )
 
 
-def _on_a_ground(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _on_a_background(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Blend transparent pixels with white, or with black if the ink is not visible on white.
 
     The result has one channel if red, green and blue are equal everywhere.

@@ -122,7 +122,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     _refuse_static(grey)
     grey = _smooth(grey)
     dark = _is_dark(grey)
-    ink, noise = _above_the_ground(255 - grey if dark else grey)
+    ink, noise = _above_the_background(255 - grey if dark else grey)
     factor = max(1, math.ceil(SMALLEST_SIDE / side))
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
@@ -201,14 +201,14 @@ def _refuse_static(grey: Levels) -> None:
     likeness = beside / 2 / np.vdot(centred, centred)
     # Of independent pixels it is 0 on average; the second term is 2.5 standard deviations.
     least = max(0.2, 2.5 / math.sqrt(2 * grey.size))
-    if max(grey.shape) <= LOW_RESOLUTION and _has_even_ground(grey):
+    if max(grey.shape) <= LOW_RESOLUTION and _has_even_background(grey):
         # Strokes are a pixel wide here, and only black and white noise has such a background.
         least /= 2
     if likeness < least:
         raise NoInkError("it holds nothing but noise")
 
 
-def _has_even_ground(grey: Levels) -> bool:
+def _has_even_background(grey: Levels) -> bool:
     """Tell whether many pixels are nearly as dark as the darkest, or as light as the lightest.
 
     In a picture of uniform noise, about a tenth are.
@@ -253,26 +253,26 @@ def _is_dark(grey: Levels) -> bool:
         small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     reach = max(small.shape) // 3
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-    ground = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
-    difference = small.astype(np.float32) - ground
+    background = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
+    difference = small.astype(np.float32) - background
     rows, columns = (np.sin(np.linspace(0, np.pi, length + 2)[1:-1]) for length in small.shape)
     return float(rows @ (difference * difference * difference) @ columns) < 0
 
 
-def _above_the_ground(light: Levels) -> tuple[Levels, float]:
+def _above_the_background(light: Levels) -> tuple[Levels, float]:
     """Return light ink's levels above the background, and the noise's standard deviation."""
-    ground = _ground(light)
+    background = _background_of(light)
     if max(light.shape) <= LOW_RESOLUTION:
-        return cv2.subtract(light, ground), 0.0
-    differences = (sample(light).astype(np.int16) - sample(ground)).ravel()
+        return cv2.subtract(light, background), 0.0
+    differences = (sample(light).astype(np.int16) - sample(background)).ravel()
     # Both quantiles belong to the background. In a normal distribution they are 0.61 standard
     # deviations apart, and the median lies 0.67 above the second.
     low, quiet = quantiles(differences, 0.1, 0.25)
     noise = (quiet - low) / 0.61
-    return cv2.subtract(light, cv2.add(ground, max(0.0, quiet + 0.67 * noise))), noise
+    return cv2.subtract(light, cv2.add(background, max(0.0, quiet + 0.67 * noise))), noise
 
 
-def _ground(levels: Levels) -> Levels:
+def _background_of(levels: Levels) -> Levels:
     """Return the level of the background at every pixel of a picture with light ink on dark.
 
     This is a morphological opening. What is light and narrower than its kernel is ink; what is
@@ -295,12 +295,12 @@ def _ground(levels: Levels) -> Levels:
     # The border is replicated, so that a gradient leaves no ink there.
     padded = cv2.copyMakeBorder(coarse, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_REPLICATE)
-    ground = opened[reach : -reach or None, reach : -reach or None]
+    background = opened[reach : -reach or None, reach : -reach or None]
     if step == 1:
-        return ground
+        return background
     # The enlarged edges are soft. They are widened, so that the background's sharp edges leave no
     # ink on either side.
-    fine = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(background, (width, height), interpolation=cv2.INTER_LINEAR)
     return cv2.dilate(fine, np.ones((2 * step + 1, 2 * step + 1), np.uint8))
 
 
@@ -391,8 +391,8 @@ def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: f
     top = quantiles(ink[chosen.astype(bool)], full)[0]
     if top < max(2 * CLEAR * noise, FAINTEST):
         raise NoInkError("it holds nothing but noise")
-    ground = base * top
-    return cv2.convertScaleAbs(cv2.subtract(ink, ground), alpha=255 / (top - ground))
+    background = base * top
+    return cv2.convertScaleAbs(cv2.subtract(ink, background), alpha=255 / (top - background))
 
 
 def _adjust_strokes(levels: Levels) -> Levels:

@@ -86,8 +86,8 @@ def paint(values: NDArray[np.float32], image: NDArray[np.uint8] | None = None) -
     scale = float(np.abs(values).max()) or 1.0
     strength = (np.abs(values) / scale)[..., None]
     colour = np.where(values[..., None] >= 0, FOR, AGAINST)
-    ground = np.zeros(values.shape) if image is None else FAINT * image
-    return (strength * colour + (1 - strength) * ground[..., None]).round().astype(np.uint8)
+    background = np.zeros(values.shape) if image is None else FAINT * image
+    return (strength * colour + (1 - strength) * background[..., None]).round().astype(np.uint8)
 
 
 def to_bytes(figure: "Figure", kind: Literal["png", "svg"], *, transparent: bool = False) -> bytes:

@@ -94,7 +94,7 @@ class _Passage:
             await self._refuse(Problem(500, "the service failed: its log says why"))
         finally:
             self._gate._held -= self._received
-            self._take_down()
+            self._record_request()
 
     def _too_large(self) -> Problem:
         return Problem(
@@ -134,7 +134,7 @@ class _Passage:
             self._sent += len(message.get("body", b""))
         await self._send_next(message)
 
-    def _take_down(self) -> None:
+    def _record_request(self) -> None:
         seconds = time.perf_counter() - self._start
         scope = self._scope
         route = getattr(scope.get("route"), "path", None) or "other"

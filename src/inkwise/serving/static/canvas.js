@@ -248,7 +248,7 @@ const showChances = (probabilities, best) => {
   }
 };
 
-// Draw one of the network's images, and over it the evidence: orange for the class, blue against.
+// Draw one of the network's images, and over it the evidence: blue for the class, orange against.
 const pixels = (canvas, image, evidence) => {
   const [height, width] = [image.length, image[0].length];
   [canvas.width, canvas.height] = [width, height];
@@ -257,7 +257,7 @@ const pixels = (canvas, image, evidence) => {
   image.flat().forEach((level, i) => {
     const value = evidence ? evidence[Math.floor(i / width)][i % width] / most : 0;
     const share = 0.75 * Math.abs(value);
-    const over = value > 0 ? [255, 120, 30] : [50, 140, 255];
+    const over = value > 0 ? [75, 165, 255] : [255, 130, 40]; // as on the other pages
     over.forEach((v, channel) => {
       drawn.data[4 * i + channel] = (1 - share) * level + share * v;
     });
@@ -289,8 +289,8 @@ const showMap = () => {
   else if (!why.strongest) note.textContent = `No single part of the ink speaks for ${name}.`;
   else {
     note.textContent =
-      `The ink at the ${why.strongest} speaks most for ${name}. Without the orange ink, the picture ` +
-      `would look less like ${name}; without the blue ink, more.`;
+      `The ink at the ${why.strongest} speaks most for ${name}. Without the blue ink, the picture ` +
+      `would look less like ${name}; without the orange ink, more.`;
   }
 };
 
