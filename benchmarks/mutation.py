@@ -41,6 +41,7 @@ HEART = {
     "evaluation/*.py": "tests/evaluation tests/test_values.py",
     "comparison/*.py": "tests/comparison tests/test_values.py",
     "training/step.py": "tests/training/test_step.py",
+    "training/averaging.py": "tests/training/test_step.py",
 }
 """What is changed, and the tests that mirror it."""
 

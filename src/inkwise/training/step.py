@@ -1,6 +1,5 @@
 """One step of a training: the forward and backward pass of a batch, and the optimisers."""
 
-import copy
 from collections.abc import Mapping
 
 import torch
@@ -9,6 +8,7 @@ from torch.nn import functional
 
 from inkwise.networks.as_torch import Members
 from inkwise.system.machine import has_bfloat16_units
+from inkwise.training.averaging import Average
 from inkwise.training.optimisers import make_optimisers
 from inkwise.training.outliers import augmentation_of_outliers, make_outliers
 from inkwise.training.recipe import Recipe
@@ -130,45 +130,6 @@ class Step:
         with torch.no_grad():
             for name, value in self.state().items():
                 value.copy_(state[name])
-
-
-# PyTorch's AveragedModel counts its updates on the host, so that no CUDA graph can record one whose
-# share depends on the count; it copies the first weights, and is no faster.
-class Average:
-    """A copy of a module with an exponential moving average of its weights.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The module that is trained.
-    decay : float
-        Factor of the old average in an update, in (0, 1). The first updates use a smaller one, so
-        that the initial weights are soon forgotten.
-
-    References
-    ----------
-    B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
-    """
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module).requires_grad_(False)
-        self._current, self._averages = (
-            [*each.state_dict().values()] for each in (module, self.module)
-        )
-        self._decay = decay
-        self._updates = torch.zeros((), device=self._averages[0].device)
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Update the average with the current weights of the module."""
-        self._updates += 1
-        share = 1 - ((1 + self._updates) / (10 + self._updates)).clamp(max=self._decay)
-        for average, current in zip(self._averages, self._current, strict=True):
-            average.lerp_(current, share)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the averages and the number of updates, not copied."""
-        return {**self.module.state_dict(), "updates": self._updates}
 
 
 def _prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
