@@ -63,10 +63,10 @@ clean:  ## Remove what the other targets made, but not your runs.
 	$(PYTHON) -m venv .venv
 
 # Training needs no TensorFlow, no browser driver and no tools of developers. What it does not import
-# is not compiled, and PyTorch's tests of itself are of no use: together a fifth of the environment.
+# is not compiled, and PyTorch's headers and its own tests are of no use: together a quarter.
 $(TRAIN): pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) --no-compile --editable '.[train]'
-	@rm -rf .venv/lib/python3*/site-packages/torch/test .venv/lib/python3*/site-packages/torch/bin/*[tT]est*
+	@cd .venv/lib/python3*/site-packages/torch && rm -rf include test bin/*[tT]est*
 	@touch $@
 
 $(READY): pyproject.toml constraints.txt | .venv/bin/python
