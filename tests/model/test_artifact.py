@@ -188,6 +188,7 @@ def test_images_may_lie_in_memory_in_any_way(view: str, model: Model, mnist: Dat
         np.zeros((2, 28, 28, 1), np.uint8),
         np.zeros((2, 1, 28, 28), np.uint8),
         np.zeros((2, 28, 27), np.uint8),
+        np.zeros((2, 29, 28), np.uint8),
         np.zeros((2, 8, 8), np.uint8),
         np.zeros((0, 8, 8), np.uint8),
         np.zeros(0, np.uint8),

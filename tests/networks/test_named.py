@@ -6,7 +6,7 @@ from inkwise.errors import ArgumentError
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import members
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
-from inkwise.networks.named import NETWORKS, case_study, swift
+from inkwise.networks.named import NETWORKS, case_study, ensemble, precise, swift
 
 
 def test_the_case_study_is_the_textbook_network() -> None:
@@ -101,6 +101,11 @@ def test_swift_costs_a_tenth_of_the_case_study() -> None:
     with FlopCounterMode(display=False) as counter:
         build(network)(torch.zeros(1, 1, 28, 28))
     assert network.flops == counter.get_total_flops() + 12 * 12 * 16 + 4 * 4 * 64 + 10
+
+
+def test_a_named_network_has_no_dropout_by_default() -> None:
+    for network in (case_study, swift, precise, ensemble):
+        assert network((28, 28), 10) == network((28, 28), 10, 0.0)
 
 
 @pytest.mark.parametrize(
