@@ -90,6 +90,18 @@ def test_a_spreadsheet_may_add_columns_change_their_order_and_mark_the_bytes(
     assert LabelCorrections.read(path).apply(toy()).train.labels[0] == 2
 
 
+def test_capitals_of_a_spreadsheet_are_understood(tmp_path: Path) -> None:
+    dataset = dataclasses.replace(toy(), class_names=("true", "False", "TRUE it is"))
+    decision = Decision("train", 0, "true", "False", ACCEPT, hash_image(dataset.train.images[0]))
+    path = write_decisions(tmp_path / "labels.csv", [decision])
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("true,False,accept", "TRUE,FALSE,Accept"), "utf-8")
+
+    corrected = LabelCorrections.read(path).apply(dataset)
+
+    assert corrected.train.labels.tolist() == [1, *toy().train.labels[1:]]
+
+
 def test_other_images_are_refused(tmp_path: Path) -> None:
     data = toy()
     images = data.train.images.copy()

@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import resource
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkwise.errors import StorageError
-from inkwise.system.files import read_bytes, write_bytes, write_csv, write_json, write_text
+from inkwise.system.files import read_bytes, write_bytes, write_json, write_text
 
 
 @pytest.fixture
@@ -142,12 +141,3 @@ def test_json_refuses_numbers_that_it_does_not_have(number: float, tmp_path: Pat
         write_json(path, {"accuracy": [number]})
     assert json.loads(path.read_text()) == [1.5]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_table_comes_back_with_its_header(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["a, b", '"quoted"'], ["two\nlines", "é"], [1, 0.1]]
-    path = write_csv(tmp_path / "table.csv", ["name", "value"], rows)
-    with path.open(newline="", encoding="utf-8") as file:
-        back = list(csv.reader(file))
-    assert back == [["name", "value"], *[[str(cell) for cell in row] for row in rows]]
-    assert b"\r" not in path.read_bytes()

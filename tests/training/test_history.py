@@ -53,7 +53,6 @@ def test_an_epoch_prints_as_one_line() -> None:
         HEADER.encode() + b"one,0.5,0.75,0.25,0.875,12.5\n",
         HEADER.encode() + b"1.0,0.5,0.75,0.25,0.875,12.5\n",
         HEADER.encode() + b"1,half,0.75,0.25,0.875,12.5\n",
-        HEADER.encode() + LINE.encode() + b"\n",
         HEADER.encode() + b"1,0.5\r0.75\n",
         HEADER.encode() + LINE.encode() + b"\xff",
         HEADER.encode() + b'"' + bytes(200_000),

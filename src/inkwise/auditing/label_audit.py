@@ -17,10 +17,11 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import write_decisions
 from inkwise.errors import ArgumentError
 from inkwise.system.extras import require_training
-from inkwise.system.files import write_csv, write_json
+from inkwise.system.files import write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
+from inkwise.system.tables import write_csv
 
 SCHEMA = "inkwise-audit/1"
 DEFAULT_PARENT = Path("audits")

@@ -1,9 +1,7 @@
 """Label corrections: people's decisions about labels that are probably wrong, as a CSV table."""
 
-import csv
 import dataclasses
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +12,8 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import DataError
-from inkwise.system.files import read_bytes, write_csv
+from inkwise.system.files import read_bytes
+from inkwise.system.tables import read_csv, write_csv
 
 COLUMNS = ("split", "index", "given", "decided", "decision", "image_sha256")
 """The columns that a file of label decisions needs; further columns are ignored."""
@@ -80,6 +79,8 @@ class LabelCorrections:
     def read(cls, path: str | os.PathLike[str]) -> "LabelCorrections":
         """Read a file of label decisions, as the page of an audit and `write_decisions` write it.
 
+        A spreadsheet may have saved it in between; see `inkwise.system.tables.read_csv`.
+
         Raises
         ------
         DataError
@@ -88,21 +89,12 @@ class LabelCorrections:
             The file cannot be read.
         """
         content = read_bytes(path)
-        try:
-            # Spreadsheets put a byte-order mark in front.
-            table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    f"{path} is not a file of label decisions: it lacks the columns "
-                    f"{', '.join(missing)}; use the labels.csv that `inkwise audit` or its page "
-                    "wrote"
-                )
-            decisions = tuple(_parse(path, number, row) for number, row in enumerate(table, 2))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(
-                f"{path} is not a file of label decisions, a CSV table in UTF-8: {error}"
-            ) from error
+        what = "a file of label decisions, which `inkwise audit` or its page wrote"
+        header, rows, lines = read_csv(path, COLUMNS, what)
+        decisions = tuple(
+            _parse(path, line, dict(zip(header, row, strict=True)))
+            for line, row in zip(lines, rows, strict=True)
+        )
         seen: set[tuple[str, int]] = set()
         for decision in decisions:
             place = decision.split, decision.index
@@ -123,6 +115,9 @@ class LabelCorrections:
         """
         labels = {part: getattr(dataset, part).labels.copy() for part in _PARTS}
         numbers = {name: label for label, name in enumerate(dataset.class_names)}
+        for name in ("true", "false"):  # a spreadsheet writes them in capitals
+            for label in [numbers[each] for each in numbers if each.lower() == name]:
+                numbers.setdefault(name.upper(), label)
         for decision in self.decisions:
             split: Split = getattr(dataset, decision.split)
             where = f"image {decision.index} of {decision.split}"
@@ -197,8 +192,10 @@ def hash_image(image: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _parse(path: str | os.PathLike[str], number: int, row: dict[str, str | None]) -> Decision:
-    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+def _parse(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> Decision:
+    cells = {name: row[name].strip() for name in COLUMNS}
+    for name in ("split", "decision"):
+        cells[name] = cells[name].lower()
     if cells["split"] not in _PARTS:
         raise DataError(
             f"{path}, line {number}: the split must be train or test, not {cells['split']!r}"

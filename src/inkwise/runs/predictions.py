@@ -1,14 +1,12 @@
 """The predictions of an evaluation as a CSV table, from which the evaluation is read back."""
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from inkwise.errors import DataError
 from inkwise.evaluation.results import Evaluation
-from inkwise.system.files import read_bytes, write_csv
+from inkwise.system.tables import parse_decimal, read_csv, write_csv
 
 
 def write_predictions(path: Path, evaluation: Evaluation) -> Path:
@@ -56,14 +54,18 @@ def read_predictions(
     """
     index = {name: label for label, name in enumerate(class_names)}
     try:
-        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8")))
+        header, rows, _ = read_csv(path, ["index", "true", "predicted"], "a table of predictions")
         labels = np.array([index[row[1]] for row in rows], dtype=np.int64)
         corrected = header[3] == "corrected"
         corrected_labels = (
             np.array([index[row[3]] for row in rows], dtype=np.int64) if corrected else None
         )
-        probabilities = np.array([row[3 + corrected :] for row in rows], dtype=np.float32)
-    except (KeyError, ValueError, IndexError, csv.Error) as error:
+        cells = [row[3 + corrected :] for row in rows]
+        try:
+            probabilities = np.array(cells, dtype=np.float32)
+        except ValueError:  # a spreadsheet's decimal commas
+            probabilities = np.array([[*map(parse_decimal, row)] for row in cells], np.float32)
+    except (KeyError, ValueError, IndexError) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error})") from error
     if probabilities.shape != (images, len(class_names)):
         raise DataError(

@@ -1,12 +1,10 @@
 """Atomic writing of files, and the operating system's errors in one line."""
 
 import contextlib
-import csv
-import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +95,6 @@ def json_bytes(document: Any) -> bytes:
     """Return a JSON document as indented UTF-8; NaN and infinity raise `ValueError`."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
-
-
-def write_csv(
-    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> Path:
-    """Write a CSV table with a header line as `write_bytes` does."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return write_text(path, buffer.getvalue())
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

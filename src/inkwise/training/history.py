@@ -1,8 +1,6 @@
 """The history of a training: loss and accuracy after every epoch."""
 
-import csv
 import dataclasses
-import io
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import RunError
-from inkwise.system.files import read_bytes, write_csv
+from inkwise.errors import DataError, RunError
+from inkwise.system.tables import parse_decimal, read_csv, write_csv
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +84,14 @@ def read_history(path: str | os.PathLike[str]) -> list[Epoch]:
         The file cannot be read.
     """
     try:
-        header, *rows = csv.reader(io.StringIO(read_bytes(path).decode("utf-8")))
-        history = [Epoch(int(epoch), *map(float, figures)) for epoch, *figures in rows]
-    except (TypeError, ValueError, csv.Error) as error:
+        table = read_csv(path, _HEADER, "a training history")
+        history = [
+            Epoch(int(epoch), *map(parse_decimal, figures)) for epoch, *figures in table.rows
+        ]
+    except DataError as error:
+        raise RunError(str(error)) from error
+    except (TypeError, ValueError) as error:
         raise RunError(f"{path} is not a training history: {error}") from error
-    if header != _HEADER:
-        raise RunError(f"{path} is not a training history: its columns are {header}")
+    if table.header != _HEADER:
+        raise RunError(f"{path} is not a training history: its columns are {table.header}")
     return history
