@@ -100,7 +100,7 @@ def test_what_cannot_be_explained_is_answered_without(client: TestClient) -> Non
     assert torn["evidence"] is None
     two = [("pictures", ("a.png", png("flat")))] * 2
     assert client.post("/v1/explain", files=two).status_code == 422
-    damaged = client.post("/v1/explain", json={"pictures": ["no base64"]})
+    damaged = client.post("/v1/explain", json={"pictures": ["no base64!"]})
     assert "base64" in damaged.json()["picture"]["error"]["detail"]
 
 

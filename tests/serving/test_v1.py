@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import urllib.parse
 from typing import Any
 
 import numpy as np
@@ -104,12 +105,29 @@ def test_a_bad_picture_does_not_fail_the_others(client: TestClient) -> None:
             assert "\n" not in entry["error"]["detail"]
 
 
+def test_base64_comes_in_many_forms(client: TestClient) -> None:
+    content = b"P5 3  1 255 " + bytes([0xFB, 0xEF, 0xBE])  # of these bytes the alphabets differ
+    plain = base64.b64encode(content).decode()
+    assert "+" in plain
+    pictures = [
+        plain,
+        plain.rstrip("="),
+        base64.urlsafe_b64encode(content).decode(),
+        base64.encodebytes(content * 9).decode(),
+        " \r\n".join(plain),
+        f"data:image/x-portable-graymap;base64,{plain}",
+        f"DATA:;charset=utf-8;BASE64,{urllib.parse.quote(plain)}",
+    ]
+    entries = client.post("/v1/predict", json={"pictures": pictures}).json()["pictures"]
+    assert all("base64" not in entry.get("error", {}).get("detail", "") for entry in entries)
+
+
 def test_what_is_not_base64_is_a_bad_picture(client: TestClient) -> None:
     good = base64.b64encode(png("flat")).decode()
-    pictures = [f"data:image/png;base64,{good}", good, "ä", "A"]
+    pictures = ["ä", good, "A", "a.b", "data:image/svg+xml,<svg/>", f"data:{good}"]
     entries = client.post("/v1/predict", json={"pictures": pictures}).json()["pictures"]
     assert ["base64" in entry.get("error", {}).get("detail", "") for entry in entries] == [
-        *(True, False, True, True)
+        *(True, False, True, True, True, True)
     ]
 
 

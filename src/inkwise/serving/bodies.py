@@ -6,6 +6,7 @@ import binascii
 import dataclasses
 import io
 import math
+import urllib.parse
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ JSON, NPY, OCTETS, FORM = (
     "application/octet-stream",
     "multipart/form-data",
 )
+
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 LONG = 1 << 16
 """Number of bytes above which JSON is parsed in another thread than the event loop's."""
@@ -143,10 +146,17 @@ def _flag(value: str, whose: str) -> bool:
 
 
 def _decode(text: str) -> bytes | DataError:
+    """Decode base64 (RFC 4648), in either alphabet, with line breaks, or a data URL (RFC 2397)."""
+    if text[:5].lower() == "data:":
+        kind, _, content = text.partition(",")
+        if not kind.lower().endswith(";base64"):
+            return DataError("the picture's data URL is not in base64: encode the file's bytes")
+        text = urllib.parse.unquote(content)
+    compact = "".join(text.split()).translate(_STANDARD_ALPHABET).rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
-        return DataError("the picture is not base64: encode the file's bytes, without a prefix")
+        return DataError("the picture is not base64: encode the file's bytes, or send a data URL")
 
 
 def _too_many(limit: int, what: str) -> Problem:

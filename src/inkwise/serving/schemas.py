@@ -16,7 +16,8 @@ class PictureRequest(Strict):
 
     pictures: list[str] = Field(
         min_length=1,
-        description="Image files of any usual format, each encoded in base64, without a prefix.",
+        description="Image files of any usual format, each encoded in base64 (either alphabet), or "
+        "as a data URL.",
     )
     with_image: bool = Field(
         False, description="Whether to return the preprocessed image that the network saw."
