@@ -225,7 +225,7 @@ def test_where_it_looked_is_shown_when_asked_for(page: Page) -> None:
     coloured = """
         const canvas = document.getElementById("looked-at");
         const {data} = canvas.getContext("2d").getImageData(0, 0, 28, 28);
-        return data.some((value, i) => i % 4 === 0 && value > data[i + 2] + 60);
+        return data.some((red, i) => i % 4 === 0 && data[i + 2] > red + 60);
         """
     assert page.run(coloured)
     assert page.violations() == []
