@@ -1,5 +1,7 @@
 """Which tests are run by one process, and in what order; a pytest plugin."""
 
+import gc
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -48,3 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return place, item.path not in slow
 
     items.sort(key=order)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was imported, which stays, and run less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
