@@ -34,6 +34,7 @@ _HOMES = {
     "evaluate": "inkwise.study",
     "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.writing",
+    "find_pictures": "inkwise.ink.sources",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "load_dataset": "inkwise.data.catalogue",
@@ -65,6 +66,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export_model",
+    "find_pictures",
     "get_recipe",
     "import_keras",
     "load_dataset",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.export.from_keras import import_keras
     from inkwise.export.writing import export_model
+    from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained
     from inkwise.report.html import write_report

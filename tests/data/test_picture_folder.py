@@ -65,8 +65,8 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None
     (folder / "thick" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "thick" / "notes.txt").write_text("no picture, and not taken for one")
     (folder / "thick" / ".hidden.png").write_text("nor this")
+    (folder / "readme").write_text("nor this one")
     (folder / ".git").mkdir()
-    (folder / "empty").mkdir()
 
     dataset = load_folder(folder)
 
@@ -75,6 +75,31 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None
     assert dataset.notice is not None
     assert "2 of 14 pictures are left out" in dataset.notice
     assert "torn.png" in dataset.notice
+    told = f"2 files that are no pictures (readme, {Path('thick', 'notes.txt')}) are passed over"
+    assert told in dataset.notice
+
+
+def test_pictures_are_found_by_content_in_folders_below_and_on_every_page(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 7, "thick": 5})
+    below = folder / "thin" / "2024" / "May"
+    below.mkdir(parents=True)
+    files = sorted((folder / "thin").glob("*.*"))
+    files[0].rename(below / "picture")
+    pages = [Image.open(file) for file in files[1:4]]
+    pages[0].save(folder / "thin" / "pages.tif", save_all=True, append_images=pages[1:])
+
+    dataset = load_folder(folder)
+
+    assert np.bincount([*dataset.train.labels, *dataset.test.labels]).tolist() == [5, 10]
+    assert "passed over" not in str(dataset.notice)
+
+
+def test_a_class_without_pictures_is_an_error(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 6, "thick": 6})
+    (folder / "broad").mkdir()
+    (folder / "broad" / "notes.txt").write_text("none yet")
+    with pytest.raises(DataError, match="the class broad has no pictures: put some into "):
+        load_folder(folder)
 
 
 def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
 """Names that stand for pictures: files, folders, patterns."""
 
+import contextlib
+import io
+import sys
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
-from inkwise.errors import DataError, StorageError
+from inkwise.errors import DataError, InkwiseError, StorageError
+from inkwise.ink import formats
 from inkwise.ink.sources import Source, find_pictures
 from inkwise.model import Answer
+from inkwise.system.progress import Progress
 from tests.strokes import draw, strokes
 
 
@@ -37,6 +46,134 @@ def test_a_file_is_itself_whatever_its_name(folder: Path) -> None:
 def test_a_folder_is_its_pictures_by_name_and_not_those_below(folder: Path) -> None:
     expected = [str(folder / name) for name in ("a.JPG", "b.png", "c.Tiff")]
     assert named(find_pictures(folder)) == expected
+
+
+def test_what_a_folder_has_besides_is_counted_and_named(folder: Path) -> None:
+    class Heard(Progress):
+        def notice(self, text: str) -> None:
+            heard.append(text)
+
+    heard: list[str] = []
+    find_pictures(folder, progress=Heard())
+    below = " ".join(heard)
+    assert "1 file that is no picture (notes.txt) and 2 folders (below.png/, empty/) are" in below
+    for file in folder.glob("*.*"):
+        if file.is_file():
+            file.unlink()
+    (folder / "table.csv").write_text("a,b")
+    ((_, error),) = find_pictures(folder)
+    assert "1 file that is no picture (table.csv) and 2 folders" in str(error)
+
+
+@pytest.mark.parametrize(
+    "file_format", ["AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA"]
+)
+def test_a_picture_in_a_folder_is_known_by_its_content(file_format: str, tmp_path: Path) -> None:
+    draw("flat").convert("RGB").save(tmp_path / "IMG_0001", file_format)
+    (source,) = find_pictures(tmp_path)
+    assert source.picture == tmp_path / "IMG_0001"
+    assert strokes().classify([tmp_path / "IMG_0001"])[0].label == "flat"
+
+
+@given(content=st.binary(max_size=200))
+def test_other_files_are_passed_over_or_told(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    folder.mkdir(exist_ok=True)
+    (folder / "file").write_bytes(content)
+    for source in find_pictures(folder):
+        with contextlib.suppress(InkwiseError):
+            [*strokes().classify_each([source.picture])]
+
+
+PAGES = [draw("flat"), draw("upright"), draw("flat")]
+
+
+def many_pages(file_format: str) -> bytes:
+    buffer = io.BytesIO()
+    pages = [page.convert("RGB") for page in PAGES]
+    if file_format == "HEIF":
+        pillow_heif.register_heif_opener()
+    pages[0].save(buffer, file_format, save_all=True, append_images=pages[1:])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "GIF", "WEBP", "PNG", "PDF", "AVIF", "HEIF"])
+def test_every_page_is_a_picture(file_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "pages"
+    path.write_bytes(many_pages(file_format))
+    sources = find_pictures(path)
+    assert [source.name for source in sources] == [str(path), f"{path}#2", f"{path}#3"]
+    answers = strokes().classify_each(source.picture for source in sources)
+    labels = [answer.label for answer in answers if isinstance(answer, Answer)]
+    assert labels == ["flat", "upright", "flat"]
+    (second,) = find_pictures(f"{path}#2")
+    assert second == sources[1]
+    ((_, error),) = find_pictures(f"{path}#4")
+    assert "has 3 pages, and no page 4" in str(error)
+    ((name, _),) = find_pictures(path, first=True)
+    assert name == str(path)
+
+
+def test_a_blank_cover_does_not_hide_the_rest(tmp_path: Path) -> None:
+    cover, page = Image.new("L", (90, 90), 255), draw("upright").convert("L")
+    cover.save(tmp_path / "pages.tif", save_all=True, append_images=[page])
+    sources = find_pictures(tmp_path / "pages.tif")
+    answers = [*strokes().classify_each(source.picture for source in sources)]
+    assert [getattr(answer, "label", "") for answer in answers] == [None, "upright"]
+
+
+def test_a_thumbnail_is_no_page(tmp_path: Path) -> None:
+    thumbnail = draw("upright").resize((30, 30))
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    draw("flat").save(tmp_path / "scan.tif", save_all=True, append_images=[thumbnail])
+    assert named(find_pictures(tmp_path / "scan.tif")) == [str(tmp_path / "scan.tif")]
+
+
+def test_more_pages_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "MOST_PAGES", 2)
+    (tmp_path / "pages.gif").write_bytes(many_pages("GIF"))
+    sources = find_pictures(tmp_path / "pages.gif")
+    assert len(sources) == 3
+    assert "has 3 pages, of which 2 are read: split it" in str(sources[2].picture)
+
+
+def test_pages_that_are_damaged_are_told(tmp_path: Path) -> None:
+    content = many_pages("TIFF")
+    path = tmp_path / "pages.tif"
+    path.write_bytes(content[: len(content) * 2 // 3])
+    sources = find_pictures(path)
+    answers = [*strokes().classify_each(source.picture for source in sources)]
+    assert "damaged" in str(answers[-1])
+    assert getattr(answers[0], "label", None) == "flat"
+
+
+def test_one_who_reads_a_file_is_told_of_its_other_pages(tmp_path: Path) -> None:
+    (tmp_path / "pages.tif").write_bytes(many_pages("TIFF"))
+    with pytest.warns(UserWarning, match="has 3 pages or frames, and the first is read"):
+        assert strokes().classify([tmp_path / "pages.tif"])[0].label == "flat"
+
+
+@pytest.mark.parametrize("module", ["pillow_heif", "pypdfium2"])
+def test_what_an_extra_reads_is_told_without_it(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(many_pages("HEIF" if module == "pillow_heif" else "PDF"))
+    monkeypatch.setitem(sys.modules, module, None)
+    (source,) = find_pictures(path)
+    ((answer),) = strokes().classify_each([source.picture])
+    assert "pip install 'inkwise[formats]'" in str(answer)
+
+
+def test_a_pattern_in_a_folder_with_brackets_finds_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "scans [old] *"
+    folder.mkdir()
+    for name in ("a.png", "b[1].png"):
+        draw("flat").save(folder / name)
+    assert len(find_pictures(folder / "*.png")) == 2
+    assert named(find_pictures(folder / "b*.png")) == [str(folder / "b[1].png")]
 
 
 def test_a_pattern_is_what_matches_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +207,7 @@ def test_a_file_with_the_name_of_a_pattern_is_a_file(folder: Path) -> None:
 
 
 def test_a_name_without_pictures_is_an_error_in_their_place(folder: Path) -> None:
-    for name, told in (("empty", "no file in .*empty ends in .bmp, "), ("*.gif", r"matches .*gif")):
+    for name, told in (("empty", "no picture in .*empty"), ("*.gif", r"matches .*gif")):
         ((found, error),) = find_pictures(folder / name)
         assert found == str(folder / name)
         with pytest.raises(DataError, match=told):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from inkwise.data.dataset import Dataset
@@ -103,6 +104,23 @@ def test_a_bad_picture_does_not_fail_the_others(client: TestClient) -> None:
             assert entry["error"]["status"] == 422
             assert entry["error"]["detail"]
             assert "\n" not in entry["error"]["detail"]
+
+
+def test_every_page_of_a_file_is_answered(client: TestClient) -> None:
+    pages = [Image.open(io.BytesIO(png(kind))).convert("L") for kind in ("flat", "upright")]
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    files = [
+        ("pictures", ("one.png", png("upright"))),
+        ("pictures", ("two.tif", buffer.getvalue())),
+    ]
+    entries = client.post("/v1/predict", files=files).json()["pictures"]
+    assert [(entry["file"], entry["label"]) for entry in entries] == [
+        *(("one.png", "upright"), ("two.tif", "flat"), ("two.tif#2", "upright"))
+    ]
+    answer = client.post("/v1/explain", files=files[1:])
+    assert answer.status_code == 422
+    assert "only one picture or page is explained" in answer.json()["detail"]
 
 
 def test_base64_comes_in_many_forms(client: TestClient) -> None:

@@ -59,8 +59,12 @@ def test_whatever_a_spreadsheet_makes_of_a_table_it_is_read(
     else:
         buffer.writelines(line + line_end for line in above)
     # Python quotes a "\n" in a cell only where that ends lines.
-    quoting = csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
+    writer = csv.writer(
+        buffer,
+        delimiter=delimiter,
+        lineterminator=line_end,
+        quoting=csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL,
+    )
     writer.writerows([header, *rows, *[[""] * (len(header) + 2)] * below])
     path = tmp_path_factory.getbasetemp() / "saved.csv"
     path.write_bytes(buffer.getvalue().encode(encoding))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inkwise.errors import ArgumentError, DataError, InkwiseError, one_line
+from inkwise.system.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,12 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object per line, for other programs.")
     ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
+    first: Annotated[
+        bool,
+        typer.Option(
+            "--first", help="Read only the first page or frame of a file with several of them."
+        ),
+    ] = False,
 ) -> None:
     """Recognise the digit in each picture, or report that it shows none: one line per picture.
 
@@ -67,7 +74,7 @@ def predict(
     if json and csv:
         raise ArgumentError("--json and --csv are two formats of the same output: choose one")
     chosen = load_pretrained() if model is None else find_model(model)
-    sources = find_sources(files)
+    sources = find_sources(files, first=first)
     names = [source.name for source in sources]
     answers = zip(names, chosen.classify_each(source.picture for source in sources), strict=True)
     if json:
@@ -80,27 +87,39 @@ def predict(
         raise typer.Exit(1)
 
 
-def find_sources(files: Sequence[str]) -> "list[Source]":
+def find_sources(files: Sequence[str], *, first: bool = False) -> "list[Source]":
     """Find the pictures that the command line names; ``-`` is a picture from standard input."""
     from inkwise.ink.sources import find_pictures
 
     return [
         source
         for file in files
-        for source in ([_read_standard_input()] if file == STANDARD_INPUT else find_pictures(file))
+        for source in (
+            _read_standard_input(first=first)
+            if file == STANDARD_INPUT
+            else find_pictures(file, first=first, progress=_Notices())
+        )
     ]
 
 
-def _read_standard_input() -> "Source":
-    from inkwise.ink.sources import Source
+class _Notices(Progress):
+    """Prints notices; the bars of other commands would take longer to import than a picture."""
+
+    def notice(self, text: str) -> None:
+        typer.echo(one_line(text), err=True)
+
+
+def _read_standard_input(*, first: bool) -> "list[Source]":
+    from inkwise.ink.sources import Source, find_sources_of
 
     if sys.stdin is None:
-        return Source(STANDARD_INPUT, DataError("it is closed: send a picture, or name a file"))
+        error = DataError("it is closed: send a picture, or name a file")
+        return [Source(STANDARD_INPUT, error)]
     content = sys.stdin.buffer.read(LARGEST + 1)
     if len(content) > LARGEST:
         error = DataError(f"there are more than {LARGEST:,} bytes: send a smaller picture")
-        return Source(STANDARD_INPUT, error)
-    return Source(STANDARD_INPUT, content)
+        return [Source(STANDARD_INPUT, error)]
+    return find_sources_of(content, STANDARD_INPUT, first=first)
 
 
 def show_answers(answers: Answers, names: Sequence[str]) -> bool:

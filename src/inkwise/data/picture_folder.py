@@ -13,7 +13,7 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import stratified_draw
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
-from inkwise.ink.decoding import SUFFIXES
+from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
 from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.machine import available_cores
@@ -63,19 +63,22 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     ----------
     folder : path-like
         The folder ``pictures`` if a picture of a seven is ``pictures/7/photo.jpg``. Pictures are
-        known by the endings of their names; hidden files and folders are ignored.
+        known by their content, and may lie in folders of the class's folder; every page of a file
+        is one. Hidden files and folders are ignored.
     progress : Progress, optional
         Receives how many pictures have been read.
 
     Returns
     -------
     Dataset
-        Images of 28×28; its notice says what was left out, and how the test part was drawn.
+        Images of 28×28; its notice says what was left out or passed over, and how the test part was
+        drawn.
 
     Raises
     ------
     DataError
-        There are fewer than two classes, or fewer than five usable pictures of a class.
+        There are fewer than two classes, a class has no pictures, or fewer than five that can be
+        used.
     StorageError
         The folder is missing or cannot be read.
     LibraryError
@@ -99,8 +102,8 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     """
     require_training("a folder of pictures")
     folder = Path(folder)
-    names, files, labels = _find(folder)
-    images, kept, notices = _read(folder, files, progress)
+    names, sources, labels, passed_over = _find(folder)
+    images, kept, left_out = _read(folder, sources, progress)
     kept_labels = np.array(labels, np.int64)[kept]
     for name, count in zip(names, np.bincount(kept_labels, minlength=len(names)), strict=True):
         if count < LEAST:
@@ -124,54 +127,64 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
         train=everything.take(train),
         test=everything.take(test),
         source=str(folder.resolve()),
-        notice=" ".join([held_out, *notices]),
+        notice=" ".join([held_out, *left_out, *passed_over]),
     )
 
 
-def _find(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int]]:
-    """Return the names of the classes, the paths of all pictures, and the class index of each."""
-    files: list[Path] = []
+def _find(folder: Path) -> tuple[tuple[str, ...], list[Source], list[int], list[str]]:
+    """Return the names of the classes, all pictures, the class index of each, and notices."""
+    sources: list[Source] = []
     labels: list[int] = []
     names: list[str] = []
+    passed_over: list[Path] = []
     with storage(folder, "look into"):
-        inner = [each for each in folder.iterdir() if each.is_dir() and each.name[0] != "."]
+        inner = [each for each in folder.iterdir() if each.name[0] != "."]
         # Names that are numbers are sorted by their value: 10 comes after 9.
         inner.sort(key=lambda each: (len(each.name) if each.name.isdecimal() else 99, each.name))
         for each in inner:
-            found = sorted(
-                file
-                for file in each.iterdir()
-                if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
-            )
-            if found:
-                files += found
-                labels += [len(names)] * len(found)
-                names.append(each.name)
+            if not each.is_dir():
+                passed_over.append(each)
+                continue
+            pictures, rest = list_folder(each, deep=True)
+            passed_over += rest
+            if not pictures:
+                raise DataError(
+                    f"the class {each.name} has no pictures: put some into {each}, or remove it"
+                )
+            found = [
+                source for picture in pictures for source in find_sources_of(picture, str(picture))
+            ]
+            sources += found
+            labels += [len(names)] * len(found)
+            names.append(each.name)
     if len(names) < 2:
         raise DataError(
             f"{folder} has {len(names)} sub-folders with pictures: it needs one for each class, at "
             "least two, with pictures such as 7/photo.jpg"
         )
-    return tuple(names), files, labels
+    notices = [tell_rest(folder, passed_over)] if passed_over else []
+    return tuple(names), sources, labels, notices
 
 
 def _read(
-    folder: Path, files: Sequence[Path], progress: Progress
+    folder: Path, sources: Sequence[Source], progress: Progress
 ) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
-    """Return the images, their indices among the files, and a notice if some are left out."""
+    """Return the images, their indices among the sources, and a notice if some are left out."""
 
-    def look(file: Path) -> Ink | InkwiseError:
+    def look(source: Source) -> Ink | InkwiseError:
+        if isinstance(source.picture, InkwiseError):
+            return source.picture
         try:
-            return normalise(file)
+            return normalise(source.picture)
         except InkwiseError as error:
             return error
 
     bar = progress.reading(folder.name)
-    bar.total = len(files)
+    bar.total = len(sources)
     images, kept, errors = [], [], []
     with ThreadPoolExecutor(available_cores()) as pool:
         try:
-            for place, found in enumerate(pool.map(look, files)):
+            for place, found in enumerate(pool.map(look, sources)):
                 if isinstance(found, Ink):
                     images.append(found.image)
                     kept.append(place)
@@ -182,5 +195,5 @@ def _read(
             pool.shutdown(cancel_futures=True)
     if not images:
         raise DataError(f"no picture in {folder} can be used: {errors[0]}")
-    left_out = f"{len(errors):,} of {len(files):,} pictures are left out; the first:"
+    left_out = f"{len(errors):,} of {len(sources):,} pictures are left out; the first:"
     return images, kept, [f"{left_out} {errors[0]}."] if errors else []

@@ -5,41 +5,33 @@ import dataclasses
 import io
 import math
 import os
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from inkwise.errors import (
-    ArgumentError,
-    DataError,
-    InkwiseError,
-    StorageError,
-    TooManyPixelsError,
+from inkwise.errors import ArgumentError, DataError
+from inkwise.ink.formats import (
+    Page,
+    count_pages,
+    naming_damage,
+    open_file,
+    open_image,
+    quietly,
 )
 from inkwise.system.files import storage
 
-Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
-"""A path, the bytes of a file, a PIL image or an array; see `inkwise.ink.normalise`."""
+Picture = str | os.PathLike[str] | bytes | Page | Image.Image | NDArray[np.generic]
+"""A path, the bytes of a file, a page, a PIL image or an array; see `inkwise.ink.normalise`."""
 
 SIDE = 800
 """Longest side after decoding, in pixels; larger pictures are reduced, to half of it at least."""
 
 STRIP = 1 << 21
 """Number of pixels of a large picture that are converted to grey levels or colours at a time."""
-
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "ICO", "JPEG2000")
-"""Raster formats that are read. For others, such as PostScript, Pillow starts other programs."""
-
-SUFFIXES = (
-    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""Endings of the names of those files in a folder that count as pictures."""
 
 FAINTEST_INK = 64
 """Least difference from white, in grey levels, of ink that is visible on a white background."""
@@ -58,8 +50,6 @@ _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     8: np.rot90,
 }
 """Functions that turn a picture upright, by EXIF orientation."""
-
-_quiet = threading.Lock()  # all threads share Python's warning filters
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,6 +70,9 @@ class Raster:
 
 def describe(picture: Picture) -> str:
     """Return the name of a picture in error messages."""
+    if isinstance(picture, Page):
+        page = f", page {picture.place + 1}" if picture.place else ""
+        return describe(picture.file) + page
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
@@ -98,12 +91,17 @@ def decode(picture: Picture) -> Raster:
     """
     match picture:
         case str() | os.PathLike():
-            with storage(picture, "read"), _open(picture) as file:
+            with storage(picture, "read"), open_file(picture) as file:
                 return _read_file(file, str(picture))
+        case Page(source, place):
+            if isinstance(source, bytes):
+                return _read_file(io.BytesIO(source), describe(picture), place)
+            with storage(source, "read"), open_file(source) as file:
+                return _read_file(file, describe(picture), place)
         case bytes():
             return _read_file(io.BytesIO(picture), "the picture")
         case Image.Image():
-            with _damage("the picture"):
+            with naming_damage("the picture"):
                 return _read_image(picture, picture.size)
         case np.ndarray():
             return _read_array(picture)
@@ -113,32 +111,25 @@ def decode(picture: Picture) -> Raster:
     )
 
 
-def _open(path: str | os.PathLike[str]) -> IO[bytes]:
-    try:
-        return open(path, "rb")  # noqa: PTH123
-    except ValueError as error:  # the name of no file, for instance one with a null character
-        raise StorageError(
-            f"cannot read {os.fspath(path)!r}: it is not a valid path ({error})"
-        ) from error
-
-
-def _read_file(file: IO[bytes], name: str) -> Raster:
-    with _damage(name):
-        with _quiet, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings about unusual metadata
-            # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
-            # one that is twice as large; both are errors here.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=FORMATS)
-        with image:
-            _check_tiles(image)
-            width, height = size = image.size
-            for part in (8, 4, 2):
-                if max(image.size) >= part * SIDE / 2:
-                    # A JPEG is decoded at a fraction of its size in a fraction of the time.
-                    image.draft(None, (max(1, width // part), max(1, height // part)))
-                    break
-            return _read_image(image, size)
+def _read_file(file: IO[bytes], name: str, page: int | None = None) -> Raster:
+    """Read a page of a file; without a page the first, with a warning if there are more."""
+    with open_image(file, name, page or 0) as image:
+        _check_tiles(image)
+        with quietly():
+            pages = count_pages(image) if page is None else 1
+        if pages > 1:
+            warnings.warn(
+                f"{name} has {pages:,} pages or frames, and the first is read: "
+                "inkwise.find_pictures gives all of them",
+                stacklevel=2,
+            )
+        width, height = size = image.size
+        for part in (8, 4, 2):
+            if max(image.size) >= part * SIDE / 2:
+                # A JPEG is decoded at a fraction of its size in a fraction of the time.
+                image.draft(None, (max(1, width // part), max(1, height // part)))
+                break
+        return _read_image(image, size)
 
 
 def _check_tiles(image: Image.Image) -> None:
@@ -146,28 +137,6 @@ def _check_tiles(image: Image.Image) -> None:
     tags = getattr(image, "tag_v2", {})
     if math.prod(tags.get(tag, 0) for tag in _TILE) > (Image.MAX_IMAGE_PIXELS or math.inf):
         raise Image.DecompressionBombError
-
-
-@contextlib.contextmanager
-def _damage(name: str) -> Iterator[None]:
-    """Turn the exceptions that Pillow raises about an image into a `DataError`."""
-    try:
-        yield
-    except InkwiseError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DataError(
-            f"{name} is not a picture: save it as PNG or JPEG, or name another file"
-        ) from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise TooManyPixelsError(
-            f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
-        ) from error
-    except Exception as error:  # Pillow raises a dozen types of exceptions about damaged files
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # an error of the operating system
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{name} is damaged: save or copy it again ({reason})") from error
 
 
 def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
@@ -210,8 +179,7 @@ def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
 
 
 def _orientation_of(image: Image.Image) -> int:
-    with _quiet, warnings.catch_warnings(), contextlib.suppress(Exception):
-        warnings.simplefilter("ignore")
+    with quietly(), contextlib.suppress(Exception):
         # A picture with damaged metadata is read as it stands.
         return int(image.getexif().get(_ORIENTATION, 1))
     return 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import DataError, InkwiseError
 from inkwise.ink import Ink
+from inkwise.ink.formats import Page
 from inkwise.model import Answer, Model
 from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.inference import BATCH
@@ -77,21 +78,23 @@ class Work:
     ----------
     model : Model
         The model that was served when the request came.
-    pictures : sequence of bytes
+    pictures : sequence of bytes or Page
         Encoded pictures; empty if there are images.
     images : ndarray of uint8, shape (N, H, W), or None
         Images that are ready for the network.
     """
 
     model: Model
-    pictures: Sequence[bytes] = ()
+    pictures: Sequence[bytes | Page] = ()
     images: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.pictures) if self.images is None else len(self.images)
         self.size = count
         self.cost = count * PICTURE if self.images is None else count
-        self.alone = count > BATCH or any(len(picture) > LARGE for picture in self.pictures)
+        self.alone = count > BATCH or any(
+            isinstance(picture, Page) or len(picture) > LARGE for picture in self.pictures
+        )
         self.future: asyncio.Future[list[Seen] | Outputs] | None = None
 
 
@@ -126,7 +129,7 @@ class Batcher:
         if self._cost >= self._limit:
             raise too_busy()
 
-    async def see(self, model: Model, pictures: Sequence[bytes]) -> list[Seen]:
+    async def see(self, model: Model, pictures: Sequence[bytes | Page]) -> list[Seen]:
         """Classify pictures, and return the results in their order.
 
         The result for a picture that cannot be read holds its error. Raises `Problem` if the queue
@@ -251,7 +254,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     return results
 
 
-def _preprocess(picture: bytes, image_size: tuple[int, int]) -> Ink | InkwiseError:
+def _preprocess(picture: bytes | Page, image_size: tuple[int, int]) -> Ink | InkwiseError:
     try:
         return preprocess(picture, image_size)
     except Exception:  # one odd picture must not fail the other requests of its batch

@@ -17,7 +17,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from inkwise.errors import DataError
+from inkwise.errors import DataError, InkwiseError
+from inkwise.ink.formats import Page, may_have_pages
+from inkwise.ink.sources import find_sources_of
 from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import ArrayRequest, PictureRequest
 from inkwise.serving.settings import Limits
@@ -46,15 +48,15 @@ class PostedPictures:
 
     Parameters
     ----------
-    contents : sequence of bytes or DataError
-        The encoded file of each picture, or why it could not be read from the body.
+    contents : sequence of bytes, Page or InkwiseError
+        The encoded file of each picture, or a page of it; or why it could not be read.
     names : sequence of (str or None)
-        The file names that the client gave them.
+        The file names that the client gave them, with the number of the page.
     with_image : bool
         Whether the response shall include the image that the network saw.
     """
 
-    contents: Sequence[bytes | DataError]
+    contents: Sequence[bytes | Page | InkwiseError]
     names: Sequence[str | None]
     with_image: bool
 
@@ -94,9 +96,25 @@ async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
         )
     if not pictures.contents:
         raise Problem(422, "there is no picture in the request: send one as `pictures`")
+    if any(isinstance(each, bytes) and may_have_pages(each) for each in pictures.contents):
+        pictures = await asyncio.to_thread(_by_page, pictures)
     if len(pictures.contents) > limits.pictures:
         raise _too_many(limits.pictures, "pictures")
     return pictures
+
+
+def _by_page(pictures: PostedPictures) -> PostedPictures:
+    """Put the pages of every file in its place, named ``file#2`` and so on after the first."""
+    contents: list[bytes | Page | InkwiseError] = []
+    names: list[str | None] = []
+    for name, content in zip(pictures.names, pictures.contents, strict=True):
+        if isinstance(content, bytes) and len(pages := find_sources_of(content, name or "")) > 1:
+            contents += [page.picture for page in pages]  # type: ignore[misc]
+            names += [page.name for page in pages]
+        else:
+            contents.append(content)
+            names.append(name)
+    return dataclasses.replace(pictures, contents=contents, names=names)
 
 
 def _read_base64(body: bytes) -> PostedPictures:

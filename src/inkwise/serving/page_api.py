@@ -70,12 +70,14 @@ def make_router(service: Service) -> APIRouter:
         service.batcher.make_sure_of_room()
         pictures = await read_pictures(request, service.limits)
         if len(pictures.contents) > 1:
-            raise Problem(422, "only one picture is explained at a time: send one request for each")
+            raise Problem(
+                422, "only one picture or page is explained at a time: send one request for each"
+            )
         served, (picture,) = service.served, pictures.contents
-        if isinstance(picture, bytes):
-            (seen,) = await service.batcher.see(served.model, [picture])
-        else:
+        if isinstance(picture, InkwiseError):
             seen = Seen(picture, None)
+        else:
+            (seen,) = await service.batcher.see(served.model, [picture])
         evidence = strongest = near = None
         if not isinstance(seen.answer, InkwiseError) and seen.answer.ink is not None:
             image = seen.answer.ink.image

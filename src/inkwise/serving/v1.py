@@ -90,11 +90,11 @@ def make_router(service: Service) -> APIRouter:
         service.batcher.make_sure_of_room()
         pictures = await read_pictures(request, service.limits)
         served = service.served
-        readable = [picture for picture in pictures.contents if isinstance(picture, bytes)]
+        readable = [each for each in pictures.contents if not isinstance(each, InkwiseError)]
         seen = iter(await service.batcher.see(served.model, readable))
         entries = []
         for name, picture in zip(pictures.names, pictures.contents, strict=True):
-            each = next(seen) if isinstance(picture, bytes) else Seen(picture, None)
+            each = Seen(picture, None) if isinstance(picture, InkwiseError) else next(seen)
             entries.append(describe(name, each, served, with_image=pictures.with_image))
             service.metrics.verdict(entries[-1].get("verdict", "unreadable"))
         return answer_json({"model": name_of(served), "pictures": entries})

@@ -22,6 +22,8 @@ _SERVE = {
     "uvicorn": "uvicorn",
 }
 
+_FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
+
 
 def require_training(purpose: str) -> None:
     """Make sure that the libraries of the extra ``train`` are installed, without importing any.
@@ -47,6 +49,11 @@ def require_gradients(purpose: str) -> None:
 def require_serving(purpose: str) -> None:
     """Make sure that the libraries of the extra ``serve`` are installed; see `require_training`."""
     _require(_SERVE, "serve", purpose)
+
+
+def require_formats(purpose: str) -> None:
+    """Make sure that the libraries of the extra ``formats`` are there; see `require_training`."""
+    _require(_FORMATS, "formats", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
