@@ -290,7 +290,7 @@ def test_unknown_split_is_refused(run: Run) -> None:
         evaluate(run, "all")
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "blank_figures")
 def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -> None:
     few = Dataset(
         name="few digits",
@@ -311,7 +311,7 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
     np.testing.assert_array_equal(model.predict(few.test.images), evaluation.predicted)
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "blank_figures")
 def test_calibration_is_chosen_on_the_validation_images(
     optdigits: Dataset, finished: Path, tmp_path: Path
 ) -> None:

@@ -187,7 +187,7 @@ def test_ninety_five_bootstrap_intervals_in_a_hundred_contain_the_truth() -> Non
         return all_figures(matrices)[:, bootstrapped]
 
     truth = figures((1_000_000 * support[:, None] * shares)[None].round().astype(np.int64))[0]
-    repeats = 2_500
+    repeats = 1_500
     hits = np.zeros(len(truth))
     for confusion in generator.multinomial(support, shares, size=(repeats, 3)):
         estimates = np.array(bootstrap_confusion(confusion, figures))
