@@ -18,6 +18,7 @@ from PIL import Image
 from inkwise import Model, Run
 from inkwise.errors import InkwiseError
 from inkwise.ink.sources import find_pictures
+from inkwise.model.pretrained import load_pretrained
 from inkwise.networks.layers import Dense, Flatten, Network
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
@@ -230,6 +231,7 @@ def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
                 "box": [*ink.box] if ink else None,
                 "polarity": ink.polarity if ink else None,
                 "scale": ink.scale if ink else None,
+                "dropped": [*ink.dropped] if ink else None,
             }
         )
     return entries
@@ -256,7 +258,7 @@ def test_csv_has_a_header_and_a_line_a_picture(
     rows = list(csv.DictReader(io.StringIO(result.out)))
     assert result.out.splitlines()[0] == (
         "file,label,probability,verdict,label_2,probability_2,label_3,probability_3,score,"
-        "top,left,bottom,right,polarity,scale,error"
+        "top,left,bottom,right,polarity,scale,dropped,error"
     )
     for row, entry in zip(rows, expected_entries([*pictures, *bad]), strict=True):
         values = {**entry}
@@ -265,8 +267,25 @@ def test_csv_has_a_header_and_a_line_a_picture(
         values |= zip(
             ("top", "left", "bottom", "right"), values.pop("box", None) or (), strict=False
         )
+        values["dropped"] = " ".join(values.get("dropped") or ()) or None
         told = {key: str(value) for key, value in values.items() if value is not None}
         assert {key: value for key, value in row.items() if value} == told
+
+
+def test_what_was_left_out_of_a_picture_is_told(call: Call, tmp_path: Path) -> None:
+    image = draw("flat").convert("L").resize((300, 300))
+    image.paste(0, (20, 20, 28, 28))
+    path = tmp_path / "specked.png"
+    image.save(path)
+    (answer,) = load_pretrained().classify([path])
+    assert answer.ink is not None
+    assert answer.ink.dropped == ("specks",)
+    line, table, document = (
+        call("predict", path, *option) for option in ([], ["--csv"], ["--json"])
+    )
+    assert line.out.splitlines()[0].endswith("   left out: specks")
+    assert next(csv.DictReader(io.StringIO(table.out)))["dropped"] == "specks"
+    assert json.loads(document.out)["dropped"] == ["specks"]
 
 
 def test_json_and_csv_at_once_are_bad_usage(call: Call, pictures: list[Path]) -> None:

@@ -79,7 +79,7 @@ def test_a_picture_in_a_folder_is_known_by_its_content(file_format: str, tmp_pat
 def test_other_files_are_passed_over_or_told(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / "anything"
+    folder = tmp_path_factory.getbasetemp() / "folder-of-any-file"
     folder.mkdir(exist_ok=True)
     (folder / "file").write_bytes(content)
     for source in find_pictures(folder):

@@ -144,12 +144,14 @@ def show_answers(answers: Answers, names: Sequence[str]) -> bool:
 
 
 def _row(name: str, answer: "Answer") -> str:
-    if answer.label is None:
-        return f"{name}   {answer.verdict}"
-    row = f"{name}   {answer.label}   ({answer.probability:.3f})"
+    row = f"{name}   {answer.verdict}"
+    if answer.label is not None:
+        row = f"{name}   {answer.label}   ({answer.probability:.3f})"
     if answer.verdict == "unsure":
         others = [f"{other} ({probability:.3f})" for other, probability in answer.top[1:2]]
         row += f"   {', or '.join(['unsure', *others])}"
+    if answer.ink is not None and answer.ink.dropped:
+        row += f"   left out: {', '.join(answer.ink.dropped)}"
     return row
 
 
@@ -195,7 +197,7 @@ def show_csv(answers: Answers) -> bool:
     places = range(2, CANDIDATES + 1)
     others = [f"{column}_{place}" for place in places for column in ("label", "probability")]
     columns = ["file", "label", "probability", "verdict", *others, "score"]
-    columns += [*_BOX, "polarity", "scale", "error"]
+    columns += [*_BOX, "polarity", "scale", "dropped", "error"]
     _print_csv(columns)
     complete = True
     for name, answer in answers:
@@ -204,6 +206,7 @@ def show_csv(answers: Answers) -> bool:
         for place, (label, probability) in enumerate(entry.pop("top", ())[1:], 2):
             entry |= {f"label_{place}": label, f"probability_{place}": probability}
         entry |= zip(_BOX, entry.pop("box", None) or (), strict=False)
+        entry["dropped"] = " ".join(entry.get("dropped") or ())
         _print_csv([entry.get(column) for column in columns])
     return complete
 
@@ -223,6 +226,7 @@ def _entry(name: str, answer: "Answer | InkwiseError") -> dict[str, Any]:
         "box": None if ink is None else ink.box,
         "polarity": None if ink is None else ink.polarity,
         "scale": None if ink is None else ink.scale,
+        "dropped": None if ink is None else ink.dropped,
     }
 
 
