@@ -88,7 +88,9 @@ KINDS = {
         "measure_robustness",
         "audit",
     ],
-    "Data": ["load_dataset", "load_folder", "describe_datasets", "Dataset", "Split"],
+    "Data": [
+        *("load_dataset", "load_folder", "find_pictures", "describe_datasets", "Dataset", "Split"),
+    ],
     "Other formats": ["export_model", "import_keras"],
     "Progress and errors": ["Progress", "InkwiseError"],
 }

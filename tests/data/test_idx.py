@@ -108,7 +108,8 @@ def test_gzip_is_told_by_content_and_not_by_name(tmp_path: Path) -> None:
     [
         (b"", "not an IDX file: it starts with nothing"),
         (b"\0\0\x08", "not an IDX file"),
-        (b"\x89PNG\r\n\x1a\n", "not an IDX file: it starts with 89 50 4e 47"),
+        (b"\x89PNG\r\n\x1a\n", "not an IDX file but a picture: fetch"),
+        (b"\xef\xbb\xbf\r\n <!DOCTYPE html><p>404", "not an IDX file but a web page, as servers"),
         (b"\0\1" + header(1)[2:] + b"7", "not an IDX file"),
         (header(1, code=0x0A) + b"7", "not an IDX file"),
         (header() + b"7", "claims 0 dimensions"),
@@ -251,3 +252,10 @@ def test_what_the_format_cannot_hold_is_not_written(
     with pytest.raises(DataError, match=told):
         write_idx(tmp_path / "array", array)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_compressed_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "digits.gz"
+    path.write_bytes(packed(packed(plain(header(2, 3, 4), DIGITS.tobytes()))))
+    with pytest.raises(DataError, match="is compressed twice: decompress it once"):
+        read_idx(path)

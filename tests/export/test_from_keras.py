@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -560,3 +561,22 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot read"):
         import_keras(tmp_path / name)
+
+
+def test_a_checkpoint_of_pytorch_is_told_as_one(tmp_path: Path) -> None:
+    weights = {"weight": torch.zeros(3)}
+    for name, zipped in (("new.pth", True), ("old.pt", False)):
+        torch.save(weights, tmp_path / name, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ModelError, match=r"it is a pickle, as PyTorch's"):
+            import_keras(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"<!DOCTYPE html>", "a web page, as"), (b"\x89PNG\r\n\x1a\n", "a picture, neither")],
+)
+def test_other_files_are_told_as_what_they_are(content: bytes, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=f"it is {kind}"):
+        import_keras(path)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
-from inkwise.system.files import storage, write_bytes
+from inkwise.system.files import recognise, storage, write_bytes
 
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
@@ -127,6 +127,10 @@ def idx_bytes(array: NDArray[Any]) -> bytes:
 def _parse(file: BinaryIO | io.BufferedReader, path: Path, available: int) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
+        if magic[:2] == _GZIP_MAGIC:
+            raise DataError(f"{path} is compressed twice: decompress it once, with gunzip")
+        if kind := recognise(magic + file.read(64)):
+            raise DataError(f"{path} is not an IDX file but {kind}: fetch the file itself")
         raise DataError(
             f"{path} is not an IDX file: it starts with {magic.hex(' ') or 'nothing'}, not with "
             "00 00, a type code and a rank"

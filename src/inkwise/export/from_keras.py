@@ -30,7 +30,7 @@ from inkwise.networks.layers import (
     Shape,
 )
 from inkwise.system.extras import require_training
-from inkwise.system.files import read_bytes
+from inkwise.system.files import read_bytes, recognise
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _MOST_BYTES = 1 << 30  # a small archive must not be able to fill the memory when it is unpacked
@@ -55,6 +55,12 @@ Description = Mapping[str, Any]
 
 Variables = Callable[[str], list[Node]]
 """A function from a layer's name to its variables, in Keras' order."""
+
+
+_TORCH = (
+    "it is a pickle, as PyTorch's .pt and .pth files are, which could run code when it is read: "
+    "import takes what Keras saved as .keras or .h5"
+)
 
 
 class _Refusal(Exception):  # noqa: N818 - it never leaves this file
@@ -185,6 +191,8 @@ def _open(raw: bytes) -> tuple[Description, Variables, str]:
     """Open a file of either format; return the description, the variables, and Keras' version."""
     if raw.startswith(_ZIP_MAGIC):
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            if any(name.split("/")[-1] == "data.pkl" for name in archive.namelist()):
+                raise _Refusal(_TORCH)
             description = json.loads(_member(archive, "config.json"))
             version = json.loads(_member(archive, "metadata.json"))["keras_version"]
             weights = _member(archive, "model.weights.h5")
@@ -198,9 +206,12 @@ def _open(raw: bytes) -> tuple[Description, Variables, str]:
                 "it holds weights but no model: save both in Keras with model.save"
             ) from None
         return description, _named_variables(root), root.text("keras_version")
+    kind = recognise(raw)
+    if kind == "a Python pickle":
+        raise _Refusal(_TORCH)
     raise _Refusal(
-        "it is neither a .keras nor an .h5 file: save the model in Keras with "
-        "model.save('model.keras')"
+        f"it is {f'{kind}, ' if kind else ''}neither a .keras nor an .h5 file: save the model in "
+        "Keras with model.save('model.keras')"
     )
 
 
