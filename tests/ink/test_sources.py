@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkwise.errors import DataError, InkwiseError, StorageError
-from inkwise.ink import formats
+from inkwise.ink import image_files, sources
 from inkwise.ink.sources import Source, find_pictures
 from inkwise.model import Answer
 from inkwise.system.progress import Progress
@@ -87,6 +87,17 @@ def test_other_files_are_passed_over_or_told(
             [*strokes().classify_each([source.picture])]
 
 
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise StorageError(f"cannot read {path}: Permission denied")
+
+    monkeypatch.setattr(sources, "is_picture", refuse)
+    names = [source.name for source in find_pictures(folder)]
+    assert names == [str(folder / name) for name in ("a.JPG", "b.png", "c.Tiff", "notes.txt")]
+
+
 PAGES = [draw("flat"), draw("upright"), draw("flat")]
 
 
@@ -132,7 +143,7 @@ def test_a_thumbnail_is_no_page(tmp_path: Path) -> None:
 
 
 def test_more_pages_than_are_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "MOST_PAGES", 2)
+    monkeypatch.setattr(image_files, "MOST_PAGES", 2)
     (tmp_path / "pages.gif").write_bytes(many_pages("GIF"))
     sources = find_pictures(tmp_path / "pages.gif")
     assert len(sources) == 3

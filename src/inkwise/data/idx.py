@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
-from inkwise.system.files import recognise, storage, write_bytes
+from inkwise.system.file_kinds import recognise
+from inkwise.system.files import storage, write_bytes
 
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),

@@ -30,7 +30,8 @@ from inkwise.networks.layers import (
     Shape,
 )
 from inkwise.system.extras import require_training
-from inkwise.system.files import read_bytes, recognise
+from inkwise.system.file_kinds import recognise
+from inkwise.system.files import read_bytes
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _MOST_BYTES = 1 << 30  # a small archive must not be able to fill the memory when it is unpacked

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise.errors import ArgumentError, DataError
-from inkwise.ink.formats import (
+from inkwise.ink.image_files import (
     Page,
     count_pages,
     naming_damage,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inkwise.errors import DataError, InkwiseError, StorageError
-from inkwise.ink.formats import Page, find_pages, is_picture
+from inkwise.ink.image_files import Page, find_pages, is_picture
 from inkwise.system.files import storage
 from inkwise.system.progress import SILENT, Progress
 
@@ -114,11 +114,18 @@ def list_folder(folder: Path, *, deep: bool = False) -> tuple[list[Path], list[P
                 rest += inner_rest
             else:
                 rest.append(entry)
-        elif entry.suffix.lower() in SUFFIXES or (entry.is_file() and is_picture(entry)):
+        elif entry.suffix.lower() in SUFFIXES or (entry.is_file() and _may_be_picture(entry)):
             pictures.append(entry)
         else:
             rest.append(entry)
     return pictures, rest
+
+
+def _may_be_picture(file: Path) -> bool:
+    try:
+        return is_picture(file)
+    except StorageError:  # reading it as a picture tells why, and the others are read
+        return True
 
 
 def tell_rest(folder: Path, rest: Sequence[Path]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import DataError, InkwiseError
 from inkwise.ink import Ink
-from inkwise.ink.formats import Page
+from inkwise.ink.image_files import Page
 from inkwise.model import Answer, Model
 from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.inference import BATCH

@@ -18,7 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from inkwise.errors import DataError, InkwiseError
-from inkwise.ink.formats import Page, may_have_pages
+from inkwise.ink.image_files import Page, may_have_pages
 from inkwise.ink.sources import find_sources_of
 from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import ArrayRequest, PictureRequest

@@ -1,4 +1,4 @@
-"""File formats: what a file is by its content, and the pages that it has."""
+"""Image files and PDFs: which files are such, opening them, and the pages that they have."""
 
 import contextlib
 import io
@@ -182,17 +182,16 @@ def find_pages(file: Path | bytes, name: str) -> list[Page | DataError]:
         opened.seek(0)
         if not may_have_pages(head):
             return [Page(file, 0)]
-        try:
-            if _is_pdf(head):
-                with _open_pdf(opened.read(), name) as document:
-                    places = [*range(len(document))]
-            else:
-                with open_image(opened, name) as image, quietly():
+        if _is_pdf(head):
+            with _open_pdf(opened.read(), name) as document:
+                places = [*range(len(document))]
+        else:
+            with open_image(opened, name) as image, quietly():
+                try:
                     places = _frames(image)
-        except DataError as error:
-            if "is not a picture" in str(error):
-                raise
-            return [Page(file, 0), DataError(f"the pages after the first: {error}")]
+                except Exception as error:
+                    told = f"{name} is damaged after its first page: save or copy it again"
+                    return [Page(file, 0), DataError(f"{told} ({error})")]
     pages: list[Page | DataError] = [Page(file, place) for place in places[:MOST_PAGES]]
     if len(places) > MOST_PAGES:
         pages.append(
