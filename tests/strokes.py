@@ -11,10 +11,11 @@ LINES = {
     "upright": [(50, 10, 50, 90)],
     "flat": [(10, 50, 90, 50)],
     "plus": [(50, 10, 50, 90), (10, 50, 90, 50)],
-    "cross": [(12, 12, 88, 88), (12, 88, 88, 12)],
+    "cross": [(22, 10, 78, 90), (22, 90, 78, 10)],
     "blank": [],
+    "pair": [(25, 15, 25, 85), (75, 15, 75, 85)],
 }
-"""What `draw` draws: a plus is as upright as it is flat, a cross is neither."""
+"""What `draw` draws: a plus is as upright as it is flat, a cross is neither, a pair is two."""
 
 
 def draw(kind: str, ink: int = 20, paper: int = 230) -> Image.Image:

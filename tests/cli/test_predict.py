@@ -232,6 +232,7 @@ def expected_entries(sources: list[Path]) -> list[dict[str, Any]]:
                 "polarity": ink.polarity if ink else None,
                 "scale": ink.scale if ink else None,
                 "dropped": [*ink.dropped] if ink else None,
+                "parts": [[*box] for box in answer.parts],
             }
         )
     return entries
@@ -258,7 +259,7 @@ def test_csv_has_a_header_and_a_line_a_picture(
     rows = list(csv.DictReader(io.StringIO(result.out)))
     assert result.out.splitlines()[0] == (
         "file,label,probability,verdict,label_2,probability_2,label_3,probability_3,score,"
-        "top,left,bottom,right,polarity,scale,dropped,error"
+        "top,left,bottom,right,polarity,scale,dropped,parts,error"
     )
     for row, entry in zip(rows, expected_entries([*pictures, *bad]), strict=True):
         values = {**entry}
@@ -268,6 +269,8 @@ def test_csv_has_a_header_and_a_line_a_picture(
             ("top", "left", "bottom", "right"), values.pop("box", None) or (), strict=False
         )
         values["dropped"] = " ".join(values.get("dropped") or ()) or None
+        boxes = [" ".join(map(str, box)) for box in values.get("parts") or ()]
+        values["parts"] = "; ".join(boxes) or None
         told = {key: str(value) for key, value in values.items() if value is not None}
         assert {key: value for key, value in row.items() if value} == told
 
@@ -286,6 +289,22 @@ def test_what_was_left_out_of_a_picture_is_told(call: Call, tmp_path: Path) -> N
     assert line.out.splitlines()[0].endswith("   left out: specks")
     assert next(csv.DictReader(io.StringIO(table.out)))["dropped"] == "specks"
     assert json.loads(document.out)["dropped"] == ["specks"]
+
+
+def test_several_things_are_told_with_their_boxes(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "pair.png"
+    draw("pair").save(path)
+    (answer,) = load_pretrained().classify([path])
+    line, table, document = (
+        call("predict", path, *option) for option in ([], ["--csv"], ["--json"])
+    )
+    assert line.out.splitlines()[0] == f"{path}   several   2 parts"
+    entry = json.loads(document.out)
+    assert (entry["verdict"], entry["label"], entry["top"]) == ("several", None, [])
+    assert entry["parts"] == [[*box] for box in answer.parts]
+    (row,) = csv.DictReader(io.StringIO(table.out))
+    assert (row["verdict"], row["label"]) == ("several", "")
+    assert row["parts"] == "; ".join(" ".join(map(str, box)) for box in answer.parts)
 
 
 def test_json_and_csv_at_once_are_bad_usage(call: Call, pictures: list[Path]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import inkwise
 from inkwise import Dataset, Run, explain, write_explanation
-from inkwise.errors import ArgumentError, NoInkError, RunError, StorageError
+from inkwise.errors import ArgumentError, DataError, NoInkError, RunError, StorageError
 from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import FILE
 from inkwise.explanation.occlusion import Occlusion
@@ -86,6 +86,11 @@ def test_the_class_to_compare_with_can_be_named() -> None:
         explain(strokes(), draw("flat"), against="flat")
 
 
+def test_several_things_are_not_explained_as_one() -> None:
+    with pytest.raises(DataError, match="shows several things: cut out the one to explain"):
+        explain(strokes(), draw("pair"))
+
+
 def test_the_network_sees_the_picture_once_and_each_of_its_copies_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -97,7 +102,7 @@ def test_the_network_sees_the_picture_once_and_each_of_its_copies_once(
         return run(model, images, *outputs)
 
     monkeypatch.setattr(inkwise.Model, "run", count)
-    it = explain(strokes(), draw("plus"))
+    it = explain(strokes(), draw("upright"))
 
     assert seen == [1, len(Occlusion(it.image, stride=1).copies)]
 

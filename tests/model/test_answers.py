@@ -24,6 +24,7 @@ VERDICTS = {
     "plus": ("unsure", "upright"),
     "cross": ("not a digit", None),
     "blank": ("not a digit", None),
+    "pair": ("several", None),
 }
 
 
@@ -47,9 +48,19 @@ def test_pictures_of_every_kind_get_their_verdicts(tmp_path: Path) -> None:
         assert told(model.classify(pictures)) == [verdict] * len(pictures)
 
 
+def test_the_boxes_of_several_things_are_told() -> None:
+    (answer,) = strokes().classify([draw("pair")])
+    assert (answer.label, answer.probability, answer.top) == (None, 0, ())
+    (top, left, bottom, right), (_, start, _, stop) = answer.parts
+    assert [top, left, bottom, right, start, stop] == pytest.approx([10, 19, 90, 31, 69, 81], abs=7)
+    assert strokes().classify([draw("upright")])[0].parts == ()
+
+
 def test_an_answer_is_what_the_network_says_about_what_it_saw() -> None:
     model = strokes()
-    for answer in model.classify([draw(kind) for kind in VERDICTS if kind != "blank"]):
+    for answer in model.classify(
+        [draw(kind) for kind in VERDICTS if kind not in ("blank", "pair")]
+    ):
         assert answer.ink is not None
         images = answer.ink.image[None]
         (probabilities,), (logits,) = model.predict_proba(images), model.logits(images)

@@ -125,6 +125,13 @@ def test_a_star_is_no_digit_and_a_dot_is_ink(page: Page) -> None:
     assert page.ink("#sheet") > 100
 
 
+def test_two_digits_are_several(page: Page) -> None:
+    page.draw(*([(0.5 * x + shift, y) for x, y in SEVEN] for shift in (0.02, 0.48)))
+    page.wait(lambda: "several" in page.text("#said") and page.text("#label") == "")
+    assert page.text("#verdict") == "several: write one at a time"
+    assert page.text("#chances").count("–") == 10
+
+
 def test_undo_redo_and_clear(page: Page) -> None:
     from selenium.webdriver import ActionChains, Keys
 

@@ -17,7 +17,7 @@ from inkwise.model.pretrained import load_pretrained
 from tests.serving.conftest import MakeClient, png
 from tests.strokes import draw, strokes
 
-KINDS = ("upright", "flat", "plus", "cross", "blank")
+KINDS = ("upright", "flat", "plus", "cross", "blank", "pair")
 
 Answers = list[dict[str, Any]]
 
@@ -54,6 +54,10 @@ def test_every_picture_is_answered_as_the_library_answers(client: TestClient, as
         assert entry["probability"] == pytest.approx(answer.probability, abs=1e-6)
         assert [name for name, _ in entry["top"]] == [name for name, _ in answer.top]
         assert "image" not in entry
+        assert entry["parts"] == [[*box] for box in answer.parts]
+        if answer.verdict == "several":
+            assert entry["probabilities"] is entry["label"] is None
+            continue
         if answer.ink is None:
             assert entry["probabilities"] is entry["box"] is entry["score"] is None
             continue
@@ -64,7 +68,7 @@ def test_every_picture_is_answered_as_the_library_answers(client: TestClient, as
         assert entry["box"] == [*answer.ink.box]
         assert (entry["polarity"], entry["scale"]) == (answer.ink.polarity, answer.ink.scale)
     assert [entry["verdict"] for entry in entries] == [
-        *("digit", "digit", "unsure", "not a digit", "not a digit")
+        *("digit", "digit", "unsure", "not a digit", "not a digit", "several")
     ]
 
 

@@ -62,7 +62,7 @@ def predict(
         ),
     ] = False,
 ) -> None:
-    """Recognise the digit in each picture, or report that it shows none: one line per picture.
+    """Recognise the digit in each picture, or report that it shows none or several.
 
     Pictures may be photos, scans or drawings of any size, dark on light or light
     on dark. In a terminal, a single picture is drawn as the network sees it. The
@@ -150,6 +150,8 @@ def _row(name: str, answer: "Answer") -> str:
     if answer.verdict == "unsure":
         others = [f"{other} ({probability:.3f})" for other, probability in answer.top[1:2]]
         row += f"   {', or '.join(['unsure', *others])}"
+    if answer.verdict == "several":
+        row += f"   {len(answer.parts)} parts" if len(answer.parts) > 1 else "   parts that touch"
     if answer.ink is not None and answer.ink.dropped:
         row += f"   left out: {', '.join(answer.ink.dropped)}"
     return row
@@ -197,7 +199,7 @@ def show_csv(answers: Answers) -> bool:
     places = range(2, CANDIDATES + 1)
     others = [f"{column}_{place}" for place in places for column in ("label", "probability")]
     columns = ["file", "label", "probability", "verdict", *others, "score"]
-    columns += [*_BOX, "polarity", "scale", "dropped", "error"]
+    columns += [*_BOX, "polarity", "scale", "dropped", "parts", "error"]
     _print_csv(columns)
     complete = True
     for name, answer in answers:
@@ -207,6 +209,7 @@ def show_csv(answers: Answers) -> bool:
             entry |= {f"label_{place}": label, f"probability_{place}": probability}
         entry |= zip(_BOX, entry.pop("box", None) or (), strict=False)
         entry["dropped"] = " ".join(entry.get("dropped") or ())
+        entry["parts"] = "; ".join(" ".join(map(str, box)) for box in entry.get("parts") or ())
         _print_csv([entry.get(column) for column in columns])
     return complete
 
@@ -227,6 +230,7 @@ def _entry(name: str, answer: "Answer | InkwiseError") -> dict[str, Any]:
         "polarity": None if ink is None else ink.polarity,
         "scale": None if ink is None else ink.scale,
         "dropped": None if ink is None else ink.dropped,
+        "parts": answer.parts,
     }
 
 

@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Splits
-from inkwise.errors import ArgumentError, InkwiseError, LibraryError, NoInkError, RunError
+from inkwise.errors import (
+    ArgumentError,
+    DataError,
+    InkwiseError,
+    LibraryError,
+    NoInkError,
+    RunError,
+)
 from inkwise.explanation.neighbours import FILE, Neighbour, Neighbours, make_neighbours
 from inkwise.explanation.occlusion import Occlusion
 from inkwise.explanation.receptive_field import Field, last_field
 from inkwise.ink import Ink
 from inkwise.ink.decoding import describe
 from inkwise.model import Model
-from inkwise.model.answers import choose_readings, preprocess, stack_readings
+from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.calibration import Verdict
 from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.networks.layers import Conv
@@ -220,6 +227,8 @@ def explain(
         An index is given without a run.
     NoInkError
         There is no ink in the picture.
+    DataError
+        The picture shows several things.
     InkwiseError
         As from `inkwise.ink.normalise`, `inkwise.runs.models.find_model` and
         `inkwise.runs.original_data.load_original_splits`.
@@ -261,8 +270,12 @@ def explain(
 
     # One pass gives every output, for each of the picture's readings (see `inkwise.model.answers`).
     all_probabilities, all_logits, scores = model.run(stack_readings([ink], image_size), *OUTPUTS)
-    ((ink, row),) = choose_readings([ink], scores)
-    image, probabilities, logits = ink.image, all_probabilities[row], all_logits[row]
+    ((answer, row),) = judge_each(model, [ink], all_probabilities, scores)
+    if isinstance(answer, InkwiseError) or answer.ink is None or row is None:
+        raise AssertionError("ink was found above")
+    if answer.verdict == "several":
+        raise DataError(f"{title} shows several things: cut out the one to explain")
+    image, probabilities, logits = answer.ink.image, all_probabilities[row], all_logits[row]
     label, other = _compare(model, probabilities, truth, against)  # raises before slow work
 
     notices: list[str] = []
@@ -279,7 +292,6 @@ def explain(
     for notice in notices:
         progress.notice(notice)
 
-    (verdict,) = model.calibration.verdicts(probabilities[[label]], scores[[row]])
     itself = index if split == "train" else None
     return Explanation(
         title,
@@ -287,7 +299,7 @@ def explain(
         model.class_names,
         probabilities,
         logits,
-        verdict,
+        answer.verdict,
         label,
         other,
         truth,

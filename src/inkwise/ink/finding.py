@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
 from inkwise.ink.fitting import BOX
+from inkwise.ink.insets import distance_from_background, find_inset
 from inkwise.ink.levels import Levels, quantiles, sample
 from inkwise.ink.lines import erase_lines
+from inkwise.ink.parts import Parts, choose_parts
+from inkwise.ink.surroundings import erase_surroundings
 
 NARROWEST = 4
 """Least height and width of a picture, in pixels."""
@@ -67,6 +70,9 @@ Strokes narrower than `THINNEST` are widened to `THIN`, and those wider than `TH
 `THICK`. Nearly all of MNIST's strokes lie between `THINNEST` and `THICKEST`.
 """
 
+ONE_HUE = 0.95
+"""Least share of the variation of colours along one axis, in pictures of one ink on one paper."""
+
 FAINTEST = 20
 """Least level of full ink above the background, when the picture's levels span 0 to 255."""
 
@@ -88,13 +94,22 @@ class Found:
     dark : bool
         Whether the ink was darker than its background.
     dropped : tuple of str
-        What else was in the picture and was removed: ``lines``, ``specks``.
+        What else was in the picture and was removed: ``lines``, ``surroundings``, ``specks``.
+    parts : tuple of tuple of float
+        Top, left, bottom and right of each part, if the ink may be several things.
+    large : tuple of ndarray of uint8, shape (H, W)
+        Levels of each of the parts that may be a digit by itself.
+    apart : bool
+        Whether the ink is several things, and only the greatest of them is in `levels`.
     """
 
     levels: Levels
     box: tuple[float, float, float, float]
     dark: bool
     dropped: tuple[str, ...]
+    parts: tuple[tuple[float, float, float, float], ...] = ()
+    large: tuple[Levels, ...] = ()
+    apart: bool = False
 
 
 def find_ink(picture: NDArray[np.uint8]) -> Found:
@@ -114,6 +129,10 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     NoInkError
         The picture is too narrow, or has no ink that can be told from noise.
     """
+    inset = find_inset(picture)
+    if inset is not None:
+        top, left, bottom, right = inset
+        picture = np.ascontiguousarray(picture[top:bottom, left:right])
     grey = _stretch(picture if picture.ndim == 2 else _strongest_grey(picture))
     side = max(grey.shape)
     if min(grey.shape) < NARROWEST:
@@ -126,29 +145,47 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     factor = max(1, math.ceil(SMALLEST_SIDE / side))
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    dropped = []
+    dropped = [] if inset is None else ["surroundings"]
     ruled = min(grey.shape) > SMALLEST_SIDE and erase_lines(
         ink, floor=max(CLEAR * noise, LOWEST_CONTRAST)
     )
     if ruled:
         dropped.append("lines")
     mask, strong = _threshold(ink, noise)
-    chosen, rest = mask, np.zeros_like(mask)
     low = side <= LOW_RESOLUTION
+    if not low and erase_surroundings(ink, [mask, _low_threshold(ink, noise)]):
+        dropped += [] if inset else ["surroundings"]
+        mask, strong = _threshold(ink, noise)
+    parts = Parts(mask, np.zeros_like(mask))
     if not low:
-        chosen, rest = _choose(mask, strong, ink, ruled)
-    if rest.any():
+        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor)
+    chosen, rest = parts.chosen, parts.rest
+    if rest.any() and not parts.apart:
         dropped.append("specks")
     alone = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
     full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
     levels = _stretch_ink(alone, chosen, noise, full, base)
+    large = []
+    for part in parts.large:
+        alone = _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)
+        left, top, width, height = cv2.boundingRect(alone)
+        large.append(_adjust_strokes(alone[top : top + height, left : left + width]))
     left, top, width, height = cv2.boundingRect(levels)
     levels = levels[top : top + height, left : left + width]
+    down, across = (0, 0) if inset is None else inset[:2]
+
+    def in_the_picture(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        top, left, bottom, right = (edge / factor for edge in box)
+        return top + down, left + across, bottom + down, right + across
+
     return Found(
         levels if low else _adjust_strokes(levels),
-        (top / factor, left / factor, (top + height) / factor, (left + width) / factor),
+        in_the_picture((top, left, top + height, left + width)),
         dark,
         tuple(dropped),
+        tuple(map(in_the_picture, parts.boxes)),
+        tuple(large),
+        parts.apart,
     )
 
 
@@ -166,7 +203,12 @@ def _strongest_grey(picture: NDArray[np.uint8]) -> Levels:
     changes = (small - cv2.blur(small, (reach, reach), borderType=cv2.BORDER_REPLICATE)).reshape(
         -1, 3
     )
-    axis = np.linalg.eigh(changes.T @ changes)[1][:, -1]
+    strengths, axes = np.linalg.eigh(changes.T @ changes)
+    if strengths[-1] < ONE_HUE * strengths.sum():
+        distance = distance_from_background(picture)
+        if distance is not None:
+            return distance
+    axis = axes[:, -1]
     weights = axis / np.abs(axis).sum() * (1 if axis @ LUMINANCE >= 0 else -1)
     black = -255 * weights[weights < 0].sum()
     return cv2.transform(picture, np.append(weights, black)[None])
@@ -321,59 +363,10 @@ def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
     return mask, strong
 
 
-def _choose(mask: Levels, strong: Levels, ink: Levels, ruled: bool) -> tuple[Levels, Levels]:
-    """Return a mask of the components that make up the digit, and one of the rest, as 0 and 1.
-
-    Components near each other form a group. The digit is the group with the most ink, where ink
-    counts less the farther it is from the middle. Other components close to it are loose strokes of
-    the digit.
-    """
-    height, width = mask.shape
-    # The fastest of OpenCV's algorithms here, several times as fast as the default. Everything
-    # about components has the shape (count,); the first one is the background.
-    count, labels, stats, centres = cv2.connectedComponentsWithStatsWithAlgorithm(
-        mask, 8, cv2.CV_32S, cv2.CCL_GRANA
-    )
-    # Erased ruled lines can leave pieces that are short or at the border.
-    smallest = max(mask.shape) / (12 if ruled else 25)
-    if count == 2 and not ruled and stats[1, 2:4].max() >= smallest:
-        return mask, np.zeros_like(mask)
-    left, top, wide, high, _ = stats.T
-    right, bottom = left + wide, top + high
-    at_border = (left == 0) | (top == 0) | (right == width) | (bottom == height)
-    digits = (np.maximum(wide, high) >= smallest) & ~(at_border & ruled)
-    if not digits[1:].any():
-        raise NoInkError("it holds nothing but specks")
-
-    there = mask.astype(bool)
-    here = labels[there]
-    mass = np.bincount(here, weights=ink[there], minlength=count)
-    certain = np.bincount(labels[strong.astype(bool)], minlength=count)
-    digits[0] = False
-    digits &= certain > 0
-    real = (certain > 0) & (mass >= 0.03 * mass[1:].max()) & ~(at_border & ruled)
-    # Components up to `2 * gap` pixels apart touch when they are dilated, and form a group.
-    gap = max(1, max(mask.shape) // 40)
-    near = cv2.dilate(real[labels].astype(np.uint8), np.ones((2 * gap + 1, 2 * gap + 1), np.uint8))
-    groups = cv2.connectedComponents(near, connectivity=8)[1]
-    group_of = np.zeros(count, int)
-    group_of[here] = groups[there]
-    # Distance of each component's centre from the picture's, as a share of the sides, (count,).
-    off = np.hypot(centres[:, 0] / width - 0.5, centres[:, 1] / height - 0.5)
-    score = np.where(real, mass * (1 - off) * np.where(at_border, 0.2, 1), 0)
-    chosen = real & (group_of == np.bincount(group_of, weights=score).argmax())
-    if not chosen.any() or not (chosen & digits).any():
-        raise NoInkError("nothing in it stands out from its background")
-    if not at_border[chosen].all():
-        chosen &= ~(at_border & (mass < 0.3 * mass[chosen].sum()))
-
-    # Loose strokes, by their distance from the digit's bounding box.
-    box = left[chosen].min(), top[chosen].min(), right[chosen].max(), bottom[chosen].max()
-    beside = np.maximum(box[0] - right, left - box[2]).clip(0)
-    below = np.maximum(box[1] - bottom, top - box[3]).clip(0)
-    loose = np.hypot(beside, below) < 0.25 * max(box[2] - box[0], box[3] - box[1])
-    chosen |= real & loose & ~at_border & (mass > 0.06 * mass[chosen].sum())
-    return chosen[labels].astype(np.uint8), (~chosen)[labels].astype(np.uint8) & mask
+def _low_threshold(ink: Levels, noise: float) -> Levels:
+    """Return a mask of all ink that may be told from noise, beside the strongest of the picture."""
+    floor = max(CLEAR * noise, LOWEST_CONTRAST, 0.15 * float(sample(ink).max()))
+    return cv2.compare(ink, floor, cv2.CMP_GT) & 1
 
 
 def _cut_out(ink: Levels, chosen: Levels, rest: Levels, halo: int) -> Levels:

@@ -1,10 +1,13 @@
-"""Grey levels: pictures of one channel, and fast quantiles of their levels."""
+"""Grey levels: pictures of one channel, boxes in them, and fast quantiles of their levels."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Levels = NDArray[np.uint8]
 """Grey levels, uint8 (H, W)."""
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right of a box, in pixels; the last two are exclusive."""
 
 
 def quantiles(values: NDArray[np.integer], *shares: float) -> list[float]:

@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise.errors import DataError, InkwiseError, NoInkError
+from inkwise.ink.cutting import cut_in_two
 from inkwise.ink.decoding import Picture, decode, describe
 from inkwise.ink.fitting import BOX, CANVAS, bounds, fit_and_centre, is_fitted
+from inkwise.ink.levels import Box
+
+Alone = tuple[tuple[NDArray[np.uint8], ...], ...]
+"""Groups of images, each uint8 (28, 28)."""
 
 Polarity = Literal["light ink", "dark ink"]
 
@@ -35,18 +40,30 @@ class Ink:
     scale : float
         Pixels of `image` per pixel of the picture.
     dropped : tuple of str
-        What else was in the picture and is not in `image`: ruled ``lines``, ``specks``.
+        What else was in the picture and is not in `image`: ruled ``lines``; ``surroundings``, such
+        as a box or a ring around the digit; ``specks``.
     unchanged : ndarray of uint8, shape (28, 28), or None
         The picture itself, light ink on a dark background, if it has 28×28 pixels and was not in
         MNIST's geometry: it may be meant for the network as it is, including its noise.
+    parts : tuple of tuple of int
+        The boxes of what may be several things, like `box`, from left to right; empty if the ink
+        is in one part.
+    alone : tuple of tuple of ndarray of uint8, shape (28, 28)
+        What may be a digit by itself, in the form of `image`: each part, or the two sides of a cut.
+        If a model finds them more like its classes than `image`, the picture shows several.
+    apart : bool
+        Whether the parts are certainly several things, as they are far from each other.
     """
 
     image: NDArray[np.uint8]
     polarity: Polarity
-    box: tuple[int, int, int, int]
+    box: Box
     scale: float
     dropped: tuple[str, ...] = ()
     unchanged: NDArray[np.uint8] | None = None
+    parts: tuple[Box, ...] = ()
+    alone: Alone = ()
+    apart: bool = False
 
     @property
     def readings(self) -> tuple[NDArray[np.uint8], ...]:
@@ -103,13 +120,16 @@ def normalise(picture: Picture) -> Ink:
             if is_fitted(pixels):
                 return Ink(pixels.copy(), polarity, bounds(pixels), 1.0)
     # A picture in MNIST's geometry does not need OpenCV, whose import takes long.
-    from inkwise.ink.finding import find_ink
+    from inkwise.ink.finding import LOW_RESOLUTION, find_ink
 
     try:
         found = find_ink(raster.pixels)
         image = fit_and_centre(found.levels)
     except NoInkError as error:
         raise NoInkError(f"there is no digit in {describe(picture)}: {error}") from error
+    alone: Alone = tuple((fit_and_centre(part),) for part in found.large)
+    if not found.parts and max(raster.size) > LOW_RESOLUTION:
+        alone = cut_in_two(image)
     unchanged = None
     if raster.size == (CANVAS, CANVAS):
         levels = _grey(raster.pixels)
@@ -118,18 +138,21 @@ def normalise(picture: Picture) -> Ink:
     # A large picture was reduced while it was read.
     down, across = height / raster.pixels.shape[0], width / raster.pixels.shape[1]
     top, left, bottom, right = found.box
+
+    def in_the_picture(box: tuple[float, float, float, float]) -> Box:
+        top, left, bottom, right = box
+        return round(top * down), round(left * across), round(bottom * down), round(right * across)
+
     return Ink(
         image,
         DARK if found.dark else LIGHT,
-        (
-            round(top * down),
-            round(left * across),
-            round(bottom * down),
-            round(right * across),
-        ),
+        in_the_picture(found.box),
         BOX / max((bottom - top) * down, (right - left) * across),
         found.dropped,
         unchanged,
+        tuple(map(in_the_picture, found.parts)),
+        alone,
+        found.apart,
     )
 
 

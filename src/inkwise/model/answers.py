@@ -2,9 +2,11 @@
 
 There is one function for each step. Preprocessing finds the ink, which is the foreground of a
 picture of handwriting, and turns it into images that the network expects. An ink usually has one
-such image, and sometimes two, which are called its readings. The network classifies all readings
-in one pass, the reading with the highest score is chosen for each ink, and the model's calibration
-gives the verdict.
+such image, and sometimes two, which are called its readings; it also has images of what may be a
+digit by itself, such as the sides of a cut. The network classifies all images in one pass, and the
+reading with the highest score is chosen for each ink. If what may be a digit by itself looks more
+like one than the reading does, there are several; otherwise the model's calibration gives the
+verdict.
 """
 
 import dataclasses
@@ -12,7 +14,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,16 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from inkwise.ink import Ink, Picture
+    from inkwise.ink.levels import Box
 
 CHUNK = 8
 """Number of pictures that a thread classifies at a time; more would delay the first answers."""
 
 CANDIDATES = 3
 """Number of classes that an answer lists."""
+
+MORE_ALONE = 0.5
+"""Least difference of the scores by which parts alone look more like a class than all together."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,18 +48,20 @@ class Answer:
 
     Parameters
     ----------
-    verdict : {"digit", "unsure", "not a digit"}
+    verdict : {"digit", "unsure", "several", "not a digit"}
         ``digit``: the picture shows one of the model's classes, whatever they are, and the label
-        names it. With the two other verdicts the model abstains. ``unsure``: its confidence is
-        below the threshold, and the label is only the likeliest of several classes. ``not a
-        digit``: the picture is out-of-distribution, like none of the classes, or holds no ink.
+        names it. With the other verdicts the model abstains. ``unsure``: its confidence is below
+        the threshold, and the label is only the likeliest of several classes. ``several``: the
+        picture shows more than one thing, such as the digits of a number. ``not a digit``: the
+        picture is out-of-distribution, like none of the classes, or holds no ink.
     label : str or None
-        Name of the likeliest class; None if the verdict is ``not a digit``.
+        Name of the likeliest class; None if the verdict is ``several`` or ``not a digit``.
     probability : float
-        Calibrated probability of the likeliest class, the confidence; 0 if there is no ink.
+        Calibrated probability of the likeliest class, the confidence; 0 if there is no ink, or if
+        there are several things.
     top : tuple of (str, float)
         Names and probabilities of the three likeliest classes, the likeliest first; fewer if the
-        model has fewer classes, and none if there is no ink.
+        model has fewer classes, and none if there is no ink or there are several things.
     score : float
         Energy score: the higher, the more the picture looks like one of the classes (see
         `Calibration`); minus infinity if there is no ink.
@@ -71,12 +79,22 @@ class Answer:
     (28, 28)
     """
 
-    verdict: Verdict
+    verdict: Verdict | Literal["several"]
     label: str | None
     probability: float
     top: tuple[tuple[str, float], ...]
     score: float
     ink: "Ink | None"
+
+    @property
+    def parts(self) -> tuple["Box", ...]:
+        """The boxes of the several things, as `Ink.box`, from left to right; otherwise empty.
+
+        There is a single box if the things touch.
+        """
+        if self.verdict != "several" or self.ink is None:
+            return ()
+        return self.ink.parts or (self.ink.box,)
 
 
 class Classifier(Protocol):
@@ -174,14 +192,17 @@ def stack_readings(
 ) -> NDArray[np.uint8]:
     """Return the readings of all inks, one after another, as one array, uint8 (R, H, W)."""
     readings = [
-        reading for ink in inks if not isinstance(ink, InkwiseError) for reading in ink.readings
+        image
+        for ink in inks
+        if not isinstance(ink, InkwiseError)
+        for image in (*ink.readings, *itertools.chain(*ink.alone))
     ]
     return np.array(readings) if readings else np.empty((0, *image_size), np.uint8)
 
 
 def choose_readings(
     inks: "Iterable[Ink]", scores: NDArray[np.float32]
-) -> "Iterator[tuple[Ink, int]]":
+) -> "Iterator[tuple[Ink, int, float]]":
     """Choose, for every ink, the reading that looks most like one of the classes.
 
     Parameters
@@ -197,13 +218,19 @@ def choose_readings(
         The ink with the chosen reading as its image.
     int
         The chosen reading's index in `scores`.
+    float
+        The highest score of what may be a digit by itself; minus infinity if there is none.
     """
     first = 0
     for ink in inks:
-        count = len(ink.readings)
-        place = int(scores[first : first + count].argmax())
-        yield ink.read_as(place), first + place
-        first += count
+        stop = first + len(ink.readings)
+        row = first + int(scores[first:stop].argmax())
+        alone = -math.inf
+        for images in ink.alone:
+            start, stop = stop, stop + len(images)
+            alone = max(alone, float(scores[start:stop].min()))
+        yield ink.read_as(row - first), row, alone
+        first = stop
 
 
 def judge_each(
@@ -240,12 +267,12 @@ def judge_each(
         elif isinstance(ink, InkwiseError):
             yield ink, None
         else:
-            read, row = next(chosen)
-            yield _judge(model, read, probabilities[row], float(scores[row])), row
+            read, row, alone = next(chosen)
+            yield _judge(model, read, probabilities[row], float(scores[row]), alone), row
 
 
 def _judge(
-    model: Classifier, ink: "Ink", probabilities: NDArray[np.float32], score: float
+    model: Classifier, ink: "Ink", probabilities: NDArray[np.float32], score: float, alone: float
 ) -> Answer:
     likeliest_first = (-probabilities).argsort(kind="stable")[:CANDIDATES]
     top = tuple(
@@ -253,6 +280,9 @@ def _judge(
     )
     label, probability = top[0]
     (verdict,) = model.calibration.verdicts(np.array([probability]), np.array([score]))
+    several = ink.apart or (len(ink.parts) > 1 and verdict != "digit")
+    if several or alone > max(score + MORE_ALONE, model.calibration.lowest_score):
+        return Answer("several", None, 0.0, (), score, ink)
     named = None if verdict == "not a digit" else label
     return Answer(verdict, named, probability, top, score, ink)
 
@@ -273,4 +303,4 @@ def preprocess_all(
 def chosen_logits(model: Classifier, inks: "Sequence[Ink]") -> NDArray[np.float32]:
     """Return the logits, float32 (N, classes), of the reading that is chosen for each ink."""
     logits, scores = model.run(stack_readings(inks, model.network.image_size), LOGITS, SCORE)
-    return logits[[row for _, row in choose_readings(inks, scores)]]
+    return logits[[row for _, row, _ in choose_readings(inks, scores)]]

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
 
 from inkwise.errors import InkwiseError, StorageError
 from inkwise.explanation.evidence import where
@@ -79,8 +81,8 @@ def make_router(service: Service) -> APIRouter:
         else:
             (seen,) = await service.batcher.see(served.model, [picture])
         evidence = strongest = near = None
-        if not isinstance(seen.answer, InkwiseError) and seen.answer.ink is not None:
-            image = seen.answer.ink.image
+        image = _image_to_explain(seen)
+        if image is not None:
             occlusion = Occlusion(image)
             outputs = await service.batcher.run(served.model, occlusion.copies)
             values = occlusion.map(outputs.logits)
@@ -165,6 +167,13 @@ def make_router(service: Service) -> APIRouter:
         return answer_json({"label": label, "file": file}, 201)
 
     return router
+
+
+def _image_to_explain(seen: Seen) -> NDArray[np.uint8] | None:
+    """Return what the network saw, (H, W), unless it was several things or nothing."""
+    if isinstance(seen.answer, InkwiseError) or seen.answer.verdict == "several":
+        return None
+    return None if seen.answer.ink is None else seen.answer.ink.image
 
 
 def _neighbour(each: Neighbour, served: Served) -> dict[str, object]:

@@ -53,19 +53,21 @@ class PictureAnswer(BaseModel):
 
     file: str | None = Field(description="The file name that the client gave.")
     label: str | None = Field(
-        None, description="The likeliest class; null if the verdict is `not a digit`."
+        None,
+        description="The likeliest class; null if the verdict is `several` or `not a digit`.",
     )
     probability: float | None = Field(
         None, ge=0, le=1, description="Calibrated probability of the likeliest class."
     )
-    verdict: Literal["digit", "unsure", "not a digit"] | None = Field(
-        None, description="`digit`, or that the model abstains: `unsure` or `not a digit`."
+    verdict: Literal["digit", "unsure", "several", "not a digit"] | None = Field(
+        None,
+        description="`digit`, or that the model abstains: `unsure`, `several` or `not a digit`.",
     )
     top: list[tuple[str, float]] | None = Field(
         None, description="The three likeliest classes and their probabilities."
     )
     probabilities: dict[str, float] | None = Field(
-        None, description="The probability of every class; null if there is no ink."
+        None, description="The probability of every class; null without ink, or of several things."
     )
     score: float | None = Field(
         None,
@@ -83,7 +85,14 @@ class PictureAnswer(BaseModel):
         None, description="Pixels of the network's image per pixel of the picture."
     )
     dropped: list[str] | None = Field(
-        None, description="What preprocessing removed from the picture: `lines`, `specks`."
+        None,
+        description="What preprocessing removed from the picture: `lines`, `surroundings`, "
+        "`specks`.",
+    )
+    parts: list[tuple[int, int, int, int]] | None = Field(
+        None,
+        description="Boxes of the several things that the picture shows, like `box`, from left to "
+        "right; empty unless the verdict is `several`.",
     )
     image: list[list[int]] | None = Field(
         None,

@@ -174,13 +174,15 @@ def describe(name: str | None, seen: Seen, served: Served, *, with_image: bool) 
         "probability": round(answer.probability, 6),
         "verdict": answer.verdict,
         "top": [(label, round(probability, 6)) for label, probability in answer.top],
-        "probabilities": seen.probabilities
-        and dict(zip(served.model.class_names, seen.probabilities, strict=True)),
+        "probabilities": dict(zip(served.model.class_names, seen.probabilities, strict=True))
+        if seen.probabilities and answer.top
+        else None,
         "score": None if answer.score == -math.inf else round(answer.score, 4),
         "polarity": None if ink is None else ink.polarity,
         "box": None if ink is None else ink.box,
         "scale": None if ink is None else ink.scale,
         "dropped": None if ink is None else ink.dropped,
+        "parts": answer.parts,
     }
     if with_image:
         entry["image"] = None if ink is None else ink.image.tolist()

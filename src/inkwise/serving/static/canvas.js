@@ -63,12 +63,15 @@ const drawPicture = (picture, width, height) => {
   context.imageSmoothingEnabled = scale < 3;
   context.drawImage(picture.shown, left, top, w, h);
   if (answer?.about !== steps[place] || !answer.said.box) return;
-  // The ink's bounding box. It is scaled, because the service may have received a smaller copy.
-  const [y0, x0, y1, x1] = answer.said.box.map((v) => (v * scale * picture.shown.width) / picture.width);
   context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
   context.lineWidth = Math.max(2, width / 200);
   const rim = width / 80;
-  context.strokeRect(left + x0 - rim, top + y0 - rim, x1 - x0 + 2 * rim, y1 - y0 + 2 * rim);
+  // Bounding boxes. They are scaled, because the service may have received a smaller copy.
+  const sent = (scale * picture.shown.width) / picture.width;
+  const boxes = answer.said.parts.length ? answer.said.parts : [answer.said.box];
+  for (const [y0, x0, y1, x1] of boxes.map((box) => box.map((v) => v * sent))) {
+    context.strokeRect(left + x0 - rim, top + y0 - rim, x1 - x0 + 2 * rim, y1 - y0 + 2 * rim);
+  }
 };
 
 const update = () => {
@@ -227,6 +230,9 @@ const show = (milliseconds) => {
   } else if (verdict === "digit") {
     strong.textContent = digits() ? "digit" : "recognised";
     line.append(strong, `, ${percent(said.probability)}`);
+  } else if (verdict === "several") {
+    strong.textContent = "several";
+    line.append(strong, ": write one at a time");
   } else if (verdict) {
     strong.textContent = none;
     line.append(strong, said.image ? "" : ": there is no ink");

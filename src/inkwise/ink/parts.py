@@ -1,0 +1,232 @@
+"""Parts: which components of the ink are the digit, and which are something else beside it."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import NoInkError
+from inkwise.ink.components import Components
+from inkwise.ink.levels import Box, Levels
+
+GAP = 0.06
+"""Half of the greatest gap within a group, as a share of the largest component's longer side."""
+
+DOT = 0.25
+"""Greatest size of a dot, as a share of the size of the digit."""
+
+HEAVY, THIN_HEAVY = 0.25, 0.12
+"""Least size of something that is no speck, as a share of the size of the digit.
+
+The second is for what is not compact, as specks are: letters and dashes.
+"""
+
+LETTER, TINY = 0.085, 3.5
+"""Least size of a letter or of a colon's dot: as a share of the digit's size, and in pixels.
+
+Smaller ones may be dirt.
+"""
+
+PIECE = 0.06
+"""Greatest distance of a small piece beside the digit that it is part of, as a share of its size.
+
+Above and below the digit, pieces at twice this distance are part of it.
+"""
+
+CLEAR_GAP = 0.05
+"""Least gap between parts that may be digits, as a share of the size of all parts."""
+
+LARGE = 0.35
+"""Least height of a part that may be a digit by itself, as a share of the height of all parts."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """The digit's components, and the others.
+
+    Parameters
+    ----------
+    chosen, rest : ndarray of uint8, shape (H, W)
+        Masks of the components that make up the digit, and of all others, as 0 and 1.
+    boxes : tuple of Box
+        The boxes of the parts, from left to right, if there may be several things.
+    large : tuple of ndarray of uint8, shape (H, W)
+        Masks of the chosen parts that are large enough to be a digit by themselves, if there are
+        several parts.
+    apart : bool
+        Whether something as heavy as a digit's stroke is among the others.
+    """
+
+    chosen: Levels
+    rest: Levels
+    boxes: tuple[Box, ...] = ()
+    large: tuple[Levels, ...] = ()
+    apart: bool = False
+
+
+def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enlarged: int) -> Parts:
+    """Tell which components make up the digit.
+
+    Components near each other form a group. The digit is the group with the most ink, where ink
+    counts less the farther it is from the middle. Other components close to it are loose strokes of
+    the digit. What is left is specks, if none of it is as heavy as a stroke of the digit.
+
+    Parameters
+    ----------
+    mask, strong : ndarray of uint8, shape (H, W)
+        Masks of possible and of certain ink, as 0 and 1.
+    ink : ndarray of uint8, shape (H, W)
+        Levels of the ink above the background.
+    ruled : bool
+        Whether ruled lines were erased, pieces of which may be left.
+    enlarged : int
+        The factor by which the picture was enlarged.
+
+    Raises
+    ------
+    NoInkError
+        There is no component of a digit's size.
+    """
+    height, width = mask.shape
+    components = Components.of(mask)
+    count, longest, at_border = len(components), components.longest, components.at_border
+    # Erased ruled lines can leave pieces that are short or at the border.
+    smallest = max(mask.shape) / (12 if ruled else 25)
+    if count == 2 and not ruled and longest[1] >= smallest:
+        return Parts(mask, np.zeros_like(mask))
+    junk = at_border & ruled
+    if not ((longest >= smallest) & ~junk)[1:].any():
+        raise NoInkError("it holds nothing but specks")
+
+    there = mask.astype(bool)
+    here = components.labels[there]
+    mass = np.bincount(here, weights=ink[there], minlength=count).astype(np.float64)
+    certain = np.bincount(components.labels[strong.astype(bool)], minlength=count) > 0
+    certain[0] = False
+    real = certain & (mass >= 0.03 * mass[1:].max()) & ~junk
+    if not real.any():
+        raise NoInkError("nothing in it stands out from its background")
+    # Components up to `2 * gap` pixels apart touch when they are dilated, and form a group.
+    gap = max(1, min(max(mask.shape) // 40, round(GAP * longest[real].max())))
+    near = cv2.dilate(
+        real[components.labels].astype(np.uint8), np.ones((2 * gap + 1, 2 * gap + 1), np.uint8)
+    )
+    groups = cv2.connectedComponents(near, connectivity=8)[1]
+    group_of = np.zeros(count, int)
+    group_of[here] = groups[there]
+    # Distance of each component's centre from the picture's, as a share of the sides, (count,).
+    off = np.hypot(*(components.centres / (width, height) - 0.5).T)
+    score = np.where(real, mass * (1 - off) * np.where(at_border, 0.2, 1), 0)
+    chosen = real & (group_of == np.bincount(group_of, weights=score).argmax())
+    if not (chosen & (longest >= smallest)).any():
+        raise NoInkError("nothing in it stands out from its background")
+    if not at_border[chosen].all():
+        chosen &= ~(at_border & (mass < 0.3 * mass[chosen].sum()))
+
+    # Loose strokes, by their distance from the digit's bounding box.
+    top, left, bottom, right = components.box(chosen)
+    size = max(bottom - top, right - left)
+    beside = np.maximum(left - components.right, components.left - right).clip(0)
+    below = np.maximum(top - components.bottom, components.top - bottom).clip(0)
+    loose = real & (np.hypot(beside, below) < 0.25 * size) & ~at_border
+    chosen |= loose & (mass > 0.06 * mass[chosen].sum())
+    chosen &= ~_are_dots(components, chosen)
+    others = certain & ~junk & _are_heavy(components, mass, chosen, enlarged)
+    if others.any():
+        # A small piece that nearly touches the digit is a stroke of it.
+        across, down = (2 * round(share * size) + 1 for share in (PIECE, 2 * PIECE))
+        around = cv2.dilate(
+            chosen[components.labels].astype(np.uint8), np.ones((down, across), np.uint8)
+        )
+        near = np.bincount(components.labels[around.astype(bool)], minlength=count) > 0
+        chosen |= others & near
+        others &= ~near
+    clusters = _side_by_side(components, chosen | others)
+    several = len(clusters) > 1
+    return Parts(
+        chosen[components.labels].astype(np.uint8),
+        (~chosen)[components.labels].astype(np.uint8) & mask,
+        tuple(map(components.box, clusters)) if several else (),
+        _large(components, clusters) if several and not others.any() else (),
+        bool(others.any()),
+    )
+
+
+def _large(components: Components, clusters: list[NDArray[np.bool_]]) -> tuple[Levels, ...]:
+    """Return masks of the parts that may be digits, if there are clear gaps between all parts."""
+    boxes = np.array([components.box(cluster) for cluster in clusters])  # (parts, 4)
+    top, left = boxes[:, :2].min(0)
+    bottom, right = boxes[:, 2:].max(0)
+    if (boxes[1:, 1] - boxes[:-1, 3]).min() < CLEAR_GAP * max(bottom - top, right - left):
+        return ()
+    last_top, last_left, last_bottom, last_right = boxes[-1]
+    flat = last_right - last_left > 1.2 * (last_bottom - last_top)
+    if flat and last_bottom < top + LARGE * (bottom - top):  # the loose flag of a 5
+        return ()
+    return tuple(
+        cluster[components.labels].astype(np.uint8)
+        for cluster, (above, _, below, _) in zip(clusters, boxes, strict=True)
+        if below - above >= LARGE * (bottom - top)
+    )
+
+
+def _are_compact(components: Components) -> NDArray[np.bool_]:
+    """Return which components are compact, as dots are, bool (count,)."""
+    wide = components.right - components.left
+    high = components.bottom - components.top
+    filled = (components.area > 0.5 * wide * high) | (components.longest <= 4)
+    return filled & (components.longest < 1.9 * np.minimum(wide, high))
+
+
+def _are_dots(components: Components, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the chosen components are dots beside the largest, bool (count,)."""
+    largest = components.longest[chosen].max()
+    return chosen & _are_compact(components) & (components.longest < DOT * largest)
+
+
+def _are_heavy(
+    components: Components,
+    mass: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    enlarged: int,
+) -> NDArray[np.bool_]:
+    """Return which components are as heavy as a stroke of the chosen ones, bool (count,)."""
+    top, left, bottom, right = components.box(chosen)
+    size = max(bottom - top, right - left)
+    longest = components.longest
+    level = mass / np.maximum(components.area, 1)
+    strong = (level >= 0.5 * mass[chosen].sum() / components.area[chosen].sum()) & ~chosen
+    strong[0] = False
+    least = np.where(_are_compact(components), HEAVY, THIN_HEAVY) * size
+    heavy = strong & (longest >= least)
+    # What reaches the border is often the paper's edge or a shadow.
+    heavy &= ~components.at_border | ((longest >= 0.5 * size) & (longest <= 1.6 * size))
+    # Two dots of one size above each other are a colon; letters in a row are print.
+    legible = longest >= max(LETTER * size, TINY * enlarged)
+    small = np.flatnonzero(strong & legible & ~heavy & ~components.at_border)
+    for place, one in enumerate(small.tolist()):
+        for other in small[place + 1 :].tolist():
+            across, down = np.abs(components.centres[one] - components.centres[other])
+            lesser, greater = sorted((int(longest[one]), int(longest[other])))
+            colon = across <= 0.3 * greater and 1.5 * greater <= down <= 6 * greater
+            beside = down <= 0.5 * greater and across <= 2 * greater
+            if (greater <= 1.3 * lesser and colon) or (greater <= 1.6 * lesser and beside):
+                heavy[[one, other]] = True
+    return heavy
+
+
+def _side_by_side(components: Components, parts: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return the parts from left to right, bool (count,) each; what is above another is one."""
+    clusters: list[NDArray[np.bool_]] = []
+    for place in np.argsort(components.left, kind="stable").tolist():
+        if not parts[place]:
+            continue
+        if clusters:
+            _, left, _, right = components.box(clusters[-1])
+            narrower = min(right - left, components.right[place] - components.left[place])
+            if min(right, components.right[place]) - components.left[place] > 0.3 * narrower:
+                clusters[-1][place] = True
+                continue
+        clusters.append(np.arange(len(components)) == place)
+    return clusters

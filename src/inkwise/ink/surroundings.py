@@ -1,0 +1,237 @@
+"""Surroundings: boxes, rings, brackets and cells around a digit, which are not part of it.
+
+Of the components of the ink, one surrounds others if it is seen from their middle in nearly every
+direction, or if it is a comb, which is open at the top. Several components together can be the
+loose sides of a box, or a pair of brackets.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.ink.components import (
+    Components,
+    coverage,
+    distances,
+    elongation,
+    middle,
+    stroke_width,
+)
+from inkwise.ink.levels import Levels
+
+AROUND, LOOSE_AROUND = 0.8, 0.7
+"""Least shares of the directions in which one component, or several, surround what is inside."""
+
+OFF_CENTRE = 0.25
+"""Greatest distance of the middle of what is inside from that of a ring, as a share of its size."""
+
+LEAST_INSIDE = 0.15
+"""Least size of what is inside, as a share of the shorter side of what is around it."""
+
+DOT, SPECK = 0.3, 0.2
+"""Greatest size of a dot inside a 0, and of anything that is no digit, as shares of its size."""
+
+SLASH = 0.4
+"""Least length of the slash of a 0, as a share of the height of the 0."""
+
+PRINT = 0.13
+"""Greatest height of small print outside a frame, as a share of the frame's shorter side."""
+
+MOST = 8
+"""Greatest number of things around each other that are erased."""
+
+PIECES = 12
+"""Number of components, the largest first, that loose sides or brackets are looked for around."""
+
+
+def erase_surroundings(ink: Levels, masks: list[Levels]) -> bool:
+    """Erase what surrounds the digit, and small print outside it.
+
+    Parameters
+    ----------
+    ink : ndarray of uint8, shape (H, W)
+        Levels of the ink above the background; changed in place.
+    masks : list of ndarray of uint8, shape (H, W)
+        Masks of the ink, 0 and 1, at several thresholds: what surrounds a digit can be stronger or
+        fainter than the digit, and then one of them tells both apart.
+
+    Returns
+    -------
+    bool
+        Whether there was anything around the digit.
+    """
+    erased = False
+    for mask in masks:
+        left = mask & (ink > 0)
+        for _ in range(MOST):
+            components = Components.of(left)
+            if len(components) < 3:  # the background and one component
+                break
+            around = _find_around(components)
+            if not around.any():
+                break
+            around |= _print_outside(components, around)
+            erase = around[components.labels].astype(np.uint8)
+            left &= ~erase
+            # The faint edges of what is erased go, but not those of what is left.
+            edges = cv2.dilate(erase, np.ones((5, 5), np.uint8))
+            kept = cv2.dilate(left, np.ones((3, 3), np.uint8))
+            ink[(edges & ~kept | erase).astype(bool)] = 0
+            erased = True
+    return erased
+
+
+def _find_around(components: Components) -> NDArray[np.bool_]:
+    """Return which components surround others, bool (count,)."""
+    longest = components.longest
+    largest = longest[1:].max()
+    for place in (1 + np.argsort(-longest[1:], kind="stable")).tolist():
+        if longest[place] < largest / 4:
+            break
+        inside = _inside(components, place)
+        if inside.any() and _surrounds(components, place, inside):
+            return np.arange(len(components)) == place
+    for place in (1 + np.argsort(-components.area[1:], kind="stable")[:PIECES]).tolist():
+        if longest[place] >= DOT * largest:
+            around = _pieces_around(components, place)
+            if around.any():
+                return around
+    return np.zeros(len(components), bool)
+
+
+def _inside(components: Components, place: int) -> NDArray[np.bool_]:
+    """Return which components may be inside one, bool (count,)."""
+    top, left, bottom, right = components.box(place)
+    x = (components.left + components.right) / 2
+    y = (components.top + components.bottom) / 2
+    # What stands in a comb with short teeth rises far above it.
+    inside = (x > left) & (x < right) & (y > top - 0.7 * (right - left)) & (y < bottom)
+    slack = 0.1 * max(right - left, bottom - top)
+    inside &= (components.left >= left - slack) & (components.right <= right + slack)
+    inside &= components.longest >= LEAST_INSIDE * min(right - left, bottom - top)
+    inside[[0, place]] = False
+    return inside
+
+
+def _surrounds(components: Components, place: int, inside: NDArray[np.bool_]) -> bool:
+    """Tell whether a component surrounds others."""
+    top, left, bottom, right = components.box(place)
+    box = components.box(inside)
+    points = components.points(place)
+    x, y = points.T
+    if np.mean((x > box[1]) & (x < box[3]) & (y > box[0]) & (y < box[2])) > 0.05:
+        return False
+    straight = _is_comb(components.cut(place))
+    if box[0] >= top and box[2] <= bottom and coverage(points, middle(box)) >= AROUND:
+        off = np.abs(np.subtract(middle(box), middle((top, left, bottom, right))))
+        central = bool((off <= OFF_CENTRE * np.array([right - left, bottom - top])).all())
+        return (straight or central) and not _is_part_of_zero(components, place, inside)
+    return straight and top - 0.1 * (right - left) < box[2] <= bottom
+
+
+def _is_part_of_zero(components: Components, place: int, inside: NDArray[np.bool_]) -> bool:
+    """Tell whether what is inside a ring is the dot or the slash of a 0, or dirt."""
+    top, left, bottom, right = components.box(place)
+    wide, high = right - left, bottom - top
+    box = components.box(inside)
+    size = max(box[2] - box[0], box[3] - box[1])
+    if size <= SPECK * min(wide, high):
+        return True
+    if size <= DOT * min(wide, high):
+        filled = components.area[inside].sum() / ((box[2] - box[0]) * (box[3] - box[1]))
+        return bool(filled > 0.55)
+    if inside.sum() > 1 or wide > 0.8 * high:
+        return False
+    narrow, direction = elongation(components.points(int(np.flatnonzero(inside)[0])))
+    # A slash rises to the right by 20 to 75 degrees; y points down.
+    return narrow < 0.2 and -1.3 < direction < -0.35 and size > SLASH * high
+
+
+def _is_comb(mask: Levels) -> bool:
+    """Tell whether a mask is of thin, straight lines at the left, right and bottom, at least."""
+    high, wide = mask.shape
+    width = stroke_width(mask)
+    if min(high, wide) < 4 * width:
+        return False
+    band = round(1.3 * width + 0.03 * max(high, wide))
+    sides = mask[:, :band].any(1), mask[:, -band:].any(1), mask[-band:].any(0)
+    if min(np.mean(side) for side in sides) < 0.8:
+        return False
+    # Dilated, so that lines that are not quite level or upright have long runs.
+    thick = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    level = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, max(3, wide // 2)), np.uint8))
+    upright = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((max(3, high // 2), 1), np.uint8))
+    return bool((mask & (level | upright)).sum() >= 0.85 * mask.sum())
+
+
+def _pieces_around(components: Components, place: int) -> NDArray[np.bool_]:
+    """Return which components are loose sides or brackets around one, bool (count,)."""
+    none = np.zeros(len(components), bool)
+    box = top, left, bottom, right = components.box(place)
+    size = max(bottom - top, right - left)
+    others = components.longest >= 0.6 * size
+    others[[0, place]] = False
+    if others.sum() < 2:
+        return none
+    sides, opening, closing = none.copy(), none.copy(), none.copy()
+    for other in np.flatnonzero(others).tolist():
+        points, mask = components.points(other), components.cut(other)
+        x, y = points.T
+        if np.any((x > left) & (x < right) & (y > top) & (y < bottom)):
+            continue
+        sides[other] = _is_side(points, middle(box), stroke_width(mask))
+        above, start, below, stop = components.box(other)
+        if above < middle(box)[1] < below and below - above >= 0.8 * (bottom - top):
+            opens_to = _bracket(mask)
+            opening[other] = opens_to == "right" and stop <= left + 0.1 * size
+            closing[other] = opens_to == "left" and start >= right - 0.1 * size
+    if opening.any() and closing.any():
+        return opening | closing
+    if sides.sum() >= 2:
+        points = np.concatenate(
+            [components.points(side) for side in np.flatnonzero(sides).tolist()]
+        )
+        if coverage(points, middle(box)) >= LOOSE_AROUND:
+            return sides
+    return none
+
+
+def _is_side(points: NDArray[np.float64], centre: tuple[float, float], width: float) -> bool:
+    """Tell whether points are one stroke that runs around a centre, and not a form with depth."""
+    near, far = distances(points, centre)
+    seen = far > 0
+    # A straight line is farther at one end of a direction than at the other.
+    depth = np.median((far - near)[seen]) - 0.08 * np.median(near[seen])
+    return bool(seen.mean() >= 0.06 and depth <= 2 * width + 2)
+
+
+def _bracket(mask: Levels) -> str:
+    """Return to which side a round or square bracket opens, ``left`` or ``right``, or nothing."""
+    high, wide = mask.shape
+    rows = mask.sum(1)
+    if high < max(8, 1.8 * wide) or not rows.all():
+        return ""
+    # A bracket is one narrow stroke: no row but those of its ends is broad.
+    inner = slice(high // 6, high - high // 6)
+    spans = (wide - np.argmax(mask[:, ::-1], 1) - np.argmax(mask, 1))[inner]
+    usual = np.median(spans)
+    if usual > 0.3 * high or spans.max() > 2.2 * usual:
+        return ""
+    centre = mask @ np.arange(wide) / rows
+    ends = max(1, high // 7)
+    head, foot = centre[:ends], centre[-ends:]
+    waist = np.median(centre[high // 3 : high - high // 3])
+    least = 0.04 * high
+    if min(head.max(), foot.max()) - waist > least:
+        return "right"
+    return "left" if waist - max(head.min(), foot.min()) > least else ""
+
+
+def _print_outside(components: Components, around: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which components are small print outside a frame, as at the axes of a figure."""
+    top, left, bottom, right = components.box(around)
+    outside = (components.right <= left) | (components.left >= right)
+    outside |= (components.bottom <= top) | (components.top >= bottom)
+    outside[0] = False
+    small = components.bottom - components.top <= PRINT * min(bottom - top, right - left)
+    return outside if small[outside].all() else np.zeros_like(outside)

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from surroundings import Kind, draw_pictures, judge, list_kinds
+
+from inkwise.data.dataset import Dataset
+from inkwise.model.pretrained import load_pretrained
+
+KINDS = list_kinds()
+COUNT = 40
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_answer_is_surely_wrong_more_than_by_chance(name: str, mnist: Dataset) -> None:
+    digits = mnist.train.take(np.arange(50_000, 51_000))
+    pictures, labels = draw_pictures(KINDS[name], digits, COUNT, [1, 2])
+    answers = load_pretrained().classify(pictures)
+    outcomes = [judge(answer, label) for answer, label in zip(answers, labels, strict=True)]
+    assert len(outcomes) >= 0.9 * COUNT
+    assert outcomes.count("surely wrong") <= 3
+    if KINDS[name].single:
+        assert outcomes.count("right") >= (0.7 if "broken" in name else 0.9) * len(outcomes)
+    else:
+        assert outcomes.count("right") == 0
+
+
+def test_the_same_digits_are_drawn_in_the_same_places_without_what_is_around_them(
+    mnist: Dataset,
+) -> None:
+    kinds: list[Kind] = [KINDS["in a printed box"], KINDS["in a printed box: without it"]]
+    (inside, labels), (alone, same) = (
+        draw_pictures(kind, mnist.train, 10, [0, 0]) for kind in kinds
+    )
+    assert labels == same
+    for picture, plain in zip(inside, alone, strict=True):
+        assert picture.shape == plain.shape
+        assert np.abs(picture.astype(int) - plain).max() > 30

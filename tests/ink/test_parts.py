@@ -1,0 +1,76 @@
+"""Several things, and one thing with specks or in pieces."""
+
+import cv2
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inkwise.ink import normalise
+from tests.ink.pictures import Levels
+
+
+def strokes(*boxes: tuple[int, int, int, int]) -> Levels:
+    """Draw filled boxes: top, left, bottom, right."""
+    sheet = np.full((300, 400), 235, np.uint8)
+    for top, left, bottom, right in boxes:
+        sheet[top:bottom, left:right] = 40
+    return sheet
+
+
+STEM = (100, 120, 200, 132)
+
+
+@given(height=st.integers(30, 120), apart=st.integers(30, 200), lower=st.integers(-40, 40))
+def test_a_second_stroke_is_never_dropped(height: int, apart: int, lower: int) -> None:
+    start = 150 - height // 2 + lower
+    other = start, 132 + apart, start + height, 144 + apart
+    ink = normalise(strokes(STEM, other))
+    assert ink.parts == (STEM, other)
+    assert ink.dropped == ()
+
+
+@given(radius=st.integers(1, 5), x=st.integers(150, 390), y=st.integers(10, 290))
+def test_a_speck_is_dropped_and_told(radius: int, x: int, y: int) -> None:
+    sheet = strokes(STEM)
+    cv2.circle(sheet, (x, y), radius, 40, -1)
+    ink = normalise(sheet)
+    assert (ink.parts, ink.apart) == ((), False)
+    assert ink.box == normalise(strokes(STEM)).box
+
+
+@given(gap=st.integers(2, 8), at=st.integers(130, 170))
+def test_a_stroke_broken_in_two_is_one(gap: int, at: int) -> None:
+    ink = normalise(strokes((100, 120, at, 132), (at + gap, 120, 200, 132)))
+    assert (ink.parts, ink.apart) == ((), False)
+    assert ink.box == STEM
+
+
+def test_a_colon_a_dash_and_print_are_no_specks() -> None:
+    colon = [(120, 160, 132, 172), (160, 160, 172, 172)]
+    dash = [(146, 170, 154, 200)]
+    print_ = [(150, left, 165, left + 10) for left in range(170, 240, 16)]
+    for things in (colon, dash, print_):
+        assert normalise(strokes(STEM, *things)).apart
+
+
+def test_what_is_at_the_border_and_much_larger_is_not_a_second_thing() -> None:
+    assert not normalise(strokes(STEM, (0, 380, 300, 400))).apart
+
+
+def test_parts_near_each_other_can_be_looked_at_alone() -> None:
+    ink = normalise(strokes(STEM, (100, 145, 200, 157)))
+    assert not ink.apart
+    assert len(ink.parts) == len(ink.alone) == 2
+    upright = normalise(strokes(STEM)).image
+    for (alone,) in ink.alone:
+        np.testing.assert_allclose(alone.max(0)[10:18].sum(), upright.max(0).sum(), atol=255)
+        assert alone.any(axis=1).sum() == 20
+
+
+def test_wide_ink_is_cut_where_two_digits_may_touch() -> None:
+    ink = normalise(strokes(STEM, (100, 200, 200, 212), (146, 120, 154, 212)))
+    assert ink.parts == ()
+    assert ink.alone
+    for left, right in ink.alone:  # a stem with half of the bar between them
+        assert left.any(axis=1).sum() == right.any(axis=1).sum() == 20
+        assert left.any(axis=0).sum() < 14 > right.any(axis=0).sum()
