@@ -5,6 +5,8 @@ direction, or if it is a comb, which is open at the top. Several components toge
 loose sides of a box, or a pair of brackets.
 """
 
+import itertools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,7 @@ MOST = 8
 """Greatest number of things around each other that are erased."""
 
 PIECES = 12
-"""Number of components, the largest first, that loose sides or brackets are looked for around."""
+"""Greatest number of components that may be brackets, or inside of loose sides."""
 
 
 def erase_surroundings(ink: Levels, masks: list[Levels]) -> bool:
@@ -91,11 +93,14 @@ def _find_around(components: Components) -> NDArray[np.bool_]:
         inside = _inside(components, place)
         if inside.any() and _surrounds(components, place, inside):
             return np.arange(len(components)) == place
+    brackets = _brackets(components)
+    if brackets.any():
+        return brackets
     for place in (1 + np.argsort(-components.area[1:], kind="stable")[:PIECES]).tolist():
         if longest[place] >= DOT * largest:
-            around = _pieces_around(components, place)
-            if around.any():
-                return around
+            sides = _sides_around(components, place)
+            if sides.any():
+                return sides
     return np.zeros(len(components), bool)
 
 
@@ -139,7 +144,7 @@ def _is_part_of_zero(components: Components, place: int, inside: NDArray[np.bool
         return True
     if size <= DOT * min(wide, high):
         filled = components.area[inside].sum() / ((box[2] - box[0]) * (box[3] - box[1]))
-        return bool(filled > 0.55)
+        return bool(filled > 0.55) and size < 2 * min(box[2] - box[0], box[3] - box[1])
     if inside.sum() > 1 or wide > 0.8 * high:
         return False
     narrow, direction = elongation(components.points(int(np.flatnonzero(inside)[0])))
@@ -164,36 +169,45 @@ def _is_comb(mask: Levels) -> bool:
     return bool((mask & (level | upright)).sum() >= 0.85 * mask.sum())
 
 
-def _pieces_around(components: Components, place: int) -> NDArray[np.bool_]:
-    """Return which components are loose sides or brackets around one, bool (count,)."""
-    none = np.zeros(len(components), bool)
+def _brackets(components: Components) -> NDArray[np.bool_]:
+    """Return which two components are brackets with something between them, bool (count,)."""
+    longest = components.longest
+    tall = [place for place in range(1, len(components)) if longest[place] >= longest[1:].max() / 2]
+    opens_to = {place: _opens_to(components.cut(place)) for place in tall[:PIECES]}
+    for first, second in itertools.permutations(opens_to, 2):
+        if (opens_to[first], opens_to[second]) != ("right", "left"):
+            continue
+        top, start, bottom, left = components.box(first)
+        other_top, right, other_bottom, stop = components.box(second)
+        shared = min(bottom, other_bottom) - max(top, other_top)
+        if left > right or shared < 0.7 * max(bottom - top, other_bottom - other_top):
+            continue
+        x, y = components.centres.T
+        between = (x > start) & (x < stop) & (y > top) & (y < bottom) & (longest > SPECK * shared)
+        between[[0, first, second]] = False
+        if between.any():
+            return np.isin(np.arange(len(components)), (first, second))
+    return np.zeros(len(components), bool)
+
+
+def _sides_around(components: Components, place: int) -> NDArray[np.bool_]:
+    """Return which components are the loose sides of a box around one, bool (count,)."""
     box = top, left, bottom, right = components.box(place)
-    size = max(bottom - top, right - left)
-    others = components.longest >= 0.6 * size
+    others = components.longest >= 0.6 * max(bottom - top, right - left)
     others[[0, place]] = False
-    if others.sum() < 2:
-        return none
-    sides, opening, closing = none.copy(), none.copy(), none.copy()
+    sides = np.zeros(len(components), bool)
+    seen = []
     for other in np.flatnonzero(others).tolist():
-        points, mask = components.points(other), components.cut(other)
+        points = components.points(other)
         x, y = points.T
         if np.any((x > left) & (x < right) & (y > top) & (y < bottom)):
             continue
-        sides[other] = _is_side(points, middle(box), stroke_width(mask))
-        above, start, below, stop = components.box(other)
-        if above < middle(box)[1] < below and below - above >= 0.8 * (bottom - top):
-            opens_to = _bracket(mask)
-            opening[other] = opens_to == "right" and stop <= left + 0.1 * size
-            closing[other] = opens_to == "left" and start >= right - 0.1 * size
-    if opening.any() and closing.any():
-        return opening | closing
-    if sides.sum() >= 2:
-        points = np.concatenate(
-            [components.points(side) for side in np.flatnonzero(sides).tolist()]
-        )
-        if coverage(points, middle(box)) >= LOOSE_AROUND:
-            return sides
-    return none
+        if _is_side(points, middle(box), stroke_width(components.cut(other))):
+            sides[other] = True
+            seen.append(points)
+    if len(seen) >= 2 and coverage(np.concatenate(seen), middle(box)) >= LOOSE_AROUND:
+        return sides
+    return np.zeros(len(components), bool)
 
 
 def _is_side(points: NDArray[np.float64], centre: tuple[float, float], width: float) -> bool:
@@ -205,26 +219,22 @@ def _is_side(points: NDArray[np.float64], centre: tuple[float, float], width: fl
     return bool(seen.mean() >= 0.06 and depth <= 2 * width + 2)
 
 
-def _bracket(mask: Levels) -> str:
+def _opens_to(mask: Levels) -> str:
     """Return to which side a round or square bracket opens, ``left`` or ``right``, or nothing."""
     high, wide = mask.shape
-    rows = mask.sum(1)
-    if high < max(8, 1.8 * wide) or not rows.all():
+    if high < max(8, 1.8 * wide) or not mask.any(1).all():
         return ""
+    start, stop = np.argmax(mask, 1), wide - np.argmax(mask[:, ::-1], 1)
     # A bracket is one narrow stroke: no row but those of its ends is broad.
-    inner = slice(high // 6, high - high // 6)
-    spans = (wide - np.argmax(mask[:, ::-1], 1) - np.argmax(mask, 1))[inner]
-    usual = np.median(spans)
-    if usual > 0.3 * high or spans.max() > 2.2 * usual:
+    spans = (stop - start)[high // 6 : high - high // 6]
+    if np.median(spans) > 0.3 * high or spans.max() > 2.2 * np.median(spans):
         return ""
-    centre = mask @ np.arange(wide) / rows
-    ends = max(1, high // 7)
-    head, foot = centre[:ends], centre[-ends:]
-    waist = np.median(centre[high // 3 : high - high // 3])
-    least = 0.04 * high
-    if min(head.max(), foot.max()) - waist > least:
-        return "right"
-    return "left" if waist - max(head.min(), foot.min()) > least else ""
+    ends, waist, least = max(1, high // 7), slice(high // 3, high - high // 3), 0.04 * high
+    for side, inner, outer in (("right", stop, start), ("left", -start, -stop)):
+        bent = min(inner[:ends].max(), inner[-ends:].max()) - np.median(inner[waist]) > least
+        if bent and outer.min() > np.median(outer[waist]) - least:
+            return side
+    return ""
 
 
 def _print_outside(components: Components, around: NDArray[np.bool_]) -> NDArray[np.bool_]:
