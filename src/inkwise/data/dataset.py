@@ -3,28 +3,37 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inkwise.errors import DataError
+from inkwise.system.arrays import as_images, as_labels
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Split:
     """Images and their labels.
 
+    They may be NumPy arrays, nested lists, tensors of PyTorch or TensorFlow, or tables of pandas or
+    Polars, whose rows count by their position. They are kept as `uint8` (N, H, W) and `int64` (N,).
+
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, H, W)
-        Grey levels, from 0 (background) to 255 (full ink, the foreground).
-    labels : ndarray of int64, shape (N,)
-        Class indices, from 0.
+    images : array-like, shape (N, H, W), (N, H, W, 1), (N, 1, H, W) or (N, H·W)
+        Grey levels, from 0 (background) to 255 (full ink, the foreground), as whole numbers of any
+        dtype; the same divided by 255, as floats; or booleans. Flat images are squares.
+    labels : array-like, shape (N,), (N, 1) or (N, classes)
+        Class indices, from 0, of any dtype; the names of classes; or one-hot rows.
+    class_names : sequence of str, optional
+        Names of the classes in the order of their indices; needed only for labels that are names.
 
     Raises
     ------
     DataError
-        The arrays do not have these shapes and dtypes, differ in length, or hold no pixels.
+        The arrays hold other values or have other shapes, differ in length, or hold no pixels; a
+        label is not the name of a class.
 
     Examples
     --------
@@ -34,22 +43,21 @@ class Split:
     ((359, 28, 28), dtype('uint8'), (359,))
     >>> len(test.take(test.labels.argsort()[:10]))
     10
+    >>> flat = inkwise.Split(test.images.reshape(359, 784) / 255, test.labels.astype(float))
+    >>> flat.images.dtype, (flat.images == test.images).all()
+    (dtype('uint8'), np.True_)
+    >>> inkwise.Split(test.images[:3], ["cat", "dog", "cat"], ("cat", "dog")).labels
+    array([0, 1, 0])
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
-    def __post_init__(self) -> None:
-        if self.images.ndim != 3 or self.images.dtype != np.uint8:
-            raise DataError(
-                f"images must be uint8 of shape (N, H, W), not {self.images.dtype} of shape "
-                f"{self.images.shape}"
-            )
-        if self.labels.ndim != 1 or self.labels.dtype != np.int64:
-            raise DataError(
-                f"labels must be int64 of shape (N,), not {self.labels.dtype} of shape "
-                f"{self.labels.shape}"
-            )
+    def __init__(
+        self, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str] | None = None
+    ) -> None:
+        object.__setattr__(self, "images", as_images(images))
+        object.__setattr__(self, "labels", as_labels(labels, class_names))
         if len(self.images) != len(self.labels):
             raise DataError(
                 f"there are {len(self.images):,} images but {len(self.labels):,} labels"
@@ -95,8 +103,8 @@ class Dataset:
     Raises
     ------
     DataError
-        There are fewer than two classes, or two with the same name; the parts have images of
-        different sizes, or a label is not the index of a class.
+        There are fewer than two classes, or two with the same name; a part is not a `Split`; the
+        parts have images of different sizes, or a label is not the index of a class.
 
     Examples
     --------
@@ -128,6 +136,12 @@ class Dataset:
             )
         if len(set(self.class_names)) != len(self.class_names):
             raise DataError(f"{self.name} has two classes with the same name: {self.class_names}")
+        for part in ("train", "test"):
+            if not isinstance(getattr(self, part), Split):
+                raise DataError(
+                    f"the part {part} of {self.name} must be an inkwise.Split(images, labels), not "
+                    f"a {type(getattr(self, part)).__name__}"
+                )
         if self.train.images.shape[1:] != self.test.images.shape[1:]:
             raise DataError(
                 f"{self.name} has images of {self.train.images.shape[1:]} for training and of "
