@@ -272,6 +272,8 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     evaluated = call("evaluate", path, "--data", folder)
     assert evaluated.code == 0
     assert f"{run.evaluation.accuracy.value:.2%}" in evaluated.out
+    told = f"{folder} holds the data that {path} was trained on: its test split is evaluated"
+    assert told in " ".join(evaluated.err.split())
     refused = call("resume", path, "--data", folder)
     assert (refused.code, "is complete" in refused.err) == (1, True)
 

@@ -51,9 +51,9 @@ def test_images_and_labels_that_do_not_fit_together_are_refused(
 
 
 def test_a_part_that_is_no_split_is_refused() -> None:
-    for part in ("train", "test"):
-        with pytest.raises(DataError, match=rf"the part {part} of toy must be .* not a tuple"):
-            toy(**{part: (IMAGES, LABELS)})
+    for field, part in (("train", "training"), ("test", "test"), ("validation", "validation")):
+        with pytest.raises(DataError, match=rf"the {part} part of toy must be .* not a tuple"):
+            toy(**{field: (IMAGES, LABELS)})
 
 
 def test_take_gives_the_images_with_their_labels_in_the_order_asked_for() -> None:
@@ -62,10 +62,10 @@ def test_take_gives_the_images_with_their_labels_in_the_order_asked_for() -> Non
     np.testing.assert_array_equal(taken.labels, [1, 0])
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("part", ["train", "test", "validation"])
 @pytest.mark.parametrize("label", [-1, 2])
 def test_labels_without_a_class_are_refused(part: str, label: int) -> None:
-    told = "training" if part == "train" else "test"
+    told = "training" if part == "train" else part
     with pytest.raises(DataError, match=f"the {told} labels of toy .* 2 classes"):
         toy(**{part: Split(IMAGES, np.array([0, 1, label]))})
 
@@ -76,8 +76,10 @@ def test_two_classes_of_one_name_are_refused() -> None:
 
 
 def test_parts_of_different_image_sizes_are_refused() -> None:
-    with pytest.raises(DataError, match=r"\(2, 4\) for training and of \(4, 2\) for testing"):
+    with pytest.raises(DataError, match=r"images of \(2, 4\), but test images of \(4, 2\)"):
         toy(test=Split(IMAGES.transpose(0, 2, 1), LABELS))
+    with pytest.raises(DataError, match=r"images of \(2, 4\), but validation images of \(4, 2\)"):
+        toy(validation=Split(IMAGES.transpose(0, 2, 1), LABELS))
 
 
 def test_the_hash_depends_on_the_data_and_not_on_where_they_came_from() -> None:

@@ -83,7 +83,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images of named classes, with a training and a test part.
+    """Images of named classes, with a training and a test part, and perhaps one for validation.
 
     Parameters
     ----------
@@ -99,6 +99,9 @@ class Dataset:
         Where the images came from: a folder, a web address or a library.
     notice : str or None
         What every user must be shown, for instance that this data set takes the place of another.
+    validation : Split, optional
+        Images of the same size for validation. By default a recipe sets some of the training images
+        apart.
 
     Raises
     ------
@@ -126,6 +129,7 @@ class Dataset:
     test: Split
     source: str
     notice: str | None = None
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -136,18 +140,17 @@ class Dataset:
             )
         if len(set(self.class_names)) != len(self.class_names):
             raise DataError(f"{self.name} has two classes with the same name: {self.class_names}")
-        for part in ("train", "test"):
-            if not isinstance(getattr(self, part), Split):
+        for part, split in self._parts.items():
+            if not isinstance(split, Split):
                 raise DataError(
-                    f"the part {part} of {self.name} must be an inkwise.Split(images, labels), not "
-                    f"a {type(getattr(self, part)).__name__}"
+                    f"the {part} part of {self.name} must be an inkwise.Split(images, labels), not "
+                    f"a {type(split).__name__}"
                 )
-        if self.train.images.shape[1:] != self.test.images.shape[1:]:
-            raise DataError(
-                f"{self.name} has images of {self.train.images.shape[1:]} for training and of "
-                f"{self.test.images.shape[1:]} for testing: scale them to the same size"
-            )
-        for part, split in (("training", self.train), ("test", self.test)):
+            if self.train.images.shape[1:] != split.images.shape[1:]:
+                raise DataError(
+                    f"{self.name} has training images of {self.train.images.shape[1:]}, but {part} "
+                    f"images of {split.images.shape[1:]}: scale them to the same size"
+                )
             low, high = split.labels.min(), split.labels.max()
             if low < 0 or high >= len(self.class_names):
                 raise DataError(
@@ -157,6 +160,12 @@ class Dataset:
                 )
 
     @property
+    def _parts(self) -> dict[str, Split]:
+        """The parts by what they are for."""
+        parts = {"training": self.train, "test": self.test}
+        return parts if self.validation is None else {**parts, "validation": self.validation}
+
+    @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of every image, in pixels."""
         height, width = self.train.images.shape[1:]
@@ -164,13 +173,13 @@ class Dataset:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 over class names, image size, counts, and all images and labels of both parts.
+        """SHA-256 over class names, image size, counts, and all images and labels of every part.
 
         It does not depend on where the data came from: two runs with one hash saw the same data.
         """
-        counts = len(self.train), len(self.test)
+        counts = tuple(map(len, self._parts.values()))
         digest = hashlib.sha256(repr((self.class_names, self.image_size, counts)).encode())
-        for split in (self.train, self.test):
+        for split in self._parts.values():
             digest.update(np.ascontiguousarray(split.images).data)
             digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
         return digest.hexdigest()
