@@ -282,6 +282,10 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     changed = call("evaluate", path)
     assert (changed.code, changed.err.count("\n")) == (1, 1)
     assert "is not the data that" in changed.err
+    assert f"`inkwise evaluate {path} --data {folder}` evaluates what" in changed.err
+    now = call("evaluate", path, "--data", folder)
+    assert now.code == 0
+    assert "whose 20 pictures are passed over: narrow" in " ".join(now.err.split())
     folder.rename(tmp_path / "elsewhere")
     gone = call("evaluate", path)
     assert (gone.code, "your own data set, pens" in gone.err) == (1, True)

@@ -189,6 +189,9 @@ def test_splits_that_a_folder_has_are_its_parts(
     )
     assert f"2 files that are no pictures (LICENCE, {Path(train, 'readme')})" in notice
     assert "held out" not in notice
+    twice = len(images_of(tmp_path / train) & images_of(tmp_path / test))
+    assert twice
+    assert f"{twice} of them are training images, too" in notice
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("Training", "bus"), ("val", "valid", "x")])

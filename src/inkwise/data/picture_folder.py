@@ -194,13 +194,20 @@ class Pictures:
         for part in self.parts:
             # One of two is set apart for validation, if none is given.
             self._require(part, 2 if part == "train" and validation is None else 1)
-        origin = f"The {len(self.parts['test']):,} test images are those in {self.places['test']}."
+        train, test = self.parts["train"], self.parts["test"]
+        origin = f"The {len(test):,} test images are those in {self.places['test']}."
+        learnt = {image.tobytes() for image in train.images}
+        if twice := sum(image.tobytes() in learnt for image in test.images):
+            origin += (
+                f" {twice:,} of them are training images, too, so that the figures will be too "
+                "good."
+            )
         if validation is not None:
             origin += (
                 f" The {len(validation):,} validation images are those in "
                 f"{self.places['validation']}, so that none are drawn from the training images."
             )
-        return self.parts["train"], self.parts["test"], validation, origin
+        return train, test, validation, origin
 
     def _require(self, part: str, least: int) -> None:
         """Check that a part has enough pictures of every class."""
