@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.picture_folder import read_folder
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.results import Evaluation, evaluate_model
@@ -23,6 +24,7 @@ from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.runs.original_data import load_original_data
 from inkwise.runs.shown_images import ShownImages
+from inkwise.runs.unseen_pictures import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
@@ -272,6 +274,7 @@ def evaluate(
     split: str = "test",
     *,
     dataset: str | Dataset | None = None,
+    folder: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
@@ -287,6 +290,12 @@ def evaluate(
     dataset : str or Dataset, optional
         A data set other than the run's own, with the same classes and image size, or the name of
         one.
+    folder : path-like, optional
+        A folder of pictures with a sub-folder for each class, in place of `dataset`. If it holds
+        what the run was trained on, under any name, the split is the run's. Otherwise all of its
+        pictures are evaluated, or those of the split if it has the splits apart, but for images
+        that the run was trained or validated on and classes that the model does not know. A notice
+        says which.
     data_dir : path-like, optional
         A folder with MNIST's four files; for the run's own data, by default the one that it was
         trained from.
@@ -309,9 +318,10 @@ def evaluate(
     ModelError
         The model is damaged, or does not fit the data set.
     ArgumentError
-        There is no such split or data set.
+        There is no such split or data set, or two data sets are given.
     DataError, StorageError
-        The images cannot be obtained, or the run cannot be written.
+        The images cannot be obtained, none of them is left to evaluate, or the run cannot be
+        written.
 
     Examples
     --------
@@ -328,6 +338,27 @@ def evaluate(
     if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
+    if folder is not None:
+        if dataset is not None:
+            name = dataset if isinstance(dataset, str) else dataset.name
+            raise ArgumentError(f"{folder} and {name} are two data sets: leave out one of them")
+        pictures = read_folder(folder, progress)
+        dataset = own_data(run, pictures)
+        if dataset is None:
+            if labels is not None:
+                raise ArgumentError(
+                    f"corrected labels are for the data that {run.path} was trained on, which "
+                    f"{folder} is not: leave out {labels}"
+                )
+            images = choose_unseen(run, model, pictures, split, progress)
+            probabilities = model.predict_proba(images.images)
+            name = name_apart(run, pictures)
+            evaluation = Evaluation(name, split, model.class_names, images.labels, probabilities)
+            return _keep(run, epochs, model, evaluation, images)
+        progress.notice(
+            f"{folder} holds the data that {run.path} was trained on: its {split} split is "
+            "evaluated, as the run divided it"
+        )
     if isinstance(dataset, str):
         dataset = load_dataset(dataset, data_dir, progress)
         if dataset.notice:
@@ -344,6 +375,18 @@ def evaluate(
     if corrected is not None:
         relabelled = _choose_split(dataset, split, recipe, corrected)
         evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
+    return _keep(run, epochs, model, evaluation, images, corrections)
+
+
+def _keep(
+    run: Run,
+    epochs: int,
+    model: Model,
+    evaluation: Evaluation,
+    images: Split,
+    corrections: LabelCorrections | None = None,
+) -> Evaluation:
+    """Write an evaluation of the model of so many epochs into its run, and return it."""
     if len(run.history) != epochs:
         raise RunError(f"{run.path} is still being trained: evaluate it when the training is over")
     run.save_evaluation(evaluation, corrections)

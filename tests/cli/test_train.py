@@ -272,6 +272,8 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     evaluated = call("evaluate", path, "--data", folder)
     assert evaluated.code == 0
     assert f"{run.evaluation.accuracy.value:.2%}" in evaluated.out
+    told = f"{folder} holds the data that {path} was trained on: its test split is evaluated"
+    assert told in " ".join(evaluated.err.split())
     refused = call("resume", path, "--data", folder)
     assert (refused.code, "is complete" in refused.err) == (1, True)
 
@@ -280,6 +282,10 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     changed = call("evaluate", path)
     assert (changed.code, changed.err.count("\n")) == (1, 1)
     assert "is not the data that" in changed.err
+    assert f"`inkwise evaluate {path} --data {folder}` evaluates what" in changed.err
+    now = call("evaluate", path, "--data", folder)
+    assert now.code == 0
+    assert "whose 20 pictures are passed over: narrow" in " ".join(now.err.split())
     folder.rename(tmp_path / "elsewhere")
     gone = call("evaluate", path)
     assert (gone.code, "your own data set, pens" in gone.err) == (1, True)

@@ -149,6 +149,106 @@ def test_a_folder_of_damaged_pictures_says_what_is_wrong_with_the_first(tmp_path
         load_folder(tmp_path)
 
 
+def images_of(folder: Path) -> set[bytes]:
+    return {normalise(file).image.tobytes() for file in folder.rglob("*.png")}
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "validation"),
+    [
+        ("train", "test", None),
+        ("Training", "TESTING", None),
+        ("train", "test", "val"),
+        ("TRAIN", "Test", "valid"),
+        ("training", "test", "Validation"),
+    ],
+)
+def test_splits_that_a_folder_has_are_its_parts(
+    train: str, test: str, validation: str | None, tmp_path: Path
+) -> None:
+    counts = {train: 9, test: 3, **({validation: 4} if validation else {})}
+    for name, count in counts.items():
+        write_pictures(tmp_path / name, {"10": count, "9": count - 1})
+    (tmp_path / "LICENCE").write_text("free")
+    (tmp_path / train / "readme").write_text("mine")
+
+    dataset = load_folder(tmp_path)
+
+    assert dataset.class_names == ("9", "10")
+    parts = {train: dataset.train, test: dataset.test}
+    assert (dataset.validation is None) == (validation is None)
+    if dataset.validation is not None:
+        parts[str(validation)] = dataset.validation
+    for name, part in parts.items():
+        assert np.bincount(part.labels).tolist() == [counts[name] - 1, counts[name]]
+        assert {image.tobytes() for image in part.images} == images_of(tmp_path / name)
+    notice = str(dataset.notice)
+    assert f"The 5 test images are those in {tmp_path / test}." in notice
+    assert (f"validation images are those in {tmp_path / str(validation)}" in notice) == bool(
+        validation
+    )
+    assert f"2 files that are no pictures (LICENCE, {Path(train, 'readme')})" in notice
+    assert "held out" not in notice
+    twice = len(images_of(tmp_path / train) & images_of(tmp_path / test))
+    assert twice
+    assert f"{twice} of them are training images, too" in notice
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("Training", "bus"), ("val", "valid", "x")])
+def test_classes_may_have_the_names_of_splits(names: tuple[str, ...], tmp_path: Path) -> None:
+    dataset = load_folder(write_pictures(tmp_path / "vehicles", dict.fromkeys(names, 5)))
+    assert sorted(dataset.class_names) == sorted(names)
+    assert dataset.validation is None
+    assert "are held out" in str(dataset.notice)
+
+
+LAYOUTS: dict[str, tuple[dict[str, int], str]] = {
+    "no test": ({"train/a": 5, "train/b": 5}, "has the splits train, but no folder test: add one"),
+    "no test but validation": (
+        {"train/a": 5, "train/b": 5, "val/a": 5, "val/b": 5},
+        "has the splits train, val, but no folder test",
+    ),
+    "no train": ({"test/a": 5, "test/b": 5}, "has the splits test, but no folder train"),
+    "a class is missing in test": (
+        {"train/a": 5, "train/b": 5, "test/a": 5},
+        r"test.b has 0 pictures that can be used, and a class needs at least 1",
+    ),
+    "a class is missing in train": (
+        {"train/a": 5, "test/a": 5, "test/b": 5},
+        r"train.b has 0 pictures that can be used, and a class needs at least 2",
+    ),
+    "a class is missing in validation": (
+        {"train/a": 1, "train/b": 1, "test/a": 1, "test/b": 1, "valid/a": 1},
+        r"valid.b has 0 pictures that can be used, and a class needs at least 1",
+    ),
+    "a single picture to train on": (
+        {"train/a": 5, "train/b": 1, "test/a": 1, "test/b": 1},
+        r"train.b has 1 pictures that can be used, and a class needs at least 2",
+    ),
+    "a class beside the splits": (
+        {"train/a": 5, "train/b": 5, "test/a": 5, "test/b": 5, "c": 5},
+        "has the folder c beside the splits test, train: put the class c into every split",
+    ),
+    "two folders for a split": (
+        {"train/a": 5, "train/b": 5, "val/a": 5, "val/b": 5, "valid/a": 5, "valid/b": 5},
+        "has two folders for one split, val and valid: keep one",
+    ),
+    "a split without classes": (
+        {"train/a": 5, "train/b": 5, "test": 5},
+        r"test has no sub-folders for the classes, as other splits of .* have: sort its pictures",
+    ),
+    "a single class": ({"train/a": 5, "test/a": 5}, "1 sub-folders with pictures: .* at least two"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_splits_that_do_not_fit_together_are_refused_in_a_line(layout: str, tmp_path: Path) -> None:
+    counts, told = LAYOUTS[layout]
+    with pytest.raises(DataError, match=told) as error:
+        load_folder(write_pictures(tmp_path / "pens", counts))
+    assert "\n" not in str(error.value)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="missing"):
         load_folder(tmp_path / "missing")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,14 +103,48 @@ def test_mnist_is_split_as_the_case_study_does(mnist: Dataset) -> None:
         (np.array([0, 0, 0]), Holdout("last", 0.9)),  # leaves none to train on
         (np.array([0, 0]), Holdout("last", 1e-17)),  # rounds to no image at all
         (np.array([0, 0, 0, 1]), Holdout("stratified", 0.5)),  # a class of one
-        (np.array([0, 0, 1, 1, 2, 2]), Holdout("stratified", 0.2)),  # fewer than classes
-        (np.array([0, 0, 1, 1, 2, 2]), Holdout("stratified", 0.8)),
     ],
 )
 def test_too_few_images_are_a_data_error(labels: NDArray[np.int64], holdout: Holdout) -> None:
     with pytest.raises(DataError) as caught:
         split_dataset(numbered(labels), holdout, seed=0)
     assert "\n" not in str(caught.value)
+
+
+@given(
+    class_sizes=st.lists(st.integers(2, 9), min_size=1, max_size=12),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_two_images_of_each_class_are_enough_for_a_stratified_split(
+    class_sizes: list[int], share: float, seed: int
+) -> None:
+    labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
+    splits = split_dataset(numbered(labels), Holdout("stratified", share), seed)
+    parts = [indices(splits.train), indices(splits.validation)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    assert min(map(len, parts)) >= len(class_sizes)
+    if len({*class_sizes}) == 1:
+        for split in (splits.train, splits.validation):
+            assert np.bincount(split.labels, minlength=len(class_sizes)).min() >= 1
+
+
+def test_a_class_of_one_image_is_named() -> None:
+    with pytest.raises(DataError, match="toy has a single training image of the class 2: add"):
+        split_dataset(numbered(np.array([0, 0, 2, 3, 3])), Holdout("stratified"), seed=0)
+
+
+@pytest.mark.parametrize("method", ["last", "stratified"])
+def test_given_validation_images_are_used(method: str) -> None:
+    dataset = numbered(LABELS)
+    own = dataset.test.take(np.arange(7))
+    given = dataclasses.replace(dataset, validation=own)
+    splits = split_dataset(given, Holdout(method), seed=0)  # type: ignore[arg-type]
+    assert (splits.train, splits.validation) == (given.train, own)
+    assert given.sha256 != dataset.sha256
+    relabelled = dataclasses.replace(given, train=Split(given.train.images, LABELS[::-1]))
+    corrected = split_dataset(given, Holdout(method), 0, relabelled)  # type: ignore[arg-type]
+    assert corrected.train is relabelled.train
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])

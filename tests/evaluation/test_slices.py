@@ -147,3 +147,12 @@ def test_the_document_is_json_and_says_the_same(digits: Split) -> None:
 def test_arrays_that_do_not_go_together_are_refused(digits: Split) -> None:
     with pytest.raises(ArgumentError, match="3,000 images, 3,000 labels and 2,999 predictions"):
         find(digits, digits.labels[1:])
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_few_images_have_findings_that_can_be_written(count: int, digits: Split) -> None:
+    few = digits.take(np.arange(count))
+    for predicted in (few.labels, (few.labels + 1) % 10):
+        found = find(few, predicted)
+        assert all(0 < slice_.images < count for slice_ in found.slices)
+        json.dumps(found.to_dict(), allow_nan=False)

@@ -112,7 +112,7 @@ def test_only_layers_that_are_there_tell_anything() -> None:
         ArgumentError, match="there is no layer 'conv2': use conv1, pool1, flatten1"
     ):
         small().layer_outputs(images, "conv2")
-    with pytest.raises(ArgumentError, match="takes uint8 images"):
+    with pytest.raises(ArgumentError, match="takes images of shape"):
         small().features(images[:, 1:])
 
 
@@ -181,12 +181,10 @@ def test_images_may_lie_in_memory_in_any_way(view: str, model: Model, mnist: Dat
 @pytest.mark.parametrize(
     "images",
     [
-        np.zeros((2, 28, 28), np.float32),
-        np.zeros((2, 28, 28), np.int64),
-        np.zeros((2, 28, 28), np.bool_),
         np.zeros((28, 28), np.uint8),
-        np.zeros((2, 28, 28, 1), np.uint8),
-        np.zeros((2, 1, 28, 28), np.uint8),
+        np.zeros((2, 28, 28, 3), np.uint8),
+        np.zeros((2, 783), np.uint8),
+        np.zeros((2, 28, 28), np.complex64),
         np.zeros((2, 28, 27), np.uint8),
         np.zeros((2, 29, 28), np.uint8),
         np.zeros((2, 8, 8), np.uint8),
@@ -198,9 +196,10 @@ def test_other_arrays_than_images_of_the_right_size_are_refused(
     images: NDArray[Any], model: Model
 ) -> None:
     for answer in (model.predict, model.predict_proba, model.logits):
-        with pytest.raises(ArgumentError, match=r"uint8 images of shape \(N, 28, 28\), not") as e:
+        with pytest.raises(ArgumentError, match=r"images .* not ") as error:
             answer(images)
-        assert f"{images.dtype} of shape {images.shape}" in str(e.value)
+        told = str(images.dtype if images.dtype == np.complex64 else images.shape)
+        assert str(error.value).count(told) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are chosen on Linux only")

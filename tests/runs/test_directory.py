@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+from numpy.typing import NDArray
 from PIL import Image
 
 from inkwise import Dataset, Evaluation, InkwiseError, Recipe, Run, evaluate, get_recipe
@@ -74,6 +75,7 @@ def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
         "predictions.csv",
         "slices.json",
         "pictures.npz",
+        "seen.npy",
         "report.html",
         "model/model.json",
         "model/model.onnx",
@@ -267,6 +269,7 @@ def test_missing_run_is_refused_with_advice(tmp_path: Path) -> None:
         ("predictions.csv", lambda run: run.evaluation),
         ("slices.json", lambda run: run.slices(run.evaluation)),
         ("pictures.npz", lambda run: run.pictures),
+        ("seen.npy", lambda run: run.has_seen(np.zeros((1, 28, 28), np.uint8))),
         ("model/model.json", lambda run: run.model),
         ("model/model.onnx", lambda run: run.model),
         ("model/weights.safetensors", lambda run: run.model),
@@ -453,3 +456,19 @@ def test_output_that_is_a_file_or_under_one_is_refused(
         create(file / "run" if below else file)
 
     assert file.read_text() == "mine"
+
+
+def test_a_run_knows_the_images_that_it_has_seen(run: Run, optdigits: Dataset) -> None:
+    def seen(images: NDArray[np.uint8]) -> list[bool]:
+        found = run.has_seen(images)
+        assert found is not None
+        return found.tolist()
+
+    train, test = optdigits.train.images, optdigits.test.images
+    assert all(seen(train))  # validation images are among them
+    known = {image.tobytes() for image in train}
+    assert seen(test) == [image.tobytes() in known for image in test]
+    changed = train.copy()
+    changed[:, 0, 0] ^= 1
+    assert not any(seen(changed))
+    assert (run.path / "seen.npy").stat().st_size <= 8 * len(train) + 128

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -312,6 +313,17 @@ def test_training_leaves_the_images_as_they_are(train: Split, validation: Split)
     fitted(train, validation, get_recipe(RECIPE, epochs=1, augment=True))
     np.testing.assert_array_equal(train.images, before[0])
     np.testing.assert_array_equal(validation.images, before[1])
+
+
+def test_images_may_be_read_only(train: Split, validation: Split) -> None:
+    recipe = get_recipe(RECIPE, epochs=1)
+    fixed, watched = (split.take(np.arange(len(split))) for split in (train, validation))
+    for split in (fixed, watched):
+        split.images.flags.writeable = split.labels.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, _ = fitted(fixed, watched, recipe)
+    assert torch.equal(weights(found), weights(fitted(train, validation, recipe)[0]))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from inkwise.cli.options import (
     LabelsOption,
     RunArgument,
     SplitOption,
-    choose_data,
 )
 from inkwise.pages.formats import number, percent
 
@@ -61,7 +60,8 @@ def evaluate(
         evaluation = evaluate_run(
             run,
             split,
-            dataset=choose_data(dataset, folder, display),
+            dataset=dataset,
+            folder=folder,
             data_dir=data_dir,
             labels=labels,
             progress=display,

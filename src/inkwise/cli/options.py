@@ -34,7 +34,8 @@ FolderOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Your own data set: a folder of pictures with a sub-folder for each class.",
+        help="Your own data set: a folder of pictures with a sub-folder for each class, or with "
+        "such folders in train, test and perhaps validation.",
         show_default=False,
     ),
 ]

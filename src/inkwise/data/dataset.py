@@ -3,28 +3,37 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inkwise.errors import DataError
+from inkwise.system.arrays import as_images, as_labels
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Split:
     """Images and their labels.
 
+    They may be NumPy arrays, nested lists, tensors of PyTorch or TensorFlow, or tables of pandas or
+    Polars, whose rows count by their position. They are kept as `uint8` (N, H, W) and `int64` (N,).
+
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, H, W)
-        Grey levels, from 0 (background) to 255 (full ink, the foreground).
-    labels : ndarray of int64, shape (N,)
-        Class indices, from 0.
+    images : array-like, shape (N, H, W), (N, H, W, 1), (N, 1, H, W) or (N, H·W)
+        Grey levels, from 0 (background) to 255 (full ink, the foreground), as whole numbers of any
+        dtype; the same divided by 255, as floats; or booleans. Flat images are squares.
+    labels : array-like, shape (N,), (N, 1) or (N, classes)
+        Class indices, from 0, of any dtype; the names of classes; or one-hot rows.
+    class_names : sequence of str, optional
+        Names of the classes in the order of their indices; needed only for labels that are names.
 
     Raises
     ------
     DataError
-        The arrays do not have these shapes and dtypes, differ in length, or hold no pixels.
+        The arrays hold other values or have other shapes, differ in length, or hold no pixels; a
+        label is not the name of a class.
 
     Examples
     --------
@@ -34,22 +43,21 @@ class Split:
     ((359, 28, 28), dtype('uint8'), (359,))
     >>> len(test.take(test.labels.argsort()[:10]))
     10
+    >>> flat = inkwise.Split(test.images.reshape(359, 784) / 255, test.labels.astype(float))
+    >>> flat.images.dtype, (flat.images == test.images).all()
+    (dtype('uint8'), np.True_)
+    >>> inkwise.Split(test.images[:3], ["cat", "dog", "cat"], ("cat", "dog")).labels
+    array([0, 1, 0])
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
-    def __post_init__(self) -> None:
-        if self.images.ndim != 3 or self.images.dtype != np.uint8:
-            raise DataError(
-                f"images must be uint8 of shape (N, H, W), not {self.images.dtype} of shape "
-                f"{self.images.shape}"
-            )
-        if self.labels.ndim != 1 or self.labels.dtype != np.int64:
-            raise DataError(
-                f"labels must be int64 of shape (N,), not {self.labels.dtype} of shape "
-                f"{self.labels.shape}"
-            )
+    def __init__(
+        self, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str] | None = None
+    ) -> None:
+        object.__setattr__(self, "images", as_images(images))
+        object.__setattr__(self, "labels", as_labels(labels, class_names))
         if len(self.images) != len(self.labels):
             raise DataError(
                 f"there are {len(self.images):,} images but {len(self.labels):,} labels"
@@ -75,7 +83,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images of named classes, with a training and a test part.
+    """Images of named classes, with a training and a test part, and perhaps one for validation.
 
     Parameters
     ----------
@@ -91,12 +99,15 @@ class Dataset:
         Where the images came from: a folder, a web address or a library.
     notice : str or None
         What every user must be shown, for instance that this data set takes the place of another.
+    validation : Split, optional
+        Images of the same size for validation. By default a recipe sets some of the training images
+        apart.
 
     Raises
     ------
     DataError
-        There are fewer than two classes, or two with the same name; the parts have images of
-        different sizes, or a label is not the index of a class.
+        There are fewer than two classes, or two with the same name; a part is not a `Split`; the
+        parts have images of different sizes, or a label is not the index of a class.
 
     Examples
     --------
@@ -118,6 +129,7 @@ class Dataset:
     test: Split
     source: str
     notice: str | None = None
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -128,12 +140,17 @@ class Dataset:
             )
         if len(set(self.class_names)) != len(self.class_names):
             raise DataError(f"{self.name} has two classes with the same name: {self.class_names}")
-        if self.train.images.shape[1:] != self.test.images.shape[1:]:
-            raise DataError(
-                f"{self.name} has images of {self.train.images.shape[1:]} for training and of "
-                f"{self.test.images.shape[1:]} for testing: scale them to the same size"
-            )
-        for part, split in (("training", self.train), ("test", self.test)):
+        for part, split in self._parts.items():
+            if not isinstance(split, Split):
+                raise DataError(
+                    f"the {part} part of {self.name} must be an inkwise.Split(images, labels), not "
+                    f"a {type(split).__name__}"
+                )
+            if self.train.images.shape[1:] != split.images.shape[1:]:
+                raise DataError(
+                    f"{self.name} has training images of {self.train.images.shape[1:]}, but {part} "
+                    f"images of {split.images.shape[1:]}: scale them to the same size"
+                )
             low, high = split.labels.min(), split.labels.max()
             if low < 0 or high >= len(self.class_names):
                 raise DataError(
@@ -143,6 +160,12 @@ class Dataset:
                 )
 
     @property
+    def _parts(self) -> dict[str, Split]:
+        """The parts by what they are for."""
+        parts = {"training": self.train, "test": self.test}
+        return parts if self.validation is None else {**parts, "validation": self.validation}
+
+    @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of every image, in pixels."""
         height, width = self.train.images.shape[1:]
@@ -150,13 +173,13 @@ class Dataset:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 over class names, image size, counts, and all images and labels of both parts.
+        """SHA-256 over class names, image size, counts, and all images and labels of every part.
 
         It does not depend on where the data came from: two runs with one hash saw the same data.
         """
-        counts = len(self.train), len(self.test)
+        counts = tuple(map(len, self._parts.values()))
         digest = hashlib.sha256(repr((self.class_names, self.image_size, counts)).encode())
-        for split in (self.train, self.test):
+        for split in self._parts.values():
             digest.update(np.ascontiguousarray(split.images).data)
             digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
         return digest.hexdigest()

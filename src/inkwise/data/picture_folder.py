@@ -1,7 +1,8 @@
 """Data sets from folders of pictures, with one sub-folder for each class."""
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.catalogue import DATASET_NAMES
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.splits import stratified_draw
+from inkwise.data.splits import SPLIT_NAMES, stratified_draw
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
 from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
@@ -24,6 +25,13 @@ _SEED = 0  # the same folder always has the same test images
 
 LEAST = 5
 """Least number of pictures of a class; fewer leave none for training, validation or test."""
+
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""The split that a folder of this name holds, whatever its capitals."""
 
 _LONGEST = 80  # characters of a sub-folder's name; a file system takes 255 bytes
 
@@ -56,29 +64,32 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
     prediction. Pictures that cannot be read or hold no ink are left out. The test part is a fifth
-    of the rest, drawn by class and always the same. Both parts are shuffled, so that the last
-    images of a part are of all classes too.
+    of the rest, drawn by class and always the same; unless the folder has the splits apart, in
+    folders ``train`` and ``test``, and perhaps ``validation``, each with a sub-folder for every
+    class. All parts are shuffled, so that the last images of a part are of all classes too.
 
     Parameters
     ----------
     folder : path-like
-        The folder ``pictures`` if a picture of a seven is ``pictures/7/photo.jpg``. Pictures are
-        known by their content, and may lie in folders of the class's folder; every page of a file
-        is one. Hidden files and folders are ignored.
+        The folder ``pictures`` if a picture of a seven is ``pictures/7/photo.jpg`` or, with the
+        splits apart, ``pictures/train/7/photo.jpg``. ``training``, ``testing``, ``val`` and
+        ``valid`` are names of splits too, in capitals or not; without folders in them, they are
+        classes. Pictures are known by their content, and may lie in folders of the class's folder;
+        every page of a file is one. Hidden files and folders are ignored.
     progress : Progress, optional
         Receives how many pictures have been read.
 
     Returns
     -------
     Dataset
-        Images of 28×28; its notice says what was left out or passed over, and how the test part was
-        drawn.
+        Images of 28×28; its notice says what was left out or passed over, and where the test part
+        comes from.
 
     Raises
     ------
     DataError
         There are fewer than two classes, a class has no pictures, or fewer than five that can be
-        used.
+        used; or a split is missing or lacks a class, or a folder is neither split nor class.
     StorageError
         The folder is missing or cannot be read.
     LibraryError
@@ -101,69 +112,211 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     100
     """
     require_training("a folder of pictures")
-    folder = Path(folder)
-    names, sources, labels, passed_over = _find(folder)
-    images, kept, left_out = _read(folder, sources, progress)
-    kept_labels = np.array(labels, np.int64)[kept]
-    for name, count in zip(names, np.bincount(kept_labels, minlength=len(names)), strict=True):
-        if count < LEAST:
+    return read_folder(folder, progress).as_dataset()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pictures of a folder, as images.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    class_names : tuple of str
+        Names of the classes.
+    parts : mapping of str to Split
+        The images, shuffled, by the split that the folder has them in: ``train``, ``validation``
+        and ``test``, or some of them; or ``all`` of them, where the folder has no splits.
+    places : mapping of str to Path
+        The folder of each part.
+    notices : tuple of str
+        What was left out or passed over.
+    """
+
+    folder: Path
+    class_names: tuple[str, ...]
+    parts: Mapping[str, Split]
+    places: Mapping[str, Path]
+    notices: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the data set: that of the folder, but never one of the catalogue's."""
+        own = self.folder.resolve().name or "pictures"
+        return f"{own}-folder" if own in DATASET_NAMES else own
+
+    def as_dataset(self) -> Dataset:
+        """Return the images as a data set; see `load_folder`, also for the errors."""
+        if len(self.class_names) < 2:
             raise DataError(
-                f"{folder / name} has {count} pictures that can be used, and a class needs at "
-                f"least {LEAST}: add some, or remove the folder"
+                f"{self.folder} has {len(self.class_names)} sub-folders with pictures: it needs "
+                "one for each class, at least two, with pictures such as 7/photo.jpg"
             )
-    order = np.random.default_rng(_SEED).permutation(len(images))
-    everything = Split(np.stack(images), kept_labels).take(order)
-    size = max(len(names), round(TEST_SHARE * len(images)))
-    train, test = stratified_draw(everything.labels, size, _SEED)
-    held_out = (
-        f"{folder} has no separate test images: {size:,} of {len(images):,}, drawn by class, are "
-        "held out. Both parts can hold pictures by the same writer."
-    )
-    own = folder.resolve().name or "pictures"
-    return Dataset(
-        name=f"{own}-folder" if own in DATASET_NAMES else own,
-        title=f"{own}, {len(images):,} pictures in a folder, brought to 28×28",
-        class_names=names,
-        train=everything.take(train),
-        test=everything.take(test),
-        source=str(folder.resolve()),
-        notice=" ".join([held_out, *left_out, *passed_over]),
-    )
-
-
-def _find(folder: Path) -> tuple[tuple[str, ...], list[Source], list[int], list[str]]:
-    """Return the names of the classes, all pictures, the class index of each, and notices."""
-    sources: list[Source] = []
-    labels: list[int] = []
-    names: list[str] = []
-    passed_over: list[Path] = []
-    with storage(folder, "look into"):
-        inner = [each for each in folder.iterdir() if each.name[0] != "."]
-        # Names that are numbers are sorted by their value: 10 comes after 9.
-        inner.sort(key=lambda each: (len(each.name) if each.name.isdecimal() else 99, each.name))
-        for each in inner:
-            if not each.is_dir():
-                passed_over.append(each)
-                continue
-            pictures, rest = list_folder(each, deep=True)
-            passed_over += rest
-            if not pictures:
-                raise DataError(
-                    f"the class {each.name} has no pictures: put some into {each}, or remove it"
-                )
-            found = [
-                source for picture in pictures for source in find_sources_of(picture, str(picture))
-            ]
-            sources += found
-            labels += [len(names)] * len(found)
-            names.append(each.name)
-    if len(names) < 2:
-        raise DataError(
-            f"{folder} has {len(names)} sub-folders with pictures: it needs one for each class, at "
-            "least two, with pictures such as 7/photo.jpg"
+        train, test, validation, origin = self._hold_out() if "all" in self.parts else self._given()
+        count = sum(map(len, self.parts.values()))
+        return Dataset(
+            name=self.name,
+            title=(
+                f"{self.folder.resolve().name or 'pictures'}, {count:,} pictures in a folder, "
+                "brought to 28×28"
+            ),
+            class_names=self.class_names,
+            train=train,
+            test=test,
+            source=str(self.folder.resolve()),
+            notice=" ".join([origin, *self.notices]),
+            validation=validation,
         )
-    notices = [tell_rest(folder, passed_over)] if passed_over else []
-    return tuple(names), sources, labels, notices
+
+    def _hold_out(self) -> tuple[Split, Split, None, str]:
+        """Draw a test part, and say so."""
+        everything, classes = self.parts["all"], len(self.class_names)
+        self._require("all", LEAST)
+        size = max(classes, round(TEST_SHARE * len(everything)))
+        train, test = stratified_draw(everything.labels, size, _SEED)
+        origin = (
+            f"{self.folder} has no separate test images: {size:,} of {len(everything):,}, drawn by "
+            "class, are held out. Both parts can hold pictures by the same writer."
+        )
+        return everything.take(train), everything.take(test), None, origin
+
+    def _given(self) -> tuple[Split, Split, Split | None, str]:
+        """Return the parts that the folder has, and say so."""
+        for part in ("train", "test"):
+            if part not in self.parts:
+                found = ", ".join(path.name for path in self.places.values())
+                raise DataError(
+                    f"{self.folder} has the splits {found}, but no folder {part}: add one, or give "
+                    "a folder with a sub-folder for each class, of which a test part is held out"
+                )
+        validation = self.parts.get("validation")
+        for part in self.parts:
+            # One of two is set apart for validation, if none is given.
+            self._require(part, 2 if part == "train" and validation is None else 1)
+        train, test = self.parts["train"], self.parts["test"]
+        origin = f"The {len(test):,} test images are those in {self.places['test']}."
+        learnt = {image.tobytes() for image in train.images}
+        if twice := sum(image.tobytes() in learnt for image in test.images):
+            origin += (
+                f" {twice:,} of them are training images, too, so that the figures will be too "
+                "good."
+            )
+        if validation is not None:
+            origin += (
+                f" The {len(validation):,} validation images are those in "
+                f"{self.places['validation']}, so that none are drawn from the training images."
+            )
+        return train, test, validation, origin
+
+    def _require(self, part: str, least: int) -> None:
+        """Check that a part has enough pictures of every class."""
+        counts = np.bincount(self.parts[part].labels, minlength=len(self.class_names))
+        for name, count in zip(self.class_names, counts, strict=True):
+            if count < least:
+                raise DataError(
+                    f"{self.places[part] / name} has {count} pictures that can be used, and a "
+                    f"class needs at least {least}: add some, or remove the class"
+                )
+
+
+def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> Pictures:
+    """Read a folder of pictures, without asking for enough of them to train on.
+
+    Parameters and errors are those of `load_folder`, but any number of classes and pictures will
+    do, from one, and any of the splits.
+    """
+    folder = Path(folder)
+    passed_over: list[Path] = []
+    sources: list[Source] = []
+    found: list[tuple[str, str]] = []  # the part and the class of each source
+    with storage(folder, "look into"):
+        places = _find_parts(folder, passed_over)
+        for part, place in places.items():
+            for name, pictures in _find_classes(place, passed_over):
+                sources += pictures
+                found += [(part, name)] * len(pictures)
+    names = _in_order({name for _, name in found})
+    if not names:
+        raise DataError(
+            f"{folder} has 0 sub-folders with pictures: it needs one for each class, with "
+            "pictures such as 7/photo.jpg"
+        )
+    images, kept, left_out = _read(folder, sources, progress)
+    parts = {}
+    for part in places:
+        own = [place for place, index in enumerate(kept) if found[index][0] == part]
+        if not own:
+            raise DataError(f"no picture in {places[part]} can be used: add some, or remove it")
+        labels = [names.index(found[kept[place]][1]) for place in own]
+        split = Split(np.stack([images[place] for place in own]), np.array(labels, np.int64))
+        parts[part] = split.take(np.random.default_rng(_SEED).permutation(len(split)))
+    rest = [tell_rest(folder, passed_over)] if passed_over else []
+    return Pictures(folder, names, parts, places, (*left_out, *rest))
+
+
+def _find_parts(folder: Path, passed_over: list[Path]) -> dict[str, Path]:
+    """Return the folder of each split; or, if there are none, the folder itself for ``all``.
+
+    A folder with the name of a split is one if any of them has folders in it: otherwise they are
+    classes.
+    """
+    folders = {each.name: each for each in _list(folder) if each.is_dir()}
+    named = {name: split for name in folders if (split := _SPLITS.get(name.lower()))}
+    if not any(each.is_dir() for name in named for each in _list(folders[name])):
+        return {"all": folder}
+    names = ", ".join(sorted(named))
+    for name in folders:
+        if name not in named:
+            raise DataError(
+                f"{folder} has the folder {name} beside the splits {names}: put the class {name} "
+                "into every split, or rename the splits if they are classes"
+            )
+    places: dict[str, Path] = {}
+    for split in SPLIT_NAMES:
+        for name in [name for name in folders if named[name] == split]:
+            if split in places:
+                raise DataError(
+                    f"{folder} has two folders for one split, {places[split].name} and {name}: "
+                    "keep one"
+                )
+            if not any(each.is_dir() for each in _list(folders[name])):
+                raise DataError(
+                    f"{folders[name]} has no sub-folders for the classes, as other splits of "
+                    f"{folder} have: sort its pictures into such folders, or remove it"
+                )
+            places[split] = folders[name]
+    passed_over += [each for each in _list(folder) if not each.is_dir()]
+    return places
+
+
+def _find_classes(folder: Path, passed_over: list[Path]) -> Iterator[tuple[str, list[Source]]]:
+    """Yield the name of each class in a folder, and its pictures."""
+    for each in _list(folder):
+        if not each.is_dir():
+            passed_over.append(each)
+            continue
+        pictures, rest = list_folder(each, deep=True)
+        passed_over += rest
+        if not pictures:
+            raise DataError(
+                f"the class {each.name} has no pictures: put some into {each}, or remove it"
+            )
+        yield (
+            each.name,
+            [source for picture in pictures for source in find_sources_of(picture, str(picture))],
+        )
+
+
+def _list(folder: Path) -> list[Path]:
+    """Return what is in a folder and not hidden, in the order of the classes."""
+    inner = {each.name: each for each in folder.iterdir() if each.name[0] != "."}
+    return [inner[name] for name in _in_order(inner)]
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort names; those that are numbers by their value, so that 10 comes after 9."""
+    return tuple(sorted(names, key=lambda name: (len(name) if name.isdecimal() else 99, name)))
 
 
 def _read(

@@ -22,7 +22,8 @@ class Holdout:
         ``last`` takes the end of the training data as it stands, as Keras' ``validation_split``
         does; ``stratified`` draws at random, with every class at its share of the training data.
     share : float
-        Part of the training data to set apart, between 0 and 1, both excluded.
+        Part of the training data to set apart, between 0 and 1, both excluded. A stratified draw
+        sets apart, and leaves, at least as many images as there are classes.
 
     Raises
     ------
@@ -58,7 +59,7 @@ class Splits:
 def split_dataset(
     dataset: Dataset, holdout: Holdout, seed: int, corrected: Dataset | None = None
 ) -> Splits:
-    """Set validation images apart from the training part of a data set.
+    """Set validation images apart from the training part of a data set, unless it has its own.
 
     Parameters
     ----------
@@ -76,27 +77,39 @@ def split_dataset(
     -------
     Splits
         Every training image is in exactly one of ``train`` and ``validation``, in the original
-        order.
+        order; or the data set's own parts.
 
     Raises
     ------
     DataError
-        There are too few training images for both parts to hold one.
+        There are too few training images for both parts to hold one; or a stratified draw finds a
+        class with a single one.
     """
+    source = corrected or dataset
+    if source.validation is not None:
+        return Splits(source.train, source.validation, source.test)
     count = len(dataset.train)
     # Rounded up for training, as Keras does: int(n * (1 - share)).
     held_out = count - int(count * (1 - holdout.share))
-    if not 0 < held_out < count:
-        raise DataError(
-            f"{dataset.name} has {count:,} training images, too few to set {holdout.share:.0%} "
-            "of them apart for validation"
-        )
     order = np.arange(count)
     if holdout.method == "last":
+        if not 0 < held_out < count:
+            raise DataError(
+                f"{dataset.name} has {count:,} training images, too few to set {holdout.share:.0%} "
+                "of them apart for validation"
+            )
         kept, apart = order[: count - held_out], order[count - held_out :]
     else:
+        classes, counts = np.unique(dataset.train.labels, return_counts=True)
+        if counts.min() < 2:
+            lone = dataset.class_names[classes[counts.argmin()]]
+            raise DataError(
+                f"{dataset.name} has a single training image of the class {lone}: add some, so "
+                "that one can be set apart for validation"
+            )
+        # As many as there are classes, at least, in both parts, however small the share.
+        held_out = min(max(held_out, len(classes)), count - len(classes))
         kept, apart = stratified_draw(dataset.train.labels, held_out, seed)
-    source = corrected or dataset
     return Splits(source.train.take(kept), source.train.take(apart), source.test)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.errors import ArgumentError, ModelError
+from inkwise.errors import ArgumentError, DataError, ModelError
 from inkwise.evaluation.binary import BinaryTask, binary_task
 from inkwise.evaluation.confusion import (
     AGREEMENTS,
@@ -30,6 +30,7 @@ from inkwise.evaluation.intervals import (
 )
 from inkwise.evaluation.probabilities import Probabilities
 from inkwise.model import Model
+from inkwise.system.arrays import as_array, as_labels
 
 SCHEMA = "inkwise-metrics/2"
 
@@ -89,12 +90,18 @@ class Evaluation:
         Name of the split.
     class_names : tuple of str
         Names of the K classes.
-    labels : ndarray of int64, shape (N,)
-        The true classes.
-    probabilities : ndarray of float32, shape (N, K)
+    labels : array-like, shape (N,), (N, 1) or (N, K)
+        The true classes, in any form that `inkwise.Split` takes; kept as `int64` (N,).
+    probabilities : array-like of float32, shape (N, K)
         The predicted probabilities.
-    corrected_labels : ndarray of int64, shape (N,), optional
+    corrected_labels : array-like, optional
         The labels as people corrected them. All metrics use `labels`, except those of `corrected`.
+
+    Raises
+    ------
+    DataError
+        The labels are no indices, names or one-hot rows of the classes, or there is not one row of
+        K probabilities for each.
 
     Examples
     --------
@@ -115,6 +122,27 @@ class Evaluation:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     corrected_labels: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        classes = len(self.class_names)
+        probabilities = as_array(self.probabilities, "probabilities")
+        object.__setattr__(self, "probabilities", probabilities)
+        for name in ("labels", "corrected_labels"):
+            if getattr(self, name) is None:
+                continue
+            labels = as_labels(getattr(self, name), self.class_names)
+            if probabilities.dtype.kind != "f" or probabilities.shape != (len(labels), classes):
+                raise DataError(
+                    f"an evaluation of {len(labels):,} {name.replace('_', ' ')} and {classes} "
+                    f"classes needs probabilities of shape ({len(labels)}, {classes}), not "
+                    f"{probabilities.dtype} of shape {probabilities.shape}"
+                )
+            if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
+                raise DataError(
+                    f"the {name.replace('_', ' ')} go from {labels.min()} to {labels.max()}, but "
+                    f"the {classes} classes are numbered from 0 to {classes - 1}"
+                )
+            object.__setattr__(self, name, labels)
 
     @functools.cached_property
     def corrected(self) -> "Evaluation | None":

@@ -282,7 +282,7 @@ def _tails(handwriting: Handwriting, chosen: NDArray[np.bool_]) -> list[_Kind]:
     """Return the fifths with the lowest and highest values of every measurement.
 
     Only the chosen images count. If many images have the same value a fifth is smaller, and it is
-    left out if it is empty.
+    left out if it is empty; so is one that holds all of a few images.
     """
     kinds = []
     for measure, (little, much, title, unit, decimals) in _MEASURES.items():
@@ -296,7 +296,7 @@ def _tails(handwriting: Handwriting, chosen: NDArray[np.bool_]) -> list[_Kind]:
             _Kind(little, f"{title} under {bounds[0]}", values < low),
             _Kind(much, f"{title} over {bounds[1]}", values > high),
         ]
-    return [kind for kind in kinds if kind.members.any()]
+    return [kind for kind in kinds if kind.members.any() and not kind.members.all()]
 
 
 def _loops(loops: NDArray[np.int64]) -> list[_Kind]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from inkwise.errors import ArgumentError, InkwiseError
+from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
 from inkwise.model.inference import open_model, open_session, run_session
@@ -19,6 +19,7 @@ from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, sav
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import Network
+from inkwise.system.arrays import as_array, as_images
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -80,14 +81,16 @@ class Model:
     def __post_init__(self) -> None:
         self._parts().check()
 
-    def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict_proba(self, images: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for every image.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (N, H, W)
-            Grey levels from 0 to 255, with light ink (the foreground) on a black background, of
-            the size that the network was trained on.
+        images : array-like, shape (N, H, W), (N, H, W, 1), (N, 1, H, W) or (N, H·W)
+            Grey levels with light ink (the foreground) on a black background, of the size that the
+            network was trained on: whole numbers from 0 to 255 of any dtype, the same divided by
+            255 as floats, or booleans. NumPy arrays, nested lists, tensors and tables will do, as
+            for `inkwise.Split`.
 
         Returns
         -------
@@ -97,7 +100,7 @@ class Model:
         Raises
         ------
         ArgumentError
-            The images have another type or size.
+            The images hold other values, or have another shape or size.
         ModelError
             ``model.onnx`` does not hold the model that ``model.json`` describes, although their
             hashes agree.
@@ -105,7 +108,7 @@ class Model:
         (probabilities,) = self.run(images, PROBABILITIES)
         return probabilities
 
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, images: ArrayLike) -> NDArray[np.float32]:
         """Return the logits, float32 (N, classes), before temperature scaling.
 
         Of an ensemble, or with several rotations, they are the logarithm of the averaged
@@ -114,12 +117,12 @@ class Model:
         (logits,) = self.run(images, LOGITS)
         return logits
 
-    def layer_outputs(self, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
+    def layer_outputs(self, images: ArrayLike, layer: str) -> NDArray[np.float32]:
         """Return the output of a layer inside the network for every image, after its ReLU.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (N, H, W)
+        images : array-like
             Images as for `predict_proba`.
         layer : str
             The layer's name in ``network.summary()``.
@@ -133,7 +136,7 @@ class Model:
         Raises
         ------
         ArgumentError
-            There is no such layer, or the images have another type or size.
+            There is no such layer; or as for `predict_proba`.
         ModelError
             As for `predict_proba`.
         """
@@ -143,7 +146,7 @@ class Model:
         (values,) = self._run(session, images, [outputs[layer]])
         return values
 
-    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def features(self, images: ArrayLike) -> NDArray[np.float32]:
         """Return the feature vector of every image, float32 (N, F): the input of the last layer.
 
         The last layer is linear: the logits are weighted sums of these numbers, plus a bias. The
@@ -156,7 +159,7 @@ class Model:
         ]
         return np.concatenate(self._run(session, images, last), axis=1)
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def predict(self, images: ArrayLike) -> NDArray[np.int64]:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
         return self.predict_proba(images).argmax(axis=1)
 
@@ -167,8 +170,8 @@ class Model:
         ----------
         pictures : iterable
             The pictures, each in any form that `inkwise.ink.normalise` takes: a path, the bytes of
-            an encoded file, a PIL image or an array. An array of shape (N, H, W) or
-            (N, H, W, 3 or 4) is N pictures. Put a single picture into a list:
+            an encoded file, a PIL image or an array or tensor. An array or tensor of shape
+            (N, H, W) or (N, H, W, 3 or 4) is N pictures. Put a single picture into a list:
             ``classify(["seven.png"])``.
 
         Returns
@@ -187,7 +190,8 @@ class Model:
             on a black background.
         """
         one = isinstance(pictures, str | bytes | bytearray | os.PathLike)
-        if isinstance(pictures, np.ndarray):
+        if hasattr(pictures, "__array__"):
+            pictures = as_array(pictures, "pictures")
             one = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (3, 4))
         if one or not isinstance(pictures, Iterable):
             raise ArgumentError("classify takes a list of pictures: put a single one in brackets")
@@ -215,14 +219,14 @@ class Model:
         Answer, or InkwiseError
             The answer about each picture, in their order, or the error if it cannot be read.
         """
-        return answer_each(self, pictures)
+        return answer_each(self, map(_read_tensor, pictures))
 
-    def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
+    def run(self, images: ArrayLike, *outputs: str) -> list[NDArray[np.float32]]:
         """Return several outputs of the ONNX file from one pass over the images.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (N, H, W)
+        images : array-like
             Images as for `predict_proba`. Up to `inkwise.model.inference.BATCH` of them are
             computed on the caller's thread, more of them on every core.
         *outputs : str
@@ -241,16 +245,19 @@ class Model:
         return self._run(self._session, images, outputs)
 
     def _run(
-        self, session: "InferenceSession", images: NDArray[np.uint8], outputs: Sequence[str]
+        self, session: "InferenceSession", images: ArrayLike, outputs: Sequence[str]
     ) -> list[NDArray[np.float32]]:
-        images = np.asarray(images)
         height, width = self.network.image_size
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (height, width):
+        try:
+            levels = as_images(images, (height, width))
+        except DataError as error:
+            raise ArgumentError(str(error)) from error
+        if levels.shape[1:] != (height, width):
             raise ArgumentError(
-                f"this model takes uint8 images of shape (N, {height}, {width}), not "
-                f"{images.dtype} of shape {images.shape}"
+                f"this model takes images of shape (N, {height}, {width}), not of shape "
+                f"{levels.shape}"
             )
-        return run_session(session, images, outputs)
+        return run_session(session, levels, outputs)
 
     def with_provenance(self, **entries: Any) -> "Model":
         """Return the same model with entries added to its provenance."""
@@ -370,3 +377,13 @@ class Model:
     @functools.cached_property
     def _session(self) -> "InferenceSession":
         return open_model(self.onnx, self.network)
+
+
+def _read_tensor(picture: "Picture | InkwiseError") -> "Picture | InkwiseError":
+    """Return a tensor as an array, or the error if that is impossible; all else unchanged."""
+    if isinstance(picture, np.ndarray) or not hasattr(picture, "__array__"):
+        return picture
+    try:
+        return as_array(picture, "picture")
+    except DataError as error:
+        return error

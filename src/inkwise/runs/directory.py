@@ -20,6 +20,7 @@ from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.model import Model
 from inkwise.runs.predictions import read_predictions, write_predictions
+from inkwise.runs.seen_images import hash_images, read_seen, write_seen
 from inkwise.runs.shown_images import ShownImages
 from inkwise.system.files import read_bytes, storage, write_bytes, write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
@@ -31,6 +32,7 @@ RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LABELS_FILE = "labels.csv"
+SEEN_FILE = "seen.npy"
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
@@ -124,6 +126,7 @@ class Run:
             folder = claim_folder(path)
         if corrections is not None:
             write_bytes(folder / LABELS_FILE, corrections.content)
+        write_seen(folder / SEEN_FILE, splits)
         write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
         write_json(
             folder / "run.json",
@@ -192,6 +195,22 @@ class Run:
         if corrections.sha256 != record["sha256"]:
             raise RunError(f"{path} has changed since the run was trained on it: train again")
         return corrections
+
+    def has_seen(self, images: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+        """Return which images, uint8 (N, H, W), the run was trained or validated on.
+
+        Returns
+        -------
+        ndarray of bool, shape (N,), or None
+            None if an earlier version trained the run, which did not record its images.
+
+        Raises
+        ------
+        RunError
+            The record is damaged.
+        """
+        path = self.path / SEEN_FILE
+        return np.isin(hash_images(images), read_seen(path)) if path.exists() else None
 
     @property
     def history(self) -> list[Epoch]:

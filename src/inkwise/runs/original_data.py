@@ -52,9 +52,12 @@ def load_original_data(
     if dataset is None:
         dataset = _find(run, record, data_dir, progress)
     if dataset.sha256 != record["sha256"]:
+        own = record["name"] not in DATASET_NAMES and Path(dataset.source).is_dir()
+        now = f"inkwise evaluate {run.path} --data {dataset.source}"
         raise RunError(
             f"{dataset.name} from {dataset.source} is not the data that {run.path} was "
             f"trained on (its SHA-256 differs): {_ADVICE}"
+            + (f"; `{now}` evaluates what the folder holds now" if own else "")
         )
     return dataset
 

@@ -61,9 +61,7 @@ class Training:
             keep_freed_memory()
         self._module = module.to(device)
         self._recipe, self._device, self._validation = recipe, device, validation
-        images, labels = (
-            torch.from_numpy(each).to(device) for each in (train.images, train.labels)
-        )
+        images, labels = _move(train, device)
         self._step = Step(self._module, images, labels, recipe)
         self.averaged = self._step.averaged
         self._plan = _images_by_epoch(recipe, len(images))
@@ -164,13 +162,20 @@ class Training:
 
     def _validate(self) -> tuple[float, float]:
         """Return mean loss and accuracy on the validation images."""
-        images, labels = (
-            torch.from_numpy(each).to(self._device)
-            for each in (self._validation.images, self._validation.labels)
-        )
+        images, labels = _move(self._validation, self._device)
         logits = predict_logits(self.averaged, images)
         loss = functional.cross_entropy(logits, labels).item()
         return loss, int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+def _move(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return images and labels as tensors on a device."""
+    # PyTorch has no read-only tensors, and warns of arrays that are.
+    images, labels = (
+        torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
+        for array in (split.images, split.labels)
+    )
+    return images, labels
 
 
 @torch.inference_mode()

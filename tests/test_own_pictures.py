@@ -1,0 +1,242 @@
+"""Folders of a user's own pictures: trained on when they are small, and evaluated by content."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkwise import Run, evaluate, train
+from inkwise.data.picture_folder import LEAST, load_folder
+from inkwise.errors import ArgumentError, DataError, RunError
+from inkwise.runs.directory import SEEN_FILE
+from tests.folders import write_pictures
+from tests.shared_runs import without_report
+from tests.telling import Heard
+
+COUNTS = {"thin": 6, "thick": 7, "wide": 8}
+
+
+@pytest.mark.usefixtures("unreported")
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("recipe", ["case-study", "swift", "precise", "ensemble"])
+def test_the_least_number_of_pictures_trains(recipe: str, classes: int, tmp_path: Path) -> None:
+    names = [f"stroke {number}" for number in range(classes)]
+    folder = write_pictures(tmp_path / "few", dict.fromkeys(names, LEAST))
+
+    run = train(recipe, load_folder(folder), epochs=1, output=tmp_path / "run")
+
+    assert run.status == "complete"
+    assert sum(run.record["splits"].values()) == classes * LEAST
+    assert len(run.evaluation) == classes
+    assert set(run.evaluation.labels) == {*range(classes)}
+
+
+@pytest.fixture(scope="module")
+def pens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures, which is shared and stays as it is."""
+    return write_pictures(tmp_path_factory.mktemp("own") / "pens", COUNTS)
+
+
+@pytest.fixture(scope="module")
+def trained_once(pens: Path, trains: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with without_report():
+        path = tmp_path_factory.mktemp("trained") / "run"
+        return train("swift", load_folder(pens), epochs=2, output=path)
+
+
+@pytest.fixture
+def run(trained_once: Run, tmp_path: Path) -> Run:
+    """The test's own copy of a run that was trained on `pens`."""
+    return Run(shutil.copytree(trained_once.path, tmp_path / "run"))
+
+
+@pytest.fixture
+def copy(pens: Path, tmp_path: Path) -> Path:
+    """The test's own copy of `pens`, in another place."""
+    return shutil.copytree(pens, tmp_path / "elsewhere" / "pens")
+
+
+def add(folder: Path, name: str, count: int) -> None:
+    """Add pictures that no other test draws: crosses."""
+    (folder / name).mkdir(exist_ok=True)
+    for number in range(count):
+        pixels = np.full((60, 60), 240, np.uint8)
+        pixels[10 + number : 50, 25:30] = 20
+        pixels[25 + number : 30 + number, 12:48] = 20
+        Image.fromarray(pixels).save(folder / name / f"cross-{number}.png")
+
+
+def move(copy: Path) -> Path:
+    return copy.rename(copy.parent / "hands")
+
+
+@pytest.mark.parametrize("change", [lambda copy: copy, move], ids=["copied", "under another name"])
+def test_the_runs_own_pictures_are_known_wherever_they_are(
+    change: Callable[[Path], Path], copy: Path, run: Run
+) -> None:
+    before = run.evaluation
+    (run.path / "metrics.json").unlink()
+
+    evaluation = evaluate(run, folder=change(copy), progress=(heard := Heard()))
+
+    assert (run.path / "metrics.json").exists()  # it is the run's own evaluation
+    np.testing.assert_array_equal(evaluation.probabilities, before.probabilities)
+    assert any("holds the data that" in notice for notice in heard.notices)
+    assert len(evaluate(run, "validation", folder=copy if copy.exists() else copy.parent / "hands"))
+
+
+@pytest.mark.parametrize("name", ["pens", "hands"])
+def test_pictures_that_came_since_are_evaluated_with_the_test_images(
+    name: str, copy: Path, run: Run
+) -> None:
+    grown = copy.rename(copy.parent / name)
+    add(grown, "thin", 4)
+    add(grown, "wide", 1)
+    metrics = (run.path / "metrics.json").read_bytes()
+
+    evaluation = evaluate(run, folder=grown, progress=(heard := Heard()))
+
+    splits = run.record["splits"]
+    seen = splits["train"] + splits["validation"]
+    assert len(evaluation) == splits["test"] + 5
+    told = f"trained or validated on {seen} of the {seen + len(evaluation)} pictures in {grown}"
+    assert any(told in notice for notice in heard.notices)
+    assert (run.path / "metrics.json").read_bytes() == metrics
+    other = "pens-folder" if name == "pens" else "hands"
+    document = json.loads((run.path / f"metrics-{other}-test.json").read_text())
+    assert (document["dataset"], document["images"]) == (other, len(evaluation))
+
+
+@pytest.mark.parametrize("counts", [{"thin": 1}, {"wide": 3, "thin": 1}, {**COUNTS}])
+def test_every_picture_that_was_never_seen_is_evaluated(
+    counts: dict[str, int], run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for name, count in counts.items():
+        add(folder, name, count)
+
+    evaluation = evaluate(run, folder=folder, progress=(heard := Heard()))
+
+    names = run.model.class_names
+    labels = np.bincount(evaluation.labels, minlength=len(names)).tolist()
+    assert labels == [counts.get(name, 0) for name in names]
+    total = f"All {sum(counts.values())} pictures in {folder} are evaluated"
+    assert any(notice.startswith(total) for notice in heard.notices)
+    absent = ", ".join(name for name in names if name not in counts)
+    assert any(notice.endswith(f"no pictures of {absent}") for notice in heard.notices) == (
+        len(counts) < len(names)
+    )
+
+
+def test_classes_go_by_their_names_and_strange_ones_are_passed_over(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for name, count in (("a", 3), ("wide", 2), ("thin", 1), ("zig", 4)):
+        add(folder, name, count)
+
+    evaluation = evaluate(run, folder=folder, progress=(heard := Heard()))
+
+    named = [evaluation.class_names[label] for label in evaluation.labels]
+    assert sorted(named) == ["thin", "wide", "wide"]
+    assert any("whose 7 pictures are passed over: a, zig" in notice for notice in heard.notices)
+
+
+def test_what_leaves_nothing_to_evaluate_is_refused_in_a_line(run: Run, tmp_path: Path) -> None:
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    add(strange, "cats", 3)
+    seen = tmp_path / "seen"
+    pens = Path(run.record["dataset"]["source"])
+    shutil.copytree(pens / "wide", seen / "wide")
+    hidden = run.path / SEEN_FILE
+    dataset = load_folder(pens)
+    train_images = {image.tobytes() for image in dataset.train.images}
+    from inkwise.ink import normalise
+
+    for file in (seen / "wide").iterdir():
+        if normalise(file).image.tobytes() not in train_images:
+            file.unlink()
+    before = {path.name for path in run.path.iterdir()}
+
+    with pytest.raises(DataError, match=r"has the classes cats, and .* knows none of them, but "):
+        evaluate(run, folder=strange)
+    with pytest.raises(DataError, match=r"was trained or validated on all \d pictures in "):
+        evaluate(run, folder=seen)
+    with pytest.raises(ArgumentError, match="has no split validation"):
+        evaluate(run, "validation", folder=seen)
+    with pytest.raises(ArgumentError, match="unknown split 'all'"):
+        evaluate(run, "all", folder=seen)
+    with pytest.raises(ArgumentError, match="are two data sets"):
+        evaluate(run, folder=seen, dataset="optdigits")
+    with pytest.raises(ArgumentError, match=r"leave out labels\.csv"):
+        evaluate(run, folder=seen, labels="labels.csv")
+    hidden.write_bytes(b"\x93NUMPY")
+    with pytest.raises(RunError, match=r"seen\.npy is damaged"):
+        evaluate(run, folder=seen)
+
+    assert {path.name for path in run.path.iterdir()} == before
+
+
+def test_a_run_without_a_record_of_its_images_says_so(copy: Path, run: Run) -> None:
+    (run.path / SEEN_FILE).unlink()  # as in runs of earlier versions
+    add(copy, "thin", 1)
+
+    evaluation = evaluate(run, folder=copy, progress=(heard := Heard()))
+
+    assert len(evaluation) == sum(COUNTS.values()) + 1
+    assert any("may have seen some of them" in notice for notice in heard.notices)
+
+
+def test_another_version_may_have_read_the_same_pictures_otherwise(
+    run: Run, tmp_path: Path
+) -> None:
+    record = run.record
+    record["machine"]["versions"]["inkwise"] = "0.0.9"
+    (run.path / "run.json").write_text(json.dumps(record))
+    folder = tmp_path / "others"
+    folder.mkdir()
+    add(folder, "thin", 1)
+
+    evaluate(run, folder=folder, progress=(heard := Heard()))
+
+    assert any("unless inkwise 0.0.9, which trained it" in notice for notice in heard.notices)
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """A folder with the splits apart."""
+    folder = tmp_path / "halves"
+    for split, first in (("train", 0), ("Val", 4), ("test", 6)):
+        write_pictures(folder / split, {"thin": 9, "thick": 9})
+        for name in ("thin", "thick"):
+            for number in range(9):
+                if not first <= number < first + 4 - (split == "Val") * 2:
+                    (folder / split / name / f"{number}.png").unlink(missing_ok=True)
+    return folder
+
+
+@pytest.mark.usefixtures("unreported")
+def test_given_splits_are_what_a_training_uses(halves: Path, tmp_path: Path) -> None:
+    run = train("swift", load_folder(halves), epochs=1, output=tmp_path / "run")
+
+    assert run.record["splits"] == {"train": 8, "validation": 4, "test": 6}
+    assert len(evaluate(run, "validation")) == 4  # it is found again by itself
+    moved = halves.rename(tmp_path / "moved")
+    assert len(evaluate(run, folder=moved)) == 6
+    add(moved / "test", "thin", 2)
+    assert len(evaluate(run, folder=moved)) == 8
+    assert len(evaluate(run, folder=moved / "test")) == 8
+    with pytest.raises(DataError, match="on all 4 pictures in"):
+        evaluate(run, "validation", folder=moved)
+    shutil.rmtree(moved / "train")
+    shutil.rmtree(moved / "Val")
+    assert len(evaluate(run, folder=moved)) == 8
+    with pytest.raises(ArgumentError, match=r"no split train \(it has test\)"):
+        evaluate(run, "train", folder=moved)
