@@ -60,7 +60,7 @@ def train(
     dataset : str or Dataset
         The data set, which may be your own, or the name of one in the catalogue.
     data_dir : path-like, optional
-        A folder with MNIST's four files.
+        Where the data set's files are.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit. The model is trained on the
         corrected labels. The evaluation has the metrics for the labels as given and, under
@@ -153,7 +153,7 @@ def resume(
     dataset : Dataset, optional
         The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the run was started from.
+        Where the data set's files are; by default the one that the run was started from.
     device, progress, on_epoch
         As for `train`.
 
@@ -288,7 +288,7 @@ def evaluate(
         A data set other than the run's own, with the same classes and image size, or the name of
         one.
     data_dir : path-like, optional
-        A folder with MNIST's four files; for the run's own data, by default the one that it was
+        Where the data set's files are; for the run's own data, by default the one that it was
         trained from.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit; for the run's own data, by

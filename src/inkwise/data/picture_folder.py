@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import DATASET_NAMES
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.splits import stratified_draw
+from inkwise.data.published import DATASET_NAMES
+from inkwise.data.splits import hold_out_test
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
 from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
@@ -18,9 +18,6 @@ from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.machine import available_cores
 from inkwise.system.progress import SILENT, Progress
-
-TEST_SHARE = 0.2
-_SEED = 0  # the same folder always has the same test images
 
 LEAST = 5
 """Least number of pictures of a class; fewer leave none for training, validation or test."""
@@ -111,21 +108,18 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
                 f"{folder / name} has {count} pictures that can be used, and a class needs at "
                 f"least {LEAST}: add some, or remove the folder"
             )
-    order = np.random.default_rng(_SEED).permutation(len(images))
-    everything = Split(np.stack(images), kept_labels).take(order)
-    size = max(len(names), round(TEST_SHARE * len(images)))
-    train, test = stratified_draw(everything.labels, size, _SEED)
+    train, test = hold_out_test(Split(np.stack(images), kept_labels))
     held_out = (
-        f"{folder} has no separate test images: {size:,} of {len(images):,}, drawn by class, are "
-        "held out. Both parts can hold pictures by the same writer."
+        f"{folder} has no separate test images: {len(test):,} of {len(images):,}, drawn by class, "
+        "are held out. Both parts can hold pictures by the same writer."
     )
     own = folder.resolve().name or "pictures"
     return Dataset(
         name=f"{own}-folder" if own in DATASET_NAMES else own,
         title=f"{own}, {len(images):,} pictures in a folder, brought to 28×28",
         class_names=names,
-        train=everything.take(train),
-        test=everything.take(test),
+        train=train,
+        test=test,
         source=str(folder.resolve()),
         notice=" ".join([held_out, *left_out, *passed_over]),
     )
