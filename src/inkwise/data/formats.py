@@ -117,6 +117,12 @@ class Find:
             return first.folder
         return first.path / first.member
 
+    @property
+    def source(self) -> Path:
+        """The file or the folder by which the data set is found again."""
+        first = next(files[0] for files in self.files.values())
+        return first.path if first.member and not self.where.exists() else self.where
+
     def read(self) -> Contents:
         """Read everything.
 

@@ -18,7 +18,6 @@ from inkwise.data.published import (
     Published,
     as_published,
     identify,
-    set_right,
 )
 from inkwise.data.splits import hold_out_test
 from inkwise.errors import DataError
@@ -162,6 +161,11 @@ def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset
     parts: dict[PartName, Split] = {}
     for part, stored in contents.parts.items():
         if stored.labels is not None:
+            if len(stored.images) != len(stored.labels):
+                raise DataError(
+                    f"{stored.images_from} has {len(stored.images):,} images, and "
+                    f"{stored.labels_from} has {len(stored.labels):,} labels for them"
+                )
             parts[part] = Split(stored.images, stored.labels)
         elif len(contents.parts) > 1:
             notices.append(f"{stored.images_from} has no labels, and is not used.")
@@ -172,22 +176,22 @@ def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset
             "it"
         )
     values = np.unique(np.concatenate([split.labels for split in parts.values()]))
+    given = dict(enumerate(contents.class_names or ()))
     if called is not None and _may_be_of(called, values, parts.values()):
-        names = called.class_names
-        parts = {part: set_right(called, split) for part, split in parts.items()}
+        given = dict(enumerate(called.class_names, called.first_label))
         if called.transposed:
+            parts = {
+                part: Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
+                for part, split in parts.items()
+            }
             notices.append(
                 f"{find.where} has a name of {called.title}, whose images are stored lying: they "
                 "are set upright."
             )
-    elif contents.class_names and 0 <= values[0] <= values[-1] < len(contents.class_names):
-        names = contents.class_names
-    else:
-        names = tuple(map(str, values))
-        parts = {
-            part: Split(split.images, np.searchsorted(values, split.labels))
-            for part, split in parts.items()
-        }
+    parts = {
+        part: Split(split.images, np.searchsorted(values, split.labels))
+        for part, split in parts.items()
+    }
     if len(parts) == 2 and "whole" not in parts:
         train, test = parts["train"], parts["test"]
     elif len(parts) == 1:
@@ -210,10 +214,10 @@ def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset
     return Dataset(
         name=own,
         title=f"{own}, {count:,} images of {height}×{width} from {find.format.title} files",
-        class_names=names,
+        class_names=tuple(given.get(value, str(value)) for value in values.tolist()),
         train=train,
         test=test,
-        source=str(find.where.resolve()),
+        source=str(find.source.resolve()),
         notice=" ".join(notices) or None,
     )
 

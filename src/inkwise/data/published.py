@@ -294,7 +294,8 @@ def choose(published: Published, finds: Sequence[Find]) -> list[Find]:
 def _by_content(find: Find) -> Published | None:
     digests = {_sha256(labels) for labels in find.labels}
     for published in PUBLISHED.values():
-        if digests & {published.files[1].sha256, published.files[3].sha256}:
+        # All of them, because QMNIST's training labels are MNIST's.
+        if digests and digests <= {published.files[1].sha256, published.files[3].sha256}:
             return published
     return None
 
@@ -429,12 +430,15 @@ def as_published(published: Published, find: Find, contents: Contents) -> Datase
     arrays: list[tuple[NDArray[Any], str]] = []
     for part in (train, test):
         if part.labels is None:
-            raise DataError(f"{part.images_from} has no labels, which {published.title} has")
+            raise DataError(
+                f"{part.images_from} has no labels, and so this is not {published.title} as "
+                "published: --data reads what has labels as a data set of your own"
+            )
         arrays += [(part.images, part.images_from), (part.labels, part.labels_from)]
     for place, (array, where) in enumerate(arrays):
         check_piece(published, place, array, where)
     notices = [*contents.notices, *_unverified(published, find)]
-    return as_dataset(published, [array for array, _ in arrays], find.where, notices)
+    return as_dataset(published, [array for array, _ in arrays], find.source, notices)
 
 
 def as_dataset(
@@ -449,14 +453,14 @@ def as_dataset(
         name=published.name,
         title=f"{published.title}, {sum(published.counts):,} {published.what} of {SIDE}×{SIDE}",
         class_names=published.class_names,
-        train=set_right(published, Split(images, labels.astype(np.int64, copy=False))),
-        test=set_right(published, Split(test_images, test_labels.astype(np.int64, copy=False))),
+        train=_set_right(published, Split(images, labels.astype(np.int64, copy=False))),
+        test=_set_right(published, Split(test_images, test_labels.astype(np.int64, copy=False))),
         source=str(where.resolve()),
         notice=" ".join(notices) or None,
     )
 
 
-def set_right(published: Published, split: Split) -> Split:
+def _set_right(published: Published, split: Split) -> Split:
     """Return stored images upright, and their labels from 0."""
     images = split.images
     if published.transposed:
