@@ -228,6 +228,11 @@ def without_columns(count: int) -> bytes:
         (changed(1, 0, "colour"), r"neither pixels nor the labels \(colour\): call the labels'"),
         (changed(1, 9, "label"), r"neither pixels nor the labels \(label, label\)"),
         (csv()[0].encode(), "has no rows below its header"),
+        (csv()[0].encode() + b"\n" + b"0" * (2 << 20), "line 2, has 1 cells where the table has"),
+        (
+            table(TRAIN, names=None, label_at=300).encode(),
+            "785 columns without a header, and neither the first nor the last has labels",
+        ),
         (gzip.compress("\n".join(csv()).encode())[:-2000], "is a damaged compressed file"),
     ],
 )

@@ -368,7 +368,7 @@ def _arrays_in(
                     raise DataError(f"{file} has an array {name} of over {MAX_BYTES:,} bytes")
                 try:
                     yield name, archive[name]
-                except ValueError as error:
+                except (ValueError, MemoryError) as error:  # a header may claim any size
                     kind = "of Python objects" if "allow_pickle" in str(error) else "damaged"
                     raise DataError(
                         f"{file}: the array {name} is {kind}, which is not read: save it as "

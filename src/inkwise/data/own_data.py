@@ -25,6 +25,7 @@ from inkwise.ink.sources import list_folder
 from inkwise.system.files import storage
 from inkwise.system.progress import SILENT, Progress
 
+_SAYING_NOTHING = {"train", "test", "data"}  # a data set's name needs the folder's beside
 _MOST_READ = 3  # of several finds, to see whether they are the same
 
 
@@ -130,8 +131,10 @@ def describe(find: Find) -> str:
 
 def own_name(path: Path) -> str:
     """Return the name of a data set that is called as a file or a folder is."""
-    name = path.resolve().name
-    name = re.sub(r"(\.(npz|csv|tsv|arff|parquet|pq|zip|gz))+$", "", name, flags=re.IGNORECASE)
+    path = path.resolve()
+    name = re.sub(r"(\.(npz|csv|tsv|arff|parquet|pq|zip|gz))+$", "", path.name, flags=re.IGNORECASE)
+    if name.lower() in _SAYING_NOTHING and path.parent.name:
+        name = f"{path.parent.name}-{name}"
     name = name or "data"
     return f"{name}-own" if name in DATASET_NAMES else name
 

@@ -19,6 +19,7 @@ LEAST_PIXELS = 49
 """A table with fewer columns is of something else."""
 
 _ROWS = 2_000  # are parsed at a time, so that memory holds little text
+_LONGEST_LINE = 1 << 20  # characters; a longer one is read as several, and refused
 _LONGEST = 30  # characters of a cell that a message shows
 _PIXEL = re.compile(r"[a-z]*[ _.-]?(\d{1,6})(?:[x_](\d{1,6}))?", re.IGNORECASE)
 _LABELS = {"label", "labels", "class", "classes", "target", "digit", "y"}
@@ -142,7 +143,8 @@ def _open_text(content: IO[bytes]) -> Iterator[str]:
     encoding = encoding_of(content.read(2))
     content.seek(0)
     # What is not in the encoding becomes a character that no cell may have.
-    return io.TextIOWrapper(content, encoding, errors="replace")
+    text = io.TextIOWrapper(content, encoding, errors="replace")
+    return iter(lambda: text.readline(_LONGEST_LINE), "")
 
 
 def _lines_of(start: bytes) -> list[str]:
@@ -236,7 +238,12 @@ def _guess_layout(rows: Sequence[str], delimiter: str, file: StoredFile) -> Layo
         for column, cell in ends.items()
         if len({row.strip().split(delimiter)[cell].strip() for row in rows}) > 1
     ]
-    label = varied[0] if varied else 0
+    if not varied:
+        raise DataError(
+            f"{file} has {width} columns without a header, and neither the first nor the last has "
+            "labels: add a header with label and pixel0, pixel1 and so on"
+        )
+    label = varied[0]
     assumed = f"{file} has no header: its first column is taken for that of the labels."
     notices = [] if len(varied) == 1 else [assumed]
     pixels = [column for column in range(width) if column != label]
