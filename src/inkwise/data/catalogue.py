@@ -174,7 +174,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
         finds = [find for find in finds if find not in fitting]
     rows += [
         Availability(
-            own_name(find.where), "data of your own", find.format.title, str(find.where), True
+            own_name(find.source), "data of your own", find.format.title, str(find.where), True
         )
         for find in finds
     ]

@@ -25,7 +25,7 @@ from inkwise.ink.sources import list_folder
 from inkwise.system.files import storage
 from inkwise.system.progress import SILENT, Progress
 
-_SAYING_NOTHING = {"train", "test", "data"}  # a data set's name needs the folder's beside
+_SAYING_NOTHING = {"train", "test", "data", "raw"}  # a data set's name needs the folder's beside
 _MOST_READ = 3  # of several finds, to see whether they are the same
 
 
@@ -96,7 +96,7 @@ def load_finds(path: Path, finds: Sequence[Find], progress: Progress = SILENT) -
     names = {published.name for find in finds if (published := identify(find))}
     if len(names) > 1 or len(finds) > _MOST_READ:
         raise different(path, finds)
-    progress.step(f"reading {path.name}")
+    progress.reading(path.name)  # for as long as it takes; nobody knows how long that is
     return agree(path, finds, _load)
 
 
@@ -212,7 +212,7 @@ def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset
             f"{find.where} has files of the parts {', '.join(sorted(parts))}: leave the training "
             "and the test part, or one file with all"
         )
-    own, (height, width) = own_name(find.where), train.images.shape[1:]
+    own, (height, width) = own_name(find.source), train.images.shape[1:]
     count = len(train) + len(test)
     return Dataset(
         name=own,

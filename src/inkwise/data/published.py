@@ -124,7 +124,7 @@ def _emnist(
         class_names=tuple(class_names),
         counts=(train, test),
         mirrors=("https://biometrics.nist.gov/cs_links/EMNIST/",),
-        # No hash of the single files has been published; the archive's is TensorFlow Datasets'.
+        # Published for the archive only, and copied from TensorFlow Datasets: not confirmed here.
         files=(
             PublishedFile(f"emnist-{split}-train-images-idx3-ubyte"),
             PublishedFile(f"emnist-{split}-train-labels-idx1-ubyte"),
@@ -191,7 +191,8 @@ PUBLISHED = {
             class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
             counts=(60_000, 10_000),
             mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
-            # Published for the compressed files only; these are TensorFlow Datasets'.
+            # Published for the compressed files only, and copied from TensorFlow Datasets: not
+            # confirmed here.
             files=_files(
                 packed=(
                     "sha256:51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
@@ -209,7 +210,8 @@ PUBLISHED = {
             class_names=_DIGITS,
             counts=(60_000, 60_000),
             mirrors=("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
-            # Published for the compressed files only; these are torchvision's.
+            # Published for the compressed files only, and copied from torchvision: not confirmed
+            # here.
             files=(
                 PublishedFile(
                     "qmnist-train-images-idx3-ubyte",
