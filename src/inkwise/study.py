@@ -330,8 +330,8 @@ def evaluate(
     recipe, model = run.recipe, run.model
     if isinstance(dataset, str):
         dataset = load_dataset(dataset, data_dir, progress)
-        if dataset.notice:
-            progress.notice(dataset.notice)
+    if dataset is not None and dataset.notice:
+        progress.notice(dataset.notice)
     own = dataset is None or dataset.name == run.record["dataset"]["name"]
     if dataset is None or own:
         dataset = load_original_data(run, dataset, data_dir, progress)
