@@ -169,6 +169,7 @@ def test_kaggle_s_folder_is_split_by_class_because_its_test_images_have_no_label
     assert np.bincount(dataset.test.labels).tolist() == [2] * 10
     assert "test.csv has no labels, and is not used" in str(dataset.notice)
     assert "20 of 100, drawn by class, are held out" in str(dataset.notice)
+    assert "Passed over beside the images: sample_submission.csv." in str(dataset.notice)
     auto = load_dataset("auto", tmp_path)
     assert auto.sha256 == dataset.sha256
     assert str(auto.notice).startswith("This is not MNIST but what ")
@@ -261,6 +262,25 @@ def test_a_table_that_is_cut_or_changed_is_read_or_refused(
         assert load_data(path).image_size == (7, 7)
     except DataError as error:
         assert str(path) in str(error)  # noqa: PT017 - reading is as good as refusing
+
+
+@pytest.mark.parametrize("form", ["npz", "IDX in a ZIP archive", "ARFF", "Parquet of pictures"])
+@given(place=st.floats(0, 1), value=st.integers(0, 255))
+@settings(max_examples=40)
+def test_a_file_with_any_byte_changed_is_read_or_refused(
+    form: str, place: float, value: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("changed")
+    FORMS[form](folder, draw(6, 0, 2, 7), draw(4, 1, 2, 7))
+    path = next(path for path in sorted(folder.rglob("*")) if path.is_file())
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] = value
+    path.write_bytes(content)
+    try:
+        load_data(folder)
+    except DataError as error:
+        told = str(error)
+        assert str(folder) in told
 
 
 def objects() -> dict[str, Any]:
@@ -370,6 +390,20 @@ def test_pictures_beside_a_table_are_told(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"has pictures in 0 and 1, and data as CSV in .*train\.csv as"
     ):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("test.csv.gz", gzip.compress(table(TEST).encode())[:1000]),
+        ("test.csv.zip", b"PK\x03\x04 and no more"),
+    ],
+)
+def test_a_damaged_part_is_not_passed_over(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(table(TRAIN))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(name)} is a damaged compressed file"):
         load_data(tmp_path)
 
 

@@ -20,9 +20,18 @@ from inkwise.data.pixel_tables import (
     read_arff,
     read_csv_pixels,
 )
-from inkwise.data.stored_files import StoredFile, is_arrays, list_stored
+from inkwise.data.stored_files import (
+    START,
+    UNPACKING_ERRORS,
+    StoredFile,
+    is_arrays,
+    list_stored,
+    unpack,
+)
 from inkwise.errors import DataError, InkwiseError
 from inkwise.system.file_kinds import recognise
+
+_NAMED = 3  # files that a notice names
 
 PartName = Literal["train", "test", "whole"]
 """What a file holds by its name; ``whole`` if the name does not say."""
@@ -103,11 +112,14 @@ class Find:
         Its files by the part that they hold and their role. Several are shards, in their order.
     names : tuple of str
         What it and the folders around it are called, from the inside.
+    beside : sequence of StoredFile
+        Files in its folder that are called as data sets are, and are none.
     """
 
     format: Format
     files: Mapping[tuple[PartName, Role], Sequence[StoredFile]]
     names: tuple[str, ...]
+    beside: Sequence[StoredFile] = ()
 
     @property
     def where(self) -> Path:
@@ -129,13 +141,23 @@ class Find:
         Raises
         ------
         DataError
-            A file is missing or damaged, or not what it should be.
+            A file is missing or damaged, or not what it should be; or one beside is damaged.
         LibraryError
             A library that the format needs is not installed.
         StorageError
             A file cannot be read.
         """
-        return self.format.read(self)
+        for file in self.beside:  # a damaged one may be a part of the data set
+            if not file.member:
+                unpack(file.path)
+            with file.open() as content:
+                content.read(START)
+        contents = self.format.read(self)
+        if self.beside:
+            names = ", ".join(file.name for file in self.beside[:_NAMED])
+            more = f" and {len(self.beside) - _NAMED} more" if len(self.beside) > _NAMED else ""
+            contents.notices.append(f"Passed over beside the images: {names}{more}.")
+        return contents
 
     @functools.cached_property
     def labels(self) -> list[NDArray[np.int64]]:
@@ -166,6 +188,7 @@ def find_stored(root: Path) -> list[Find]:
     """
     groups: dict[tuple[Path, int, str], dict[tuple[PartName, Role], list[StoredFile]]] = {}
     prefixes: dict[tuple[Path, int, str], tuple[Path, str]] = {}
+    others: dict[Path, list[StoredFile]] = {}
     for file in list_stored(root):
         start = file.start()
         for place, form in enumerate(FORMATS):
@@ -182,8 +205,15 @@ def find_stored(root: Path) -> list[Find]:
                 }:
                     files.append(file)
                 break
+        else:
+            others.setdefault(file.folder, []).append(file)
     return [
-        Find(FORMATS[place], slots, _names_around(root, *prefixes[folder, place, affix]))
+        Find(
+            FORMATS[place],
+            slots,
+            _names_around(root, *prefixes[folder, place, affix]),
+            others.get(folder, ()),
+        )
         for (folder, place, affix), slots in groups.items()
     ]
 
@@ -374,7 +404,7 @@ def _arrays_in(
                         f"{file}: the array {name} is {kind}, which is not read: save it as "
                         "whole numbers"
                     ) from error
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (ValueError, zipfile.BadZipFile, *UNPACKING_ERRORS) as error:
         raise DataError(f"{file} is a damaged archive of arrays ({error})") from error
 
 

@@ -66,7 +66,7 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
             if sum(group.total_byte_size for group in groups) > MAX_BYTES:
                 raise DataError(f"{file} has more than {MAX_BYTES:,} bytes: take fewer of its rows")
             table = stored.read()
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file} is a damaged Parquet file: {reason}") from error
     pictures = [

@@ -20,6 +20,9 @@ DEPTH = 6
 START = 1 << 16
 """Bytes of a file by which its format is recognised; a header of 784 columns has about 8,000."""
 
+UNPACKING_ERRORS = (NotImplementedError, RuntimeError)
+"""What `zipfile` raises for a method that it does not know, and for a missing password."""
+
 _MAGIC = {"zip": b"PK\x03\x04", "gzip": b"\x1f\x8b"}
 
 # Names that files of data have; what they are is told by their content. A folder of pictures may
@@ -109,9 +112,7 @@ class StoredFile:
             raise DataError(
                 f"{self} is a damaged {kind} ({error}): fetch or copy it again"
             ) from error
-        except (NotImplementedError, RuntimeError) as error:  # of zipfile: a method, a password
-            if not self.member:
-                raise
+        except UNPACKING_ERRORS as error:
             raise DataError(f"{self} cannot be unpacked ({error}): unpack it yourself") from error
 
 
@@ -138,7 +139,7 @@ def list_stored(root: Path) -> list[StoredFile]:
     """
     with storage(root, "look into"):
         if not root.is_dir():
-            return _unpack(root) if root.exists() else []
+            return unpack(root) if root.exists() else []
     found = []
     for folder, inner, names in os.walk(root):
         deep = len(Path(folder).relative_to(root).parts)
@@ -147,7 +148,7 @@ def list_stored(root: Path) -> list[StoredFile]:
             path = Path(folder, name)
             if name[0] != "." and _NAMES.search(name) and path.is_file():
                 try:
-                    found += _unpack(path)
+                    found += unpack(path)
                 except (DataError, StorageError):  # the folder's other files are told or read
                     found.append(StoredFile(path))
     # Among files of one name a plain one stands first, and `-idx` before `.idx`.
@@ -161,13 +162,21 @@ def is_arrays(file: StoredFile, start: bytes) -> bool:
     try:
         with file.open() as content, zipfile.ZipFile(content) as archive:
             names = archive.namelist()
-    except (DataError, StorageError, zipfile.BadZipFile):
+    except (DataError, StorageError):
         return file.name.lower().endswith(".npz")
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def _unpack(path: Path) -> list[StoredFile]:
-    """Return a file, or the files of data in it where it is a ZIP archive."""
+def unpack(path: Path) -> list[StoredFile]:
+    """Return a file, or the files of data in it where it is a ZIP archive.
+
+    Raises
+    ------
+    DataError
+        It is a damaged archive.
+    StorageError
+        It cannot be read.
+    """
     file = StoredFile(path)
     start = file.start()
     if not start.startswith(_MAGIC["zip"]) or is_arrays(file, start):
