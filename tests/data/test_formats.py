@@ -403,8 +403,9 @@ def test_pictures_beside_a_table_are_told(tmp_path: Path) -> None:
 def test_a_damaged_part_is_not_passed_over(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text(table(TRAIN))
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=f"{re.escape(name)} is a damaged compressed file"):
-        load_data(tmp_path)
+    for load in (load_data, lambda path: load_dataset("mnist", path)):
+        with pytest.raises(DataError, match=f"{re.escape(name)} is a damaged compressed file"):
+            load(tmp_path)
 
 
 @pytest.mark.parametrize(

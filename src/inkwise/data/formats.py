@@ -141,23 +141,34 @@ class Find:
         Raises
         ------
         DataError
-            A file is missing or damaged, or not what it should be; or one beside is damaged.
+            A file is missing or damaged, or not what it should be.
         LibraryError
             A library that the format needs is not installed.
         StorageError
             A file cannot be read.
         """
-        for file in self.beside:  # a damaged one may be a part of the data set
+        return self.format.read(self)
+
+    def passed_over(self) -> list[str]:
+        """Return a notice if files beside the data set's are called as if they were of it.
+
+        Raises
+        ------
+        DataError
+            One of them is damaged, and so may be a part that is missing.
+        StorageError
+            One of them cannot be read.
+        """
+        if not self.beside:
+            return []
+        for file in self.beside:
             if not file.member:
                 unpack(file.path)
             with file.open() as content:
                 content.read(START)
-        contents = self.format.read(self)
-        if self.beside:
-            names = ", ".join(file.name for file in self.beside[:_NAMED])
-            more = f" and {len(self.beside) - _NAMED} more" if len(self.beside) > _NAMED else ""
-            contents.notices.append(f"Passed over beside the images: {names}{more}.")
-        return contents
+        names = ", ".join(file.name for file in self.beside[:_NAMED])
+        more = f" and {len(self.beside) - _NAMED} more" if len(self.beside) > _NAMED else ""
+        return [f"Passed over beside the images: {names}{more}."]
 
     @functools.cached_property
     def labels(self) -> list[NDArray[np.int64]]:

@@ -160,7 +160,7 @@ def _load(find: Find) -> Dataset:
 
 def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset:
     """Make a data set of contents that are no published data set's, or not all of it."""
-    notices = list(contents.notices)
+    notices = [*contents.notices, *find.passed_over()]
     parts: dict[PartName, Split] = {}
     for part, stored in contents.parts.items():
         if stored.labels is not None:

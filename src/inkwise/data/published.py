@@ -478,6 +478,7 @@ def _two_parts(published: Published, contents: Contents, find: Find) -> tuple[Pa
     count = published.counts[0]
     whole = parts.get("whole")
     if whole is None or len(whole.images) != sum(published.counts):
+        find.passed_over()  # says so if a part is missing because it is damaged
         found = sum(len(part.images) for part in parts.values())
         raise DataError(
             f"{find.where} is not {published.title} as published, which has "

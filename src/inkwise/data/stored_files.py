@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import gzip
 import os
 import re
@@ -112,6 +113,11 @@ class StoredFile:
             raise DataError(
                 f"{self} is a damaged {kind} ({error}): fetch or copy it again"
             ) from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # An archive whose directory points to before its beginning.
+            raise DataError(f"{self} is a damaged archive: fetch or copy it again") from error
         except UNPACKING_ERRORS as error:
             raise DataError(f"{self} cannot be unpacked ({error}): unpack it yourself") from error
 
