@@ -89,7 +89,15 @@ KINDS = {
         "audit",
     ],
     "Data": [
-        *("load_dataset", "load_folder", "find_pictures", "describe_datasets", "Dataset", "Split"),
+        *(
+            "load_dataset",
+            "load_data",
+            "load_folder",
+            "find_pictures",
+            "describe_datasets",
+            "Dataset",
+            "Split",
+        ),
     ],
     "Other formats": ["export_model", "import_keras"],
     "Progress and errors": ["Progress", "InkwiseError"],

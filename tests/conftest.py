@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import hypothesis
 import pytest
 
+from inkwise.data.catalogue import DATA_DIR_VARIABLE, load_dataset
 from inkwise.data.dataset import Dataset
-from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, load_mnist
 from inkwise.data.optdigits import load_optdigits
+from inkwise.data.published import PUBLISHED
 from inkwise.networks.as_keras import require_keras
 
 if TYPE_CHECKING:
@@ -76,14 +77,14 @@ def interruptible() -> Iterator[None]:
 def mnist_dir() -> Path:
     """The folder with MNIST's four original files."""
     folder = Path(os.environ.get(DATA_DIR_VARIABLE, ""))
-    if not all((folder / f"{name}.gz").is_file() for name in SHA256):
+    if not all((folder / f"{file.name}.gz").is_file() for file in PUBLISHED["mnist"].files):
         pytest.skip(f"MNIST is not at hand: set {DATA_DIR_VARIABLE}")
     return folder
 
 
 @pytest.fixture(scope="session")
 def mnist(mnist_dir: Path) -> Dataset:
-    return load_mnist(mnist_dir)
+    return load_dataset("mnist", mnist_dir)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ _HOMES = {
     "find_pictures": "inkwise.ink.sources",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
+    "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
@@ -69,6 +70,7 @@ __all__ = [
     "find_pictures",
     "get_recipe",
     "import_keras",
+    "load_data",
     "load_dataset",
     "load_folder",
     "load_pretrained",
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from inkwise.comparison.compared_runs import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
+    from inkwise.data.own_data import load_data
     from inkwise.data.picture_folder import load_folder
     from inkwise.errors import InkwiseError
     from inkwise.evaluation.results import Evaluation

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.picture_folder import read_folder
+from inkwise.data.own_data import read_data
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.results import Evaluation, evaluate_model
@@ -62,7 +62,7 @@ def train(
     dataset : str or Dataset
         The data set, which may be your own, or the name of one in the catalogue.
     data_dir : path-like, optional
-        A folder with MNIST's four files.
+        Where the data set's files are.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit. The model is trained on the
         corrected labels. The evaluation has the metrics for the labels as given and, under
@@ -155,7 +155,7 @@ def resume(
     dataset : Dataset, optional
         The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the run was started from.
+        Where the data set's files are; by default the one that the run was started from.
     device, progress, on_epoch
         As for `train`.
 
@@ -291,13 +291,14 @@ def evaluate(
         A data set other than the run's own, with the same classes and image size, or the name of
         one.
     folder : path-like, optional
-        A folder of pictures with a sub-folder for each class, in place of `dataset`. If it holds
+        A folder of pictures with a sub-folder for each class, or a data set in any other form that
+        `inkwise.load_data` takes, in place of `dataset`. If it holds
         what the run was trained on, under any name, the split is the run's. Otherwise all of its
         pictures are evaluated, or those of the split if it has the splits apart, but for images
         that the run was trained or validated on and classes that the model does not know. A notice
         says which.
     data_dir : path-like, optional
-        A folder with MNIST's four files; for the run's own data, by default the one that it was
+        Where the data set's files are; for the run's own data, by default the one that it was
         trained from.
     labels : path-like, optional
         A file of decisions about labels, from the page of an audit; for the run's own data, by
@@ -342,7 +343,7 @@ def evaluate(
         if dataset is not None:
             name = dataset if isinstance(dataset, str) else dataset.name
             raise ArgumentError(f"{folder} and {name} are two data sets: leave out one of them")
-        pictures = read_folder(folder, progress)
+        pictures = read_data(folder, progress)
         dataset = own_data(run, pictures)
         if dataset is None:
             if labels is not None:
@@ -361,8 +362,8 @@ def evaluate(
         )
     if isinstance(dataset, str):
         dataset = load_dataset(dataset, data_dir, progress)
-        if dataset.notice:
-            progress.notice(dataset.notice)
+    if dataset is not None and dataset.notice:
+        progress.notice(dataset.notice)
     own = dataset is None or dataset.name == run.record["dataset"]["name"]
     if dataset is None or own:
         dataset = load_original_data(run, dataset, data_dir, progress)

@@ -35,7 +35,8 @@ def test_labels_give_both_numbers_or_one_line(
 def test_what_an_audit_refuses(call: Call, tmp_path: Path) -> None:
     unknown = call("audit", "nothing", "-o", tmp_path / "audit")
     assert unknown.code == 2
-    assert unknown.err == "error: unknown data set 'nothing': use auto, mnist, optdigits\n"
+    assert unknown.err.startswith("error: unknown data set 'nothing': use auto, mnist, ")
+    assert unknown.err.count("\n") == 1
     assert not (tmp_path / "audit").exists()
     split = call("audit", "optdigits", "--split", "validation")
     assert split.code == 2

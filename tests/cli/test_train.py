@@ -15,6 +15,7 @@ import pytest
 
 from inkwise import Run
 from tests.cli.conftest import Call
+from tests.data import forms
 from tests.folders import write_pictures
 
 EPOCH = re.compile(
@@ -289,6 +290,39 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     folder.rename(tmp_path / "elsewhere")
     gone = call("evaluate", path)
     assert (gone.code, "your own data set, pens" in gone.err) == (1, True)
+
+
+@pytest.mark.usefixtures("trains")
+def test_an_archive_is_learnt_and_evaluated_and_so_is_a_table(call: Call, tmp_path: Path) -> None:
+    train, test = forms.draw(60, 0, classes=3), forms.draw(30, 1, classes=3)
+    forms.zipped_idx(tmp_path, train, test)
+    path, archive = tmp_path / "run", tmp_path / "archive.zip"
+
+    trained = call("train", "--data", archive, "--epochs", "1", "--output", path)
+
+    assert trained.code == 0
+    run = Run(path)
+    assert run.record["dataset"]["name"] == "archive"
+    assert run.model.class_names == ("0", "1", "2")
+    evaluated = call("evaluate", path)  # it remembers where the archive was
+    assert (evaluated.code, evaluated.err) == (0, "")
+    (tmp_path / "other.csv").write_text(forms.table(test))
+    elsewhere = call("evaluate", path, "--data", tmp_path / "other.csv")
+    assert elsewhere.code == 0
+    assert "6 of 30, drawn by class, are held out" in " ".join(elsewhere.err.split())
+    assert "6 images of other, test split" in " ".join(elsewhere.out.split())
+
+
+def test_a_table_without_labels_is_refused_in_one_line(
+    call: Call, finished: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "test.csv"
+    path.write_text(forms.table(forms.draw(10), label_at=None))
+
+    result = call("evaluate", finished, "--data", path)
+
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert result.err.startswith(f"error: {path} has no labels: nothing can be")
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -1,12 +1,12 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from inkwise.data import catalogue
-from inkwise.data import mnist as mnist_module
-from inkwise.data.catalogue import DATASET_NAMES, describe_datasets, load_dataset
+from inkwise.data.cache import cache_folder
+from inkwise.data.catalogue import DATA_DIR_VARIABLE, describe_datasets, load_dataset
 from inkwise.data.dataset import Dataset
-from inkwise.data.mnist import DATA_DIR_VARIABLE, cache_folder
+from inkwise.data.published import DATASET_NAMES, PUBLISHED
 from inkwise.errors import ArgumentError, DataError, DownloadError
 from tests.data.mirror import refusing_address
 
@@ -15,8 +15,8 @@ from tests.data.mirror import refusing_address
 def nothing_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     mirrors = (refusing_address(),)
-    for module in (mnist_module, catalogue):
-        monkeypatch.setattr(module, "MIRRORS", mirrors)
+    for name, published in PUBLISHED.items():
+        monkeypatch.setitem(PUBLISHED, name, dataclasses.replace(published, mirrors=mirrors))
 
 
 @pytest.mark.parametrize("name", ["auto", "mnist"])
@@ -65,7 +65,7 @@ def test_auto_never_passes_over_files_that_are_missing_or_damaged(tmp_path: Path
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ArgumentError, match="'cifar': use auto, mnist, optdigits"):
+    with pytest.raises(ArgumentError, match=r"'cifar': use auto, mnist, .*, optdigits"):
         load_dataset("cifar")
 
 
@@ -74,14 +74,14 @@ def test_the_description_says_where_each_data_set_would_come_from(tmp_path: Path
     described = {entry.name: entry for entry in describe_datasets()}
     assert set(described) == set(DATASET_NAMES)
     assert not described["mnist"].at_hand
-    assert mnist_module.MIRRORS[0] in described["mnist"].source
-    assert str(cache_folder()) in described["mnist"].source
+    assert PUBLISHED["mnist"].mirrors[0] in described["mnist"].source
+    assert str(cache_folder(PUBLISHED["mnist"])) in described["mnist"].source
     assert described["optdigits"].at_hand
     assert "optdigits" in described["auto"].source
 
-    for name in mnist_module.SHA256:
+    for file in PUBLISHED["mnist"].files:
         assert not described["mnist"].at_hand  # as long as a file is missing
-        (tmp_path / f"{name}.gz").touch()  # described without being opened
+        (tmp_path / f"{file.name}.gz").touch()  # described without being opened
         described = {entry.name: entry for entry in describe_datasets(tmp_path)}
     assert described["mnist"].at_hand
     assert described["mnist"].source == str(tmp_path)

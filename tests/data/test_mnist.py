@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import time
 from collections.abc import Iterator
@@ -6,21 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkwise import Progress
-from inkwise.data import mnist as mnist_module
+from inkwise import Progress, describe_datasets, load_dataset
+from inkwise.data.cache import cache_folder
+from inkwise.data.catalogue import DATA_DIR_VARIABLE
 from inkwise.data.dataset import Dataset
 from inkwise.data.download import PROBE_SECONDS
 from inkwise.data.idx import read_idx, write_idx
-from inkwise.data.mnist import DATA_DIR_VARIABLE, SHA256, cache_folder, find_mnist, load_mnist
+from inkwise.data.published import PUBLISHED
 from inkwise.errors import DataError, DownloadError, StorageError
 from tests.data import mirror
 from tests.data.mirror import Bar, Behaviour, Mirror, refusing_address, unanswering_address
+
+MNIST = PUBLISHED["mnist"]
+NAMES = [file.name for file in MNIST.files]
 
 
 @pytest.fixture
 def folder(mnist_dir: Path, tmp_path: Path) -> Path:
     """A folder with links to the four files, to take away from and add to."""
-    for name in SHA256:
+    for name in NAMES:
         (tmp_path / f"{name}.gz").symlink_to(mnist_dir / f"{name}.gz")
     return tmp_path
 
@@ -28,14 +33,22 @@ def folder(mnist_dir: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def files(mnist_dir: Path) -> dict[str, bytes]:
     """What a mirror serves."""
-    return {f"{name}.gz": (mnist_dir / f"{name}.gz").read_bytes() for name in SHA256}
+    return {f"{name}.gz": (mnist_dir / f"{name}.gz").read_bytes() for name in NAMES}
 
 
 @pytest.fixture
 def nothing_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a folder nor a network."""
     monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
-    monkeypatch.setattr(mnist_module, "MIRRORS", (refusing_address(),))
+    use_mirrors(monkeypatch, (refusing_address(),))
+
+
+def use_mirrors(monkeypatch: pytest.MonkeyPatch, mirrors: tuple[str, ...]) -> None:
+    monkeypatch.setitem(PUBLISHED, "mnist", dataclasses.replace(MNIST, mirrors=mirrors))
+
+
+def load_mnist(data_dir: Path | str | None = None, progress: Progress | None = None) -> Dataset:
+    return load_dataset("mnist", data_dir, progress or Progress())
 
 
 def same(one: Dataset, other: Dataset) -> bool:
@@ -81,7 +94,7 @@ def test_swapped_files_are_noticed(folder: Path) -> None:
     train.rename(folder / "aside")
     test.rename(train)
     (folder / "aside").rename(test)
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz is not MNIST's"):
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz is not MNIST's .* 10,000"):
         load_mnist(folder)
 
 
@@ -103,7 +116,7 @@ def test_a_damaged_file_in_a_given_folder_is_neither_mended_nor_passed_over(
     path.unlink()
     path.write_bytes(files[path.name][:-100])
     with Mirror(files) as server:
-        monkeypatch.setattr(mnist_module, "MIRRORS", (server.address,))
+        use_mirrors(monkeypatch, (server.address,))
         for data_dir in (folder, None):
             monkeypatch.setenv(DATA_DIR_VARIABLE, str(folder))
             with pytest.raises(DataError, match="damaged gzip file"):
@@ -130,15 +143,17 @@ def test_the_variable_goes_before_the_cache_and_the_cache_before_the_network(
     folder: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
-    assert find_mnist() is None
-    assert cache_folder() == cache_home / "inkwise" / "mnist"
-    cache_folder().mkdir(parents=True)
-    write_idx(cache_folder() / "train-labels-idx1-ubyte", np.zeros(1, dtype=np.uint8))
-    assert find_mnist() == cache_folder()
+    found = {entry.name: entry for entry in describe_datasets()}["mnist"]
+    assert not found.at_hand
+    assert cache_folder(MNIST) == cache_home / "inkwise" / "mnist"
+    cache_folder(MNIST).mkdir(parents=True)
+    for path in folder.iterdir():
+        (cache_folder(MNIST) / path.name).symlink_to(path)
+    assert load_mnist().source == str(cache_folder(MNIST))
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(folder))
-    assert find_mnist() == folder
+    assert load_mnist().source == str(folder)
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(folder / "nowhere"))
-    assert find_mnist() == cache_folder()
+    assert load_mnist().source == str(cache_folder(MNIST))
 
 
 @pytest.mark.usefixtures("nothing_at_hand")
@@ -153,15 +168,15 @@ def test_mnist_is_downloaded_once_and_then_comes_from_the_cache(
             return bars.setdefault(file_name, Bar())
 
     with Mirror(files, mirror.corrupt) as bad, Mirror(files) as good:
-        monkeypatch.setattr(mnist_module, "MIRRORS", (bad.address, good.address))
+        use_mirrors(monkeypatch, (bad.address, good.address))
         downloaded = load_mnist(progress=Downloading())
     assert same(downloaded, mnist)
-    assert downloaded.source == str(cache_folder())
-    assert good.requests == bad.requests == [f"/{name}.gz" for name in SHA256]
+    assert downloaded.source == str(cache_folder(MNIST))
+    assert good.requests == bad.requests == [f"/{name}.gz" for name in NAMES]
     sizes = {name: len(content) for name, content in files.items()}
     assert {name: bar.total for name, bar in bars.items()} == sizes
     assert {name: bar.done for name, bar in bars.items()} == sizes
-    assert {path.name: path.read_bytes() for path in cache_folder().iterdir()} == files
+    assert {path.name: path.read_bytes() for path in cache_folder(MNIST).iterdir()} == files
     # The servers are gone by now.
     assert same(load_mnist(), mnist)
 
@@ -175,13 +190,13 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(
     files: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cache_folder().mkdir(parents=True)
+    cache_folder(MNIST).mkdir(parents=True)
     for name, content in files.items():
-        (cache_folder() / name).write_bytes(content)
-    (cache_folder() / spelling).write_bytes(files["t10k-labels-idx1-ubyte.gz"][:-100])
-    (cache_folder() / "t10k-images-idx3-ubyte.gz").unlink()
+        (cache_folder(MNIST) / name).write_bytes(content)
+    (cache_folder(MNIST) / spelling).write_bytes(files["t10k-labels-idx1-ubyte.gz"][:-100])
+    (cache_folder(MNIST) / "t10k-images-idx3-ubyte.gz").unlink()
     with Mirror(files) as server:
-        monkeypatch.setattr(mnist_module, "MIRRORS", (server.address,))
+        use_mirrors(monkeypatch, (server.address,))
         assert same(load_mnist(), mnist)
     assert server.requests == ["/t10k-images-idx3-ubyte.gz", "/t10k-labels-idx1-ubyte.gz"]
     assert same(load_mnist(), mnist)
@@ -203,7 +218,7 @@ def test_without_a_network_the_advice_comes_once_nobody_answers(
     absent_networks: list[tuple[str, ...]], cache_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for mirrors in absent_networks:
-        monkeypatch.setattr(mnist_module, "MIRRORS", mirrors)
+        use_mirrors(monkeypatch, mirrors)
         start = time.monotonic()
         with pytest.raises(DownloadError, match="there is no network") as caught:
             load_mnist()
@@ -221,11 +236,11 @@ def test_mirrors_that_do_not_deliver_are_told_with_the_same_advice(
     behaviour: Behaviour, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Mirror(files, behaviour) as bad:
-        monkeypatch.setattr(mnist_module, "MIRRORS", (bad.address,))
+        use_mirrors(monkeypatch, (bad.address,))
         with pytest.raises(DownloadError, match="could not fetch train-images") as caught:
             load_mnist()
     message = str(caught.value)
     assert "\n" not in message
     assert f"{bad.host} " in message
     assert "--data-dir" in message
-    assert list(cache_folder().iterdir()) == []
+    assert list(cache_folder(MNIST).iterdir()) == []

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset
-from inkwise.data.mnist import load_mnist
 from inkwise.errors import NoInkError
 from inkwise.ink import CANVAS, normalise
 from tests.ink import pictures
@@ -91,7 +91,7 @@ def test_what_is_found_is_what_was_approved_of(kind: str, mnist: Dataset) -> Non
 
 def main() -> None:
     """Write what is found now."""
-    digits = load_mnist().train.images[DIGITS]
+    digits = load_dataset("mnist").train.images[DIGITS]
     arrays: dict[str, NDArray[np.generic]] = {}
     for kind, draw in KINDS.items():
         images, told = look(draw, digits)

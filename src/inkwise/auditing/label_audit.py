@@ -49,7 +49,7 @@ def audit(
         The split to audit. The training split includes the images that a training sets aside for
         validation.
     data_dir : path-like, optional
-        A folder with MNIST's four files.
+        Where the data set's files are.
     output : path-like, optional
         The directory to write, new or empty; by default the next free one under ``audits/``.
     progress : Progress, optional

@@ -161,7 +161,7 @@ def run_bench(
     quick : bool
         Whether to run fewer contenders and rounds, and not to measure the growth of time.
     data_dir : path-like, optional
-        A folder with MNIST's four files.
+        Where the data set's files are.
     output : path-like, optional
         A directory, new or empty; by default the next free one under ``bench/``.
     progress : Progress, optional

@@ -19,7 +19,9 @@ def audit(
     dataset: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET", help="The data set: auto, mnist or optdigits.", show_default=False
+            metavar="DATASET",
+            help="The data set: auto, or one of `inkwise data`.",
+            show_default=False,
         ),
     ],
     split: Annotated[

@@ -5,10 +5,11 @@ from inkwise.cli.options import DataDirOption
 
 
 def data(data_dir: DataDirOption = None) -> None:
-    """List the data sets, where each comes from, and which are on this machine already."""
+    """List the data sets: where each comes from, in what format, and whether it is at hand."""
     from inkwise.data.catalogue import describe_datasets
 
-    table = new_table("name", "what it is", "where it comes from", "at hand", left=4)
+    table = new_table("name", "what it is", "found as", "where it comes from", "at hand", left=5)
     for entry in describe_datasets(data_dir):
-        table.add_row(entry.name, entry.title, entry.source, "yes" if entry.at_hand else "no")
+        at_hand = "yes" if entry.at_hand else "no"
+        table.add_row(entry.name, entry.title, entry.found_as or "", entry.source, at_hand)
     show_table(table)

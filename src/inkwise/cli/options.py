@@ -19,9 +19,21 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(metavar="MODEL", help="A run or a model directory.", show_default=False),
 ]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The data set: auto, mnist, fashion-mnist, kmnist, qmnist, emnist-balanced (-byclass, "
+        "-bymerge, -letters, -digits, -mnist) or optdigits.",
+        show_default=False,
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder with MNIST's four files; also INKWISE_DATA_DIR."),
+    typer.Option(
+        metavar="PATH",
+        help="Folder or file with MNIST or its kin, in any format; also INKWISE_DATA_DIR.",
+    ),
 ]
 LabelsOption = Annotated[
     Path | None,
@@ -33,9 +45,10 @@ FolderOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        metavar="DIR",
+        metavar="PATH",
         help="Your own data set: a folder of pictures with a sub-folder for each class, or with "
-        "such folders in train, test and perhaps validation.",
+        "such folders in train, test and perhaps validation; a table (CSV, ARFF, Parquet); Keras' "
+        "npz; IDX files.",
         show_default=False,
     ),
 ]
@@ -51,8 +64,8 @@ OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the b
 def choose_data(
     name: str | None, folder: Path | None, display: "Display"
 ) -> "str | Dataset | None":
-    """Return the data set's name, or the data set in a folder; None if neither is given."""
-    from inkwise.data.picture_folder import load_folder
+    """Return the data set's name, or the data set of a path; None if neither is given."""
+    from inkwise.data.own_data import load_data
     from inkwise.errors import ArgumentError
 
     if folder is None:
@@ -61,4 +74,4 @@ def choose_data(
         raise ArgumentError(
             f"--data {folder} and --dataset {name} are two data sets: leave out one of them"
         )
-    return load_folder(folder, display)
+    return load_data(folder, display)

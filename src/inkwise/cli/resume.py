@@ -14,14 +14,14 @@ def resume(
 ) -> None:
     """Resume a training that was interrupted or that crashed, from its last finished epoch."""
     from inkwise.cli.display import Display
-    from inkwise.data.picture_folder import load_folder
+    from inkwise.data.own_data import load_data
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import resume as resume_run
 
     with Display() as display:
         outcome = resume_run(
             run,
-            dataset=None if folder is None else load_folder(folder, display),
+            dataset=None if folder is None else load_data(folder, display),
             data_dir=data_dir,
             device=device,
             progress=display,

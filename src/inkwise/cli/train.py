@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkwise.cli.console import console, show_path
-from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, LabelsOption, choose_data
+from inkwise.cli.options import (
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    FolderOption,
+    LabelsOption,
+    choose_data,
+)
 
 if TYPE_CHECKING:
     from inkwise.runs.directory import Run
@@ -17,14 +24,7 @@ def train(
         str,
         typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
     ] = "case-study",
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The data set: auto, mnist or optdigits; auto if not given.",
-            show_default=False,
-        ),
-    ] = None,
+    dataset: DatasetOption = None,
     folder: FolderOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,

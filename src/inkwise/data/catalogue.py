@@ -3,19 +3,33 @@
 import dataclasses
 import importlib.util
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
+from inkwise.data.cache import cache_folder, is_cached, load_cached
 from inkwise.data.dataset import Dataset
-from inkwise.data.mnist import MIRRORS, cache_folder, find_mnist, is_complete, load_mnist
+from inkwise.data.formats import Find, find_stored, what_is_there
 from inkwise.data.optdigits import load_optdigits
-from inkwise.errors import ArgumentError, DownloadError
+from inkwise.data.own_data import agree, describe, load_finds, own_name
+from inkwise.data.published import (
+    DATASET_NAMES,
+    PUBLISHED,
+    Published,
+    choose,
+    identify,
+    is_called_mnist,
+    missing_files,
+    read_published,
+)
+from inkwise.errors import ArgumentError, DataError, DownloadError
 from inkwise.system.progress import SILENT, Progress
 
-DATASET_NAMES = ("auto", "mnist", "optdigits")
+DATA_DIR_VARIABLE = "INKWISE_DATA_DIR"
 
 
 @dataclasses.dataclass(frozen=True)
 class Availability:
-    """A data set of the catalogue, and where it would be loaded from now.
+    """A data set of the catalogue, or one that was found, and where it would be loaded from now.
 
     Parameters
     ----------
@@ -23,14 +37,17 @@ class Availability:
         Name of the data set in the catalogue.
     title : str
         Number, kind and size of its images, for people to read.
+    found_as : str or None
+        The format that it was found in.
     source : str
-        A folder, a web address or a library.
+        A folder, a file, a web address or a library.
     at_hand : bool
         Whether loading the data set needs no download.
     """
 
     name: str
     title: str
+    found_as: str | None
     source: str
     at_hand: bool
 
@@ -44,11 +61,17 @@ def load_dataset(
 
     Parameters
     ----------
-    name : {"auto", "mnist", "optdigits"}
-        ``auto`` is MNIST if it is on this machine or can be downloaded, and optdigits otherwise;
-        the notice of the data set then says so.
+    name : str
+        ``mnist``, ``fashion-mnist``, ``kmnist``, ``qmnist``, one of EMNIST's six splits
+        (``emnist-balanced``, ``-byclass``, ``-bymerge``, ``-letters``, ``-digits`` or ``-mnist``)
+        or ``optdigits``. ``auto`` is what `data_dir` holds; without it, MNIST if it is on this
+        machine or can be downloaded, and optdigits otherwise. The notice of the data set says so
+        where it is not MNIST.
     data_dir : path-like, optional
-        A folder with MNIST's four files; see `inkwise.data.mnist.load_mnist`.
+        The only folder, or file, to look in: for IDX files, Keras' npz, CSV, ARFF and Parquet,
+        which are known by their content, in folders in it and in ZIP archives. Without it they are
+        looked for in what ``INKWISE_DATA_DIR`` names, then in the cache. What neither has is
+        downloaded to the cache, as is what is damaged there.
     progress : Progress, optional
         Receives the progress of downloads.
 
@@ -61,9 +84,12 @@ def load_dataset(
     ArgumentError
         There is no data set of this name.
     DataError
-        Files are missing or damaged. optdigits never takes the place of damaged files.
+        Files are missing, damaged, or not the data set's. optdigits never takes the place of
+        damaged files.
     DownloadError
-        ``mnist`` was requested, is not on this machine and cannot be downloaded.
+        The data set was requested by name, is not on this machine and cannot be downloaded.
+    LibraryError
+        The files are in Parquet, and the extra ``parquet`` is not installed.
 
     Examples
     --------
@@ -76,15 +102,39 @@ def load_dataset(
         raise ArgumentError(f"unknown data set {name!r}: use {', '.join(DATASET_NAMES)}")
     if name == "optdigits":
         return load_optdigits()
+    published = PUBLISHED["mnist" if name == "auto" else name]
+    place = _place(data_dir)
+    finds = [] if place is None else find_stored(place)
+    fitting = choose(published, finds)
+    if name == "auto" and place is not None and finds:
+        fitting = [find for find in fitting if is_called_mnist(find)]
+        if not fitting:
+            return _instead_of_mnist(load_finds(place, finds, progress))
+    if place is not None and fitting:
+        return agree(place, fitting, lambda find: read_published(published, find))
+    if data_dir is not None:
+        raise _lacks(published, Path(data_dir), finds)
+    not_in = f" (nor in {place}, which {DATA_DIR_VARIABLE} names)" if place else ""
     try:
-        return load_mnist(data_dir, progress)
+        return load_cached(published, progress, not_in)
     except DownloadError as error:
-        if name == "mnist":
+        if name != "auto":
             raise
         return dataclasses.replace(
             load_optdigits(),
             notice=f"This is not MNIST: scikit-learn's optdigits stands in for it. {error}.",
         )
+
+
+def holds(name: str, path: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder or a file has a data set of this name, without reading its images.
+
+    Raises
+    ------
+    DataError, StorageError
+        It cannot be looked into.
+    """
+    return name in PUBLISHED and bool(choose(PUBLISHED[name], find_stored(Path(path))))
 
 
 def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Availability]:
@@ -93,40 +143,93 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     Parameters
     ----------
     data_dir : path-like, optional
-        A folder with MNIST's four files, as for `load_dataset`.
+        Where to look, as for `load_dataset`.
 
     Returns
     -------
     list of Availability
+        Those of the catalogue, and what else was found in the folder.
 
     Raises
     ------
     DataError
-        `data_dir` was given and has none of MNIST's files.
+        `data_dir` was given and has no data set.
 
     Examples
     --------
     >>> import inkwise
-    >>> [dataset.name for dataset in inkwise.describe_datasets()]
-    ['mnist', 'optdigits', 'auto']
+    >>> [dataset.name for dataset in inkwise.describe_datasets()][:3]
+    ['mnist', 'fashion-mnist', 'kmnist']
     """
-    folder = find_mnist(data_dir)
-    mnist = Availability(
-        "mnist",
-        "70,000 handwritten digits, 28×28; 60,000 to train on, 10,000 to test on",
-        str(folder) if folder else f"{MIRRORS[0]} → {cache_folder()}",
-        at_hand=folder is not None and is_complete(folder),
-    )
+    place = _place(data_dir)
+    finds = [] if place is None else find_stored(place)
+    if data_dir is not None and not finds:
+        raise _lacks(PUBLISHED["mnist"], Path(data_dir), finds)
+    rows = []
+    for published in PUBLISHED.values():
+        fitting = [find for find in finds if identify(find) is published]
+        if published.name == "mnist":
+            fitting = fitting or [find for find in finds if is_called_mnist(find)]
+        rows.append(_available(published, fitting, given=data_dir is not None))
+        finds = [find for find in finds if find not in fitting]
+    rows += [
+        Availability(
+            own_name(find.source), "data of your own", find.format.title, str(find.where), True
+        )
+        for find in finds
+    ]
     optdigits = Availability(
         "optdigits",
         "1,797 handwritten digits, 8×8 brought to 28×28; 1,438 to train on, 359 to test on",
+        None,
         "bundled with scikit-learn",
         at_hand=importlib.util.find_spec("sklearn") is not None,
     )
+    mnist = rows[0]
     auto = Availability(
         "auto",
-        "mnist if it can be loaded, else optdigits",
+        "what the folder holds; else mnist if it can be loaded, else optdigits",
+        None,
         "mnist" if mnist.at_hand else "mnist by download, else optdigits",
         at_hand=mnist.at_hand or optdigits.at_hand,
     )
-    return [mnist, optdigits, auto]
+    return [*rows, optdigits, auto]
+
+
+def _place(data_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return where to look for files beside the cache."""
+    named = os.environ.get(DATA_DIR_VARIABLE)
+    if data_dir is not None:
+        return Path(data_dir)
+    return Path(named) if named else None
+
+
+def _available(published: Published, finds: Sequence[Find], *, given: bool) -> Availability:
+    found = finds[0] if finds else None
+    cached = not given and found is None and is_cached(published)
+    folder = cache_folder(published)
+    return Availability(
+        published.name,
+        published.description,
+        found.format.title if found else "IDX" if cached else None,
+        str(found.where if found else folder if cached else f"{published.mirrors[0]} → {folder}"),
+        at_hand=cached or (found is not None and not missing_files(published, found)),
+    )
+
+
+def _instead_of_mnist(dataset: Dataset) -> Dataset:
+    if dataset.name == "mnist":
+        return dataset
+    told = f"This is not MNIST but what {dataset.source} holds: {dataset.title}."
+    return dataclasses.replace(dataset, notice=" ".join(filter(None, [told, dataset.notice])))
+
+
+def _lacks(published: Published, place: Path, finds: Sequence[Find]) -> DataError:
+    """Return the error that says what a folder has in place of a data set."""
+    told = f"{place} has no {published.title} files: "
+    if finds:
+        return DataError(f"{told}it has {describe(finds[0])}")
+    if place.exists() and (there := what_is_there(place)):
+        return DataError(there)
+    names = ", ".join(file.name for file in published.files)
+    return DataError(f"{told}it should hold {names}, plain or .gz, or the same as npz or a table")

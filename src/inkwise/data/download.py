@@ -26,7 +26,7 @@ GRACE_SECONDS = 10.0
 MIN_BYTES_PER_SECOND = 20_000
 """A mirror slower than this is given up for the next one."""
 
-MAX_DOWNLOAD_BYTES = 256 << 20
+MAX_DOWNLOAD_BYTES = 640 << 20
 """A mirror that sends more than this for one file is not sending the file."""
 
 

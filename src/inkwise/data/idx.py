@@ -16,7 +16,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,18 +70,32 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """
     path = Path(path)
     with storage(path, "read"), path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        if not compressed:
-            return _parse(file, path, available=size)
-        try:
-            with gzip.GzipFile(fileobj=file) as body:
-                return _parse(io.BufferedReader(body), path, available=size * _GZIP_MAX_RATIO)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(
-                f"{path} is a damaged gzip file ({error}): fetch or copy it again"
-            ) from error
+        return parse_idx(file, str(path), os.fstat(file.fileno()).st_size)
+
+
+def parse_idx(file: IO[bytes], where: str, size: int) -> NDArray[Any]:
+    """Read an IDX file, plain or gzip, that is open; see `read_idx`.
+
+    Parameters
+    ----------
+    file : binary file
+        It is at its start and can be rewound.
+    where : str
+        Its name in messages.
+    size : int
+        Its size in bytes.
+    """
+    compressed = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    if not compressed:
+        return _parse(file, where, available=size)
+    try:
+        with gzip.GzipFile(fileobj=file) as body:
+            return _parse(io.BufferedReader(body), where, available=size * _GZIP_MAX_RATIO)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"{where} is a damaged gzip file ({error}): fetch or copy it again"
+        ) from error
 
 
 def write_idx(path: str | os.PathLike[str], array: NDArray[Any]) -> Path:
@@ -125,7 +139,7 @@ def idx_bytes(array: NDArray[Any]) -> bytes:
     return header + array.astype(DTYPES[code], copy=False).tobytes()
 
 
-def _parse(file: BinaryIO | io.BufferedReader, path: Path, available: int) -> NDArray[Any]:
+def _parse(file: IO[bytes] | io.BufferedReader, path: str, available: int) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         if magic[:2] == _GZIP_MAGIC:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import DATASET_NAMES
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.splits import SPLIT_NAMES, stratified_draw
+from inkwise.data.published import DATASET_NAMES
+from inkwise.data.splits import SPLIT_NAMES, hold_out_test, shuffle
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
 from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
@@ -19,9 +19,6 @@ from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.machine import available_cores
 from inkwise.system.progress import SILENT, Progress
-
-TEST_SHARE = 0.2
-_SEED = 0  # the same folder always has the same test images
 
 LEAST = 5
 """Least number of pictures of a class; fewer leave none for training, validation or test."""
@@ -126,12 +123,14 @@ class Pictures:
     class_names : tuple of str
         Names of the classes.
     parts : mapping of str to Split
-        The images, shuffled, by the split that the folder has them in: ``train``, ``validation``
-        and ``test``, or some of them; or ``all`` of them, where the folder has no splits.
+        The images by the split that the folder has them in: ``train``, ``validation`` and
+        ``test``, or some of them, each shuffled; or ``all`` of them, where it has no splits.
     places : mapping of str to Path
         The folder of each part.
     notices : tuple of str
         What was left out or passed over.
+    stored : Dataset or None
+        The data set, where `folder` is no folder of pictures but holds one in another form.
     """
 
     folder: Path
@@ -139,15 +138,20 @@ class Pictures:
     parts: Mapping[str, Split]
     places: Mapping[str, Path]
     notices: tuple[str, ...]
+    stored: Dataset | None = None
 
     @property
     def name(self) -> str:
         """Name of the data set: that of the folder, but never one of the catalogue's."""
+        if self.stored is not None:
+            return self.stored.name
         own = self.folder.resolve().name or "pictures"
         return f"{own}-folder" if own in DATASET_NAMES else own
 
     def as_dataset(self) -> Dataset:
         """Return the images as a data set; see `load_folder`, also for the errors."""
+        if self.stored is not None:
+            return self.stored
         if len(self.class_names) < 2:
             raise DataError(
                 f"{self.folder} has {len(self.class_names)} sub-folders with pictures: it needs "
@@ -171,15 +175,14 @@ class Pictures:
 
     def _hold_out(self) -> tuple[Split, Split, None, str]:
         """Draw a test part, and say so."""
-        everything, classes = self.parts["all"], len(self.class_names)
+        everything = self.parts["all"]
         self._require("all", LEAST)
-        size = max(classes, round(TEST_SHARE * len(everything)))
-        train, test = stratified_draw(everything.labels, size, _SEED)
+        train, test = hold_out_test(everything)
         origin = (
-            f"{self.folder} has no separate test images: {size:,} of {len(everything):,}, drawn by "
-            "class, are held out. Both parts can hold pictures by the same writer."
+            f"{self.folder} has no separate test images: {len(test):,} of {len(everything):,}, "
+            "drawn by class, are held out. Both parts can hold pictures by the same writer."
         )
-        return everything.take(train), everything.take(test), None, origin
+        return train, test, None, origin
 
     def _given(self) -> tuple[Split, Split, Split | None, str]:
         """Return the parts that the folder has, and say so."""
@@ -250,7 +253,7 @@ def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
             raise DataError(f"no picture in {places[part]} can be used: add some, or remove it")
         labels = [names.index(found[kept[place]][1]) for place in own]
         split = Split(np.stack([images[place] for place in own]), np.array(labels, np.int64))
-        parts[part] = split.take(np.random.default_rng(_SEED).permutation(len(split)))
+        parts[part] = split if part == "all" else shuffle(split)
     rest = [tell_rest(folder, passed_over)] if passed_over else []
     return Pictures(folder, names, parts, places, (*left_out, *rest))
 

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Dataset, Split
 from inkwise.errors import ArgumentError, DataError
 
+TEST_SHARE = 0.2
+"""Share of the images that is set apart for testing where a data set has no test part."""
+
+_SEED = 0  # the same data always have the same test images
+
 SPLIT_NAMES = ("train", "validation", "test")
 
 
@@ -111,6 +116,35 @@ def split_dataset(
         held_out = min(max(held_out, len(classes)), count - len(classes))
         kept, apart = stratified_draw(dataset.train.labels, held_out, seed)
     return Splits(source.train.take(kept), source.train.take(apart), source.test)
+
+
+def hold_out_test(everything: Split) -> tuple[Split, Split]:
+    """Set a fifth apart for testing, drawn by class and always the same.
+
+    Parameters
+    ----------
+    everything : Split
+        Images and labels of a data set that has no test part.
+
+    Returns
+    -------
+    train, test : Split
+        Both are shuffled, so that the last images of a part are of all classes too.
+
+    Raises
+    ------
+    DataError
+        A class has a single image.
+    """
+    shuffled = shuffle(everything)
+    size = max(len(np.unique(everything.labels)), round(TEST_SHARE * len(everything)))
+    train, test = stratified_draw(shuffled.labels, size, _SEED)
+    return shuffled.take(train), shuffled.take(test)
+
+
+def shuffle(split: Split) -> Split:
+    """Shuffle images with their labels, always in the same way."""
+    return split.take(np.random.default_rng(_SEED).permutation(len(split)))
 
 
 def stratified_draw(

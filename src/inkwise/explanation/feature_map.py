@@ -150,7 +150,7 @@ def write_map(
     dataset : Dataset, optional
         Your own data set, if the run was trained on one.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the run was trained from.
+        Where the data set's files are; by default the one that the run was trained from.
     progress : Progress, optional
         Receives notices and the progress of downloads.
 

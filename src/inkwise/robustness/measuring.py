@@ -56,7 +56,7 @@ def measure_robustness(
     dataset : Dataset, optional
         The data set that the runs were trained on; needed only if it was your own.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the first run was trained from.
+        Where the data set's files are; by default the one that the first run was trained from.
     progress : Progress, optional
         Receives notices, downloads and steps.
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inkwise.data.catalogue import DATASET_NAMES, load_dataset
+from inkwise.data.catalogue import holds, load_dataset
 from inkwise.data.dataset import Dataset
-from inkwise.data.mnist import find_mnist
-from inkwise.data.picture_folder import load_folder
+from inkwise.data.own_data import load_data
+from inkwise.data.published import DATASET_NAMES
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import DataError, InkwiseError, RunError, StorageError
 from inkwise.runs.directory import Run
@@ -32,7 +32,7 @@ def load_original_data(
         The data set that the run was trained on. By default it is found by its name or, if it was
         a folder of pictures, read from that folder.
     data_dir : path-like, optional
-        A folder with MNIST's four files; by default the one that the run was trained from.
+        Where the data set's files are; by default the one that the run was trained from.
     progress : Progress, optional
         Receives downloads and the reading of folders.
 
@@ -92,7 +92,7 @@ def _find(
     if not Path(record["source"]).is_absolute():
         raise RunError(own)
     try:
-        return load_folder(record["source"], progress)
+        return load_data(record["source"], progress)
     except (DataError, StorageError) as error:  # it no longer exists, or never was a folder
         raise RunError(own) from error
 
@@ -100,6 +100,6 @@ def _find(
 def _remembered_folder(record: Mapping[str, Any]) -> str | None:
     """Return the folder that a run's data came from, if the files are still there."""
     try:
-        return record["source"] if find_mnist(record["source"]) else None
+        return record["source"] if holds(record["name"], record["source"]) else None
     except InkwiseError:
         return None

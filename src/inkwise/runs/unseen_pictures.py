@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from inkwise.data.catalogue import DATASET_NAMES
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.picture_folder import Pictures
+from inkwise.data.published import DATASET_NAMES
 from inkwise.data.splits import SPLIT_NAMES
 from inkwise.errors import ArgumentError, DataError
 from inkwise.model import Model

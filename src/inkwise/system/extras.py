@@ -22,6 +22,8 @@ _SERVE = {
     "uvicorn": "uvicorn",
 }
 
+_PARQUET = {"pyarrow": "PyArrow"}
+
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
 
 
@@ -54,6 +56,11 @@ def require_serving(purpose: str) -> None:
 def require_formats(purpose: str) -> None:
     """Make sure that the libraries of the extra ``formats`` are there; see `require_training`."""
     _require(_FORMATS, "formats", purpose)
+
+
+def require_parquet(purpose: str) -> None:
+    """Make sure that the library of the extra ``parquet`` is there; see `require_training`."""
+    _require(_PARQUET, "parquet", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:

@@ -9,6 +9,7 @@ _KINDS = (
     (b"\x93NUMPY", "a NumPy array"),
     (b"PAR1", "a Parquet file"),
     (b"%PDF-", "a PDF"),
+    (b"matlab 5.0", "a MATLAB file"),
     (b"version https://git-lfs", "a pointer of Git LFS, without the content"),
     (b"<!doctype html", "a web page, as servers send it for an error or a wrong address"),
     (b"<html", "a web page, as servers send it for an error or a wrong address"),

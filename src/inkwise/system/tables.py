@@ -12,7 +12,8 @@ from inkwise.errors import DataError
 from inkwise.system.files import read_bytes, write_text
 
 _DELIMITERS = (",", ";", "\t", "|")
-_MOST_ABOVE = 4  # lines above the header: a title, empty lines, or Excel's `sep=;`
+MOST_ABOVE = 4
+"""Lines above the header: a title, empty lines, or Excel's ``sep=;``."""
 
 
 class Table(NamedTuple):
@@ -99,8 +100,9 @@ def read_csv(path: str | os.PathLike[str], columns: Sequence[str], what: str) ->
     >>> parse_decimal(table.rows[0][1])
     0.5
     """
+    content = read_bytes(path)
     try:
-        return _read_table(_decode(read_bytes(path)), columns)
+        return _read_table(content.decode(encoding_of(content)), columns)
     except (UnicodeDecodeError, csv.Error, _NoTableError) as error:
         reason = (
             "it is not in UTF-8 or UTF-16; save it as “CSV UTF-8”"
@@ -119,23 +121,29 @@ class _NoTableError(Exception):
     """Why a text is not the table that it should be."""
 
 
-def _decode(content: bytes) -> str:
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of a table whose file starts with these bytes: UTF-8, or a UTF-16."""
     # A byte-order mark says which UTF-16 it is; without one, the zero bytes of ASCII do.
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
-    if b"\0" in content[:2]:
-        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le")
-    return content.decode("utf-8-sig")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if b"\0" in start[:2]:
+        return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
+    return "utf-8-sig"
+
+
+def delimiters_of(first: str) -> tuple[str, ...]:
+    """Return what may separate the cells of a table with this first line, the likeliest first."""
+    first = first.strip('"')
+    named = (first[4],) if first[:4].lower() == "sep=" and len(first) == 5 else ()
+    return (*named, *_DELIMITERS)
 
 
 def _read_table(text: str, columns: Sequence[str]) -> Table:
-    first = re.split("[\r\n]", text, maxsplit=1)[0].strip('"')
-    named = (first[4],) if first[:4].lower() == "sep=" and len(first) == 5 else ()
     first_rows = []
-    for delimiter in (*named, *_DELIMITERS):
+    for delimiter in delimiters_of(re.split("[\r\n]", text, maxsplit=1)[0]):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         found = [(reader.line_num, row) for row in reader]
-        for place, (_, header) in enumerate(found[: _MOST_ABOVE + 1]):
+        for place, (_, header) in enumerate(found[: MOST_ABOVE + 1]):
             names = [name.strip() for name in header]
             if set(columns) <= set(names):
                 return _as_table(names, found[place + 1 :])

@@ -1,0 +1,249 @@
+"""Data sets of a user's own, in any form: pictures in folders, tables, arrays, archives."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset, Split
+from inkwise.data.formats import Contents, Find, PartName, find_stored, what_is_there
+from inkwise.data.picture_folder import Pictures, read_folder
+from inkwise.data.published import (
+    DATASET_NAMES,
+    PUBLISHED,
+    SIDE,
+    Published,
+    as_published,
+    identify,
+)
+from inkwise.data.splits import hold_out_test
+from inkwise.errors import DataError
+from inkwise.ink.sources import list_folder
+from inkwise.system.extras import require_training
+from inkwise.system.files import storage
+from inkwise.system.progress import SILENT, Progress
+
+_SAYING_NOTHING = {"train", "test", "data", "raw"}  # a data set's name needs the folder's beside
+_MOST_READ = 3  # of several finds, to see whether they are the same
+
+
+def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
+    """Load a data set from files, whatever form it has.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder of pictures, as `load_folder` takes it; or a file, a ZIP archive or a folder with
+        MNIST, one of its kin, or data that is stored as they are: IDX files, Keras' ``mnist.npz``,
+        tables with an image in each row (CSV, ARFF) or Parquet files. The format is known by the
+        content; the names of the files say what is for training and what for testing.
+    progress : Progress, optional
+        Receives what is read.
+
+    Returns
+    -------
+    Dataset
+        A published data set under its name, if the content is its own. Where no images are for
+        testing, a fifth is held out, drawn by class and always the same. The notice says so, and
+        what was passed over.
+
+    Raises
+    ------
+    DataError
+        There is no data set, or several; images or labels are missing or damaged.
+    LibraryError
+        A library is not installed: for folders of pictures the extra ``train``, for Parquet the
+        extra ``parquet``.
+    StorageError
+        Something cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import inkwise
+    >>> digits = inkwise.load_dataset("optdigits").train
+    >>> rows = np.c_[digits.labels, digits.images.reshape(-1, 784)]
+    >>> names = ["label", *(f"pixel{place}" for place in range(784))]
+    >>> np.savetxt("train.csv", rows, "%d", ",", header=",".join(names), comments="")
+    >>> dataset = inkwise.load_data("train.csv")
+    >>> dataset.train.images.shape, dataset.test.images.shape
+    ((1150, 28, 28), (288, 28, 28))
+    """
+    return read_data(path, progress).as_dataset()
+
+
+def read_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Pictures:
+    """Read images from files, whatever form they have, without asking for enough to train on.
+
+    Parameters and errors are those of `load_data`.
+    """
+    path = Path(path)
+    if finds := find_stored(path):
+        if path.is_dir() and len(folders := _class_folders(path)) > 1:
+            raise DataError(
+                f"{path} has pictures in {folders[0].name} and {folders[1].name}, and "
+                f"{describe(finds[0])} as well: name the one or the other"
+            )
+        dataset = load_finds(path, finds, progress)
+        parts = {"train": dataset.train, "test": dataset.test}
+        notices = () if dataset.notice is None else (dataset.notice,)
+        places = dict.fromkeys(parts, path)
+        return Pictures(path, dataset.class_names, parts, places, notices, dataset)
+    told = what_is_there(path)
+    if path.is_file() or (told and not _class_folders(path)):
+        raise DataError(f"{told or f'{path} has no data set that inkwise reads'}")
+    require_training("a folder of pictures")
+    return read_folder(path, progress)
+
+
+def load_finds(path: Path, finds: Sequence[Find], progress: Progress = SILENT) -> Dataset:
+    """Load the data set that was found; of several, the first if all hold the same.
+
+    Raises
+    ------
+    DataError
+        They hold different data sets, or what `load_data` says.
+    """
+    names = {published.name for find in finds if (published := identify(find))}
+    if len(names) > 1 or len(finds) > _MOST_READ:
+        raise different(path, finds)
+    progress.reading(path.name)  # for as long as it takes; nobody knows how long that is
+    return agree(path, finds, _load)
+
+
+def agree(path: Path, finds: Sequence[Find], read: Callable[[Find], Dataset]) -> Dataset:
+    """Read what was found, and return the first if the others hold the same.
+
+    Raises
+    ------
+    DataError
+        They hold different data sets, or one cannot be read.
+    """
+    datasets = [read(find) for find in finds]
+    if len({dataset.sha256 for dataset in datasets}) > 1:
+        raise different(path, finds)
+    return datasets[0]
+
+
+def different(path: Path, finds: Sequence[Find]) -> DataError:
+    """Return the error that names data sets of which one has to be chosen."""
+    return DataError(
+        f"{path} has different data sets, {describe(finds[0])} and {describe(finds[1])}: name "
+        "the folder or the file of one of them"
+    )
+
+
+def describe(find: Find) -> str:
+    """Say in a few words what was found."""
+    published = identify(find)
+    title = published.title if published else "data"
+    return f"{title} as {find.format.title} in {find.where}"
+
+
+def own_name(path: Path) -> str:
+    """Return the name of a data set that is called as a file or a folder is."""
+    path = path.resolve()
+    name = re.sub(r"(\.(npz|csv|tsv|arff|parquet|pq|zip|gz))+$", "", path.name, flags=re.IGNORECASE)
+    if name.lower() in _SAYING_NOTHING and path.parent.name:
+        name = f"{path.parent.name}-{name}"
+    name = name or "data"
+    return f"{name}-own" if name in DATASET_NAMES else name
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    """Return the first folders in a folder that have pictures."""
+    with storage(folder, "look into"):
+        inner = sorted(each for each in folder.iterdir() if each.name[0] != "." and each.is_dir())
+        return [each for each in inner if list_folder(each)[0]]
+
+
+def _load(find: Find) -> Dataset:
+    contents = find.read()
+    called = identify(find)
+    for published in PUBLISHED.values():
+        if published is called or published.hashes_known:
+            try:
+                return as_published(published, find, contents)
+            except DataError:  # it is another, or the user's own selection
+                continue
+    return _as_own(find, contents, called)
+
+
+def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset:
+    """Make a data set of contents that are no published data set's, or not all of it."""
+    notices = [*contents.notices, *find.passed_over()]
+    parts: dict[PartName, Split] = {}
+    for part, stored in contents.parts.items():
+        if stored.labels is not None:
+            if len(stored.images) != len(stored.labels):
+                raise DataError(
+                    f"{stored.images_from} has {len(stored.images):,} images, and "
+                    f"{stored.labels_from} has {len(stored.labels):,} labels for them"
+                )
+            parts[part] = Split(stored.images, stored.labels)
+        elif len(contents.parts) > 1:
+            notices.append(f"{stored.images_from} has no labels, and is not used.")
+    if not parts:
+        [stored, *_] = contents.parts.values()
+        raise DataError(
+            f"{stored.images_from} has no labels: nothing can be learned from it, or evaluated on "
+            "it"
+        )
+    values = np.unique(np.concatenate([split.labels for split in parts.values()]))
+    given = dict(enumerate(contents.class_names or ()))
+    if called is not None and _may_be_of(called, values, parts.values()):
+        given = dict(enumerate(called.class_names, called.first_label))
+        if called.transposed:
+            parts = {
+                part: Split(np.ascontiguousarray(split.images.swapaxes(1, 2)), split.labels)
+                for part, split in parts.items()
+            }
+            notices.append(
+                f"{find.where} has a name of {called.title}, whose images are stored lying: they "
+                "are set upright."
+            )
+    parts = {
+        part: Split(split.images, np.searchsorted(values, split.labels))
+        for part, split in parts.items()
+    }
+    if len(parts) == 2 and "whole" not in parts:
+        train, test = parts["train"], parts["test"]
+    elif len(parts) == 1:
+        [everything] = parts.values()
+        try:
+            train, test = hold_out_test(everything)
+        except DataError as error:
+            raise DataError(f"{find.where}: {error}") from error
+        notices.append(
+            f"{find.where} has no separate test images: {len(test):,} of {len(everything):,}, "
+            "drawn by class, are held out. Both parts can hold images by the same writer."
+        )
+    else:
+        raise DataError(
+            f"{find.where} has files of the parts {', '.join(sorted(parts))}: leave the training "
+            "and the test part, or one file with all"
+        )
+    own, (height, width) = own_name(find.source), train.images.shape[1:]
+    count = len(train) + len(test)
+    return Dataset(
+        name=own,
+        title=f"{own}, {count:,} images of {height}×{width} from {find.format.title} files",
+        class_names=tuple(given.get(value, str(value)) for value in values.tolist()),
+        train=train,
+        test=test,
+        source=str(find.source.resolve()),
+        notice=" ".join(notices) or None,
+    )
+
+
+def _may_be_of(published: Published, values: NDArray[np.int64], parts: Collection[Split]) -> bool:
+    """Tell whether images and labels could be a selection from a published data set."""
+    last = published.first_label + len(published.class_names) - 1
+    return (
+        published.first_label <= values[0]
+        and values[-1] <= last
+        and all(split.images.shape[1:] == (SIDE, SIDE) for split in parts)
+    )
