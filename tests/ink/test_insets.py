@@ -45,7 +45,9 @@ def test_the_box_is_in_the_whole_pictures_pixels() -> None:
     sheet = np.full((300, 400), 255, np.uint8)
     sheet[50:250, 100:300] = 30
     sheet[100:200, 190:206] = 220
-    assert find_inset(sheet) == pytest.approx((50, 100, 250, 300), abs=6)
+    box, crowded = find_inset(sheet)
+    assert box == pytest.approx((50, 100, 250, 300), abs=6)
+    assert not crowded
     ink = normalise(sheet)
     assert ink.box == pytest.approx((100, 190, 200, 206), abs=1)
     assert ink.dropped == ("surroundings",)
@@ -57,7 +59,7 @@ def test_a_broad_stroke_a_box_and_two_images_are_no_insets() -> None:
     box[50:250, 100:300], box[58:242, 108:292] = 30, 255
     two[50:250, 20:180] = two[50:250, 220:380] = 30
     for sheet in (stroke, box, two, sheet_of_noise()):
-        assert find_inset(sheet) is None
+        assert find_inset(sheet) == (None, False)
 
 
 def sheet_of_noise() -> Levels:

@@ -82,7 +82,7 @@ def test_a_digit_is_found_inside(
 
 
 @given(
-    wide=st.floats(0.45, 0.8),
+    wide=st.floats(0.45, 0.75),
     turns=st.floats(1, 2.5),
     grow=st.floats(1, 1.2),
     width=st.integers(4, 24),

@@ -150,8 +150,8 @@ def _row(name: str, answer: "Answer") -> str:
     if answer.verdict == "unsure":
         others = [f"{other} ({probability:.3f})" for other, probability in answer.top[1:2]]
         row += f"   {', or '.join(['unsure', *others])}"
-    if answer.verdict == "several":
-        row += f"   {len(answer.parts)} parts" if len(answer.parts) > 1 else "   parts that touch"
+    if len(answer.parts) > 1:
+        row += f"   {len(answer.parts)} parts"
     if answer.ink is not None and answer.ink.dropped:
         row += f"   left out: {', '.join(answer.ink.dropped)}"
     return row

@@ -83,11 +83,29 @@ class Components:
 
     def points(self, place: int) -> NDArray[np.float64]:
         """Return places of pixels of a component, x and y, (P, 2); a sample if there are many."""
-        rows, columns = np.nonzero(self.cut(place))
-        step = -(-len(rows) // _MOST_PIXELS)
-        return np.column_stack(
-            [columns[::step] + self.left[place] + 0.5, rows[::step] + self.top[place] + 0.5]
-        )
+        if place not in self._points:
+            rows, columns = np.nonzero(self.cut(place))
+            step = -(-len(rows) // _MOST_PIXELS)
+            self._points[place] = np.column_stack(
+                [columns[::step] + self.left[place] + 0.5, rows[::step] + self.top[place] + 0.5]
+            )
+        return self._points[place]
+
+    def width(self, place: int) -> float:
+        """Return the mean width of a component's strokes, in pixels."""
+        if place not in self._widths:
+            self._widths[place] = stroke_width(self.cut(place))
+        return self._widths[place]
+
+    @functools.cached_property
+    def _points(self) -> dict[int, NDArray[np.float64]]:
+        """What `points` has returned, which is asked for many times."""
+        return {}
+
+    @functools.cached_property
+    def _widths(self) -> dict[int, float]:
+        """What `width` has returned."""
+        return {}
 
 
 def middle(box: Box) -> tuple[float, float]:

@@ -129,7 +129,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     NoInkError
         The picture is too narrow, or has no ink that can be told from noise.
     """
-    inset = find_inset(picture)
+    inset, crowded = find_inset(picture)
     if inset is not None:
         top, left, bottom, right = inset
         picture = np.ascontiguousarray(picture[top:bottom, left:right])
@@ -153,7 +153,10 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         dropped.append("lines")
     mask, strong = _threshold(ink, noise)
     low = side <= LOW_RESOLUTION
-    if not low and erase_surroundings(ink, [mask, _low_threshold(ink, noise)]):
+    erased = unclear = False
+    if not low:
+        erased, unclear = erase_surroundings(ink, [mask, _low_threshold(ink, noise)])
+    if erased:
         dropped += [] if inset else ["surroundings"]
         mask, strong = _threshold(ink, noise)
     parts = Parts(mask, np.zeros_like(mask))
@@ -185,7 +188,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         tuple(dropped),
         tuple(map(in_the_picture, parts.boxes)),
         tuple(large),
-        parts.apart,
+        parts.apart or unclear or crowded,
     )
 
 

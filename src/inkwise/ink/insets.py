@@ -16,6 +16,15 @@ EVEN = 5
 FLATTEST = 0.3
 """Least ratio of an inset's shorter side to its longer one."""
 
+PRINT = 0.13
+"""Greatest size of letters around an inset, as a share of its shorter side."""
+
+LEAST_BESIDE = 0.3
+"""Least length of a stroke around an inset that may be a digit, as a share of its shorter side."""
+
+BAR = 0.7
+"""Least length of a bar around an inset, as a share of its shorter side."""
+
 SOLID = 0.5
 """Least share of an inset that differs from the canvas."""
 
@@ -23,7 +32,7 @@ COARSE = 128
 """Longest side of the reduced picture in which the inset is searched, in pixels."""
 
 
-def find_inset(picture: NDArray[np.uint8]) -> Box | None:
+def find_inset(picture: NDArray[np.uint8]) -> tuple[Box | None, bool]:
     """Find the one filled rectangle on the even canvas of a picture.
 
     What is around it, such as ticks, a title or a colour bar, is not part of the inset.
@@ -34,17 +43,19 @@ def find_inset(picture: NDArray[np.uint8]) -> Box | None:
 
     Returns
     -------
-    tuple of int or None
+    box : tuple of int or None
         Top, left, bottom and right of the rectangle without its outermost pixels; None if there is
-        none, or another thing that is half as large.
+        none, or another one that is half as large.
+    crowded : bool
+        Whether there is something else of a digit's size around it.
     """
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
-        return None
+        return None, False
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     canvas = np.median(border, axis=0)
     if np.mean(_differs(border, canvas)) > 0.05:
-        return None
+        return None, False
     mask = _differs(picture, canvas).astype(np.uint8)
     step = -(-max(height, width) // COARSE)
     small = np.ascontiguousarray(mask[::step, ::step])
@@ -58,10 +69,10 @@ def find_inset(picture: NDArray[np.uint8]) -> Box | None:
     )
     components = Components.of(opened)
     if len(components) < 2:
-        return None
+        return None, False
     area = np.sort(components.area[1:])[::-1]
     if area[1:].max(initial=0) > area[0] / 2:
-        return None
+        return None, False
     place = 1 + int(components.area[1:].argmax())
     top, left, bottom, right = components.box(place)
     whole = (bottom - top) * (right - left)
@@ -71,7 +82,7 @@ def find_inset(picture: NDArray[np.uint8]) -> Box | None:
         or area[0] < 0.98 * whole
         or small[top:bottom, left:right].sum() < SOLID * whole
     ):
-        return None
+        return None, False
     rows = slice(max(0, (top - 2) * step), min(height, (bottom + 2) * step))
     columns = slice(max(0, (left - 2) * step), min(width, (right + 2) * step))
     top, bottom = _edges(mask[:, left * step : right * step].mean(1), rows)
@@ -80,10 +91,21 @@ def find_inset(picture: NDArray[np.uint8]) -> Box | None:
     top, left, bottom, right = top + margin, left + margin, bottom - margin, right - margin
     sides = bottom - top, right - left
     if min(sides) < max(1, FLATTEST * max(sides)):
-        return None
+        return None, False
     if np.ptp(picture[top:bottom, left:right], axis=(0, 1)).max() <= EVEN:
-        return None  # a bar
-    return top, left, bottom, right
+        return None, False  # a bar
+    outside = mask.copy()
+    outside[top - 2 * margin : bottom + 2 * margin, left - 2 * margin : right + 2 * margin] = 0
+    return (top, left, bottom, right), _is_crowded(Components.of(outside), min(sides))
+
+
+def _is_crowded(around: Components, side: int) -> bool:
+    """Tell whether anything around an inset is neither small print nor a bar, of colours say."""
+    wide, high = around.right - around.left, around.bottom - around.top
+    shorter, longer = np.minimum(wide, high), np.maximum(wide, high)
+    bar = (longer > BAR * side) & (around.area > 0.5 * wide * high)
+    large = (shorter > PRINT * side) | (longer > LEAST_BESIDE * side) & ~bar
+    return bool(large[1:].any())
 
 
 def _differs(pixels: NDArray[np.uint8], canvas: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -6,6 +6,8 @@ loose sides of a box, or a pair of brackets.
 """
 
 import itertools
+import math
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -36,8 +38,20 @@ DOT, SPECK = 0.3, 0.2
 SLASH = 0.4
 """Least length of the slash of a 0, as a share of the height of the 0."""
 
+FLATTEST_SLASH, STEEPEST_SLASH, STEEPEST_IN_RING = 20, 68, 54
+"""Least and greatest angle of a slash from level, in degrees.
+
+In a ring as wide as it is high, a stroke that is steeper than the last is a 1.
+"""
+
 PRINT = 0.13
 """Greatest height of small print outside a frame, as a share of the frame's shorter side."""
+
+OWN = 0.08
+"""Least share of the directions in which a loose side is the only one."""
+
+MOST_SIDES = 24
+"""Greatest number of components that may be loose sides; more are a page of text, or noise."""
 
 MOST = 8
 """Greatest number of things around each other that are erased."""
@@ -46,7 +60,7 @@ PIECES = 12
 """Greatest number of components that may be brackets, or inside of loose sides."""
 
 
-def erase_surroundings(ink: Levels, masks: list[Levels]) -> bool:
+def erase_surroundings(ink: Levels, masks: list[Levels]) -> tuple[bool, bool]:
     """Erase what surrounds the digit, and small print outside it.
 
     Parameters
@@ -59,17 +73,23 @@ def erase_surroundings(ink: Levels, masks: list[Levels]) -> bool:
 
     Returns
     -------
-    bool
+    erased : bool
         Whether there was anything around the digit.
+    unclear : bool
+        Whether there is a ring with a stroke in it, which is left: it may be a 0 with a slash, or a
+        1 in a ring.
     """
-    erased = False
-    for mask in masks:
+    erased = unclear = False
+    for place, mask in enumerate(masks):
+        if place and np.array_equal(mask, masks[0]):
+            continue
         left = mask & (ink > 0)
         for _ in range(MOST):
             components = Components.of(left)
             if len(components) < 3:  # the background and one component
                 break
-            around = _find_around(components)
+            around, in_doubt = _find_around(components)
+            unclear |= in_doubt
             if not around.any():
                 break
             around |= _print_outside(components, around)
@@ -80,28 +100,33 @@ def erase_surroundings(ink: Levels, masks: list[Levels]) -> bool:
             kept = cv2.dilate(left, np.ones((3, 3), np.uint8))
             ink[(edges & ~kept | erase).astype(bool)] = 0
             erased = True
-    return erased
+    return erased, unclear
 
 
-def _find_around(components: Components) -> NDArray[np.bool_]:
-    """Return which components surround others, bool (count,)."""
+def _find_around(components: Components) -> tuple[NDArray[np.bool_], bool]:
+    """Return which components surround others, bool (count,), and whether that is in doubt."""
+    none = np.zeros(len(components), bool)
     longest = components.longest
     largest = longest[1:].max()
-    for place in (1 + np.argsort(-longest[1:], kind="stable")).tolist():
+    for place in (1 + np.argsort(-longest[1:], kind="stable")[:PIECES]).tolist():
         if longest[place] < largest / 4:
             break
         inside = _inside(components, place)
         if inside.any() and _surrounds(components, place, inside):
-            return np.arange(len(components)) == place
+            belongs = _belongs_to_zero(components, place, inside)
+            if belongs == "unclear":
+                return none, True
+            if belongs == "no":
+                return np.arange(len(components)) == place, False
     brackets = _brackets(components)
     if brackets.any():
-        return brackets
+        return brackets, False
     for place in (1 + np.argsort(-components.area[1:], kind="stable")[:PIECES]).tolist():
         if longest[place] >= DOT * largest:
             sides = _sides_around(components, place)
             if sides.any():
-                return sides
-    return np.zeros(len(components), bool)
+                return sides, False
+    return none, False
 
 
 def _inside(components: Components, place: int) -> NDArray[np.bool_]:
@@ -119,37 +144,48 @@ def _inside(components: Components, place: int) -> NDArray[np.bool_]:
 
 
 def _surrounds(components: Components, place: int, inside: NDArray[np.bool_]) -> bool:
-    """Tell whether a component surrounds others."""
+    """Tell whether a component surrounds others, together or one of them."""
     top, left, bottom, right = components.box(place)
-    box = components.box(inside)
     points = components.points(place)
     x, y = points.T
-    if np.mean((x > box[1]) & (x < box[3]) & (y > box[0]) & (y < box[2])) > 0.05:
-        return False
     straight = _is_comb(components.cut(place))
-    if box[0] >= top and box[2] <= bottom and coverage(points, middle(box)) >= AROUND:
-        off = np.abs(np.subtract(middle(box), middle((top, left, bottom, right))))
-        central = bool((off <= OFF_CENTRE * np.array([right - left, bottom - top])).all())
-        return (straight or central) and not _is_part_of_zero(components, place, inside)
-    return straight and top - 0.1 * (right - left) < box[2] <= bottom
+    one_by_one = np.flatnonzero(inside)[:PIECES].tolist() if straight else []
+    for box in (components.box(inside), *map(components.box, one_by_one)):
+        if np.mean((x > box[1]) & (x < box[3]) & (y > box[0]) & (y < box[2])) > 0.05:
+            continue
+        if box[0] >= top and box[2] <= bottom and coverage(points, middle(box)) >= AROUND:
+            off = np.abs(np.subtract(middle(box), middle((top, left, bottom, right))))
+            if straight or (off <= OFF_CENTRE * np.array([right - left, bottom - top])).all():
+                return True
+        if straight and top - 0.1 * (right - left) < box[2] <= bottom:
+            return True
+    return False
 
 
-def _is_part_of_zero(components: Components, place: int, inside: NDArray[np.bool_]) -> bool:
+def _belongs_to_zero(
+    components: Components, place: int, inside: NDArray[np.bool_]
+) -> Literal["yes", "no", "unclear"]:
     """Tell whether what is inside a ring is the dot or the slash of a 0, or dirt."""
     top, left, bottom, right = components.box(place)
     wide, high = right - left, bottom - top
     box = components.box(inside)
-    size = max(box[2] - box[0], box[3] - box[1])
-    if size <= SPECK * min(wide, high):
-        return True
-    if size <= DOT * min(wide, high):
-        filled = components.area[inside].sum() / ((box[2] - box[0]) * (box[3] - box[1]))
-        return bool(filled > 0.55) and size < 2 * min(box[2] - box[0], box[3] - box[1])
-    if inside.sum() > 1 or wide > 0.8 * high:
-        return False
+    sides = box[2] - box[0], box[3] - box[1]
+    if max(sides) <= SPECK * min(wide, high):
+        return "yes"
+    if _is_comb(components.cut(place)):
+        return "no"
+    filled = components.area[inside].sum() / (sides[0] * sides[1])
+    if max(sides) <= DOT * min(wide, high) and filled > 0.55 and max(sides) < 2 * min(sides):
+        return "yes"
+    if inside.sum() > 1:
+        return "no"
     narrow, direction = elongation(components.points(int(np.flatnonzero(inside)[0])))
-    # A slash rises to the right by 20 to 75 degrees; y points down.
-    return narrow < 0.2 and -1.3 < direction < -0.35 and size > SLASH * high
+    steep = abs(math.degrees(direction))
+    if narrow >= 0.3 or not FLATTEST_SLASH < steep < STEEPEST_SLASH:
+        return "no"
+    if wide > 0.8 * high:
+        return "unclear" if steep < STEEPEST_IN_RING else "no"
+    return "yes" if max(sides) >= SLASH * high else "unclear"
 
 
 def _is_comb(mask: Levels) -> bool:
@@ -195,19 +231,29 @@ def _sides_around(components: Components, place: int) -> NDArray[np.bool_]:
     box = top, left, bottom, right = components.box(place)
     others = components.longest >= 0.6 * max(bottom - top, right - left)
     others[[0, place]] = False
-    sides = np.zeros(len(components), bool)
-    seen = []
+    none = np.zeros(len(components), bool)
+    if others.sum() > MOST_SIDES:
+        return none
+    sides, seen = [], []
     for other in np.flatnonzero(others).tolist():
         points = components.points(other)
         x, y = points.T
         if np.any((x > left) & (x < right) & (y > top) & (y < bottom)):
             continue
-        if _is_side(points, middle(box), stroke_width(components.cut(other))):
-            sides[other] = True
-            seen.append(points)
-    if len(seen) >= 2 and coverage(np.concatenate(seen), middle(box)) >= LOOSE_AROUND:
-        return sides
-    return np.zeros(len(components), bool)
+        if _is_side(points, middle(box), components.width(other)):
+            sides.append(other)
+            seen.append(distances(points, middle(box))[1] > 0)
+    # A digit in the next cell of a table is before a side of its own, and adds nothing to it.
+    own = [
+        np.mean(one & ~np.any([another for another in seen if another is not one], axis=0)) >= OWN
+        for one in seen
+    ]
+    sides = [side for side, needed in zip(sides, own, strict=True) if needed]
+    seen = [one for one, needed in zip(seen, own, strict=True) if needed]
+    if len(sides) < 2 or np.mean(np.any(seen, axis=0)) < LOOSE_AROUND:
+        return none
+    none[sides] = True
+    return none
 
 
 def _is_side(points: NDArray[np.float64], centre: tuple[float, float], width: float) -> bool:
