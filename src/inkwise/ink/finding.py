@@ -23,7 +23,7 @@ from inkwise.ink.fitting import BOX
 from inkwise.ink.insets import distance_from_background, find_inset
 from inkwise.ink.levels import Levels, quantiles, sample
 from inkwise.ink.lines import erase_lines
-from inkwise.ink.parts import Parts, choose_parts
+from inkwise.ink.parts import Parts, choose_parts, has_fainter
 from inkwise.ink.surroundings import erase_surroundings
 
 NARROWEST = 4
@@ -163,7 +163,10 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     if not low:
         parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor)
     chosen, rest = parts.chosen, parts.rest
-    if rest.any() and not parts.apart:
+    apart = parts.apart or unclear or crowded
+    if not low and not apart:
+        apart = has_fainter(_low_threshold(ink, noise), chosen, ink)
+    if rest.any() and not apart:
         dropped.append("specks")
     alone = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
     full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
@@ -188,7 +191,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         tuple(dropped),
         tuple(map(in_the_picture, parts.boxes)),
         tuple(large),
-        parts.apart or unclear or crowded,
+        apart,
     )
 
 

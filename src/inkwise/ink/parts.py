@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
-from inkwise.ink.components import Components
+from inkwise.ink.components import Components, stroke_width
 from inkwise.ink.levels import Box, Levels
 
 GAP = 0.06
@@ -27,6 +27,15 @@ LETTER, TINY = 0.085, 3.5
 
 Smaller ones may be dirt.
 """
+
+FAINTER = 0.25
+"""Least strength of the ink of a second thing, as a share of the digit's."""
+
+THINNER, BROADER = 0.4, 2.2
+"""Least and greatest width of the strokes of a fainter second thing, as shares of the digit's."""
+
+MOST_BESIDE = 24
+"""Greatest number of fainter components that are looked at."""
 
 PIECE = 0.06
 """Greatest distance of a small piece beside the digit that it is part of, as a share of its size.
@@ -150,6 +159,33 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
         tuple(map(components.box, clusters)) if several else (),
         _large(components, clusters) if several and not others.any() else (),
         bool(others.any()),
+    )
+
+
+def has_fainter(faint: Levels, chosen: Levels, ink: Levels) -> bool:
+    """Tell whether there is something beside the digit that is like it, but written more faintly.
+
+    Parameters
+    ----------
+    faint : ndarray of uint8, shape (H, W)
+        A mask of all ink that can be told from noise, as 0 and 1.
+    chosen : ndarray of uint8, shape (H, W)
+        A mask of the digit's components, as 0 and 1.
+    ink : ndarray of uint8, shape (H, W)
+        Levels of the ink above the background.
+    """
+    components = Components.of(faint)
+    beside = ~components.at_border
+    beside[components.labels[chosen.astype(bool)]] = False
+    beside[0] = False
+    _, _, wide, high = cv2.boundingRect(chosen)
+    size, width = max(wide, high), stroke_width(chosen)
+    beside &= (components.longest >= LARGE * size) & (components.longest <= 2 * size)
+    level = FAINTER * cv2.mean(ink, chosen)[0]
+    return any(
+        cv2.mean(ink, (components.labels == place).astype(np.uint8))[0] >= level
+        and THINNER * width <= components.width(place) <= BROADER * width
+        for place in np.flatnonzero(beside)[:MOST_BESIDE].tolist()
     )
 
 
