@@ -8,9 +8,13 @@ line shows it as it stands.
 def one_line(text: str) -> str:
     """Return the text with every character that is not printable replaced by ``?``.
 
-    Names in a message may hold line breaks or control sequences, which a terminal would obey.
+    Names in a message may hold line breaks or control sequences, which a terminal would obey. Bytes
+    of a name that are no text, which Python has as surrogates, stay for whoever writes the message.
     """
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return "".join(
+        character if character.isprintable() or "\udc80" <= character <= "\udcff" else "?"
+        for character in text
+    )
 
 
 class InkwiseError(Exception):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import inkwise
 from inkwise import Run
 from inkwise.cli.main import app
 from tests.cli.conftest import Call
+from tests.strokes import draw
 
 COMMANDS = (
     "train",
@@ -220,3 +222,43 @@ def test_terminal_that_knows_only_ascii_is_no_error(command: Call, finished: Pat
 
     assert (result.code, result.err) == (0, "")
     assert "28?28" in result.out
+
+
+NAMES = ("sept-é.png", "七.png", "seven×7.png")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("option", ["--json", "--csv", "--first"])
+def test_no_name_is_lost_on_any_console(encoding: str, option: str, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in (*NAMES, os.fsdecode(b"7\xff.png"))]
+    for path in paths:
+        draw("flat").save(path, "PNG")
+    command = [sys.executable, "-m", "inkwise", "predict", option, *map(str, paths)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C.UTF-8"}
+    result = subprocess.run(command, capture_output=True, check=True, env=environment)
+    assert result.stderr == b""
+    told = result.stdout.decode(encoding).splitlines()[-4:]
+    for line, path in zip(told, paths, strict=True):
+        if option == "--json":
+            assert json.loads(line)["file"] == str(path)
+            continue
+        name = re.sub(
+            r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})",
+            lambda found: chr(int(found[1] or found[2], 16)),
+            line.split(".png")[0] + ".png",
+        )
+        assert name.replace("?", "×") == str(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
+def test_a_class_whose_name_is_no_text_is_refused_in_one_line(call: Call, tmp_path: Path) -> None:
+    for name in (os.fsdecode(b"7\xff"), "8"):
+        folder = tmp_path / "pictures" / name
+        folder.mkdir(parents=True)
+        for number in range(6):
+            draw("flat").save(folder / f"{number}.png", "PNG")
+    result = call("train", "--data", tmp_path / "pictures", "--output", tmp_path / "run")
+    assert result.code == 1
+    assert "is not UTF-8: rename its folder" in result.err
+    assert not (tmp_path / "run").exists()

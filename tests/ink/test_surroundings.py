@@ -61,7 +61,7 @@ def two(level: int) -> Levels:
 
 
 @pytest.mark.parametrize("kind", AROUND)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(
     room=st.integers(120, 220),
     width=st.integers(1, 9),

@@ -104,7 +104,9 @@ def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page) -> None:
     assert page.text("#near li").strip()
     # A screen reader hears the answer once, when the line has ended.
     page.wait_for("#said", "7 digit, ")
-    assert logged(page.chrome, "browser") == []
+    # The fixture looks at the icon by itself, for which Chromium asks for an icon as well.
+    told = [entry["message"] for entry in logged(page.chrome, "browser")]
+    assert [message for message in told if "/favicon.ico" not in message] == []
 
 
 def test_answers_come_while_the_line_is_drawn(page: Page) -> None:

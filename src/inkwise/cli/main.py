@@ -1,9 +1,11 @@
 """The ``inkwise`` command: its subcommands, and the handling of errors."""
 
 import atexit
+import codecs
 import gc
 import io
 import sys
+import unicodedata
 from typing import Annotated
 
 import typer
@@ -68,6 +70,22 @@ def top(
         raise typer.Exit
 
 
+def _escape_names(error: UnicodeError) -> tuple[str, int]:
+    """Replace what a terminal or a pipe cannot encode, as an error handler of `codecs`.
+
+    Signs such as “×” and “→” become question marks. Names are escaped, so that none is lost: they
+    may be in any language, and hold bytes that are no text.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    shown = "?" if unicodedata.category(character)[0] in "PS" else ascii(character)[1:-1]
+    return shown, error.start + 1
+
+
+codecs.register_error("escape names", _escape_names)
+
+
 def main() -> None:
     """Run the command; an error is one line, with exit code 2 for arguments and 1 otherwise."""
     from inkwise.errors import ArgumentError, InkwiseError, one_line
@@ -75,9 +93,8 @@ def main() -> None:
     # Without this, Python looks for unreachable objects among all of PyTorch's before it ends.
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that cannot encode “×” or “→” shows a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="escape names")
     try:
         app()
     except InkwiseError as error:

@@ -238,5 +238,8 @@ def _print_csv(values: Sequence[object]) -> None:
     buffer = io.StringIO()
     csv_format.writer(buffer, lineterminator="\n").writerow(values)
     row = buffer.getvalue().removesuffix("\n")
-    # A file or a pipe gets names unchanged, even if they contain terminal colour codes.
+    # A file or a pipe gets names unchanged, even if they contain terminal colour codes; what its
+    # encoding has no character for is escaped.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    row = row.encode(encoding, "backslashreplace").decode(encoding)
     typer.echo(one_line(row) if _on_a_terminal() else row, color=True)

@@ -138,6 +138,11 @@ class Dataset:
                 f"{self.name} needs at least two classes, each with a name of type str, not "
                 f"{self.class_names}"
             )
+        for name in self.class_names:
+            if not name.isprintable() and any("\ud800" <= each <= "\udfff" for each in name):
+                raise DataError(
+                    f"the class name {name!r} of {self.name} is not UTF-8: rename its folder"
+                )
         if len(set(self.class_names)) != len(self.class_names):
             raise DataError(f"{self.name} has two classes with the same name: {self.class_names}")
         for part, split in self._parts.items():

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
+from inkwise.ink.components import stroke_width
 from inkwise.ink.fitting import BOX
 from inkwise.ink.insets import distance_from_background, find_inset
 from inkwise.ink.levels import Levels, quantiles, sample
@@ -395,17 +396,12 @@ def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: f
 
 
 def _adjust_strokes(levels: Levels) -> Levels:
-    """Widen strokes that are too thin for the network, and narrow those that are too thick.
-
-    The mean distance of a stroke's pixels from its edge is a quarter of its width.
-    """
-    body = cv2.compare(cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT), 127, cv2.CMP_GT)
+    """Widen strokes that are too thin for the network, and narrow those that are too thick."""
+    body = cv2.compare(levels, 127, cv2.CMP_GT) & 1
     if not body.any():
         return levels
-    distance = cv2.mean(cv2.distanceTransform(body, cv2.DIST_L2, 5), body)[0]
     scale = BOX / max(levels.shape)
-    # Distances are measured to the centre of the next pixel outside, half a pixel too far.
-    width = (4 * distance - 2) * scale
+    width = stroke_width(body) * scale
     if width < THINNEST:
         by = round((THIN - width) / scale)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by + 1, by + 1))

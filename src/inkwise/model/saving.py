@@ -16,7 +16,7 @@ from inkwise.model.parts import Parts
 from inkwise.networks.as_onnx import read_metadata, read_weights
 from inkwise.networks.ensemble import Ensemble, from_json, to_json
 from inkwise.networks.layers import Network
-from inkwise.system.files import json_bytes, read_bytes, storage, write_together
+from inkwise.system.files import json_bytes, read_bytes, storage, to_utf8, write_together
 from inkwise.version import __version__
 
 SCHEMA = "inkwise-model/3"
@@ -151,7 +151,7 @@ def _read_network(document: Mapping[str, Any]) -> Network | Ensemble:
 
 
 def _document_hash(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_json(document).encode()).hexdigest()
+    return hashlib.sha256(to_utf8(_json(document))).hexdigest()
 
 
 def _json(value: Any) -> str:

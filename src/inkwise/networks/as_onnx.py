@@ -12,6 +12,7 @@ from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network, Shape
 from inkwise.networks.rotations import rotation_grid
 from inkwise.system.extras import require_training
+from inkwise.system.files import to_utf8
 from inkwise.version import __version__
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def expose(
     # Protobuf merges messages that follow each other: a graph that has only outputs adds them to
     # those in the file.
     inner = {*outputs.values()} - {LOGITS}
-    added = (_field(7, _field(12, _field(1, value.encode()))) for value in inner)
+    added = (_field(7, _field(12, _field(1, to_utf8(value)))) for value in inner)
     return b"".join([content, *sorted(added)]), outputs
 
 

@@ -82,8 +82,17 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write UTF-8 text as `write_bytes` does."""
-    return write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 text as `write_bytes` does; see `to_utf8`."""
+    return write_bytes(path, to_utf8(text))
+
+
+def to_utf8(text: str) -> bytes:
+    r"""Encode text that may have names of files in it, which can be any bytes.
+
+    Bytes that are not UTF-8 are surrogates in Python, and are escaped as ``\udcff``, which JSON
+    reads back as the same name.
+    """
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_json(path: str | os.PathLike[str], document: Any) -> Path:
@@ -94,7 +103,7 @@ def write_json(path: str | os.PathLike[str], document: Any) -> Path:
 def json_bytes(document: Any) -> bytes:
     """Return a JSON document as indented UTF-8; NaN and infinity raise `ValueError`."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
+    return to_utf8(f"{text}\n")
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
