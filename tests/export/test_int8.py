@@ -206,7 +206,7 @@ def test_what_has_no_training_images_is_refused(run: Run, standing: Path) -> Non
 
 
 def test_data_that_cannot_be_found_again_is_refused(small: Run, run: Run, standing: Path) -> None:
-    with pytest.raises(RunError, match="is not the data that .* was trained on"):
+    with pytest.raises(RunError, match=r"is not the data that .* was trained on"):
         export_model(small.path, "onnx-int8", standing)
 
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
