@@ -172,11 +172,11 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     alone = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
     full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
     levels = _stretch_ink(alone, chosen, noise, full, base)
-    large = []
-    for part in parts.large:
-        alone = _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)
-        left, top, width, height = cv2.boundingRect(alone)
-        large.append(_adjust_strokes(alone[top : top + height, left : left + width]))
+    large = tuple(
+        _adjust_strokes(_crop(alone))
+        for part in parts.large
+        if (alone := _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)).any()
+    )
     left, top, width, height = cv2.boundingRect(levels)
     levels = levels[top : top + height, left : left + width]
     down, across = (0, 0) if inset is None else inset[:2]
@@ -191,7 +191,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         dark,
         tuple(dropped),
         tuple(map(in_the_picture, parts.boxes)),
-        tuple(large),
+        large,
         apart,
     )
 
@@ -380,6 +380,12 @@ def _cut_out(ink: Levels, chosen: Levels, rest: Levels, halo: int) -> Levels:
     """Return the ink of the chosen components and the faint ink around them, without the rest."""
     around = cv2.dilate(chosen, np.ones((halo, halo), np.uint8)) & ~rest
     return cv2.multiply(ink, around)
+
+
+def _crop(levels: Levels) -> Levels:
+    """Cut off what has no ink."""
+    left, top, width, height = cv2.boundingRect(levels)
+    return levels[top : top + height, left : left + width]
 
 
 def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: float) -> Levels:

@@ -1,5 +1,6 @@
 """Normalisation: from any picture of a digit to the array that the network expects."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 from typing import Literal
@@ -127,7 +128,10 @@ def normalise(picture: Picture) -> Ink:
         image = fit_and_centre(found.levels)
     except NoInkError as error:
         raise NoInkError(f"there is no digit in {describe(picture)}: {error}") from error
-    alone: Alone = tuple((fit_and_centre(part),) for part in found.large)
+    alone: Alone = ()
+    for part in found.large:
+        with contextlib.suppress(NoInkError):  # too faint for its size
+            alone += ((fit_and_centre(part),),)
     if not found.parts and max(raster.size) > LOW_RESOLUTION:
         alone = cut_in_two(image)
     unchanged = None
