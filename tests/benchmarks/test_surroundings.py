@@ -20,7 +20,7 @@ def test_no_answer_is_surely_wrong_more_than_by_chance(name: str, mnist: Dataset
     if KINDS[name].single:
         assert outcomes.count("right") >= (0.7 if "broken" in name else 0.9) * len(outcomes)
     else:
-        assert outcomes.count("right") == 0
+        assert outcomes.count("several") + outcomes.count("not a digit") >= 0.9 * len(outcomes)
 
 
 def test_the_same_digits_are_drawn_in_the_same_places_without_what_is_around_them(

@@ -139,7 +139,7 @@ class Dataset:
                 f"{self.class_names}"
             )
         for name in self.class_names:
-            if not name.isprintable() and any("\ud800" <= each <= "\udfff" for each in name):
+            if any("\ud800" <= character <= "\udfff" for character in name):
                 raise DataError(
                     f"the class name {name!r} of {self.name} is not UTF-8: rename its folder"
                 )

@@ -307,10 +307,10 @@ def idx_piece(file: StoredFile) -> NDArray[Any]:
     """Read an IDX file of images, uint8 (N, H, W), or of labels, int64 (N,)."""
     array = _read_idx_file(file)
     if array.ndim == 3:
-        return as_images(array, str(file))
+        return stored_images(array, str(file))
     if array.ndim == 2 and array.shape[1] and array.dtype == np.int32:
         array = array[:, 0]  # of QMNIST's eight; the others say who wrote the digit, and where
-    return as_labels(array, str(file))
+    return stored_labels(array, str(file))
 
 
 def _read_idx(find: Find) -> Contents:
@@ -321,8 +321,8 @@ def _read_idx(find: Find) -> Contents:
         if images is None:
             raise DataError(f"{labels} has labels, and {find.where} has no images for them")
         parts[part] = Part(
-            as_images(idx_piece(images), str(images)),
-            None if labels is None else as_labels(idx_piece(labels), str(labels)),
+            stored_images(idx_piece(images), str(images)),
+            None if labels is None else stored_labels(idx_piece(labels), str(labels)),
             str(images),
             str(labels),
         )
@@ -369,8 +369,8 @@ def _read_npz(find: Find) -> Contents:
         images, labels = arrays.get((part, "images")), arrays.get((part, "labels"))
         if images is not None:
             parts[part] = Part(
-                as_images(images, str(file)),
-                None if labels is None else as_labels(labels, str(file)),
+                stored_images(images, str(file)),
+                None if labels is None else stored_labels(labels, str(file)),
                 str(file),
                 str(file),
             )
@@ -389,7 +389,7 @@ def _peek_npz(find: Find) -> Iterator[NDArray[np.int64]]:
     try:
         with file.open() as content:
             found = _arrays_in(content, file, lambda name: name in wanted)
-            yield from [as_labels(array, str(file)) for _, array in found if array is not None]
+            yield from [stored_labels(array, str(file)) for _, array in found if array is not None]
     except InkwiseError:
         return
 
@@ -475,7 +475,7 @@ FORMATS = (
 """The formats, in the order in which they are tried."""
 
 
-def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
+def stored_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     """Return stored images as uint8 of shape (N, H, W)."""
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
@@ -494,7 +494,7 @@ def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     return array.astype(np.uint8, copy=False)
 
 
-def as_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
+def stored_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
     """Return stored labels as int64 of shape (N,)."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

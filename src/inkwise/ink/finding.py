@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
+from inkwise.ink.colours import strongest_grey
 from inkwise.ink.components import stroke_width
 from inkwise.ink.fitting import BOX
-from inkwise.ink.insets import distance_from_background, find_inset
+from inkwise.ink.insets import find_inset
 from inkwise.ink.levels import Levels, quantiles, sample
 from inkwise.ink.lines import erase_lines
 from inkwise.ink.parts import Parts, choose_parts, has_fainter
@@ -71,14 +72,8 @@ Strokes narrower than `THINNEST` are widened to `THIN`, and those wider than `TH
 `THICK`. Nearly all of MNIST's strokes lie between `THINNEST` and `THICKEST`.
 """
 
-ONE_HUE = 0.95
-"""Least share of the variation of colours along one axis, in pictures of one ink on one paper."""
-
 FAINTEST = 20
 """Least level of full ink above the background, when the picture's levels span 0 to 255."""
-
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""Weights of red, green and blue in the luminance, ITU-R BT.601."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,10 +93,11 @@ class Found:
         What else was in the picture and was removed: ``lines``, ``surroundings``, ``specks``.
     parts : tuple of tuple of float
         Top, left, bottom and right of each part, if the ink may be several things.
-    large : tuple of ndarray of uint8, shape (H, W)
+    alone : tuple of ndarray of uint8, shape (H, W)
         Levels of each of the parts that may be a digit by itself.
     apart : bool
-        Whether the ink is several things, and only the greatest of them is in `levels`.
+        Whether the picture shows several things, of which `levels` has perhaps only the greatest;
+        or something that can be read in two ways.
     """
 
     levels: Levels
@@ -109,7 +105,7 @@ class Found:
     dark: bool
     dropped: tuple[str, ...]
     parts: tuple[tuple[float, float, float, float], ...] = ()
-    large: tuple[Levels, ...] = ()
+    alone: tuple[Levels, ...] = ()
     apart: bool = False
 
 
@@ -134,7 +130,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     if inset is not None:
         top, left, bottom, right = inset
         picture = np.ascontiguousarray(picture[top:bottom, left:right])
-    grey = _stretch(picture if picture.ndim == 2 else _strongest_grey(picture))
+    grey = _stretch(picture if picture.ndim == 2 else strongest_grey(picture))
     side = max(grey.shape)
     if min(grey.shape) < NARROWEST:
         raise NoInkError(f"its height or width is less than {NARROWEST} pixels")
@@ -156,7 +152,7 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     low = side <= LOW_RESOLUTION
     erased = unclear = False
     if not low:
-        erased, unclear = erase_surroundings(ink, [mask, _low_threshold(ink, noise)])
+        erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
     if erased:
         dropped += [] if inset else ["surroundings"]
         mask, strong = _threshold(ink, noise)
@@ -166,16 +162,16 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     chosen, rest = parts.chosen, parts.rest
     apart = parts.apart or unclear or crowded
     if not low and not apart:
-        apart = has_fainter(_low_threshold(ink, noise), chosen, ink)
+        apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
     if rest.any() and not apart:
         dropped.append("specks")
-    alone = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
+    cut = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
     full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
-    levels = _stretch_ink(alone, chosen, noise, full, base)
-    large = tuple(
-        _adjust_strokes(_crop(alone))
-        for part in parts.large
-        if (alone := _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)).any()
+    levels = _stretch_ink(cut, chosen, noise, full, base)
+    alone = tuple(
+        _adjust_strokes(_crop(one))
+        for part in parts.alone
+        if (one := _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)).any()
     )
     left, top, width, height = cv2.boundingRect(levels)
     levels = levels[top : top + height, left : left + width]
@@ -191,34 +187,9 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         dark,
         tuple(dropped),
         tuple(map(in_the_picture, parts.boxes)),
-        large,
+        alone,
         apart,
     )
-
-
-def _strongest_grey(picture: NDArray[np.uint8]) -> Levels:
-    """Return the weighted sum of red, green and blue in which ink and background differ most.
-
-    Subtracting a local mean removes slow changes of the colours, which are those of the light. The
-    weights are the first principal component of the rest. So red ink is visible on green paper of
-    the same luminance.
-    """
-    step = max(1, max(picture.shape) // 128)
-    small = picture[::step, ::step].astype(np.float32)
-    reach = max(small.shape) // 3
-    # (pixels, 3)
-    changes = (small - cv2.blur(small, (reach, reach), borderType=cv2.BORDER_REPLICATE)).reshape(
-        -1, 3
-    )
-    strengths, axes = np.linalg.eigh(changes.T @ changes)
-    if strengths[-1] < ONE_HUE * strengths.sum():
-        distance = distance_from_background(picture)
-        if distance is not None:
-            return distance
-    axis = axes[:, -1]
-    weights = axis / np.abs(axis).sum() * (1 if axis @ LUMINANCE >= 0 else -1)
-    black = -255 * weights[weights < 0].sum()
-    return cv2.transform(picture, np.append(weights, black)[None])
 
 
 def _stretch(grey: Levels) -> Levels:
@@ -370,7 +341,7 @@ def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
     return mask, strong
 
 
-def _low_threshold(ink: Levels, noise: float) -> Levels:
+def _faint_mask(ink: Levels, noise: float) -> Levels:
     """Return a mask of all ink that may be told from noise, beside the strongest of the picture."""
     floor = max(CLEAR * noise, LOWEST_CONTRAST, 0.15 * float(sample(ink).max()))
     return cv2.compare(ink, floor, cv2.CMP_GT) & 1

@@ -5,7 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.ink.components import Components
-from inkwise.ink.levels import Box, Levels
+from inkwise.ink.levels import Box
+from inkwise.ink.surroundings import PRINT
 
 SMALLEST_SIDE = 64
 """Least height and width of a picture that is searched for an inset, in pixels."""
@@ -15,9 +16,6 @@ EVEN = 5
 
 FLATTEST = 0.3
 """Least ratio of an inset's shorter side to its longer one."""
-
-PRINT = 0.13
-"""Greatest size of letters around an inset, as a share of its shorter side."""
 
 LEAST_BESIDE = 0.3
 """Least length of a stroke around an inset that may be a digit, as a share of its shorter side."""
@@ -117,33 +115,3 @@ def _edges(filled: NDArray[np.floating], about: slice) -> tuple[int, int]:
     """Return where the filled lines near the ends of a coarse place start and stop."""
     full = about.start + np.flatnonzero(filled[about] > 0.9)
     return (int(full[0]), int(full[-1]) + 1) if full.size else (about.start, about.start)
-
-
-def distance_from_background(picture: NDArray[np.uint8]) -> Levels | None:
-    """Return how far each colour is from that of the background, for colours of many hues.
-
-    In a colour map that goes through several hues, no weighted sum of red, green and blue grows
-    with the ink.
-
-    Parameters
-    ----------
-    picture : ndarray of uint8, shape (H, W, 3)
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W), or None
-        Dark ink where the background is light, light ink where it is dark; None if the background
-        is not even.
-    """
-    step = max(1, max(picture.shape) // COARSE)
-    small = np.ascontiguousarray(picture[::step, ::step]).reshape(-1, 3)
-    coarse = small.astype(np.int32) // 4
-    keys = (coarse[:, 0] << 12) | (coarse[:, 1] << 6) | coarse[:, 2]
-    values, counts = np.unique(keys, return_counts=True)
-    if counts.max() < 0.25 * len(keys):
-        return None
-    background = np.median(small[keys == values[counts.argmax()]], axis=0)
-    distance = np.sqrt(((picture - background.astype(np.float32)) ** 2).sum(-1))
-    levels = (distance * (255 / max(1.0, float(distance.max())))).astype(np.uint8)
-    weights = np.array([0.299, 0.587, 0.114])
-    return 255 - levels if background @ weights > 127 else levels

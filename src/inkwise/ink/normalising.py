@@ -129,7 +129,7 @@ def normalise(picture: Picture) -> Ink:
     except NoInkError as error:
         raise NoInkError(f"there is no digit in {describe(picture)}: {error}") from error
     alone: Alone = ()
-    for part in found.large:
+    for part in found.alone:
         with contextlib.suppress(NoInkError):  # too faint for its size
             alone += ((fit_and_centre(part),),)
     if not found.parts and max(raster.size) > LOW_RESOLUTION:

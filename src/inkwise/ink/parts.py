@@ -60,7 +60,7 @@ class Parts:
         Masks of the components that make up the digit, and of all others, as 0 and 1.
     boxes : tuple of Box
         The boxes of the parts, from left to right, if there may be several things.
-    large : tuple of ndarray of uint8, shape (H, W)
+    alone : tuple of ndarray of uint8, shape (H, W)
         Masks of the chosen parts that are large enough to be a digit by themselves, if there are
         several parts.
     apart : bool
@@ -70,7 +70,7 @@ class Parts:
     chosen: Levels
     rest: Levels
     boxes: tuple[Box, ...] = ()
-    large: tuple[Levels, ...] = ()
+    alone: tuple[Levels, ...] = ()
     apart: bool = False
 
 
@@ -157,7 +157,7 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
         chosen[components.labels].astype(np.uint8),
         (~chosen)[components.labels].astype(np.uint8) & mask,
         tuple(map(components.box, clusters)) if several else (),
-        _large(components, clusters) if several and not others.any() else (),
+        _alone(components, clusters) if several and not others.any() else (),
         bool(others.any()),
     )
 
@@ -189,7 +189,7 @@ def has_fainter(faint: Levels, chosen: Levels, ink: Levels) -> bool:
     )
 
 
-def _large(components: Components, clusters: list[NDArray[np.bool_]]) -> tuple[Levels, ...]:
+def _alone(components: Components, clusters: list[NDArray[np.bool_]]) -> tuple[Levels, ...]:
     """Return masks of the parts that may be digits, if there are clear gaps between all parts."""
     boxes = np.array([components.box(cluster) for cluster in clusters])  # (parts, 4)
     top, left = boxes[:, :2].min(0)

@@ -45,7 +45,7 @@ In a ring as wide as it is high, a stroke that is steeper than the last is a 1.
 """
 
 PRINT = 0.13
-"""Greatest height of small print outside a frame, as a share of the frame's shorter side."""
+"""Greatest height of small print outside a frame or an inset, as a share of its shorter side."""
 
 OWN = 0.08
 """Least share of the directions in which a loose side is the only one."""
