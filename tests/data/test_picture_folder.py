@@ -56,7 +56,7 @@ def test_numbers_are_in_their_order_and_names_after_them(tmp_path: Path) -> None
     dataset = load_folder(write_pictures(tmp_path / "mnist", {"10": 5, "9": 5, "none": 5}))
 
     assert dataset.class_names == ("9", "10", "none")
-    assert dataset.name == "mnist-folder"  # it is not the catalogue's
+    assert dataset.name == "mnist-own"  # it is not the catalogue's
 
 
 def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None:
@@ -203,12 +203,12 @@ def test_classes_may_have_the_names_of_splits(names: tuple[str, ...], tmp_path: 
 
 
 LAYOUTS: dict[str, tuple[dict[str, int], str]] = {
-    "no test": ({"train/a": 5, "train/b": 5}, "has the splits train, but no folder test: add one"),
+    "no test": ({"train/a": 5, "train/b": 5}, "has the splits train, but no test: add it"),
     "no test but validation": (
         {"train/a": 5, "train/b": 5, "val/a": 5, "val/b": 5},
-        "has the splits train, val, but no folder test",
+        "has the splits train, validation, but no test",
     ),
-    "no train": ({"test/a": 5, "test/b": 5}, "has the splits test, but no folder train"),
+    "no train": ({"test/a": 5, "test/b": 5}, "has the splits test, but no train"),
     "a class is missing in test": (
         {"train/a": 5, "train/b": 5, "test/a": 5},
         r"test.b has 0 pictures that can be used, and a class needs at least 1",
