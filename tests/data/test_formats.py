@@ -125,7 +125,7 @@ def keras_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
     for part, (images, labels) in parts.items():
         name = word if part == "validation" else part
         arrays |= {f"x_{name}": images, f"y_{name}": labels}
-    np.savez(folder / "own.npz", **arrays)
+    np.savez(folder / "own.npz", **arrays)  # type: ignore[arg-type]
 
 
 def medmnist_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
@@ -133,7 +133,7 @@ def medmnist_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
     for part, (images, labels) in parts.items():
         name = word if part == "validation" else part
         arrays |= {f"{name}_images": images, f"{name}_labels": labels[:, None]}
-    np.savez(folder / "own.npz", **arrays)
+    np.savez(folder / "own.npz", **arrays)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("small")

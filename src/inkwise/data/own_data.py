@@ -39,8 +39,7 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
         A folder of pictures, as `load_folder` takes it; or a file, a ZIP archive or a folder with
         MNIST, one of its kin, or data that is stored as they are: IDX files, Keras' ``mnist.npz``,
         tables with an image in each row (CSV, ARFF) or Parquet files. The format is known by the
-        content; the names of the files say what is for training, for validation
-        and for testing.
+        content; the names of the files say what is for training, validation and testing.
     progress : Progress, optional
         Receives what is read.
 
