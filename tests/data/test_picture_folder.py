@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from inkwise import InkwiseError, Progress, load_folder
@@ -259,6 +261,24 @@ def test_no_class_leads_out_of_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArgumentError):
         class_folder(tmp_path, name)
     assert issubclass(ArgumentError, InkwiseError)
+
+
+@given(
+    device=st.sampled_from(["con", "PRN", "Aux", "NUL", "COM1", "lpt9", "COM¹", "conout$"]),
+    behind=st.sampled_from(["", ".txt", ".", " .png", ".a.b"]),
+)
+def test_no_class_is_a_device_on_windows(device: str, behind: str) -> None:
+    with pytest.raises(ArgumentError, match="cannot have a folder"):
+        class_folder("pictures", device + behind)
+    assert class_folder("pictures", f"{device}a").name == f"{device}a"
+
+
+@given(st.integers(0, 3), st.integers(0xD800, 0xDFFF))
+def test_no_class_with_a_folder_is_other_than_text(place: int, half: int) -> None:
+    name = f"{'abc'[:place]}{chr(half)}{'abc'[place:]}"
+    with pytest.raises(ArgumentError, match="cannot have a folder") as caught:
+        class_folder("pictures", name)
+    assert str(caught.value).isprintable()
 
 
 def test_classes_may_be_anything_else(tmp_path: Path) -> None:

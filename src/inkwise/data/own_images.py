@@ -11,6 +11,7 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.published import DATASET_NAMES
 from inkwise.data.splits import hold_out_test
 from inkwise.errors import DataError
+from inkwise.system.files import to_utf8
 
 _SAYING_NOTHING = {"train", "test", "data", "raw"}  # a data set's name needs the folder's beside
 
@@ -119,5 +120,6 @@ def own_name(path: Path) -> str:
     name = re.sub(r"(\.(npz|csv|tsv|arff|parquet|pq|zip|gz))+$", "", path.name, flags=re.IGNORECASE)
     if name.lower() in _SAYING_NOTHING and path.parent.name:
         name = f"{path.parent.name}-{name}"
-    name = name or "data"
+    # A name that is no text would be in figures and pages, which take text alone.
+    name = to_utf8(name).decode() or "data"
     return f"{name}-own" if name in DATASET_NAMES else name

@@ -24,6 +24,11 @@ LEAST = 5
 
 _LONGEST = 80  # characters of a sub-folder's name; a file system takes 255 bytes
 
+# Devices on Windows, with any ending: aux.txt is one.
+_RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"
+}
+
 
 def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
     """Return the sub-folder for the pictures of a class.
@@ -40,8 +45,12 @@ def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
     ArgumentError
         On some systems a folder cannot have this name, or it would be hidden.
     """
-    awkward = any(character in '<>:"/\\|?*' or ord(character) < 32 for character in name)
-    if awkward or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
+    awkward = any(
+        character in '<>:"/\\|?*' or ord(character) < 32 or "\ud800" <= character <= "\udfff"
+        for character in name
+    )
+    reserved = name.partition(".")[0].rstrip(" ").upper() in _RESERVED
+    if awkward or reserved or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
         raise ArgumentError(
             f"the class {name!r} cannot have a folder: some systems allow no folder of this name"
         )
