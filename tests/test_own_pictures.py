@@ -1,4 +1,4 @@
-"""Folders of a user's own pictures: trained on when they are small, and evaluated by content."""
+"""A user's own pictures and files: trained on when they are small, and evaluated by content."""
 
 import json
 import shutil
@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkwise import Run, evaluate, train
+from inkwise import Run, evaluate, load_data, train
 from inkwise.data.picture_folder import LEAST, load_folder
-from inkwise.errors import ArgumentError, DataError, RunError
+from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.runs.directory import SEEN_FILE
+from tests.data import forms
 from tests.folders import write_pictures
 from tests.shared_runs import without_report
 from tests.telling import Heard
 
 COUNTS = {"thin": 6, "thick": 7, "wide": 8}
+
+TRAIN, TEST = forms.draw(60, 0, classes=3), forms.draw(30, 1, classes=3)
+DIVIDED = forms.FORMS.keys() - {"ARFF", "Parquet by pixels"}
+"""Forms that tell the parts."""
 
 
 @pytest.mark.usefixtures("unreported")
@@ -81,12 +86,12 @@ def test_the_runs_own_pictures_are_known_wherever_they_are(
     before = run.evaluation
     (run.path / "metrics.json").unlink()
 
-    evaluation = evaluate(run, folder=change(copy), progress=(heard := Heard()))
+    evaluation = evaluate(run, data=change(copy), progress=(heard := Heard()))
 
     assert (run.path / "metrics.json").exists()  # it is the run's own evaluation
     np.testing.assert_array_equal(evaluation.probabilities, before.probabilities)
     assert any("holds the data that" in notice for notice in heard.notices)
-    assert len(evaluate(run, "validation", folder=copy if copy.exists() else copy.parent / "hands"))
+    assert len(evaluate(run, "validation", data=copy if copy.exists() else copy.parent / "hands"))
 
 
 @pytest.mark.parametrize("name", ["pens", "hands"])
@@ -98,15 +103,15 @@ def test_pictures_that_came_since_are_evaluated_with_the_test_images(
     add(grown, "wide", 1)
     metrics = (run.path / "metrics.json").read_bytes()
 
-    evaluation = evaluate(run, folder=grown, progress=(heard := Heard()))
+    evaluation = evaluate(run, data=grown, progress=(heard := Heard()))
 
     splits = run.record["splits"]
     seen = splits["train"] + splits["validation"]
     assert len(evaluation) == splits["test"] + 5
-    told = f"trained or validated on {seen} of the {seen + len(evaluation)} pictures in {grown}"
+    told = f"trained or validated on {seen} of the {seen + len(evaluation)} images in {grown}"
     assert any(told in notice for notice in heard.notices)
     assert (run.path / "metrics.json").read_bytes() == metrics
-    other = "pens-folder" if name == "pens" else "hands"
+    other = "pens-other" if name == "pens" else "hands"
     document = json.loads((run.path / f"metrics-{other}-test.json").read_text())
     assert (document["dataset"], document["images"]) == (other, len(evaluation))
 
@@ -120,15 +125,15 @@ def test_every_picture_that_was_never_seen_is_evaluated(
     for name, count in counts.items():
         add(folder, name, count)
 
-    evaluation = evaluate(run, folder=folder, progress=(heard := Heard()))
+    evaluation = evaluate(run, data=folder, progress=(heard := Heard()))
 
     names = run.model.class_names
     labels = np.bincount(evaluation.labels, minlength=len(names)).tolist()
     assert labels == [counts.get(name, 0) for name in names]
-    total = f"All {sum(counts.values())} pictures in {folder} are evaluated"
+    total = f"All {sum(counts.values())} images in {folder} are evaluated"
     assert any(notice.startswith(total) for notice in heard.notices)
     absent = ", ".join(name for name in names if name not in counts)
-    assert any(notice.endswith(f"no pictures of {absent}") for notice in heard.notices) == (
+    assert any(notice.endswith(f"no images of {absent}") for notice in heard.notices) == (
         len(counts) < len(names)
     )
 
@@ -141,11 +146,11 @@ def test_classes_go_by_their_names_and_strange_ones_are_passed_over(
     for name, count in (("a", 3), ("wide", 2), ("thin", 1), ("zig", 4)):
         add(folder, name, count)
 
-    evaluation = evaluate(run, folder=folder, progress=(heard := Heard()))
+    evaluation = evaluate(run, data=folder, progress=(heard := Heard()))
 
     named = [evaluation.class_names[label] for label in evaluation.labels]
     assert sorted(named) == ["thin", "wide", "wide"]
-    assert any("whose 7 pictures are passed over: a, zig" in notice for notice in heard.notices)
+    assert any("whose 7 images are passed over: a, zig" in notice for notice in heard.notices)
 
 
 def test_what_leaves_nothing_to_evaluate_is_refused_in_a_line(run: Run, tmp_path: Path) -> None:
@@ -166,20 +171,20 @@ def test_what_leaves_nothing_to_evaluate_is_refused_in_a_line(run: Run, tmp_path
     before = {path.name for path in run.path.iterdir()}
 
     with pytest.raises(DataError, match=r"has the classes cats, and .* knows none of them, but "):
-        evaluate(run, folder=strange)
-    with pytest.raises(DataError, match=r"was trained or validated on all \d pictures in "):
-        evaluate(run, folder=seen)
+        evaluate(run, data=strange)
+    with pytest.raises(DataError, match=r"was trained or validated on all \d images in "):
+        evaluate(run, data=seen)
     with pytest.raises(ArgumentError, match="has no split validation"):
-        evaluate(run, "validation", folder=seen)
+        evaluate(run, "validation", data=seen)
     with pytest.raises(ArgumentError, match="unknown split 'all'"):
-        evaluate(run, "all", folder=seen)
+        evaluate(run, "all", data=seen)
     with pytest.raises(ArgumentError, match="are two data sets"):
-        evaluate(run, folder=seen, dataset="optdigits")
+        evaluate(run, data=seen, dataset="optdigits")
     with pytest.raises(ArgumentError, match=r"leave out labels\.csv"):
-        evaluate(run, folder=seen, labels="labels.csv")
+        evaluate(run, data=seen, labels="labels.csv")
     hidden.write_bytes(b"\x93NUMPY")
     with pytest.raises(RunError, match=r"seen\.npy is damaged"):
-        evaluate(run, folder=seen)
+        evaluate(run, data=seen)
 
     assert {path.name for path in run.path.iterdir()} == before
 
@@ -188,7 +193,7 @@ def test_a_run_without_a_record_of_its_images_says_so(copy: Path, run: Run) -> N
     (run.path / SEEN_FILE).unlink()  # as in runs of earlier versions
     add(copy, "thin", 1)
 
-    evaluation = evaluate(run, folder=copy, progress=(heard := Heard()))
+    evaluation = evaluate(run, data=copy, progress=(heard := Heard()))
 
     assert len(evaluation) == sum(COUNTS.values()) + 1
     assert any("may have seen some of them" in notice for notice in heard.notices)
@@ -204,9 +209,76 @@ def test_another_version_may_have_read_the_same_pictures_otherwise(
     folder.mkdir()
     add(folder, "thin", 1)
 
-    evaluate(run, folder=folder, progress=(heard := Heard()))
+    evaluate(run, data=folder, progress=(heard := Heard()))
 
     assert any("unless inkwise 0.0.9, which trained it" in notice for notice in heard.notices)
+
+
+@pytest.fixture(scope="module")
+def drawn_once(trains: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that was trained on `TRAIN`, in a file."""
+    folder = tmp_path_factory.mktemp("drawn") / "own"
+    folder.mkdir()
+    forms.npz(folder, TRAIN, TEST)
+    with without_report():
+        return train("swift", load_data(folder), epochs=1, output=folder.parent / "run")
+
+
+@pytest.fixture
+def drawn(drawn_once: Run, tmp_path: Path) -> Run:
+    return Run(shutil.copytree(drawn_once.path, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("form", sorted(DIVIDED))
+def test_the_runs_own_data_are_known_in_whatever_form(
+    form: str, drawn: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    forms.FORMS[form](folder, TRAIN, TEST)
+    before = drawn.evaluation
+
+    evaluation = evaluate(drawn, data=folder, progress=(heard := Heard()))
+
+    assert any("holds the data that" in notice for notice in heard.notices)
+    assert drawn.owns(evaluation)
+    np.testing.assert_array_equal(evaluation.probabilities, before.probabilities)
+
+
+@pytest.mark.parametrize("form", forms.FORMS)
+def test_of_other_data_what_was_never_seen_is_evaluated_in_whatever_form(
+    form: str, drawn: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "grown"
+    folder.mkdir()
+    images, labels = forms.draw(12, 5, classes=3)
+    mixed = np.concatenate([TRAIN[0][:9], images]), np.concatenate([TRAIN[1][:9], labels])
+    forms.FORMS[form](folder, TRAIN, mixed)
+
+    evaluation = evaluate(drawn, data=folder, progress=(heard := Heard()))
+
+    assert len(evaluation) == 12
+    assert sorted(evaluation.labels) == sorted(labels)
+    assert any("trained or validated on" in notice for notice in heard.notices)
+    assert not drawn.owns(evaluation)
+
+
+def test_files_that_leave_nothing_to_evaluate_are_refused_in_a_line(
+    drawn: Run, tmp_path: Path
+) -> None:
+    tables = {
+        "seen": forms.table(TRAIN),
+        "strange": forms.table((TEST[0], TEST[1] + 5)),
+        "small": forms.table(forms.draw(9, side=8, classes=3)),
+    }
+    for name, text in tables.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    with pytest.raises(DataError, match=r"validated on all 60 images in .*seen\.csv"):
+        evaluate(drawn, data=tmp_path / "seen.csv")
+    with pytest.raises(DataError, match=r"has the classes 5, 6, 7, and .* knows none of them"):
+        evaluate(drawn, data=tmp_path / "strange.csv")
+    with pytest.raises(ModelError, match=r"small\.csv has images of 8×8, but the model takes 28"):
+        evaluate(drawn, data=tmp_path / "small.csv")
 
 
 @pytest.fixture
@@ -229,14 +301,14 @@ def test_given_splits_are_what_a_training_uses(halves: Path, tmp_path: Path) -> 
     assert run.record["splits"] == {"train": 8, "validation": 4, "test": 6}
     assert len(evaluate(run, "validation")) == 4  # it is found again by itself
     moved = halves.rename(tmp_path / "moved")
-    assert len(evaluate(run, folder=moved)) == 6
+    assert len(evaluate(run, data=moved)) == 6
     add(moved / "test", "thin", 2)
-    assert len(evaluate(run, folder=moved)) == 8
-    assert len(evaluate(run, folder=moved / "test")) == 8
-    with pytest.raises(DataError, match="on all 4 pictures in"):
-        evaluate(run, "validation", folder=moved)
+    assert len(evaluate(run, data=moved)) == 8
+    assert len(evaluate(run, data=moved / "test")) == 8
+    with pytest.raises(DataError, match="on all 4 images in"):
+        evaluate(run, "validation", data=moved)
     shutil.rmtree(moved / "train")
     shutil.rmtree(moved / "Val")
-    assert len(evaluate(run, folder=moved)) == 8
+    assert len(evaluate(run, data=moved)) == 8
     with pytest.raises(ArgumentError, match=r"no split train \(it has test\)"):
-        evaluate(run, "train", folder=moved)
+        evaluate(run, "train", data=moved)

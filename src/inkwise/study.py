@@ -24,7 +24,7 @@ from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.runs.original_data import load_original_data
 from inkwise.runs.shown_images import ShownImages
-from inkwise.runs.unseen_pictures import choose_unseen, name_apart, own_data
+from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
@@ -274,7 +274,7 @@ def evaluate(
     split: str = "test",
     *,
     dataset: str | Dataset | None = None,
-    folder: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
@@ -290,13 +290,12 @@ def evaluate(
     dataset : str or Dataset, optional
         A data set other than the run's own, with the same classes and image size, or the name of
         one.
-    folder : path-like, optional
-        A folder of pictures with a sub-folder for each class, or a data set in any other form that
-        `inkwise.load_data` takes, in place of `dataset`. If it holds
-        what the run was trained on, under any name, the split is the run's. Otherwise all of its
-        pictures are evaluated, or those of the split if it has the splits apart, but for images
-        that the run was trained or validated on and classes that the model does not know. A notice
-        says which.
+    data : path-like, optional
+        A data set in any form that `inkwise.load_data` takes, such as a folder of pictures or a
+        table, in place of `dataset`. If it is what the run was trained on, under any name, the
+        split is the run's. Otherwise all of its images are evaluated, or those of the split if
+        they are divided, but for images that the run was trained or validated on and classes that
+        the model does not know. A notice says which.
     data_dir : path-like, optional
         Where the data set's files are; for the run's own data, by default the one that it was
         trained from.
@@ -339,25 +338,25 @@ def evaluate(
     if not epochs:
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
-    if folder is not None:
+    if data is not None:
         if dataset is not None:
             name = dataset if isinstance(dataset, str) else dataset.name
-            raise ArgumentError(f"{folder} and {name} are two data sets: leave out one of them")
-        pictures = read_data(folder, progress)
-        dataset = own_data(run, pictures)
+            raise ArgumentError(f"{data} and {name} are two data sets: leave out one of them")
+        own_images = read_data(data, progress)
+        dataset = own_data(run, own_images)
         if dataset is None:
             if labels is not None:
                 raise ArgumentError(
                     f"corrected labels are for the data that {run.path} was trained on, which "
-                    f"{folder} is not: leave out {labels}"
+                    f"{data} is not: leave out {labels}"
                 )
-            images = choose_unseen(run, model, pictures, split, progress)
+            images = choose_unseen(run, model, own_images, split, progress)
             probabilities = model.predict_proba(images.images)
-            name = name_apart(run, pictures)
+            name = name_apart(run, own_images)
             evaluation = Evaluation(name, split, model.class_names, images.labels, probabilities)
             return _keep(run, epochs, model, evaluation, images)
         progress.notice(
-            f"{folder} holds the data that {run.path} was trained on: its {split} split is "
+            f"{data} holds the data that {run.path} was trained on: its {split} split is "
             "evaluated, as the run divided it"
         )
     if isinstance(dataset, str):

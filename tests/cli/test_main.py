@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import inkwise
 from inkwise import Run
 from inkwise.cli.main import app
 from tests.cli.conftest import Call
+from tests.data import forms
 from tests.strokes import draw
 
 COMMANDS = (
@@ -228,7 +230,7 @@ NAMES = ("sept-é.png", "七.png", "seven×7.png")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
-@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 @pytest.mark.parametrize("option", ["--json", "--csv", "--first"])
 def test_no_name_is_lost_on_any_console(encoding: str, option: str, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in (*NAMES, os.fsdecode(b"7\xff.png"))]
@@ -262,3 +264,49 @@ def test_a_class_whose_name_is_no_text_is_refused_in_one_line(call: Call, tmp_pa
     assert result.code == 1
     assert "is not UTF-8: rename its folder" in result.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
+def test_every_command_takes_names_that_are_no_text(
+    call: Call, finished: Path, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"7\xff\xe9")
+    odd = tmp_path / name
+    runs = [Path(shutil.copytree(finished, odd / f"{name}-{number}")) for number in (1, 2)]
+    picture, table = odd / f"{name}.png", odd / f"{name}.csv"
+    draw("flat").save(picture, "PNG")
+    images, labels = forms.draw(40)
+    table.write_text(forms.table((images, labels)))
+    commands: dict[str, tuple[str | Path, ...]] = {
+        "predict": (picture, "--model", runs[0], "--csv"),
+        "evaluate": (runs[0], "--data", table),
+        "report": (runs[0],),
+        "info": (runs[0],),
+        "compare": (*runs, "--output", odd / f"compared-{name}"),
+        "explain": (runs[0], "--image", picture, "--output", odd / f"{name}.html"),
+        "export": (runs[0], "--format", "onnx", "--output", odd / f"{name}.onnx"),
+        "map": (runs[0],),
+        "data": ("--data-dir", odd),
+    }
+    for command, arguments in commands.items():
+        result = call(command, *arguments)
+        assert result.code == 0, (command, result.err)
+        assert r"7\udcff\udce9" in result.out
+    refused = call("evaluate", odd / f"no-{name}")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert r"no-7\udcff\udce9" in refused.err
+
+
+@pytest.mark.usefixtures("trains")
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
+def test_data_whose_name_is_no_text_are_learnt(call: Call, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"7\xff")
+    odd.mkdir()
+    table, run = odd / f"{odd.name}.csv", odd / "run"
+    table.write_text(forms.table(forms.draw(60, classes=3)))
+    learnt = call("train", "--recipe", "swift", "--epochs", "1", "--data", table, "--output", run)
+    assert learnt.code == 0
+    assert Run(run).record["dataset"]["name"] == r"7\udcff"
+    assert Run(run).record["dataset"]["source"] == str(table)
+    assert call("evaluate", run).code == 0  # it remembers where the table was
+    assert call("map", run).code == 0

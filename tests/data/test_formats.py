@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from inkwise import Dataset, load_data, load_dataset
 from inkwise.data.idx import idx_bytes, write_idx
@@ -95,7 +96,71 @@ def test_data_of_one_s_own_is_read_from_whatever_form(form: str, tmp_path: Path)
         assert load_data(folder).sha256 == dataset.sha256
     else:
         assert same(dataset, train, test)
-        assert dataset.notice is None
+        told = rf"The 16 test images are those in {re.escape(str(folder))}/\S+\."
+        assert re.fullmatch(told, str(dataset.notice))
+
+
+def idx_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
+    for part, (images, labels) in parts.items():
+        name = word if part == "validation" else part
+        write_idx(folder / f"{name}-images-idx3-ubyte", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
+
+
+def csv_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
+    for part, content in parts.items():
+        (folder / f"{word if part == 'validation' else part}.csv").write_text(table(content))
+
+
+def parquet_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
+    for part, content in parts.items():
+        name = word if part == "validation" else part
+        pyarrow.parquet.write_table(
+            forms.pictures(content), folder / f"{name}-00000-of-00001.parquet"
+        )
+
+
+def keras_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
+    arrays: dict[str, NDArray[Any]] = {}
+    for part, (images, labels) in parts.items():
+        name = word if part == "validation" else part
+        arrays |= {f"x_{name}": images, f"y_{name}": labels}
+    np.savez(folder / "own.npz", **arrays)  # type: ignore[arg-type]
+
+
+def medmnist_parts(folder: Path, word: str, parts: dict[str, Part]) -> None:
+    arrays: dict[str, NDArray[Any]] = {}
+    for part, (images, labels) in parts.items():
+        name = word if part == "validation" else part
+        arrays |= {f"{name}_images": images, f"{name}_labels": labels[:, None]}
+    np.savez(folder / "own.npz", **arrays)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("word", ["validation", "valid", "val"])
+@pytest.mark.parametrize(
+    "write", [idx_parts, csv_parts, parquet_parts, keras_parts, medmnist_parts]
+)
+def test_a_validation_part_is_taken_as_it_is(
+    write: Callable[[Path, str, dict[str, Part]], None], word: str, tmp_path: Path
+) -> None:
+    validation = draw(30, 7)
+    write(tmp_path, word, {"train": TRAIN, "validation": validation, "test": TEST})
+
+    dataset = load_data(tmp_path)
+
+    assert same(dataset, TRAIN, TEST)
+    assert dataset.validation is not None
+    assert np.array_equal(dataset.validation.images, validation[0])
+    assert np.array_equal(dataset.validation.labels, validation[1])
+    assert dataset.name not in PUBLISHED  # MNIST has none
+    assert "The 30 validation images are those in" in str(dataset.notice)
+
+
+def test_a_validation_part_without_a_test_part_is_refused(tmp_path: Path) -> None:
+    csv_parts(tmp_path, "valid", {"train": TRAIN, "validation": TEST})
+    with pytest.raises(DataError, match="has the splits train, validation, but no test"):
+        load_data(tmp_path)
 
 
 @settings(max_examples=40)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from inkwise import InkwiseError, Progress, load_folder
@@ -56,7 +58,7 @@ def test_numbers_are_in_their_order_and_names_after_them(tmp_path: Path) -> None
     dataset = load_folder(write_pictures(tmp_path / "mnist", {"10": 5, "9": 5, "none": 5}))
 
     assert dataset.class_names == ("9", "10", "none")
-    assert dataset.name == "mnist-folder"  # it is not the catalogue's
+    assert dataset.name == "mnist-own"  # it is not the catalogue's
 
 
 def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None:
@@ -203,12 +205,12 @@ def test_classes_may_have_the_names_of_splits(names: tuple[str, ...], tmp_path: 
 
 
 LAYOUTS: dict[str, tuple[dict[str, int], str]] = {
-    "no test": ({"train/a": 5, "train/b": 5}, "has the splits train, but no folder test: add one"),
+    "no test": ({"train/a": 5, "train/b": 5}, "has the splits train, but no test: add it"),
     "no test but validation": (
         {"train/a": 5, "train/b": 5, "val/a": 5, "val/b": 5},
-        "has the splits train, val, but no folder test",
+        "has the splits train, validation, but no test",
     ),
-    "no train": ({"test/a": 5, "test/b": 5}, "has the splits test, but no folder train"),
+    "no train": ({"test/a": 5, "test/b": 5}, "has the splits test, but no train"),
     "a class is missing in test": (
         {"train/a": 5, "train/b": 5, "test/a": 5},
         r"test.b has 0 pictures that can be used, and a class needs at least 1",
@@ -259,6 +261,24 @@ def test_no_class_leads_out_of_its_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArgumentError):
         class_folder(tmp_path, name)
     assert issubclass(ArgumentError, InkwiseError)
+
+
+@given(
+    device=st.sampled_from(["con", "PRN", "Aux", "NUL", "COM1", "lpt9", "COM¹", "conout$"]),
+    behind=st.sampled_from(["", ".txt", ".", " .png", ".a.b"]),
+)
+def test_no_class_is_a_device_on_windows(device: str, behind: str) -> None:
+    with pytest.raises(ArgumentError, match="cannot have a folder"):
+        class_folder("pictures", device + behind)
+    assert class_folder("pictures", f"{device}a").name == f"{device}a"
+
+
+@given(st.integers(0, 3), st.integers(0xD800, 0xDFFF))
+def test_no_class_with_a_folder_is_other_than_text(place: int, half: int) -> None:
+    name = f"{'abc'[:place]}{chr(half)}{'abc'[place:]}"
+    with pytest.raises(ArgumentError, match="cannot have a folder") as caught:
+        class_folder("pictures", name)
+    assert str(caught.value).isprintable()
 
 
 def test_classes_may_be_anything_else(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from inkwise.cli.streams import echo
 from inkwise.pages.formats import ends, number, percent
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show_path(what: str, path: Path) -> None:
 def open_page(path: Path) -> None:
     """Open a page in the browser, or report that there is none."""
     if not webbrowser.open(path.resolve().as_uri()):
-        typer.echo("No browser could be opened: open the file yourself.", err=True)
+        echo("No browser could be opened: open the file yourself.", err=True)
 
 
 def new_table(*columns: str, left: int = 1) -> Table:

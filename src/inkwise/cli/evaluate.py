@@ -17,8 +17,8 @@ from inkwise.cli.console import (
 )
 from inkwise.cli.options import (
     DataDirOption,
-    FolderOption,
     LabelsOption,
+    OwnDataOption,
     RunArgument,
     SplitOption,
 )
@@ -41,7 +41,7 @@ def evaluate(
             metavar="NAME", help="A data set other than the run's own.", show_default=False
         ),
     ] = None,
-    folder: FolderOption = None,
+    own: OwnDataOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,
     positive: Annotated[
@@ -61,7 +61,7 @@ def evaluate(
             run,
             split,
             dataset=dataset,
-            folder=folder,
+            data=own,
             data_dir=data_dir,
             labels=labels,
             progress=display,

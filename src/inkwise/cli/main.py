@@ -1,11 +1,8 @@
 """The ``inkwise`` command: its subcommands, and the handling of errors."""
 
 import atexit
-import codecs
 import gc
-import io
 import sys
-import unicodedata
 from typing import Annotated
 
 import typer
@@ -25,6 +22,7 @@ from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
 from inkwise.cli.serve import serve
+from inkwise.cli.streams import echo, prepare
 from inkwise.cli.train import train
 
 app = typer.Typer(
@@ -66,24 +64,8 @@ def top(
     if version:
         from inkwise.version import __version__
 
-        typer.echo(f"inkwise {__version__}")
+        echo(f"inkwise {__version__}")
         raise typer.Exit
-
-
-def _escape_names(error: UnicodeError) -> tuple[str, int]:
-    """Replace what a terminal or a pipe cannot encode, as an error handler of `codecs`.
-
-    Signs such as “×” and “→” become question marks. Names are escaped, so that none is lost: they
-    may be in any language, and hold bytes that are no text.
-    """
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    character = error.object[error.start]
-    shown = "?" if unicodedata.category(character)[0] in "PS" else ascii(character)[1:-1]
-    return shown, error.start + 1
-
-
-codecs.register_error("escape names", _escape_names)
 
 
 def main() -> None:
@@ -92,16 +74,14 @@ def main() -> None:
 
     # Without this, Python looks for unreachable objects among all of PyTorch's before it ends.
     atexit.register(gc.freeze)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="escape names")
+    prepare()
     try:
         app()
     except InkwiseError as error:
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, ArgumentError) else 1)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
         reason = one_line(f"{place}: {error.strerror or error}")
-        typer.echo(f"error: the operating system refused{reason}", err=True)
+        echo(f"error: the operating system refused{reason}", err=True)
         sys.exit(1)

@@ -41,7 +41,7 @@ LabelsOption = Annotated[
         metavar="FILE", help="A file of corrected labels, from the page of `inkwise audit`."
     ),
 ]
-FolderOption = Annotated[
+OwnDataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, DataError, InkwiseError, one_line
 from inkwise.system.progress import Progress
 
@@ -106,7 +107,7 @@ class _Notices(Progress):
     """Prints notices; the bars of other commands would take longer to import than a picture."""
 
     def notice(self, text: str) -> None:
-        typer.echo(one_line(text), err=True)
+        echo(one_line(text), err=True)
 
 
 def _read_standard_input(*, first: bool) -> "list[Source]":
@@ -133,11 +134,11 @@ def show_answers(answers: Answers, names: Sequence[str]) -> bool:
         if isinstance(answer, InkwiseError):
             complete = False
             place = "standard input: " if name == STANDARD_INPUT else ""
-            typer.echo(f"error: {place}{answer}", err=True)
+            echo(f"error: {place}{answer}", err=True)
         elif len(names) > 1:
-            typer.echo(one_line(_row(name.ljust(width), answer)))
+            echo(one_line(_row(name.ljust(width), answer)))
         else:
-            typer.echo(one_line(_row(name, answer)))
+            echo(one_line(_row(name, answer)))
             if answer.ink is not None and _on_a_terminal():
                 _draw(answer.ink.image)
     return complete
@@ -188,7 +189,7 @@ def show_json(answers: Answers) -> bool:
     complete = True
     for name, answer in answers:
         complete &= not isinstance(answer, InkwiseError)
-        typer.echo(json_format.dumps(_entry(name, answer), allow_nan=False))
+        echo(json_format.dumps(_entry(name, answer), allow_nan=False))
     return complete
 
 
@@ -242,4 +243,4 @@ def _print_csv(values: Sequence[object]) -> None:
     # encoding has no character for is escaped.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     row = row.encode(encoding, "backslashreplace").decode(encoding)
-    typer.echo(one_line(row) if _on_a_terminal() else row, color=True)
+    echo(one_line(row) if _on_a_terminal() else row, color=True)

@@ -2,13 +2,13 @@
 
 import typer
 
-from inkwise.cli.options import DataDirOption, DeviceOption, FolderOption, RunArgument
+from inkwise.cli.options import DataDirOption, DeviceOption, OwnDataOption, RunArgument
 from inkwise.cli.train import show_outcome
 
 
 def resume(
     run: RunArgument,
-    folder: FolderOption = None,
+    folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
 ) -> None:

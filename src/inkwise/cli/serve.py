@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from inkwise.cli.streams import echo
+
 
 def serve(
     model: Annotated[
@@ -68,7 +70,7 @@ def serve(
         cors=cors or (),
         keep_corrections=keep_corrections,
         # Standard output is for the log.
-        on_ready=lambda address: typer.echo(
+        on_ready=lambda address: echo(
             f"inkwise serves on {address}; its API is described on {address}/docs", err=True
         ),
     )

@@ -10,8 +10,8 @@ from inkwise.cli.options import (
     DataDirOption,
     DatasetOption,
     DeviceOption,
-    FolderOption,
     LabelsOption,
+    OwnDataOption,
     choose_data,
 )
 
@@ -25,7 +25,7 @@ def train(
         typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
     ] = "case-study",
     dataset: DatasetOption = None,
-    folder: FolderOption = None,
+    folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
     labels: LabelsOption = None,
     output: Annotated[

@@ -10,7 +10,8 @@ from inkwise.data.cache import cache_folder, is_cached, load_cached
 from inkwise.data.dataset import Dataset
 from inkwise.data.formats import Find, find_stored, what_is_there
 from inkwise.data.optdigits import load_optdigits
-from inkwise.data.own_data import agree, describe, load_finds, own_name
+from inkwise.data.own_data import agree, describe, load_finds
+from inkwise.data.own_images import own_name
 from inkwise.data.published import (
     DATASET_NAMES,
     PUBLISHED,

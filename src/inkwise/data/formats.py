@@ -20,6 +20,7 @@ from inkwise.data.pixel_tables import (
     read_arff,
     read_csv_pixels,
 )
+from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, SplitName
 from inkwise.data.stored_files import (
     START,
     UNPACKING_ERRORS,
@@ -33,7 +34,7 @@ from inkwise.system.file_kinds import recognise
 
 _NAMED = 3  # files that a notice names
 
-PartName = Literal["train", "test", "whole"]
+PartName = SplitName | Literal["whole"]
 """What a file holds by its name; ``whole`` if the name does not say."""
 
 Role = Literal["images", "labels", "both"]
@@ -251,7 +252,8 @@ def what_is_there(root: Path) -> str | None:
     return None
 
 
-_PART = re.compile(r"(?<![a-z])(train(?:ing)?|test(?:ing)?|t10k)(?![a-z])", re.IGNORECASE)
+_PART_NAMES: dict[str, SplitName] = {**SPLIT_WORDS, "t10k": "test"}
+_PART = re.compile(rf"(?<![a-z])({'|'.join(_PART_NAMES)})(?![a-z])", re.IGNORECASE)
 # What names of files of one data set differ in beside the part.
 _VARIABLE = re.compile(
     r"(images|labels|imgs|idx\d|ubyte|\bint\b|-\d+-of-\d+"
@@ -271,7 +273,7 @@ def _parse_name(file: StoredFile) -> tuple[PartName, Path, str, str]:
         folder = folder.parent
     else:
         return "whole", folder, _VARIABLE.sub(" ", name).strip(), ""
-    part: PartName = "train" if word.lower().startswith("train") else "test"
+    part: PartName = _PART_NAMES[word.lower()]
     before, behind = (_VARIABLE.sub(" ", text).strip() for text in (before, behind))
     return part, folder, before, behind
 
@@ -340,15 +342,12 @@ def _peek_idx(find: Find) -> Iterator[NDArray[np.int64]]:
 
 # NumPy's npz
 
+# x_train and y_train as Keras calls them, or train_images and train_labels.
 _ARRAYS = {
-    "x_train": ("train", "images"),
-    "y_train": ("train", "labels"),
-    "x_test": ("test", "images"),
-    "y_test": ("test", "labels"),
-    "train_images": ("train", "images"),
-    "train_labels": ("train", "labels"),
-    "test_images": ("test", "images"),
-    "test_labels": ("test", "labels"),
+    name: (SPLIT_WORDS[word], role)
+    for word in ("train", "validation", "valid", "val", "test")
+    for role, letter in (("images", "x"), ("labels", "y"))
+    for name in (f"{letter}_{word}", f"{word}_{role}")
 }
 
 
@@ -365,7 +364,7 @@ def _read_npz(find: Find) -> Contents:
             else:
                 arrays[_ARRAYS[name]] = array
     parts: dict[PartName, Part] = {}
-    for part in ("train", "test"):
+    for part in SPLIT_NAMES:
         images, labels = arrays.get((part, "images")), arrays.get((part, "labels"))
         if images is not None:
             parts[part] = Part(

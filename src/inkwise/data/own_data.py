@@ -1,33 +1,33 @@
 """Data sets of a user's own, in any form: pictures in folders, tables, arrays, archives."""
 
 import os
-import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.formats import Contents, Find, PartName, find_stored, what_is_there
-from inkwise.data.picture_folder import Pictures, read_folder
+from inkwise.data.own_images import OwnImages, own_name
+from inkwise.data.picture_folder import load_folder, read_folder
 from inkwise.data.published import (
-    DATASET_NAMES,
     PUBLISHED,
     SIDE,
     Published,
     as_published,
     identify,
 )
-from inkwise.data.splits import hold_out_test
 from inkwise.errors import DataError
 from inkwise.ink.sources import list_folder
 from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.progress import SILENT, Progress
 
-_SAYING_NOTHING = {"train", "test", "data", "raw"}  # a data set's name needs the folder's beside
 _MOST_READ = 3  # of several finds, to see whether they are the same
+
+_Read = TypeVar("_Read", Dataset, OwnImages)
 
 
 def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
@@ -39,7 +39,7 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
         A folder of pictures, as `load_folder` takes it; or a file, a ZIP archive or a folder with
         MNIST, one of its kin, or data that is stored as they are: IDX files, Keras' ``mnist.npz``,
         tables with an image in each row (CSV, ARFF) or Parquet files. The format is known by the
-        content; the names of the files say what is for training and what for testing.
+        content; the names of the files say what is for training, validation and testing.
     progress : Progress, optional
         Receives what is read.
 
@@ -72,35 +72,47 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
     >>> dataset.train.images.shape, dataset.test.images.shape
     ((1150, 28, 28), (288, 28, 28))
     """
-    return read_data(path, progress).as_dataset()
+    path = Path(path)
+    finds = _find(path)
+    return load_finds(path, finds, progress) if finds else load_folder(path, progress)
 
 
-def read_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Pictures:
-    """Read images from files, whatever form they have, without asking for enough to train on.
+def read_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> OwnImages:
+    """Read images, whatever form they have, without asking for enough of them to train on.
 
-    Parameters and errors are those of `load_data`.
+    Parameters and errors are those of `load_data`, but any number of classes and images will do,
+    from one, and any of the splits.
     """
     path = Path(path)
+    finds = _find(path)
+    if finds:
+        return read_finds(path, finds, progress)
+    require_training("a folder of pictures")
+    return read_folder(path, progress)
+
+
+def _find(path: Path) -> list[Find]:
+    """Find data sets that are stored in files; none stands for a folder of pictures."""
     if finds := find_stored(path):
         if path.is_dir() and len(folders := _class_folders(path)) > 1:
             raise DataError(
                 f"{path} has pictures in {folders[0].name} and {folders[1].name}, and "
                 f"{describe(finds[0])} as well: name the one or the other"
             )
-        dataset = load_finds(path, finds, progress)
-        parts = {"train": dataset.train, "test": dataset.test}
-        notices = () if dataset.notice is None else (dataset.notice,)
-        places = dict.fromkeys(parts, path)
-        return Pictures(path, dataset.class_names, parts, places, notices, dataset)
+        return finds
     told = what_is_there(path)
     if path.is_file() or (told and not _class_folders(path)):
         raise DataError(f"{told or f'{path} has no data set that inkwise reads'}")
-    require_training("a folder of pictures")
-    return read_folder(path, progress)
+    return []
 
 
 def load_finds(path: Path, finds: Sequence[Find], progress: Progress = SILENT) -> Dataset:
-    """Load the data set that was found; of several, the first if all hold the same.
+    """Load the data set that was found; see `read_finds`, also for the errors."""
+    return read_finds(path, finds, progress).as_dataset()
+
+
+def read_finds(path: Path, finds: Sequence[Find], progress: Progress = SILENT) -> OwnImages:
+    """Read what was found; of several finds, the first if all hold the same.
 
     Raises
     ------
@@ -111,10 +123,10 @@ def load_finds(path: Path, finds: Sequence[Find], progress: Progress = SILENT) -
     if len(names) > 1 or len(finds) > _MOST_READ:
         raise different(path, finds)
     progress.reading(path.name)  # for as long as it takes; nobody knows how long that is
-    return agree(path, finds, _load)
+    return agree(path, finds, _read)
 
 
-def agree(path: Path, finds: Sequence[Find], read: Callable[[Find], Dataset]) -> Dataset:
+def agree(path: Path, finds: Sequence[Find], read: Callable[[Find], _Read]) -> _Read:
     """Read what was found, and return the first if the others hold the same.
 
     Raises
@@ -122,10 +134,10 @@ def agree(path: Path, finds: Sequence[Find], read: Callable[[Find], Dataset]) ->
     DataError
         They hold different data sets, or one cannot be read.
     """
-    datasets = [read(find) for find in finds]
-    if len({dataset.sha256 for dataset in datasets}) > 1:
+    all_read = [read(find) for find in finds]
+    if len({each.sha256 for each in all_read}) > 1:
         raise different(path, finds)
-    return datasets[0]
+    return all_read[0]
 
 
 def different(path: Path, finds: Sequence[Find]) -> DataError:
@@ -143,16 +155,6 @@ def describe(find: Find) -> str:
     return f"{title} as {find.format.title} in {find.where}"
 
 
-def own_name(path: Path) -> str:
-    """Return the name of a data set that is called as a file or a folder is."""
-    path = path.resolve()
-    name = re.sub(r"(\.(npz|csv|tsv|arff|parquet|pq|zip|gz))+$", "", path.name, flags=re.IGNORECASE)
-    if name.lower() in _SAYING_NOTHING and path.parent.name:
-        name = f"{path.parent.name}-{name}"
-    name = name or "data"
-    return f"{name}-own" if name in DATASET_NAMES else name
-
-
 def _class_folders(folder: Path) -> list[Path]:
     """Return the first folders in a folder that have pictures."""
     with storage(folder, "look into"):
@@ -160,20 +162,29 @@ def _class_folders(folder: Path) -> list[Path]:
         return [each for each in inner if list_folder(each)[0]]
 
 
-def _load(find: Find) -> Dataset:
+def _read(find: Find) -> OwnImages:
     contents = find.read()
     called = identify(find)
     for published in PUBLISHED.values():
         if published is called or published.hashes_known:
             try:
-                return as_published(published, find, contents)
+                dataset = as_published(published, find, contents)
             except DataError:  # it is another, or the user's own selection
                 continue
+            return OwnImages(
+                dataset.name,
+                dataset.title,
+                find.source,
+                dataset.class_names,
+                {"train": dataset.train, "test": dataset.test},
+                dict.fromkeys(("train", "test"), find.where),
+                (dataset.notice,) if dataset.notice else (),
+            )
     return _as_own(find, contents, called)
 
 
-def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset:
-    """Make a data set of contents that are no published data set's, or not all of it."""
+def _as_own(find: Find, contents: Contents, called: Published | None) -> OwnImages:
+    """Return contents that are no published data set's, or not all of it."""
     notices = [*contents.notices, *find.passed_over()]
     parts: dict[PartName, Split] = {}
     for part, stored in contents.parts.items():
@@ -205,37 +216,27 @@ def _as_own(find: Find, contents: Contents, called: Published | None) -> Dataset
                 f"{find.where} has a name of {called.title}, whose images are stored lying: they "
                 "are set upright."
             )
-    parts = {
-        part: Split(split.images, np.searchsorted(values, split.labels))
-        for part, split in parts.items()
-    }
-    if len(parts) == 2 and "whole" not in parts:
-        train, test = parts["train"], parts["test"]
-    elif len(parts) == 1:
-        [everything] = parts.values()
-        try:
-            train, test = hold_out_test(everything)
-        except DataError as error:
-            raise DataError(f"{find.where}: {error}") from error
-        notices.append(
-            f"{find.where} has no separate test images: {len(test):,} of {len(everything):,}, "
-            "drawn by class, are held out. Both parts can hold images by the same writer."
-        )
-    else:
+    places: dict[str, Path] = {part: Path(contents.parts[part].images_from) for part in parts}
+    if len(parts) == 1:  # it is all there is, whatever its name
+        parts, places = {"whole": parts.popitem()[1]}, {"whole": find.where}
+    elif "whole" in parts:
         raise DataError(
-            f"{find.where} has files of the parts {', '.join(sorted(parts))}: leave the training "
-            "and the test part, or one file with all"
+            f"{find.where} has files of the parts {', '.join(sorted(parts))}: leave those of the "
+            "splits, or one file with all"
         )
-    own, (height, width) = own_name(find.source), train.images.shape[1:]
-    count = len(train) + len(test)
-    return Dataset(
+    own, (height, width) = own_name(find.source), next(iter(parts.values())).images.shape[1:]
+    count = sum(map(len, parts.values()))
+    return OwnImages(
         name=own,
         title=f"{own}, {count:,} images of {height}×{width} from {find.format.title} files",
+        source=find.source,
         class_names=tuple(given.get(value, str(value)) for value in values.tolist()),
-        train=train,
-        test=test,
-        source=str(find.source.resolve()),
-        notice=" ".join(notices) or None,
+        parts={
+            part: Split(split.images, np.searchsorted(values, split.labels))
+            for part, split in parts.items()
+        },
+        places=places,
+        notices=tuple(notices),
     )
 
 

@@ -1,8 +1,7 @@
 """Data sets from folders of pictures, with one sub-folder for each class."""
 
-import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.data.published import DATASET_NAMES
-from inkwise.data.splits import SPLIT_NAMES, hold_out_test, shuffle
+from inkwise.data.own_images import OwnImages, own_name
+from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, shuffle
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
 from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
@@ -23,14 +22,12 @@ from inkwise.system.progress import SILENT, Progress
 LEAST = 5
 """Least number of pictures of a class; fewer leave none for training, validation or test."""
 
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""The split that a folder of this name holds, whatever its capitals."""
-
 _LONGEST = 80  # characters of a sub-folder's name; a file system takes 255 bytes
+
+# Devices on Windows, with any ending: aux.txt is one.
+_RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"
+}
 
 
 def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
@@ -48,8 +45,12 @@ def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
     ArgumentError
         On some systems a folder cannot have this name, or it would be hidden.
     """
-    awkward = any(character in '<>:"/\\|?*' or ord(character) < 32 for character in name)
-    if awkward or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
+    awkward = any(
+        character in '<>:"/\\|?*' or ord(character) < 32 or "\ud800" <= character <= "\udfff"
+        for character in name
+    )
+    reserved = name.partition(".")[0].rstrip(" ").upper() in _RESERVED
+    if awkward or reserved or not 0 < len(name) <= _LONGEST or name[0] in ". " or name[-1] in ". ":
         raise ArgumentError(
             f"the class {name!r} cannot have a folder: some systems allow no folder of this name"
         )
@@ -109,121 +110,31 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     100
     """
     require_training("a folder of pictures")
-    return read_folder(folder, progress).as_dataset()
+    pictures = read_folder(folder, progress)
+    _require_enough(pictures)
+    return pictures.as_dataset()
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
-    """The pictures of a folder, as images.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    class_names : tuple of str
-        Names of the classes.
-    parts : mapping of str to Split
-        The images by the split that the folder has them in: ``train``, ``validation`` and
-        ``test``, or some of them, each shuffled; or ``all`` of them, where it has no splits.
-    places : mapping of str to Path
-        The folder of each part.
-    notices : tuple of str
-        What was left out or passed over.
-    stored : Dataset or None
-        The data set, where `folder` is no folder of pictures but holds one in another form.
-    """
-
-    folder: Path
-    class_names: tuple[str, ...]
-    parts: Mapping[str, Split]
-    places: Mapping[str, Path]
-    notices: tuple[str, ...]
-    stored: Dataset | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the data set: that of the folder, but never one of the catalogue's."""
-        if self.stored is not None:
-            return self.stored.name
-        own = self.folder.resolve().name or "pictures"
-        return f"{own}-folder" if own in DATASET_NAMES else own
-
-    def as_dataset(self) -> Dataset:
-        """Return the images as a data set; see `load_folder`, also for the errors."""
-        if self.stored is not None:
-            return self.stored
-        if len(self.class_names) < 2:
-            raise DataError(
-                f"{self.folder} has {len(self.class_names)} sub-folders with pictures: it needs "
-                "one for each class, at least two, with pictures such as 7/photo.jpg"
-            )
-        train, test, validation, origin = self._hold_out() if "all" in self.parts else self._given()
-        count = sum(map(len, self.parts.values()))
-        return Dataset(
-            name=self.name,
-            title=(
-                f"{self.folder.resolve().name or 'pictures'}, {count:,} pictures in a folder, "
-                "brought to 28×28"
-            ),
-            class_names=self.class_names,
-            train=train,
-            test=test,
-            source=str(self.folder.resolve()),
-            notice=" ".join([origin, *self.notices]),
-            validation=validation,
+def _require_enough(pictures: OwnImages) -> None:
+    """Check that there are enough pictures of every class in every part to train on."""
+    if len(pictures.class_names) < 2:
+        raise DataError(
+            f"{pictures.source} has {len(pictures.class_names)} sub-folders with pictures: it "
+            "needs one for each class, at least two, with pictures such as 7/photo.jpg"
         )
-
-    def _hold_out(self) -> tuple[Split, Split, None, str]:
-        """Draw a test part, and say so."""
-        everything = self.parts["all"]
-        self._require("all", LEAST)
-        train, test = hold_out_test(everything)
-        origin = (
-            f"{self.folder} has no separate test images: {len(test):,} of {len(everything):,}, "
-            "drawn by class, are held out. Both parts can hold pictures by the same writer."
-        )
-        return train, test, None, origin
-
-    def _given(self) -> tuple[Split, Split, Split | None, str]:
-        """Return the parts that the folder has, and say so."""
-        for part in ("train", "test"):
-            if part not in self.parts:
-                found = ", ".join(path.name for path in self.places.values())
+    # One of two is set apart for validation, if none is given.
+    least = {"whole": LEAST, "train": 1 if "validation" in pictures.parts else 2}
+    for part, split in pictures.parts.items():
+        counts = np.bincount(split.labels, minlength=len(pictures.class_names))
+        for name, count in zip(pictures.class_names, counts, strict=True):
+            if count < least.get(part, 1):
                 raise DataError(
-                    f"{self.folder} has the splits {found}, but no folder {part}: add one, or give "
-                    "a folder with a sub-folder for each class, of which a test part is held out"
-                )
-        validation = self.parts.get("validation")
-        for part in self.parts:
-            # One of two is set apart for validation, if none is given.
-            self._require(part, 2 if part == "train" and validation is None else 1)
-        train, test = self.parts["train"], self.parts["test"]
-        origin = f"The {len(test):,} test images are those in {self.places['test']}."
-        learnt = {image.tobytes() for image in train.images}
-        if twice := sum(image.tobytes() in learnt for image in test.images):
-            origin += (
-                f" {twice:,} of them are training images, too, so that the figures will be too "
-                "good."
-            )
-        if validation is not None:
-            origin += (
-                f" The {len(validation):,} validation images are those in "
-                f"{self.places['validation']}, so that none are drawn from the training images."
-            )
-        return train, test, validation, origin
-
-    def _require(self, part: str, least: int) -> None:
-        """Check that a part has enough pictures of every class."""
-        counts = np.bincount(self.parts[part].labels, minlength=len(self.class_names))
-        for name, count in zip(self.class_names, counts, strict=True):
-            if count < least:
-                raise DataError(
-                    f"{self.places[part] / name} has {count} pictures that can be used, and a "
-                    f"class needs at least {least}: add some, or remove the class"
+                    f"{pictures.places[part] / name} has {count} pictures that can be used, and a "
+                    f"class needs at least {least.get(part, 1)}: add some, or remove the class"
                 )
 
 
-def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> Pictures:
+def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> OwnImages:
     """Read a folder of pictures, without asking for enough of them to train on.
 
     Parameters and errors are those of `load_folder`, but any number of classes and pictures will
@@ -253,21 +164,23 @@ def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
             raise DataError(f"no picture in {places[part]} can be used: add some, or remove it")
         labels = [names.index(found[kept[place]][1]) for place in own]
         split = Split(np.stack([images[place] for place in own]), np.array(labels, np.int64))
-        parts[part] = split if part == "all" else shuffle(split)
+        parts[part] = split if part == "whole" else shuffle(split)
     rest = [tell_rest(folder, passed_over)] if passed_over else []
-    return Pictures(folder, names, parts, places, (*left_out, *rest))
+    name = own_name(folder)
+    title = f"{name}, {len(images):,} pictures in a folder, brought to 28×28"
+    return OwnImages(name, title, folder, names, parts, places, (*left_out, *rest))
 
 
 def _find_parts(folder: Path, passed_over: list[Path]) -> dict[str, Path]:
-    """Return the folder of each split; or, if there are none, the folder itself for ``all``.
+    """Return the folder of each split; or, if there are none, the folder itself for the ``whole``.
 
     A folder with the name of a split is one if any of them has folders in it: otherwise they are
     classes.
     """
     folders = {each.name: each for each in _list(folder) if each.is_dir()}
-    named = {name: split for name in folders if (split := _SPLITS.get(name.lower()))}
+    named = {name: split for name in folders if (split := SPLIT_WORDS.get(name.lower()))}
     if not any(each.is_dir() for name in named for each in _list(folders[name])):
-        return {"all": folder}
+        return {"whole": folder}
     names = ", ".join(sorted(named))
     for name in folders:
         if name not in named:

@@ -473,7 +473,7 @@ def _set_right(published: Published, split: Split) -> Split:
 def _two_parts(published: Published, contents: Contents, find: Find) -> tuple[Part, Part]:
     """Return the two parts; images in one table are the training images and then the others."""
     parts = contents.parts
-    if "train" in parts and "test" in parts:
+    if {"train", "test"} == {*parts}:
         return parts["train"], parts["test"]
     count = published.counts[0]
     whole = parts.get("whole")

@@ -14,7 +14,16 @@ TEST_SHARE = 0.2
 
 _SEED = 0  # the same data always have the same test images
 
-SPLIT_NAMES = ("train", "validation", "test")
+SplitName = Literal["train", "validation", "test"]
+
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
+
+SPLIT_WORDS: dict[str, SplitName] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""The split that a folder or a file with such a name holds, whatever its capitals."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -403,12 +403,7 @@ def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str
     ModelError
         The data set has other classes or another image size than the model.
     """
-    if dataset.image_size != model.network.image_size:
-        raise ModelError(
-            f"{dataset.name} has images of {_times(dataset.image_size)}, but the model takes "
-            f"{_times(model.network.image_size)}: evaluate it on a data set like the one it was "
-            "trained on"
-        )
+    require_image_size(model, dataset.image_size, dataset.name)
     if dataset.class_names != model.class_names:
         raise ModelError(
             f"{dataset.name} has the classes {', '.join(dataset.class_names)}, but the model knows "
@@ -424,7 +419,17 @@ def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str
     )
 
 
-def _times(size: tuple[int, int]) -> str:
+def require_image_size(model: Model, size: tuple[int, ...], name: str) -> None:
+    """Raise `ModelError` if the images of a data set have another size than the model takes."""
+    if size != model.network.image_size:
+        raise ModelError(
+            f"{name} has images of {_times(size)}, but the model takes "
+            f"{_times(model.network.image_size)}: evaluate it on a data set like the one it was "
+            "trained on"
+        )
+
+
+def _times(size: tuple[int, ...]) -> str:
     return "×".join(map(str, size))
 
 

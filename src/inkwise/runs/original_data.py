@@ -29,8 +29,8 @@ def load_original_data(
     ----------
     run : Run
     dataset : Dataset, optional
-        The data set that the run was trained on. By default it is found by its name or, if it was
-        a folder of pictures, read from that folder.
+        The data set that the run was trained on. By default it is found by its name or, if it is
+        the user's own, read from where it was.
     data_dir : path-like, optional
         Where the data set's files are; by default the one that the run was trained from.
     progress : Progress, optional
@@ -52,12 +52,12 @@ def load_original_data(
     if dataset is None:
         dataset = _find(run, record, data_dir, progress)
     if dataset.sha256 != record["sha256"]:
-        own = record["name"] not in DATASET_NAMES and Path(dataset.source).is_dir()
+        own = record["name"] not in DATASET_NAMES and Path(dataset.source).exists()
         now = f"inkwise evaluate {run.path} --data {dataset.source}"
         raise RunError(
             f"{dataset.name} from {dataset.source} is not the data that {run.path} was "
             f"trained on (its SHA-256 differs): {_ADVICE}"
-            + (f"; `{now}` evaluates what the folder holds now" if own else "")
+            + (f"; `{now}` evaluates what is there now" if own else "")
         )
     return dataset
 

@@ -16,6 +16,8 @@ def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
     """Turn an `OSError` raised inside the block into a `StorageError` about `path`."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StorageError(f"cannot {verb} {path}: it is no name on this system") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
