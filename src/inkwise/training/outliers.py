@@ -15,6 +15,12 @@ _DRAW = ("serifs", "lines", "zigzag", "stripe")
 _THINNEST = 0.4
 """Least width and height of a polygon, as a share of the greatest: a thin one is a stroke."""
 
+_CLOSEST, _WIDEST = -0.12, 0.3
+"""Least and greatest gap between the ink of two images side by side, as shares of their width."""
+
+_INK = 0.3
+"""Least level of what counts as ink when images are put side by side."""
+
 
 def augmentation_of_outliers(augmentation: Augmentation) -> Augmentation:
     """Return the augmentation of outliers: that of images, without effects that draw strokes."""
@@ -27,7 +33,7 @@ def make_outliers(images: Tensor, count: int) -> Tensor:
 
     There are seven kinds in equal numbers:
 
-    - two images squeezed into one,
+    - two images side by side, from overlapping to apart, reduced to the size of one,
     - quarters of different images,
     - a scribble,
     - a polygon,
@@ -67,12 +73,44 @@ def _some(images: Tensor, count: int) -> Tensor:
 
 
 def _pairs(images: Tensor, count: int) -> Tensor:
+    """Put two images side by side, from overlapping to apart, and fit their ink into one."""
     height, width = images.shape[2:]
-    border = width // 7
-    halves = [_some(images, count)[..., border : width - border] for _ in range(2)]
-    return functional.interpolate(
-        torch.cat(halves, 3), size=(height, width), mode="bilinear", antialias=True
-    ).clamp(0, 1)
+    left, right = _some(images, count), _some(images, count)
+    columns = torch.arange(2 * width, device=images.device)
+    # In each row, where the left one's ink ends, and where the right one's starts, (N, H).
+    ends = torch.where(left[:, 0] > _INK, columns[:width], -width).amax(2)
+    starts = torch.where(right[:, 0] > _INK, columns[:width], 2 * width).amin(2)
+    gap = width * (_CLOSEST + (_WIDEST - _CLOSEST) * torch.rand(count, device=images.device))
+    shift = ((ends - starts).amax(1) + 1 + gap).clamp(width // 4, width).long()  # (N,)
+    source = columns - shift[:, None]  # (N, 2W)
+    inside = (source >= 0) & (source < width)
+    moved = right.gather(
+        3, source.clamp(0, width - 1)[:, None, None].expand(-1, 1, height, -1)
+    ) * inside.to(images.dtype).view(count, 1, 1, -1)
+    return _fit(torch.maximum(functional.pad(left, (0, width)), moved), (height, width))
+
+
+def _fit(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale the ink of pictures (N, 1, H, W) to fit the middle five sevenths of images."""
+    whole = torch.tensor(pictures.shape[:1:-1], device=pictures.device)  # width and height
+    least, most = [], []
+    for axis, side in enumerate(whole.tolist()):
+        some = (pictures[:, 0] > _INK).any(1 + axis)  # (N, side)
+        places = torch.arange(side, device=pictures.device)
+        least.append(torch.where(some, places, side).amin(1))
+        most.append(torch.where(some, places, -1).amax(1) + 1)
+    start, stop = torch.stack(least, 1), torch.stack(most, 1)  # (N, 2), x and y
+    # A blank pair has no ink to fit; it stays as it is.
+    extent = (stop - start).amax(1).clamp(min=1) * 1.4
+    turn = torch.diag_embed(extent[:, None] / whole)
+    middle = (start + stop) / whole - 1
+    grid = functional.affine_grid(
+        torch.cat([turn, middle[..., None]], 2),
+        [len(pictures), 1, 3 * size[0], 3 * size[1]],
+        align_corners=False,
+    )
+    fine = functional.grid_sample(pictures, grid.to(pictures.dtype), align_corners=False)
+    return functional.avg_pool2d(fine, 3)
 
 
 def _mosaics(images: Tensor, count: int) -> Tensor:
