@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from inkwise import InkwiseError, Progress, load_folder
 from inkwise.data.picture_folder import class_folder
@@ -79,6 +79,18 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(tmp_path: Path) -> None
     assert "torn.png" in dataset.notice
     told = f"2 files that are no pictures (readme, {Path('thick', 'notes.txt')}) are passed over"
     assert told in dataset.notice
+
+
+def test_what_is_beside_the_largest_thing_in_a_picture_is_said(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pens", {"thin": 6, "thick": 6})
+    for place, gap in enumerate((130, 180)):
+        pair = Image.new("L", (300, 120), 235)
+        for left in (40, 40 + gap):
+            ImageDraw.Draw(pair).line((left, 20, left + 5, 100), 20, width=9)
+        pair.save(folder / "thin" / f"pair{place}.png")
+    notice = load_folder(folder).notice
+    pairs = ", ".join(str(folder / "thin" / f"pair{place}.png") for place in (0, 1))
+    assert f"Several things are in 2 pictures ({pairs}): only the largest is taken." in str(notice)
 
 
 def test_pictures_are_found_by_content_in_folders_below_and_on_every_page(tmp_path: Path) -> None:

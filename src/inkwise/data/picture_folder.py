@@ -13,7 +13,7 @@ from inkwise.data.own_images import OwnImages, own_name
 from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, shuffle
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
-from inkwise.ink.sources import Source, find_sources_of, list_folder, tell_rest
+from inkwise.ink.sources import Source, count_and_name, find_sources_of, list_folder, tell_rest
 from inkwise.system.extras import require_training
 from inkwise.system.files import storage
 from inkwise.system.machine import available_cores
@@ -61,10 +61,11 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     """Load a data set from a folder of pictures, with one sub-folder named after each class.
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
-    prediction. Pictures that cannot be read or hold no ink are left out. The test part is a fifth
-    of the rest, drawn by class and always the same; unless the folder has the splits apart, in
-    folders ``train`` and ``test``, and perhaps ``validation``, each with a sub-folder for every
-    class. All parts are shuffled, so that the last images of a part are of all classes too.
+    prediction. Pictures that cannot be read or hold no ink are left out; of several things in a
+    picture the largest is taken. The test part is a fifth of the rest, drawn by class and always
+    the same; unless the folder has the splits apart, in folders ``train`` and ``test``, and perhaps
+    ``validation``, each with a sub-folder for every class. All parts are shuffled, so that the last
+    images of a part are of all classes too.
 
     Parameters
     ----------
@@ -238,7 +239,7 @@ def _in_order(names: Iterable[str]) -> tuple[str, ...]:
 def _read(
     folder: Path, sources: Sequence[Source], progress: Progress
 ) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
-    """Return the images, their indices among the sources, and a notice if some are left out."""
+    """Return the images, their indices among the sources, and notices of what is left out."""
 
     def look(source: Source) -> Ink | InkwiseError:
         if isinstance(source.picture, InkwiseError):
@@ -250,13 +251,14 @@ def _read(
 
     bar = progress.reading(folder.name)
     bar.total = len(sources)
-    images, kept, errors = [], [], []
+    images, kept, errors, crowded = [], [], [], []
     with ThreadPoolExecutor(available_cores()) as pool:
         try:
             for place, found in enumerate(pool.map(look, sources)):
                 if isinstance(found, Ink):
                     images.append(found.image)
                     kept.append(place)
+                    crowded += [sources[place].name] * found.apart
                 else:
                     errors.append(found)
                 bar.update(1)
@@ -264,5 +266,14 @@ def _read(
             pool.shutdown(cancel_futures=True)
     if not images:
         raise DataError(f"no picture in {folder} can be used: {errors[0]}")
-    left_out = f"{len(errors):,} of {len(sources):,} pictures are left out; the first:"
-    return images, kept, [f"{left_out} {errors[0]}."] if errors else []
+    notices = []
+    if errors:
+        notices.append(
+            f"{len(errors):,} of {len(sources):,} pictures are left out; the first: {errors[0]}."
+        )
+    if crowded:
+        notices.append(
+            f"Several things are in {count_and_name('picture', 'pictures', crowded)}: only the "
+            "largest is taken."
+        )
+    return images, kept, notices

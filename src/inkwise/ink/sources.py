@@ -132,13 +132,18 @@ def tell_rest(folder: Path, rest: Sequence[Path]) -> str:
     """Return a sentence that counts and names what a folder has besides pictures."""
     files = [str(entry.relative_to(folder)) for entry in rest if not entry.is_dir()]
     folders = [f"{entry.relative_to(folder)}{os.sep}" for entry in rest if entry.is_dir()]
-    parts = [_list("file that is no picture", "files that are no pictures", files)] if files else []
-    parts += [_list("folder", "folders", folders)] if folders else []
+    parts = (
+        [count_and_name("file that is no picture", "files that are no pictures", files)]
+        if files
+        else []
+    )
+    parts += [count_and_name("folder", "folders", folders)] if folders else []
     verb = "is" if len(rest) == 1 else "are"
     return f"In {folder}, {' and '.join(parts)} {verb} passed over."
 
 
-def _list(one: str, several: str, names: Sequence[str]) -> str:
+def count_and_name(one: str, several: str, names: Sequence[str]) -> str:
+    """Return how many there are, and the names of the first."""
     shown = [*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])]
     return f"{len(names):,} {one if len(names) == 1 else several} ({', '.join(shown)})"
 
