@@ -143,11 +143,11 @@ def test_every_second_outlier_is_augmented(monkeypatch: pytest.MonkeyPatch) -> N
     assert augmented.tolist() == [True, False] * 5
 
 
-@pytest.mark.parametrize("units", [True, False])
+@pytest.mark.parametrize("units", ["BF16", None])
 def test_mixed_precision_needs_a_processor_with_units_for_it(
-    units: bool, monkeypatch: pytest.MonkeyPatch
+    units: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.training.step.has_bfloat16_units", lambda: units)
+    monkeypatch.setattr("inkwise.training.step.bfloat16_units", lambda: units)
     computed_in = []
     trained = {}
     for mixed in (True, False):

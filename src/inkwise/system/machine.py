@@ -36,25 +36,28 @@ def describe_machine() -> dict[str, str | int | None]:
 
     return {
         "processor": _processor_name(),
-        "instructions": torch.backends.cpu.get_cpu_capability()
-        + (" AMX" if has_bfloat16_units() else ""),
+        "instructions": " ".join(
+            filter(None, [torch.backends.cpu.get_cpu_capability(), bfloat16_units()])
+        ),
         "threads": torch.get_num_threads(),
         "cores": available_cores(),
         "system": platform.platform(),
     }
 
 
-def has_bfloat16_units() -> bool:
-    """Tell whether the processor has hardware for matrix products in bfloat16 (AMX).
+def bfloat16_units() -> str | None:
+    """Return what the processor computes with in bfloat16: ``AMX``, ``BF16`` of AVX-512, or None.
 
-    On other processors bfloat16 may be slower than single precision. The answer is also no with a
+    Others emulate it, which may be slower than single precision. The answer is also None with a
     version of PyTorch that lacks ``torch.cpu.get_capabilities``.
     """
     import torch
 
-    return hasattr(torch.cpu, "get_capabilities") and bool(
-        torch.cpu.get_capabilities().get("amx_bf16", False)
-    )
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return None
+    capabilities = torch.cpu.get_capabilities()
+    names = {"AMX": "amx_bf16", "BF16": "avx512_bf16"}
+    return next((units for units, name in names.items() if capabilities.get(name)), None)
 
 
 def available_cores() -> int:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.as_torch import Members
-from inkwise.system.machine import has_bfloat16_units
+from inkwise.system.machine import bfloat16_units
 from inkwise.training.averaging import Average
 from inkwise.training.optimisers import make_optimisers
 from inkwise.training.outliers import augmentation_of_outliers, make_outliers
@@ -49,9 +49,8 @@ class Step:
         self._module, self._images, self._labels = module, images, labels
         self._augmentation, self._smoothing = recipe.augmentation, recipe.label_smoothing
         self._outliers = recipe.outliers
-        self._mixed = (
-            recipe.mixed_precision and images.device.type == "cpu" and has_bfloat16_units()
-        )
+        on_cpu = images.device.type == "cpu"
+        self._mixed = recipe.mixed_precision and on_cpu and bfloat16_units() is not None
         self._parameters = [*module.parameters()]
         self._optimisers = make_optimisers(module, recipe)
         self._average = Average(module, recipe.averaging) if recipe.averaging else None
