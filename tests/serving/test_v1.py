@@ -1,9 +1,11 @@
 """Our own interface: pictures and arrays."""
 
 import base64
+import dataclasses
 import io
 import json
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 
 from inkwise.data.dataset import Dataset
 from inkwise.ink import normalise
+from inkwise.model.hands import HANDS
 from inkwise.model.pretrained import load_pretrained
 from tests.serving.conftest import MakeClient, png
 from tests.strokes import draw, strokes
@@ -27,7 +30,7 @@ def as_form(client: TestClient, *contents: bytes, **fields: str) -> Any:
     return client.post("/v1/predict", files=files, data=fields)
 
 
-def as_json(client: TestClient, *contents: bytes, **fields: bool) -> Any:
+def as_json(client: TestClient, *contents: bytes, **fields: bool | str) -> Any:
     pictures = [base64.b64encode(content).decode() for content in contents]
     return client.post("/v1/predict", json={"pictures": pictures, **fields})
 
@@ -96,6 +99,29 @@ def test_what_the_network_saw_is_shown_if_asked_for(client: TestClient) -> None:
         "/v1/predict?with_image=true", content=png("plus"), headers={"Content-Type": "image/png"}
     )
     assert response.json()["pictures"][0]["image"] == seen
+
+
+def test_the_hand_shifts_the_odds_of_a_1_against_a_7(
+    make_client: MakeClient, tmp_path: Path
+) -> None:
+    model = dataclasses.replace(strokes(), class_names=("1", "7", "0"))
+    client = make_client(model=model.save(tmp_path / "model"))
+
+    def as_body(client: TestClient, content: bytes, hand: str) -> Any:
+        headers = {"Content-Type": "image/png"}
+        return client.post(f"/v1/predict?hand={hand}", content=content, headers=headers)
+
+    for ask in (as_form, as_json, as_body):
+        for hand, factor in HANDS.items():
+            (entry,) = ask(client, png("plus"), hand=hand).json()["pictures"]
+            chances = entry["probabilities"]
+            assert chances["1"] / chances["7"] == pytest.approx(factor, rel=0.05)
+            assert dict(entry["top"]) == chances
+            (expected,) = model.classify([draw("plus")], hand=hand)
+            assert (entry["label"], entry["verdict"]) == (expected.label, expected.verdict)
+        refused = ask(client, png("plus"), hand="left")
+        assert refused.status_code == 422
+        assert "hand" in refused.json()["detail"]
 
 
 def test_a_bad_picture_does_not_fail_the_others(client: TestClient) -> None:

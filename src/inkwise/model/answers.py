@@ -14,13 +14,14 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import InkwiseError, NoInkError
 from inkwise.model.calibration import Calibration, Verdict
+from inkwise.model.hands import shift
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, SCORE
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Network
@@ -121,25 +122,25 @@ NO_INK = Answer("not a digit", None, 0.0, (), -math.inf, None)
 
 
 def answer_each(
-    model: Classifier, pictures: "Iterable[Picture | InkwiseError]"
+    model: Classifier, pictures: "Iterable[Picture | InkwiseError]", hand: str
 ) -> "Iterator[Answer | InkwiseError]":
     """Classify pictures on every core, in their order; see `Model.classify_each`."""
     rest = iter(pictures)
     chunk = [*itertools.islice(rest, CHUNK)]
     if len(chunk) < CHUNK:  # too few pictures to be worth threads
-        yield from _answer(model, chunk)
+        yield from _answer(model, chunk, hand)
         return
 
     from concurrent.futures import ThreadPoolExecutor
 
     cores = available_cores()
-    _answer(model, [])  # opens the model's session once, before several threads would
+    _answer(model, [], hand)  # opens the model's session once, before several threads would
     pending: deque[Future[list[Answer | InkwiseError]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         try:
             while chunk or pending:
                 while chunk and len(pending) <= cores:
-                    pending.append(pool.submit(_answer, model, chunk))
+                    pending.append(pool.submit(_answer, model, chunk, hand))
                     chunk = [*itertools.islice(rest, CHUNK)]
                 yield from pending.popleft().result()
         finally:
@@ -147,11 +148,12 @@ def answer_each(
 
 
 def _answer(
-    model: Classifier, pictures: "Sequence[Picture | InkwiseError]"
+    model: Classifier, pictures: "Sequence[Picture | InkwiseError]", hand: str
 ) -> list[Answer | InkwiseError]:
     image_size = model.network.image_size
     inks = [preprocess(picture, image_size) for picture in pictures]
     probabilities, scores = model.run(stack_readings(inks, image_size), PROBABILITIES, SCORE)
+    probabilities = shift(probabilities, model.class_names, hand)
     return [answer for answer, _ in judge_each(model, inks, probabilities, scores)]
 
 
@@ -236,7 +238,7 @@ def choose_readings(
 def judge_each(
     model: Classifier,
     inks: "Sequence[Ink | InkwiseError]",
-    probabilities: NDArray[np.float32],
+    probabilities: NDArray[np.floating[Any]],
     scores: NDArray[np.float32],
 ) -> Iterator[tuple[Answer | InkwiseError, int | None]]:
     """Turn a model's outputs for the readings of inks into answers.
@@ -272,7 +274,11 @@ def judge_each(
 
 
 def _judge(
-    model: Classifier, ink: "Ink", probabilities: NDArray[np.float32], score: float, alone: float
+    model: Classifier,
+    ink: "Ink",
+    probabilities: NDArray[np.floating[Any]],
+    score: float,
+    alone: float,
 ) -> Answer:
     likeliest_first = (-probabilities).argsort(kind="stable")[:CANDIDATES]
     top = tuple(

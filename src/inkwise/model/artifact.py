@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
+from inkwise.model.hands import check_hand
 from inkwise.model.inference import open_model, open_session, run_session
 from inkwise.model.parts import Parts
 from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
@@ -163,7 +164,7 @@ class Model:
         """Return the index of the most probable class, int64 (N,); see `predict_proba`."""
         return self.predict_proba(images).argmax(axis=1)
 
-    def classify(self, pictures: "Iterable[Picture]") -> list[Answer]:
+    def classify(self, pictures: "Iterable[Picture]", *, hand: str = "any") -> list[Answer]:
         """Classify pictures of one digit each, with preprocessing.
 
         Parameters
@@ -173,6 +174,9 @@ class Model:
             an encoded file, a PIL image or an array or tensor. An array or tensor of shape
             (N, H, W) or (N, H, W, 3 or 4) is N pictures. Put a single picture into a list:
             ``classify(["seven.png"])``.
+        hand : {"any", "europe", "america"}
+            Where the writers learned to write. It shifts the odds between a 1 and a 7 where a
+            shape may be either; see `inkwise.model.hands`.
 
         Returns
         -------
@@ -183,7 +187,7 @@ class Model:
         Raises
         ------
         ArgumentError
-            `pictures` is a single picture.
+            `pictures` is a single picture, or there is no such hand.
         DataError, StorageError
             A picture is damaged or cannot be read; the message names its index. A model for
             another image size than 28×28 takes only pictures of exactly that size, with light ink
@@ -196,14 +200,14 @@ class Model:
         if one or not isinstance(pictures, Iterable):
             raise ArgumentError("classify takes a list of pictures: put a single one in brackets")
         answers = []
-        for place, answer in enumerate(self.classify_each(pictures)):
+        for place, answer in enumerate(self.classify_each(pictures, hand=hand)):
             if isinstance(answer, InkwiseError):
                 raise type(answer)(f"pictures[{place}]: {answer}") from answer
             answers.append(answer)
         return answers
 
     def classify_each(
-        self, pictures: "Iterable[Picture | InkwiseError]"
+        self, pictures: "Iterable[Picture | InkwiseError]", *, hand: str = "any"
     ) -> Iterator[Answer | InkwiseError]:
         """Classify one picture after another; a damaged one does not stop the others.
 
@@ -213,13 +217,21 @@ class Model:
             Pictures as for `classify`. They are drawn from the iterable as they are needed, a few
             ahead of the answers, so that there may be any number of them. An error in place of a
             picture is yielded unchanged.
+        hand : {"any", "europe", "america"}
+            As for `classify`.
 
         Yields
         ------
         Answer, or InkwiseError
             The answer about each picture, in their order, or the error if it cannot be read.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such hand.
         """
-        return answer_each(self, map(_read_tensor, pictures))
+        check_hand(hand)
+        return answer_each(self, map(_read_tensor, pictures), hand)
 
     def run(self, images: ArrayLike, *outputs: str) -> list[NDArray[np.float32]]:
         """Return several outputs of the ONNX file from one pass over the images.

@@ -16,6 +16,7 @@ from inkwise.ink import Ink
 from inkwise.ink.image_files import Page
 from inkwise.model import Answer, Model
 from inkwise.model.answers import judge_each, preprocess, stack_readings
+from inkwise.model.hands import shift
 from inkwise.model.inference import BATCH
 from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.serving.metrics import Metrics
@@ -82,11 +83,14 @@ class Work:
         Encoded pictures; empty if there are images.
     images : ndarray of uint8, shape (N, H, W), or None
         Images that are ready for the network.
+    hand : str
+        Where the writers of the pictures learned to write; see `inkwise.model.hands`.
     """
 
     model: Model
     pictures: Sequence[bytes | Page] = ()
     images: NDArray[np.uint8] | None = None
+    hand: str = "any"
 
     def __post_init__(self) -> None:
         count = len(self.pictures) if self.images is None else len(self.images)
@@ -129,7 +133,7 @@ class Batcher:
         if self._cost >= self._limit:
             raise too_busy()
 
-    async def see(self, model: Model, pictures: Sequence[bytes | Page]) -> list[Seen]:
+    async def see(self, model: Model, pictures: Sequence[bytes | Page], hand: str) -> list[Seen]:
         """Classify pictures, and return the results in their order.
 
         The result for a picture that cannot be read holds its error. Raises `Problem` if the queue
@@ -137,7 +141,7 @@ class Batcher:
         """
         parts = await self._compute(
             [
-                Work(model, pictures[first : first + CHUNK])
+                Work(model, pictures[first : first + CHUNK], hand=hand)
                 for first in range(0, len(pictures), CHUNK)
             ]
         )
@@ -249,7 +253,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     first = 0
     for work, found, block in zip(works, inks, blocks, strict=True):
         part = Outputs(*(output[first : first + len(block)] for output in outputs))
-        results.append(_see(model, found, part) if work.images is None else part)
+        results.append(_see(work, found, part) if work.images is None else part)
         first += len(block)
     return results
 
@@ -271,7 +275,8 @@ def _run(model: Model, images: NDArray[np.uint8]) -> Outputs:
     return Outputs(*(np.concatenate(output) for output in zip(*parts, strict=True)))
 
 
-def _see(model: Model, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> list[Seen]:
-    rounded = outputs.probabilities.astype(np.float64).round(6).tolist()
-    answers = judge_each(model, inks, outputs.probabilities, outputs.scores)
+def _see(work: Work, inks: Sequence[Ink | InkwiseError], outputs: Outputs) -> list[Seen]:
+    probabilities = shift(outputs.probabilities, work.model.class_names, work.hand)
+    rounded = probabilities.astype(np.float64).round(6).tolist()
+    answers = judge_each(work.model, inks, probabilities, outputs.scores)
     return [Seen(answer, None if row is None else rounded[row]) for answer, row in answers]

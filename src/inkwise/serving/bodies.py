@@ -20,6 +20,7 @@ from starlette.requests import Request
 from inkwise.errors import DataError, InkwiseError
 from inkwise.ink.image_files import Page, may_have_pages
 from inkwise.ink.sources import find_sources_of
+from inkwise.model.hands import HANDS
 from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import ArrayRequest, PictureRequest
 from inkwise.serving.settings import Limits
@@ -44,7 +45,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 @dataclasses.dataclass(frozen=True)
 class PostedPictures:
-    """The pictures of a request, and its option.
+    """The pictures of a request, and its options.
 
     Parameters
     ----------
@@ -54,11 +55,14 @@ class PostedPictures:
         The file names that the client gave them, with the number of the page.
     with_image : bool
         Whether the response shall include the image that the network saw.
+    hand : str
+        Where the writers learned to write; see `inkwise.model.hands`.
     """
 
     contents: Sequence[bytes | Page | InkwiseError]
     names: Sequence[str | None]
     with_image: bool
+    hand: str = "any"
 
 
 def media_type(request: Request) -> str:
@@ -86,8 +90,10 @@ async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
         else:
             pictures = _read_base64(body)
     elif kind.startswith("image/"):
-        with_image = _flag(request.query_params.get("with_image", "false"), "the query's")
-        pictures = PostedPictures([await request.body()], [None], with_image)
+        query = request.query_params
+        with_image = _flag(query.get("with_image", "false"), "the query's")
+        hand = _hand(query.get("hand", "any"), "the query's")
+        pictures = PostedPictures([await request.body()], [None], with_image, hand)
     else:
         raise Problem(
             415,
@@ -120,7 +126,7 @@ def _by_page(pictures: PostedPictures) -> PostedPictures:
 def _read_base64(body: bytes) -> PostedPictures:
     document = read_json(PictureRequest, body)
     contents = [_decode(picture) for picture in document.pictures]
-    return PostedPictures(contents, [None] * len(contents), document.with_image)
+    return PostedPictures(contents, [None] * len(contents), document.with_image, document.hand)
 
 
 async def _read_form(request: Request, limits: Limits) -> PostedPictures:
@@ -136,20 +142,23 @@ async def _read_form(request: Request, limits: Limits) -> PostedPictures:
         raise Problem(400, f"the form is damaged: {error.message}") from error
     except (LookupError, ValueError) as error:
         raise Problem(400, "the form is damaged: its parts cannot be separated") from error
-    contents, names, with_image = [], [], False
+    contents, names, with_image, hand = [], [], False, "any"
     for name, value in items:
         if name == "pictures" and isinstance(value, UploadFile):
             contents.append(value.file.read())
             names.append(value.filename)
         elif name == "with_image" and isinstance(value, str):
             with_image = _flag(value, "the form's")
+        elif name == "hand" and isinstance(value, str):
+            hand = _hand(value, "the form's")
         elif name == "pictures":
             raise Problem(422, "the form's `pictures` are not files: give each a filename")
         else:
             raise Problem(
-                422, f"the form has a field {name[:80]!r}: use only `pictures` and `with_image`"
+                422,
+                f"the form has a field {name[:80]!r}: use only `pictures`, `with_image` and `hand`",
             )
-    return PostedPictures(contents, names, with_image)
+    return PostedPictures(contents, names, with_image, hand)
 
 
 async def _whole(request: Request) -> AsyncGenerator[bytes, None]:
@@ -161,6 +170,12 @@ def _flag(value: str, whose: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise Problem(422, f"{whose} `with_image` must be true or false, not {value[:80]!r}")
     return value.lower() == "true"
+
+
+def _hand(value: str, whose: str) -> str:
+    if value not in HANDS:
+        raise Problem(422, f"{whose} `hand` must be one of {', '.join(HANDS)}, not {value[:80]!r}")
+    return value
 
 
 def _decode(text: str) -> bytes | DataError:

@@ -79,7 +79,7 @@ def make_router(service: Service) -> APIRouter:
         if isinstance(picture, InkwiseError):
             seen = Seen(picture, None)
         else:
-            (seen,) = await service.batcher.see(served.model, [picture])
+            (seen,) = await service.batcher.see(served.model, [picture], pictures.hand)
         evidence = strongest = near = None
         image = _image_to_explain(seen)
         if image is not None:

@@ -4,6 +4,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+HAND = (
+    "Where the writers learned to write. It shifts the odds between a 1 with an upstroke and a 7 "
+    "without a bar, where a shape may be either."
+)
+
 
 class Strict(BaseModel):
     """A document that may have no other fields than those that its class states."""
@@ -22,6 +27,7 @@ class PictureRequest(Strict):
     with_image: bool = Field(
         False, description="Whether to return the preprocessed image that the network saw."
     )
+    hand: Literal["any", "europe", "america"] = Field("any", description=HAND)
 
 
 class ArrayRequest(Strict):

@@ -8,15 +8,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from inkwise.errors import InkwiseError
+from inkwise.model.hands import HANDS
 from inkwise.serving.batching import Seen
 from inkwise.serving.bodies import FORM, JSON, NPY, OCTETS, read_images, read_pictures
 from inkwise.serving.problems import about_picture
 from inkwise.serving.reference import body_of, curl, problem_responses
-from inkwise.serving.schemas import ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
+from inkwise.serving.schemas import HAND, ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
 from inkwise.serving.service import NAME, Served, Service
 
 FILE = {"type": "string", "format": "binary"}
 """The OpenAPI schema of bytes."""
+
+HAND_SCHEMA = {"type": "string", "enum": [*HANDS], "default": "any"}
 
 PICTURES = body_of(
     {
@@ -34,6 +37,7 @@ PICTURES = body_of(
                     "default": False,
                     "description": "Whether to return the preprocessed image that the network saw.",
                 },
+                "hand": HAND_SCHEMA | {"description": HAND},
             },
             "required": ["pictures"],
             "additionalProperties": False,
@@ -72,7 +76,13 @@ def make_router(service: Service) -> APIRouter:
                     "schema": {"type": "boolean", "default": False},
                     "description": "Whether to return the preprocessed image that the network saw, "
                     "if the body is the picture itself.",
-                }
+                },
+                {
+                    "name": "hand",
+                    "in": "query",
+                    "schema": HAND_SCHEMA,
+                    "description": HAND,
+                },
             ],
             **curl(
                 "curl -F pictures=@seven.png -F pictures=@photo.jpg {url}/v1/predict",
@@ -91,7 +101,7 @@ def make_router(service: Service) -> APIRouter:
         pictures = await read_pictures(request, service.limits)
         served = service.served
         readable = [each for each in pictures.contents if not isinstance(each, InkwiseError)]
-        seen = iter(await service.batcher.see(served.model, readable))
+        seen = iter(await service.batcher.see(served.model, readable, pictures.hand))
         entries = []
         for name, picture in zip(pictures.names, pictures.contents, strict=True):
             each = Seen(picture, None) if isinstance(picture, InkwiseError) else next(seen)

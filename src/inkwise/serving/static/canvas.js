@@ -134,7 +134,7 @@ const question = async (final) => {
   askedAt = performance.now();
   asking += 1;
   try {
-    const { model, pictures } = await ask("v1/predict?with_image=true", file);
+    const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${$("hand").value}`, file);
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
@@ -184,7 +184,7 @@ const settle = () => {
 const explain = async () => {
   const mine = answer;
   try {
-    const why = await ask("v1/explain", mine.file);
+    const why = await ask(`v1/explain?hand=${$("hand").value}`, mine.file);
     if (answer !== mine) return;
     answer.why = why;
     showWhy();
@@ -320,6 +320,8 @@ $("looked").addEventListener("change", () => {
   showMap();
   if ($("looked").checked && answer?.said.image && !answer.why) explain();
 });
+
+$("hand").addEventListener("change", () => question(true));
 
 // The pen.
 
@@ -474,6 +476,7 @@ const meet = async () => {
     ? "What you draw is sent to this service, which keeps only the pictures that you correct."
     : "What you draw is sent to this service, which keeps none of it.";
   $("about").textContent = `Model ${served.model.version}`;
+  $("hands").hidden = !["1", "7"].every((name) => served.class_names.includes(name));
   sheet.style.aspectRatio = 1 / ratio();
   $("chances").tBodies[0].replaceChildren(
     ...served.class_names.map((name) => {
