@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import load_dataset
+from inkwise.data.catalogue import load_dataset, place_of_files
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.own_data import read_data
+from inkwise.data.pendigits import PenDigit, load_pendigits
 from inkwise.data.splits import Splits, split_dataset
-from inkwise.errors import ArgumentError, RunError
+from inkwise.errors import ArgumentError, DownloadError, RunError, StorageError
 from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
+from inkwise.ink.fitting import CANVAS
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, describe_drawn
 from inkwise.runs.original_data import load_original_data
 from inkwise.runs.shown_images import ShownImages
 from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
@@ -121,16 +123,18 @@ def train(
     network = recipe.describe_network(data.image_size, len(data.class_names))
     if engine == "keras":
         require_single(network, "the engine keras")
+    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    notices += [notice] if notice else []
     machine = {
         **describe_machine(),
         "device": trained_on,
         "versions": {**library_versions(), **engine_versions},
     }
-    run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections)
+    run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections, enlarged)
     with _keeping_what_is_finished(run):
         for notice in notices:
             progress.notice(notice)
-        _train_to_report(run, data, splits, device, None, progress, on_epoch)
+        _train_to_report(run, data, enlarged, device, None, progress, on_epoch)
     return run
 
 
@@ -195,9 +199,15 @@ def resume(
     state = run.load_checkpoint()
     data = load_original_data(run, dataset, data_dir, progress)
     splits = _split(data, run.recipe, run.corrections)
+    enlarged, _ = _add_drawn(splits, data, run.recipe, data_dir, progress)
+    if describe_drawn(splits, enlarged) != run.record.get("drawn"):
+        raise RunError(
+            f"the digits that pens draw are not those that {run.path} was started with: the "
+            "collection pendigits is or was missing, or a library has changed"
+        )
     with _keeping_what_is_finished(run):
         run.set_status(UNFINISHED)
-        _train_to_report(run, data, splits, device, state, progress, on_epoch)
+        _train_to_report(run, data, enlarged, device, state, progress, on_epoch)
     return run
 
 
@@ -267,6 +277,36 @@ def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) 
     """Split a data set as a recipe says, with corrected labels if there are any."""
     corrected = None if corrections is None else corrections.apply(data)
     return split_dataset(data, recipe.holdout, recipe.seed, corrected)
+
+
+def _add_drawn(
+    splits: Splits,
+    data: Dataset,
+    recipe: Recipe,
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> tuple[Splits, str | None]:
+    """Add the digits that the recipe has drawn by pens; return a notice of what differs."""
+    if not recipe.pens:
+        return splits, None
+    from inkwise.training.forms import FORMS
+    from inkwise.training.pens import add_drawn
+
+    if not FORMS.keys() >= set(data.class_names) or data.image_size != (CANVAS, CANVAS):
+        return splits, (
+            "no digits are drawn by pens in addition, because the data are not digits of 28×28"
+        )
+    notice = None
+    written: list[PenDigit] = []
+    try:
+        written = load_pendigits(place_of_files(data_dir), progress)
+    except (DownloadError, StorageError) as error:
+        notice = (
+            "digits drawn by pens have the forms that are taught, without those of the collection "
+            f"pendigits: {error}"
+        )
+    progress.notice(f"Drawing {round(recipe.pens * len(splits.train)):,} digits with pens")
+    return add_drawn(splits, recipe.pens, data.class_names, recipe.seed, written), notice
 
 
 def evaluate(

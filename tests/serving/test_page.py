@@ -14,6 +14,8 @@ from inkwise import Model, load_pretrained
 from inkwise.data.optdigits import load_optdigits
 from inkwise.explanation.neighbours import FILE, make_neighbours
 from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.training.forms import FORMS
+from inkwise.training.pens import trace
 from tests.devtools import logged
 from tests.serving.conftest import TOKEN
 from tests.serving.page import ONE, SEVEN, STAR, Page
@@ -132,6 +134,48 @@ def test_two_digits_are_several(page: Page) -> None:
     page.wait(lambda: "several" in page.text("#said") and page.text("#label") == "")
     assert page.text("#verdict") == "several: write one at a time"
     assert page.text("#chances").count("–") == 10
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("1", "with a long upstroke"),
+        ("7", "with a bar"),
+        ("9", "with a curled leg"),
+        ("4", "open, in two strokes"),
+        ("0", "slashed"),
+    ],
+)
+def test_forms_that_are_rare_in_america_are_read(page: Page, label: str, name: str) -> None:
+    (form,) = (form for form in FORMS[label] if form.name == name)
+    strokes = trace(form, np.random.default_rng(0))
+    points = np.vstack(strokes)
+    low, size = points.min(0), np.ptp(points, axis=0).max()
+    page.draw(*((0.25 + 0.5 * (stroke[::4] - low) / size).tolist() for stroke in strokes))
+    page.wait(lambda: page.text("#said"))
+    assert page.text("#label") in (label, f"{label}?")
+
+
+def test_the_hand_of_the_writer_is_asked_for(page: Page, plain: Page) -> None:
+    def chance() -> float:
+        row = "#chances tr[data-name='1'] td:last-child"
+        return float(page.text(row).strip("> %"))
+
+    page.open()
+    page.draw([(0.4, 0.3), (0.6, 0.2), (0.57, 0.5), (0.55, 0.8)])
+    page.wait(lambda: page.text("#said"))
+    chances = [chance()]
+    for hand in ("europe", "america"):
+        page.run(
+            "const hand = document.getElementById('hand'); hand.value = arguments[0];"
+            "hand.dispatchEvent(new Event('change'))",
+            hand,
+        )
+        page.wait(lambda: chance() != chances[-1])
+        chances.append(chance())
+    assert chances[2] < chances[0] < chances[1]
+    plain.open()
+    assert plain.run("return document.getElementById('hands').hidden")
 
 
 def test_undo_redo_and_clear(page: Page) -> None:
@@ -352,7 +396,7 @@ def test_all_controls_can_be_reached_with_the_keyboard(page: Page) -> None:
         )
         assert shown, name
         ActionChains(page.chrome).send_keys(Keys.TAB).perform()
-    assert reached == ["a", "undo", "redo", "clear", "upload", "looked", "summary"]
+    assert reached == ["a", "undo", "redo", "clear", "upload", "hand", "looked", "summary"]
 
 
 def test_the_page_fits_light_and_dark(page: Page) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
-from inkwise.data.download import fetch, reachable
+from inkwise.data.download import cache_home, fetch, reachable
 from inkwise.data.formats import find_stored, idx_piece
 from inkwise.data.published import (
     Published,
@@ -25,11 +25,9 @@ from inkwise.system.progress import SILENT, Progress
 
 def cache_folder(published: Published) -> Path:
     """Return the folder that downloads of a data set are kept in; it need not exist."""
-    import pooch
-
     # The splits that come in one archive share it.
     name = published.name if published.archive is None else published.name.partition("-")[0]
-    return Path(pooch.os_cache("inkwise")) / name
+    return cache_home() / name
 
 
 def is_cached(published: Published) -> bool:

@@ -104,7 +104,7 @@ def load_dataset(
     if name == "optdigits":
         return load_optdigits()
     published = PUBLISHED["mnist" if name == "auto" else name]
-    place = _place(data_dir)
+    place = place_of_files(data_dir)
     finds = [] if place is None else find_stored(place)
     fitting = choose(published, finds)
     if name == "auto" and place is not None and finds:
@@ -162,7 +162,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     >>> [dataset.name for dataset in inkwise.describe_datasets()][:3]
     ['mnist', 'fashion-mnist', 'kmnist']
     """
-    place = _place(data_dir)
+    place = place_of_files(data_dir)
     finds = [] if place is None else find_stored(place)
     if data_dir is not None and not finds:
         raise _lacks(PUBLISHED["mnist"], Path(data_dir), finds)
@@ -197,7 +197,7 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
     return [*rows, optdigits, auto]
 
 
-def _place(data_dir: str | os.PathLike[str] | None) -> Path | None:
+def place_of_files(data_dir: str | os.PathLike[str] | None) -> Path | None:
     """Return where to look for files beside the cache."""
     named = os.environ.get(DATA_DIR_VARIABLE)
     if data_dir is not None:

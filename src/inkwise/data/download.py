@@ -34,6 +34,13 @@ _CHUNK = 1 << 16
 _UNSEEN = UnseenBar()
 
 
+def cache_home() -> Path:
+    """Return the folder that downloads are kept in, each data set's in one of its own."""
+    import pooch
+
+    return Path(pooch.os_cache("inkwise"))
+
+
 def reachable(addresses: Sequence[str], seconds: float = PROBE_SECONDS) -> bool:
     """Tell whether any of these web addresses, or its proxy, accepts a connection.
 

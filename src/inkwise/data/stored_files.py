@@ -28,7 +28,7 @@ _MAGIC = {"zip": b"PK\x03\x04", "gzip": b"\x1f\x8b"}
 
 # Names that files of data have; what they are is told by their content. A folder of pictures may
 # hold a hundred thousand others, which need not be opened.
-_NAMES = re.compile(
+NAMES = re.compile(
     r"idx|ubyte|\.(npz|csv|tsv|arff|parquet|pq|zip|mat|pkl|pickle)(\.gz)?$", re.IGNORECASE
 )
 
@@ -122,14 +122,16 @@ class StoredFile:
             raise DataError(f"{self} cannot be unpacked ({error}): unpack it yourself") from error
 
 
-def list_stored(root: Path) -> list[StoredFile]:
+def list_stored(root: Path, names: re.Pattern[str] = NAMES) -> list[StoredFile]:
     """List the files that may hold data.
 
     Parameters
     ----------
     root : Path
-        A folder, in which files with the usual names are listed, to six folders down; or a file,
+        A folder, in which files with such names are listed, to six folders down; or a file,
         whatever its name. A ZIP archive stands for the files in it. Hidden files are left out.
+    names : re.Pattern, optional
+        Found in the names of files and of ZIP archives; by default those of images and tables.
 
     Returns
     -------
@@ -145,16 +147,16 @@ def list_stored(root: Path) -> list[StoredFile]:
     """
     with storage(root, "look into"):
         if not root.is_dir():
-            return unpack(root) if root.exists() else []
+            return unpack(root, names) if root.exists() else []
     found = []
-    for folder, inner, names in os.walk(root):
+    for folder, inner, files in os.walk(root):
         deep = len(Path(folder).relative_to(root).parts)
         inner[:] = sorted(name for name in inner if name[0] != "." and deep < DEPTH)
-        for name in names:
+        for name in files:
             path = Path(folder, name)
-            if name[0] != "." and _NAMES.search(name) and path.is_file():
+            if name[0] != "." and names.search(name) and path.is_file():
                 try:
-                    found += unpack(path)
+                    found += unpack(path, names)
                 except (DataError, StorageError):  # the folder's other files are told or read
                     found.append(StoredFile(path))
     # Among files of one name a plain one stands first, and `-idx` before `.idx`.
@@ -173,8 +175,8 @@ def is_arrays(file: StoredFile, start: bytes) -> bool:
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def unpack(path: Path) -> list[StoredFile]:
-    """Return a file, or the files of data in it where it is a ZIP archive.
+def unpack(path: Path, names: re.Pattern[str] = NAMES) -> list[StoredFile]:
+    """Return a file, or the files with such names in it where it is a ZIP archive.
 
     Raises
     ------
@@ -188,9 +190,9 @@ def unpack(path: Path) -> list[StoredFile]:
     if not start.startswith(_MAGIC["zip"]) or is_arrays(file, start):
         return [file]
     with file.open_stored() as (content, _), zipfile.ZipFile(content) as archive:
-        names = [
+        members = [
             name
             for name in archive.namelist()
-            if _NAMES.search(name) and not re.search(r"(^|/)[._]", name)
+            if names.search(name) and not re.search(r"(^|/)[._]", name)
         ]
-    return [StoredFile(path, name, alone=len(names) == 1) for name in names] or [file]
+    return [StoredFile(path, name, alone=len(members) == 1) for name in members] or [file]

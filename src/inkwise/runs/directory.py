@@ -37,6 +37,17 @@ SEEN_FILE = "seen.npy"
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
 
+def describe_drawn(splits: Splits, enlarged: Splits) -> dict[str, Any] | None:
+    """Describe, as JSON values, the digits drawn by pens in enlarged splits; None if none were."""
+    if len(enlarged.train) == len(splits.train):
+        return None
+    return {
+        "train": len(enlarged.train) - len(splits.train),
+        "validation": len(enlarged.validation) - len(splits.validation),
+        "sha256": enlarged.train.sha256,
+    }
+
+
 class Run:
     """The directory of one training.
 
@@ -85,6 +96,7 @@ class Run:
         machine: Mapping[str, Any],
         engine: str,
         corrections: LabelCorrections | None = None,
+        enlarged: Splits | None = None,
     ) -> "Run":
         """Start a run directory.
 
@@ -107,6 +119,8 @@ class Run:
             The library that trains: ``torch`` or ``keras``.
         corrections : LabelCorrections, optional
             The label corrections that were applied to `splits`; the run keeps a copy.
+        enlarged : Splits, optional
+            `splits` with the digits that were drawn by pens, if any were.
 
         Returns
         -------
@@ -146,6 +160,7 @@ class Run:
                     "validation": len(splits.validation),
                     "test": len(splits.test),
                 },
+                "drawn": enlarged and describe_drawn(splits, enlarged),
                 "labels": corrections and corrections.describe(),
                 "notices": notices,
                 "engine": engine,

@@ -11,6 +11,7 @@ _TRAIN = {
     "onnx": "onnx",
     "sklearn": "scikit-learn",
     "torch": "PyTorch",
+    "unlzw3": "unlzw3",
 }
 _GRADIENTS = {"captum": "Captum", "torch": "PyTorch"}
 

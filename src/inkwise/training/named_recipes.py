@@ -44,6 +44,7 @@ _PRECISE = Recipe(
     mixed_precision=True,
     averaging=0.998,
     outliers=0.1,
+    pens=0.7,
     label_smoothing=0.05,
     epochs=80,
     batch_size=250,
@@ -57,6 +58,7 @@ _ENSEMBLE = dataclasses.replace(
     _PRECISE,
     name="ensemble",
     network="ensemble",
+    pens=0.0,
     augmentation=Augmentation(
         shift=2.0,
         rotation=12.0,

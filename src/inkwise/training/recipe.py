@@ -188,7 +188,7 @@ class Recipe:
         Whether batch normalisation follows every convolution in training. The trained model has it
         folded into the weights of the convolutions.
     mixed_precision : bool
-        Whether a step computes the network in bfloat16 if the processor has matrix units for it.
+        Whether a step computes the network in bfloat16 if the processor has units for it.
         Weights, losses and optimisers stay in single precision, and so does the trained model.
     averaging : float
         Decay of the exponential moving average of the weights, in [0, 1). The average is validated
@@ -196,6 +196,10 @@ class Recipe:
     outliers : float
         Number of pictures of no class that are added to a batch, as a share of its images, in
         [0, 1). The network learns a low score for them, see `inkwise.training.outliers`.
+    pens : float
+        Number of digits drawn by pens, see `inkwise.training.pens`, that are added to the training
+        and validation images, as a share of them, from 0 to 10. Only data sets of digits of 28×28
+        pixels have any.
     label_smoothing : float
         Share of the target that is spread over all classes, in [0, 1).
     epochs : int
@@ -246,6 +250,7 @@ class Recipe:
     mixed_precision: bool = False
     averaging: float = 0.0
     outliers: float = 0.0
+    pens: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 5
     hardest: float = 1.0
@@ -261,6 +266,13 @@ class Recipe:
         _check_share("dropout rate", self.dropout)
         _check_share("label smoothing", self.label_smoothing)
         _check_share("share of outliers", self.outliers)
+        _check(
+            "share of drawn digits",
+            self.pens,
+            int | float,
+            lambda share: 0 <= share <= 10,
+            "lie in [0, 10]",
+        )
         _check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
         for what in ("batch_norm", "mixed_precision", "calibrate"):
