@@ -84,7 +84,10 @@ def measure(
         "right, the worst writer": min(float(right[writers == who].mean()) for who in set(writers)),
         "verdict *digit*": float(sure.mean()),
         "wrong among these": float(np.mean(~right[sure])),
-        **{f"right, of {label}": float(right[labels == label].mean()) for label in "0123456789"},
+        **{
+            f"right, of {label}": float(right[labels == label].mean())
+            for label in sorted(set(labels))
+        },
     }
 
 
