@@ -1,6 +1,7 @@
 """Image files and PDFs: which files are such, opening them, and the pages that they have."""
 
 import contextlib
+import functools
 import io
 import os
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from inkwise.errors import DataError, InkwiseError, StorageError, TooManyPixelsError
 from inkwise.system.extras import require_formats
@@ -102,11 +103,23 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
             # one that is twice as large; both are errors here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=formats)
+        if image.format == "TIFF":
+            _silence_libtiff()
         with image:
             if page:
                 with quietly():
                     image.seek(page)
             yield image
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from printing about damage, which Pillow raises an exception about as well."""
+    import ctypes
+
+    # Windows' Pillow contains the library, and does not give its functions away.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 @contextlib.contextmanager
