@@ -233,7 +233,10 @@ def change_png(generator: random.Random, content: bytes) -> bytes:
         kind = generator.choice((b"tEXt", b"zTXt", b"iCCP", b"eXIf", b"acTL", b"PLTE", b"tRNS"))
         chunks.insert(generator.randrange(len(chunks)), (kind, generator.randbytes(40)))
     return content[:8] + b"".join(
-        struct.pack(">I", len(inside)) + kind + inside + struct.pack(">I", zlib.crc32(kind + inside))
+        struct.pack(">I", len(inside))
+        + kind
+        + inside
+        + struct.pack(">I", zlib.crc32(kind + inside))
         for kind, inside in chunks
     )
 
@@ -247,7 +250,9 @@ def change_tiff(generator: random.Random, content: bytes) -> bytes:
     body = bytearray(content)
     offset, form = generator.choice(((0, "H"), (2, "H"), (4, "I"), (8, "I"), (8, "H")))
     number = generator.choice((0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 255, 5000, 60_000, (1 << 32) - 1))
-    struct.pack_into(order + form, body, entry + offset, number % (1 << 16 if form == "H" else 1 << 32))
+    struct.pack_into(
+        order + form, body, entry + offset, number % (1 << 16 if form == "H" else 1 << 32)
+    )
     return bytes(body)
 
 

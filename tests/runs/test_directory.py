@@ -22,6 +22,7 @@ from inkwise import Dataset, Evaluation, InkwiseError, Recipe, Run, evaluate, ge
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError, StorageError
 from inkwise.runs.shown_images import ShownImages
+from tests.runs import MACHINE
 
 FIGURES = (
     "accuracy",
@@ -45,7 +46,7 @@ def create(optdigits: Dataset) -> Callable[..., Run]:
     def start(path: Path | str | None = None, dataset: Dataset = optdigits) -> Run:
         recipe = get_recipe("case-study")
         splits = split_dataset(dataset, recipe.holdout, recipe.seed)
-        return Run.create(path, recipe, dataset, splits, ["a notice"], {"cores": 2}, "torch")
+        return Run.create(path, recipe, dataset, splits, ["a notice"], MACHINE, "torch")
 
     return start
 

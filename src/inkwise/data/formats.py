@@ -407,7 +407,10 @@ def _arrays_in(
                 if member.file_size > MAX_BYTES:
                     raise DataError(f"{file} has an array {name} of over {MAX_BYTES:,} bytes")
                 try:
-                    yield name, archive[name]
+                    array = archive[name]
+                    if not isinstance(array, np.ndarray):  # NumPy gives what is no array as bytes
+                        raise ValueError("no array")  # noqa: TRY301, TRY004
+                    yield name, array
                 except (ValueError, MemoryError) as error:  # a header may claim any size
                     kind = "of Python objects" if "allow_pickle" in str(error) else "damaged"
                     raise DataError(

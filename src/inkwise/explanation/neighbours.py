@@ -137,7 +137,11 @@ class Neighbours:
 
     def belong_to(self, model: Model) -> bool:
         """Tell whether the neighbours were made with this model."""
-        return self.model_sha256 == _hash(model)
+        return (
+            self.model_sha256 == _hash(model)
+            and self.images.shape[1:] == model.network.image_size
+            and self.labels.max(initial=0) < len(model.class_names)
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the neighbours as a compressed ``.npz`` file."""
@@ -178,6 +182,13 @@ class Neighbours:
         shapes = (self.indices.shape, self.labels.shape, self.images.shape[:1], self.axes.shape)
         if shapes != ((count,), (count,), (count,), (axes, *self.mean.shape)):
             raise ValueError(f"arrays of shapes {shapes} do not go together")
+        if {self.indices.dtype.kind, self.labels.dtype.kind} != {"i"} or self.labels.min(
+            initial=0
+        ) < 0:
+            raise ValueError("the indices or the labels are no whole numbers from 0")
+        coordinates = self.points, self.mean, self.axes
+        if not all(each.dtype.kind == "f" and np.isfinite(each).all() for each in coordinates):
+            raise ValueError("some coordinates are no finite numbers")
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
             raise ValueError("the images are not uint8 of shape (M, H, W)")
 

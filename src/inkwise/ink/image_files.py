@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import logging
 import os
 import threading
 import warnings
@@ -98,13 +99,13 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
         if _is_heif(head):
             _register_heif(name)
             formats = (*FORMATS, "HEIF")
+        if head[:4] in _STARTS[3:]:
+            _silence_libtiff()
         with quietly():
             # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
             # one that is twice as large; both are errors here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=formats)
-        if image.format == "TIFF":
-            _silence_libtiff()
         with image:
             if page:
                 with quietly():
@@ -114,8 +115,10 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from printing about damage, which Pillow raises an exception about as well."""
+    """Keep libtiff and Pillow from printing about damage, of which an exception tells as well."""
     import ctypes
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
     # Windows' Pillow contains the library, and does not give its functions away.
     with contextlib.suppress(AttributeError, OSError):
