@@ -1,4 +1,4 @@
-"""Damage to files: bytes, lengths, values, and what is packed inside, as chance and forgers do it."""
+"""Damage to files: to bytes, lengths, values and what is packed inside, by chance or design."""
 
 import contextlib
 import gzip
@@ -42,11 +42,11 @@ def damage(generator: random.Random, seeds: Sequence[bytes], changes: Sequence[C
     seeds : sequence of bytes
         Valid files of one kind.
     changes : sequence of callables
-        Changes that know the format; a half of the changes are such, if there are any.
+        Changes that know the format; three quarters of the changes are such, if there are any.
     """
     content = generator.choice(seeds)
-    for _ in range(generator.choice((1, 1, 1, 2, 3, 4, 16))):
-        if changes and generator.random() < 0.5:
+    for _ in range(generator.choice((1, 1, 1, 1, 2, 4, 16))):
+        if changes and generator.random() < 0.75:
             # What an earlier change has damaged may no longer be readable as this format.
             with contextlib.suppress(Exception):
                 content = generator.choice(changes)(generator, content)
@@ -233,10 +233,14 @@ def change_png(generator: random.Random, content: bytes) -> bytes:
         kind = generator.choice((b"tEXt", b"zTXt", b"iCCP", b"eXIf", b"acTL", b"PLTE", b"tRNS"))
         chunks.insert(generator.randrange(len(chunks)), (kind, generator.randbytes(40)))
     return content[:8] + b"".join(
-        struct.pack(">I", len(inside))
-        + kind
-        + inside
-        + struct.pack(">I", zlib.crc32(kind + inside))
+        b"".join(
+            [
+                struct.pack(">I", len(inside)),
+                kind,
+                inside,
+                struct.pack(">I", zlib.crc32(kind + inside)),
+            ]
+        )
         for kind, inside in chunks
     )
 
@@ -250,9 +254,8 @@ def change_tiff(generator: random.Random, content: bytes) -> bytes:
     body = bytearray(content)
     offset, form = generator.choice(((0, "H"), (2, "H"), (4, "I"), (8, "I"), (8, "H")))
     number = generator.choice((0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 255, 5000, 60_000, (1 << 32) - 1))
-    struct.pack_into(
-        order + form, body, entry + offset, number % (1 << 16 if form == "H" else 1 << 32)
-    )
+    number %= 1 << 8 * struct.calcsize(form)
+    struct.pack_into(order + form, body, entry + offset, number)
     return bytes(body)
 
 

@@ -8,6 +8,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import faulthandler
 import functools
 import gzip
 import hashlib
@@ -31,6 +32,11 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pillow_heif
+import pyarrow
+import pyarrow.parquet
+import safetensors.numpy
+import torch
 from damage import (
     Change,
     change_bytes,
@@ -47,14 +53,21 @@ from damage import (
 )
 from numpy.typing import NDArray
 from PIL import Image
-from record import write_record
+from record import RESULTS, write_record
 
 import inkwise
+from inkwise.cli.info import info
+from inkwise.cli.streams import prepare as prepare_streams
 from inkwise.data.idx import idx_bytes
 from inkwise.data.label_corrections import Decision, LabelCorrections, hash_image, write_decisions
 from inkwise.errors import InkwiseError
+from inkwise.explanation.neighbours import Neighbours
 from inkwise.ink.sources import find_sources_of
+from inkwise.networks.as_torch import build
+from inkwise.report import html
+from inkwise.report.notebook import write_notebook
 from inkwise.runs.directory import Run
+from inkwise.training.loop import Training
 
 SECONDS = 10
 """Longest time that reading a file may take, in seconds."""
@@ -117,13 +130,22 @@ def main() -> None:
         folder = arguments.folder or Path(scratch, "seeds")
         if not folder.exists():
             make_run(folder)
-        results = {kind: fuzz(kind, folder, keep, arguments) for kind in arguments.kinds}
-    if not arguments.no_record:
-        figures = {"seed": arguments.seed, "mutations": arguments.mutations, "kinds": results}
-        print(f"wrote {write_record('fuzz-files', figures)}")
+        results = {}
+        for kind in arguments.kinds:
+            results[kind] = fuzz(kind, folder, keep, arguments)
+            if not arguments.no_record:
+                record({kind: {"mutations": arguments.mutations, **results[kind]}}, arguments.seed)
     findings = sum(sum(result["findings"].values()) for result in results.values())
     print(f"{findings:,} findings" + (f", whose files are in {keep}" if findings else ""))
     sys.exit(findings > 0)
+
+
+def record(results: dict[str, Any], seed: int) -> None:
+    """Record the results of some kinds beside those of the others with the same seed."""
+    path = RESULTS / "fuzz-files.json"
+    old = json.loads(path.read_bytes()) if path.exists() else {"seed": None}
+    kinds = {**(old["kinds"] if old["seed"] == seed else {}), **results}
+    write_record(path.stem, {"seed": seed, "kinds": kinds})
 
 
 def fuzz(kind: str, folder: Path, keep: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -185,11 +207,10 @@ class TooLongError(BaseException):
 
 def work(kind: str, first: int, arguments: argparse.Namespace) -> None:
     """Read mutated files from one number on, and print a line of JSON about each."""
-    import faulthandler
-
     output = os.fdopen(os.dup(1), "w")
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)  # what commands print
+    prepare_streams()
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as noise:
         place = Path(scratch)
@@ -260,7 +281,7 @@ def attempt(
         told = {"outcome": "too long", "finding": f"over {SECONDS} s", "details": details}
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if "inkwise" in frame.filename.split(os.sep)]
+        ours = [frame for frame in frames if "inkwise" in Path(frame.filename).parts]
         where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "elsewhere"
         told["outcome"] = type(error).__name__
         told["finding"] = f"{type(error).__name__} at {where}"
@@ -303,8 +324,6 @@ def pictures(format_: str, *modes: str, several: bool = False, **options: Any) -
 
     def seeds(_: Path) -> list[bytes]:
         if format_ == "HEIF":
-            import pillow_heif
-
             pillow_heif.register_heif_opener()
         made = []
         for place, mode in enumerate(modes):
@@ -380,9 +399,6 @@ def npz(_: Path) -> list[bytes]:
 
 def parquet(_: Path) -> list[bytes]:
     """Return Parquet files, of pixels and of pictures."""
-    import pyarrow
-    import pyarrow.parquet
-
     pixels = {f"pixel{n}": column for n, column in enumerate(IMAGES.reshape(24, -1).T)}
     cells = []
     for image in IMAGES:
@@ -486,38 +502,36 @@ def of_run(name: str, run: str = "run") -> Callable[[Path], Sequence[bytes]]:
 
 
 def read_run(path: Path) -> None:
-    """Read all files of a run, the way that `info`, `report`, `evaluate` and `compare` do."""
-    from inkwise.cli.info import info
+    """Read what `info` shows of a run, and all else."""
+    info(_run_around(path))
+    read_rest(path)
 
-    place = next(parent for parent in path.parents if (parent / "recipe.json").exists())
-    run = Run(place)
-    info(place)
+
+def read_rest(path: Path) -> None:
+    """Read a run's files, the way that `report` and `evaluate` do."""
+    run = Run(_run_around(path))
     evaluation = run.evaluation
     _ = run.status, run.history, run.pictures, run.corrections, run.robustness, run.metrics
     _ = run.slices(evaluation), run.has_seen(IMAGES)
-    inkwise.compare(run, run.path.with_name("other")) if (place / "other").exists() else None
+
+
+def _run_around(path: Path) -> Path:
+    return next(parent for parent in path.parents if (parent / "recipe.json").exists())
 
 
 def write_report(path: Path) -> None:
-    """Write the report and the notebook of a run, without drawing."""
-    from inkwise.pages import drawing
-    from inkwise.report.html import write_report as write
-    from inkwise.report.notebook import write_notebook
-
-    place = next(parent for parent in path.parents if (parent / "recipe.json").exists())
-    blank = {"svg": b'<svg width="1" height="1"></svg>', "png": b""}
-    with mock.patch.object(drawing, "to_bytes", lambda _, kind: blank[kind]):
-        write(place)
+    """Write the report and the notebook of a run, whose figures are there already."""
+    place = _run_around(path)
+    with (
+        mock.patch.object(html, "SecondProcess"),
+        mock.patch.object(html, "draw_evaluation"),
+    ):
+        html.write_report(place)
         write_notebook(place)
 
 
 def read_checkpoint(path: Path) -> None:
     """Restore a training from a checkpoint, as `inkwise resume` does."""
-    import torch
-
-    from inkwise.networks.as_torch import build
-    from inkwise.training.loop import Training
-
     run = Run(path.parent)
     state = run.load_checkpoint()
     network = run.recipe.describe_network((8, 8), 10)
@@ -543,8 +557,6 @@ def sign(generator: random.Random, content: bytes) -> bytes:
 
 def read_signed(path: Path) -> None:
     """Load a model whose description a forger has changed."""
-    import safetensors.numpy
-
     content = path.read_bytes()
     if content.startswith(b"signed"):
         document = None
@@ -573,12 +585,15 @@ def read_signed(path: Path) -> None:
 
 
 def read_neighbours(path: Path) -> None:
-    """Explain a picture with the nearest images that a run keeps."""
-    from inkwise.explanation.neighbours import Neighbours
+    """Find the nearest images among those that a run keeps."""
+    model, near = _model(path.parent), Neighbours.load(path)
+    if near.belong_to(model):
+        near.nearest(model, _digits().test.images[0])
 
-    run = Run(path.parent)
-    Neighbours.load(path)
-    inkwise.explain(run, _digits().test.images[0])
+
+@functools.cache
+def _model(run: Path) -> inkwise.Model:
+    return Run(run).model
 
 
 def read_keras(path: Path) -> None:
@@ -641,14 +656,14 @@ KINDS: dict[str, Kind] = {
         of_run("recipe.json"), read_run, (change_json,), "run/recipe.json", seldom=write_report
     ),
     "metrics.json": Kind(
-        of_run("metrics.json"), read_run, (change_json,), "run/metrics.json", seldom=write_report
+        of_run("metrics.json"), read_rest, (change_json,), "run/metrics.json", seldom=write_report
     ),
     "slices.json": Kind(
-        of_run("slices.json"), read_run, (change_json,), "run/slices.json", seldom=write_report
+        of_run("slices.json"), read_rest, (change_json,), "run/slices.json", seldom=write_report
     ),
     "robustness.json": Kind(
         of_run("robustness.json"),
-        read_run,
+        read_rest,
         (change_json,),
         "run/robustness.json",
         seldom=write_report,
@@ -664,9 +679,9 @@ KINDS: dict[str, Kind] = {
         seldom=write_report,
     ),
     "pictures.npz": Kind(
-        of_run("pictures.npz"), read_run, ARRAYS, "run/pictures.npz", seldom=write_report
+        of_run("pictures.npz"), read_rest, ARRAYS, "run/pictures.npz", seldom=write_report
     ),
-    "seen.npy": Kind(of_run("seen.npy"), read_run, (change_npy,), "run/seen.npy"),
+    "seen.npy": Kind(of_run("seen.npy"), read_rest, (change_npy,), "run/seen.npy"),
     "neighbours.npz": Kind(of_run("neighbours.npz"), read_neighbours, ARRAYS, "run/neighbours.npz"),
     "checkpoint": Kind(
         of_run("checkpoint.safetensors", "stopped"),
@@ -679,7 +694,7 @@ KINDS: dict[str, Kind] = {
         lambda _: [
             table().encode(),
             table(";").encode(),
-            ("sep=;\n" + table(";")).encode("utf-16"),
+            f"sep=;\n{table(';')}".encode("utf-16"),
         ],
         read_data,
         (change_text,),

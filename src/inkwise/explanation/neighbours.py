@@ -28,6 +28,8 @@ AXES = 64
 With 64 axes, six of the eight nearest images are the same as with all features.
 """
 
+_FARTHEST = 2  # a difference of vectors of length 1 is no longer
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbour:
@@ -182,13 +184,15 @@ class Neighbours:
         shapes = (self.indices.shape, self.labels.shape, self.images.shape[:1], self.axes.shape)
         if shapes != ((count,), (count,), (count,), (axes, *self.mean.shape)):
             raise ValueError(f"arrays of shapes {shapes} do not go together")
-        if {self.indices.dtype.kind, self.labels.dtype.kind} != {"i"} or self.labels.min(
-            initial=0
-        ) < 0:
-            raise ValueError("the indices or the labels are no whole numbers from 0")
+        numbers = self.indices, self.labels
+        if not all(each.dtype.kind == "i" and each.min(initial=0) >= 0 for each in numbers):
+            raise ValueError("some indices or labels are no whole numbers from 0")
         coordinates = self.points, self.mean, self.axes
-        if not all(each.dtype.kind == "f" and np.isfinite(each).all() for each in coordinates):
-            raise ValueError("some coordinates are no finite numbers")
+        # NaN fails this test, too.
+        if not all(
+            each.dtype.kind == "f" and (np.abs(each) <= _FARTHEST).all() for each in coordinates
+        ):
+            raise ValueError("some coordinates are no numbers, or too large")
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
             raise ValueError("the images are not uint8 of shape (M, H, W)")
 
