@@ -484,8 +484,8 @@ def make_run(folder: Path) -> None:
         "case-study", dataset="optdigits", epochs=2, output=folder / "stopped", on_epoch=stop
     )
     inkwise.measure_robustness(run, images=30)
-    with np.load(io.BytesIO((run.path / "pictures.npz").read_bytes())) as shown:
-        inkwise.explain(run, shown["images"][0])
+    inkwise.explain(run, draw(1))
+    Image.fromarray(255 - draw(1)).save(folder / "digit.png")
     for format_ in ("keras", "h5"):
         inkwise.export_model(run.path, format_, folder / f"model.{format_}")
 

@@ -164,7 +164,8 @@ def _whole_numbers(file: StoredFile, name: str, column: Any) -> NDArray[np.int64
         values = np.asarray(column.to_numpy())
         if values.dtype == object:
             values = values.astype(str).astype(np.float64)
-        whole = values.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # such as NaN, which is told below
+            whole = values.astype(np.int64)
         if (whole == values).all():
             return whole
     except (ValueError, TypeError, OverflowError):

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -200,7 +200,7 @@ def find_pages(file: Path | bytes, name: str) -> list[Page | DataError]:
             return [Page(file, 0)]
         if _is_pdf(head):
             with _open_pdf(opened.read(), name) as document:
-                places = [*range(len(document))]
+                places: Sequence[int] = range(len(document))
         else:
             with open_image(opened, name) as image, quietly():
                 try:
@@ -231,11 +231,11 @@ def count_pages(image: Image.Image) -> int:
     return int(image.info.get(_PAGES, frames))
 
 
-def _frames(image: Image.Image) -> list[int]:
-    """Return the places of an image file's frames, without thumbnails."""
+def _frames(image: Image.Image) -> Sequence[int]:
+    """Return the places of an image's frames without thumbnails; it may claim any number of them."""
     count = count_pages(image)
     if image.format != "TIFF" or count == 1:
-        return [*range(count)]
+        return range(count)
     places = []
     for place in range(min(count, MOST_PAGES + 1)):
         image.seek(place)
