@@ -70,7 +70,7 @@ from inkwise.runs.directory import Run
 from inkwise.training.loop import Training
 
 SECONDS = 10
-"""Longest time that reading a file may take, in seconds."""
+"""Longest time that reading a file may take, in seconds of the processor."""
 
 MEMORY = 1 << 30
 """Most bytes that reading a small file may take; a picture of `Image.MAX_IMAGE_PIXELS` needs them.
@@ -211,7 +211,7 @@ def work(kind: str, first: int, arguments: argparse.Namespace) -> None:
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)  # what commands print
     prepare_streams()
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as noise:
         place = Path(scratch)
         real_stderr = os.dup(2)
@@ -221,12 +221,12 @@ def work(kind: str, first: int, arguments: argparse.Namespace) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + 3 * MEMORY, limit))
         for number in range(first, arguments.mutations):
             content = make(kind, arguments.folder, arguments.seed, number)
-            faulthandler.dump_traceback_later(4 * SECONDS, exit=True, file=real_stderr)
+            faulthandler.dump_traceback_later(30 * SECONDS, exit=True, file=real_stderr)
             os.dup2(noise.fileno(), 2)
-            began, before = time.perf_counter(), _memory("VmRSS")
+            began, before = time.process_time(), _memory("VmRSS")
             Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
             told = attempt(KINDS[kind], place, content, seldom=number % 50 == 0)
-            seconds, grown = time.perf_counter() - began, _memory("VmHWM") - before
+            seconds, grown = time.process_time() - began, _memory("VmHWM") - before
             os.dup2(real_stderr, 2)
             faulthandler.cancel_dump_traceback_later()
             if grown > MEMORY and "finding" not in told:
@@ -263,7 +263,7 @@ def attempt(
     old = path.read_bytes() if path.exists() else None
     path.write_bytes(content)
     told: dict[str, Any] = {"outcome": "read"}
-    signal.setitimer(signal.ITIMER_REAL, SECONDS * (10 if seldom or always else 1))
+    signal.setitimer(signal.ITIMER_PROF, SECONDS * (10 if seldom or always else 1))
     try:
         with warnings.catch_warnings():
             for shown in (UserWarning, RuntimeWarning):
@@ -287,7 +287,7 @@ def attempt(
         told["finding"] = f"{type(error).__name__} at {where}"
         told["details"] = traceback.format_exc()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         if old is None:
             path.unlink(missing_ok=True)
         else:

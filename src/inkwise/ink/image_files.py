@@ -232,7 +232,7 @@ def count_pages(image: Image.Image) -> int:
 
 
 def _frames(image: Image.Image) -> Sequence[int]:
-    """Return the places of an image's frames without thumbnails; it may claim any number of them."""
+    """Return the places of the frames, without thumbnails; a file may claim any number of them."""
     count = count_pages(image)
     if image.format != "TIFF" or count == 1:
         return range(count)
