@@ -143,7 +143,7 @@ def main() -> None:
 def record(results: dict[str, Any], seed: int) -> None:
     """Record the results of some kinds beside those of the others with the same seed."""
     path = RESULTS / "fuzz-files.json"
-    old = json.loads(path.read_bytes()) if path.exists() else {"seed": None}
+    old: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {"seed": None}
     kinds = {**(old["kinds"] if old["seed"] == seed else {}), **results}
     write_record(path.stem, {"seed": seed, "kinds": kinds})
 

@@ -416,7 +416,7 @@ class Run:
             if has_form(document, {"schema": str, **FORMS.get(schema, {})}) and (
                 document["schema"] == schema
             ):
-                return document  # type: ignore[no-any-return]
+                return document
         raise RunError(f"{path} is damaged or from another version: {advice}")
 
     def _read_own(self, name: str, schema: str) -> dict[str, Any]:

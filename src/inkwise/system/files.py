@@ -84,7 +84,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 temporary.replace(path)
     except BaseException:
         for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(ValueError):  # no name of a file; nothing was written
+                temporary.unlink(missing_ok=True)
         raise
 
 
