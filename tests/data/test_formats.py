@@ -507,3 +507,29 @@ def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"train\.csv cannot be unpacked .*: unpack it yourself"):
         load_data(path)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"no array",
+        b"",
+        b"\x93NUMPY\x01\0\x06\0{'a':\n",
+        b"\x93NUMPY\x01\0\x02\0((",
+        b'\x93NUMPY\x01\0\x04\0"""\n',
+        b"\x93NUMPY\x09\0\x04\0{}  ",
+    ],
+)
+@pytest.mark.parametrize("name", ["x_train", "y_train"])
+def test_an_archive_whose_member_is_no_array_is_refused(
+    name: str, member: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.npz"
+    np.savez(path, x_train=TRAIN[0], y_train=TRAIN[1])
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, content in {**members, f"{name}.npy": member}.items():
+            archive.writestr(each, content)
+    with pytest.raises(DataError, match=rf"the array {name} is damaged"):
+        load_data(path)

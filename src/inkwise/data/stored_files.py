@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from inkwise.errors import DataError, StorageError
-from inkwise.system.files import storage
+from inkwise.system.files import open_regular, storage
 
 DEPTH = 6
 """Folders below folders that are looked into; Hugging Face's cache has five."""
@@ -77,7 +77,7 @@ class StoredFile:
         StorageError
             The file cannot be read.
         """
-        with storage(self.path, "read"), self._telling_damage(), self.path.open("rb") as file:
+        with self._telling_damage(), open_regular(self.path) as file:
             if not self.member:
                 yield file, os.fstat(file.fileno()).st_size
                 return
@@ -108,7 +108,7 @@ class StoredFile:
     def _telling_damage(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
+        except (EOFError, UnicodeError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             kind = "file in a ZIP archive" if self.member else "compressed file"
             raise DataError(
                 f"{self} is a damaged {kind} ({error}): fetch or copy it again"

@@ -1,15 +1,17 @@
 """Image files and PDFs: which files are such, opening them, and the pages that they have."""
 
 import contextlib
+import functools
 import io
+import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from inkwise.errors import DataError, InkwiseError, StorageError, TooManyPixelsError
 from inkwise.system.extras import require_formats
@@ -97,6 +99,8 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
         if _is_heif(head):
             _register_heif(name)
             formats = (*FORMATS, "HEIF")
+        if head[:4] in _STARTS[3:]:
+            _silence_libtiff()
         with quietly():
             # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
             # one that is twice as large; both are errors here.
@@ -107,6 +111,18 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
                 with quietly():
                     image.seek(page)
             yield image
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff and Pillow from printing about damage, of which an exception tells as well."""
+    import ctypes
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+    # Windows' Pillow contains the library, and does not give its functions away.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 @contextlib.contextmanager
@@ -184,7 +200,7 @@ def find_pages(file: Path | bytes, name: str) -> list[Page | DataError]:
             return [Page(file, 0)]
         if _is_pdf(head):
             with _open_pdf(opened.read(), name) as document:
-                places = [*range(len(document))]
+                places: Sequence[int] = range(len(document))
         else:
             with open_image(opened, name) as image, quietly():
                 try:
@@ -215,11 +231,11 @@ def count_pages(image: Image.Image) -> int:
     return int(image.info.get(_PAGES, frames))
 
 
-def _frames(image: Image.Image) -> list[int]:
-    """Return the places of an image file's frames, without thumbnails."""
+def _frames(image: Image.Image) -> Sequence[int]:
+    """Return the places of the frames, without thumbnails; a file may claim any number of them."""
     count = count_pages(image)
     if image.format != "TIFF" or count == 1:
-        return [*range(count)]
+        return range(count)
     places = []
     for place in range(min(count, MOST_PAGES + 1)):
         image.seek(place)

@@ -19,6 +19,7 @@ from inkwise.evaluation.results import Evaluation
 from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.model import Model
+from inkwise.runs.documents import FORMS, ROBUSTNESS_SCHEMA, RUN_SCHEMA, has_form
 from inkwise.runs.predictions import read_predictions, write_predictions
 from inkwise.runs.seen_images import hash_images, read_seen, write_seen
 from inkwise.runs.shown_images import ShownImages
@@ -27,7 +28,6 @@ from inkwise.system.folders import claim_folder, claim_next, file_name
 from inkwise.training.history import Epoch, read_history, write_history
 from inkwise.training.recipe import Recipe
 
-SCHEMA = "inkwise-run/1"
 RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -145,7 +145,7 @@ class Run:
         write_json(
             folder / "run.json",
             {
-                "schema": SCHEMA,
+                "schema": RUN_SCHEMA,
                 "status": UNFINISHED,
                 "dataset": {
                     "name": dataset.name,
@@ -172,7 +172,7 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """The content of ``run.json``: status, data set, split sizes, notices, engine, machine."""
-        return self._read_own("run.json", SCHEMA)
+        return self._read_own("run.json", RUN_SCHEMA)
 
     @property
     def status(self) -> str:
@@ -374,7 +374,7 @@ class Run:
     def robustness(self) -> dict[str, Any] | None:
         """The content of ``robustness.json``, or None if robustness was not measured."""
         advice = f"run `inkwise robustness {self.path}` again"
-        return self.read_document("robustness.json", "inkwise-robustness/1", advice)
+        return self.read_document("robustness.json", ROBUSTNESS_SCHEMA, advice)
 
     def save_pictures(self, pictures: ShownImages) -> None:
         """Store the images that the report shows, so that it does not need the data set."""
@@ -408,7 +408,8 @@ class Run:
         name : str
             Name of the file.
         schema : str
-            Schema that the document must have.
+            Schema that the document must have, and by which its form is known; see
+            `inkwise.runs.documents`.
         advice : str
             What to do if the file is damaged, as the end of the error message.
 
@@ -420,14 +421,16 @@ class Run:
         Raises
         ------
         RunError
-            The file is damaged, or has another schema.
+            The file is damaged, or has another schema or form.
         """
         path = self.path / name
         if not path.exists():
             return None
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(read_bytes(path))
-            if isinstance(document, dict) and document.get("schema") == schema:
+            if has_form(document, {"schema": str, **FORMS.get(schema, {})}) and (
+                document["schema"] == schema
+            ):
                 return document
         raise RunError(f"{path} is damaged or from another version: {advice}")
 
