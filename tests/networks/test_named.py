@@ -11,14 +11,14 @@ from inkwise.networks.named import NETWORKS, case_study, ensemble, precise, swif
 
 def test_the_case_study_is_the_textbook_network() -> None:
     assert case_study((28, 28), 10).layers == (
-        Conv(32, 3, relu=True),
+        Conv(32, 3, "relu"),
         MaxPool(2),
-        Conv(64, 3, relu=True),
+        Conv(64, 3, "relu"),
         MaxPool(2),
-        Conv(64, 3, relu=True),
+        Conv(64, 3, "relu"),
         Flatten(),
-        Dense(64, relu=True),
-        Dense(10, relu=False),
+        Dense(64, "relu"),
+        Dense(10),
     )
 
 

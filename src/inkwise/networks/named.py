@@ -25,15 +25,15 @@ def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) 
     return Network(
         image_size,
         (
-            Conv(32, 3),
+            Conv(32, 3, "relu"),
             MaxPool(2),
-            Conv(64, 3),
+            Conv(64, 3, "relu"),
             MaxPool(2),
-            Conv(64, 3),
+            Conv(64, 3, "relu"),
             Flatten(),
-            Dense(64),
+            Dense(64, "relu"),
             *([Dropout(dropout)] if dropout else []),
-            Dense(classes, relu=False),
+            Dense(classes),
         ),
     )
 
@@ -55,12 +55,12 @@ def swift(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Ne
     return Network(
         image_size,
         (
-            Conv(16, 6, stride=2),
+            Conv(16, 6, "relu", stride=2),
             MaxPool(2),
-            Conv(64, 3),
+            Conv(64, 3, "relu"),
             Flatten(),
             *([Dropout(dropout)] if dropout else []),
-            Dense(classes, relu=False),
+            Dense(classes),
         ),
     )
 
@@ -80,15 +80,15 @@ def precise(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> 
     return Network(
         image_size,
         (
-            Conv(32, 5),
+            Conv(32, 5, "relu"),
             MaxPool(2),
-            Conv(64, 3),
-            Conv(128, 3),
+            Conv(64, 3, "relu"),
+            Conv(128, 3, "relu"),
             MaxPool(2),
-            Conv(224, 3),
+            Conv(224, 3, "relu"),
             Flatten(),
             *([Dropout(dropout)] if dropout else []),
-            Dense(classes, relu=False),
+            Dense(classes),
         ),
     )
 
@@ -108,12 +108,34 @@ def ensemble(image_size: tuple[int, int], classes: int, dropout: float = 0.0) ->
     last: tuple[Layer, ...] = (
         Flatten(),
         *([Dropout(dropout)] if dropout else []),
-        Dense(classes, relu=False),
+        Dense(classes),
     )
     fronts = (
-        (Conv(32, 3), Conv(32, 3), MaxPool(2), Conv(64, 3), Conv(128, 3), MaxPool(2), Conv(224, 3)),
-        (Conv(32, 5), MaxPool(2), Conv(64, 3), Conv(96, 3), Conv(96, 3), Conv(128, 3)),
-        (Conv(48, 7), MaxPool(2), Conv(96, 3), Conv(160, 3), MaxPool(2), Conv(256, 3)),
+        (
+            Conv(32, 3, "relu"),
+            Conv(32, 3, "relu"),
+            MaxPool(2),
+            Conv(64, 3, "relu"),
+            Conv(128, 3, "relu"),
+            MaxPool(2),
+            Conv(224, 3, "relu"),
+        ),
+        (
+            Conv(32, 5, "relu"),
+            MaxPool(2),
+            Conv(64, 3, "relu"),
+            Conv(96, 3, "relu"),
+            Conv(96, 3, "relu"),
+            Conv(128, 3, "relu"),
+        ),
+        (
+            Conv(48, 7, "relu"),
+            MaxPool(2),
+            Conv(96, 3, "relu"),
+            Conv(160, 3, "relu"),
+            MaxPool(2),
+            Conv(256, 3, "relu"),
+        ),
     )
     return Ensemble(
         (

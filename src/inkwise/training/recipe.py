@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.layers import (
+    BatchNorm,
+    Layer,
+    Network,
+    Residual,
+    check_layers,
+    complete,
+    layers_from_list,
+    layers_to_list,
+)
 from inkwise.networks.named import NETWORKS
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
@@ -174,8 +183,9 @@ class Recipe:
     ----------
     name : str
         The recipe's name; a changed recipe keeps the name it started from.
-    network : str
-        A name in `inkwise.networks.named.NETWORKS`.
+    network : str or tuple of Layer
+        A name in `inkwise.networks.named.NETWORKS`, or the layers of a network of your own, from
+        `inkwise.networks.layers`. The last is a `Dense` without units: it gets one for each class.
     dropout : float
         Rate of dropout before the last layer, in [0, 1); 0 means no dropout.
     augmentation : Augmentation or None
@@ -241,7 +251,7 @@ class Recipe:
     """
 
     name: str
-    network: str
+    network: str | tuple[Layer, ...]
     dropout: float = 0.0
     augmentation: Augmentation | None = None
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
@@ -262,7 +272,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        look_up("network", self.network, NETWORKS)
+        self._check_network()
         _check_share("dropout rate", self.dropout)
         _check_share("label smoothing", self.label_smoothing)
         _check_share("share of outliers", self.outliers)
@@ -308,14 +318,30 @@ class Recipe:
             if not isinstance(part, kinds):
                 raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
 
+    def _check_network(self) -> None:
+        if isinstance(self.network, str):
+            look_up("network", self.network, NETWORKS)
+            return
+        check_layers(self.network)
+        inner = [*self.network]
+        for layer in self.network:
+            inner += (*layer.layers, *layer.shortcut) if isinstance(layer, Residual) else ()
+        if self.batch_norm and any(isinstance(layer, BatchNorm) for layer in inner):
+            raise ArgumentError(
+                "batch_norm puts batch normalisation behind every convolution, and the network has "
+                "some of its own: leave one of them out"
+            )
+
     def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
         """Return the network or ensemble for images of this height and width and these classes.
 
         Raises
         ------
         ArgumentError
-            The images are too small for the network.
+            The images are too small for the network, or its layers do not fit on one another.
         """
+        if not isinstance(self.network, str):
+            return complete(image_size, self.network, classes, self.dropout)
         try:
             return NETWORKS[self.network](image_size, classes, self.dropout)
         except ArgumentError as error:
@@ -328,6 +354,8 @@ class Recipe:
         """Return the recipe as JSON values, which `from_dict` reads."""
         document = dataclasses.asdict(self)
         kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        if not isinstance(self.network, str):
+            document["network"] = layers_to_list(self.network)
         document["rotations"] = list(self.rotations)
         document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
         return document
@@ -347,6 +375,8 @@ class Recipe:
             if "adam" in optimiser:
                 optimiser["adam"] = Adam(**optimiser["adam"])
             augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
+            if not isinstance(values["network"], str):
+                values["network"] = layers_from_list(values["network"])
             return cls(
                 optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
                 augmentation=Augmentation(**augmentation) if augmentation else None,
