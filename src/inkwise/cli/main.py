@@ -18,6 +18,7 @@ from inkwise.cli.import_ import import_
 from inkwise.cli.info import info
 from inkwise.cli.map import map_
 from inkwise.cli.predict import predict
+from inkwise.cli.recipes import recipes
 from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 for command in (
     train,
+    recipes,
     resume,
     evaluate,
     compare,

@@ -824,9 +824,10 @@ def _layer_from_dict(document: Mapping[str, Any]) -> Layer:
     values = dict(document)
     kind = values.pop("layer", None)
     if not isinstance(kind, str) or kind not in LAYERS:
+        known = ", ".join(LAYERS)
         found = "a layer without a kind" if kind is None else f"unknown layer {kind!r}"
         raise ArgumentError(
-            f"{found}{nearest(kind, LAYERS)}: layer must be one of {', '.join(LAYERS)}",
+            f"{found}{nearest(kind, LAYERS) or f': layer must be one of {known}'}",
             () if kind is None else ("layer",),
         )
     fields = {field.name: field for field in dataclasses.fields(LAYERS[kind])}
@@ -834,9 +835,8 @@ def _layer_from_dict(document: Mapping[str, Any]) -> Layer:
         values["activation"] = "relu" if values.pop("relu") else "linear"
     for key in values:
         if key not in fields:
-            known = ", ".join(fields) or "nothing"
-            message = f"unknown key {key!r} of {kind}{nearest(key, fields)}: it has {known}"
-            raise ArgumentError(message, (key,))
+            told = nearest(key, fields) or f": it has {', '.join(fields) or 'none'}"
+            raise ArgumentError(f"unknown key {key!r} of {kind}{told}", (key,))
     for name, field in fields.items():
         if field.default is dataclasses.MISSING and name not in values:
             raise ArgumentError(f"{kind} needs {name}")

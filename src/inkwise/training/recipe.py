@@ -17,10 +17,12 @@ from inkwise.networks.layers import (
     complete,
     layers_from_list,
     layers_to_list,
+    nearest,
 )
 from inkwise.networks.named import NETWORKS
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
+from inkwise.training.documents import read
 
 T = TypeVar("T")
 
@@ -28,7 +30,8 @@ T = TypeVar("T")
 def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
     """Return the value of a name; raise `ArgumentError` with all known names if it is unknown."""
     if name not in known:
-        raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
+        near = nearest(name, known)
+        raise ArgumentError(f"unknown {kind} {name!r}{near}: use {', '.join(known)}")
     return known[name]
 
 
@@ -319,10 +322,13 @@ class Recipe:
                 raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
 
     def _check_network(self) -> None:
-        if isinstance(self.network, str):
-            look_up("network", self.network, NETWORKS)
-            return
-        check_layers(self.network)
+        try:
+            if isinstance(self.network, str):
+                look_up("network", self.network, NETWORKS)
+                return
+            check_layers(self.network)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
         inner = [*self.network]
         for layer in self.network:
             inner += (*layer.layers, *layer.shortcut) if isinstance(layer, Residual) else ()
@@ -340,8 +346,11 @@ class Recipe:
         ArgumentError
             The images are too small for the network, or its layers do not fit on one another.
         """
-        if not isinstance(self.network, str):
-            return complete(image_size, self.network, classes, self.dropout)
+        try:
+            if not isinstance(self.network, str):
+                return complete(image_size, self.network, classes, self.dropout)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
         try:
             return NETWORKS[self.network](image_size, classes, self.dropout)
         except ArgumentError as error:
@@ -370,20 +379,27 @@ class Recipe:
             The document is not a recipe.
         """
         try:
-            values = dict(document)
-            optimiser = dict(values.pop("optimiser"))
-            if "adam" in optimiser:
-                optimiser["adam"] = Adam(**optimiser["adam"])
-            augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
-            if not isinstance(values["network"], str):
-                values["network"] = layers_from_list(values["network"])
-            return cls(
-                optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
-                augmentation=Augmentation(**augmentation) if augmentation else None,
-                schedule=OneCycle(**schedule) if schedule else None,
-                holdout=Holdout(**values.pop("holdout")),
-                rotations=tuple(values.pop("rotations")),
-                **values,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error
+            return recipe_of(document)
+        except ArgumentError as error:
+            raise RunError(
+                f"the recipe is damaged: {'.'.join(map(str, error.place))} {error}"
+            ) from error
+
+
+def recipe_of(document: object) -> Recipe:
+    """Make a recipe from a document, such as `Recipe.to_dict` returns or a TOML file holds.
+
+    Values that are not there are as by default.
+
+    Raises
+    ------
+    ArgumentError
+        The document is not a recipe; with the place of what is wrong in it.
+    """
+    if isinstance(document, Mapping) and isinstance(document.get("network"), list):
+        try:
+            layers = layers_from_list(document["network"])
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
+        document = {**document, "network": layers}
+    return read(Recipe, document, OPTIMISERS)
