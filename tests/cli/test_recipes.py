@@ -75,4 +75,4 @@ def test_a_network_that_does_not_fit_is_one_line(call: Call, tmp_path: Path) -> 
         assert result.code == 2
         assert result.err.startswith(f"error: {path}, line 3, network.0: conv1, layer 0 of the net")
     result = call("train", path, "--recipe", "swift")
-    assert result.err == f"error: {path} and --recipe swift are two recipes: leave out one\n"
+    assert result.err.startswith(f"error: {path} and --recipe swift are two recipes: leave out one")

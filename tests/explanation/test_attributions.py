@@ -257,6 +257,10 @@ def test_fields_of_the_named_networks() -> None:
         "swift": Field("conv2", (4, 4), side=16, first=(7.5, 7.5), step=4),
         "precise": Field("conv4", (2, 2), side=24, first=(11.5, 11.5), step=4),
         "ensemble": None,
+        "perceptron": None,
+        "lenet-5": Field("conv3", (1, 1), side=32, first=(13.5, 13.5), step=4),
+        "small-vgg": Field("conv4", (7, 7), side=16, first=(1.5, 1.5), step=4),
+        "small-resnet": Field("residual3", (7, 7), side=25, first=(3.0, 3.0), step=4),
     }
 
 

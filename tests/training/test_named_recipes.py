@@ -85,7 +85,7 @@ def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
             "unknown optimiser 'adamw' .did you mean 'adam'.*: use adam, sgd, muon",
         ),
         ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
-        ("case-study", {"network": "lenet"}, "unknown network 'lenet': use case-study"),
+        ("case-study", {"network": "lenet"}, "unknown network 'lenet' .did you mean 'lenet-5'"),
         ("case-study", {"epoch": 3}, "'epoch': a recipe has name, network, .*epochs"),
     ],
 )
