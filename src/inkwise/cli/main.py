@@ -11,6 +11,7 @@ from inkwise.cli.audit import audit
 from inkwise.cli.bench import bench
 from inkwise.cli.compare import compare
 from inkwise.cli.data import data
+from inkwise.cli.design import design
 from inkwise.cli.evaluate import evaluate
 from inkwise.cli.explain import explain
 from inkwise.cli.export import export
@@ -37,6 +38,7 @@ app = typer.Typer(
 for command in (
     train,
     recipes,
+    design,
     resume,
     evaluate,
     compare,

@@ -12,6 +12,7 @@ from inkwise.cli.options import (
     DeviceOption,
     LabelsOption,
     OwnDataOption,
+    SetOption,
     choose_data,
 )
 from inkwise.errors import ArgumentError
@@ -33,16 +34,7 @@ def train(
         str | None,
         typer.Option(metavar="RECIPE", help="The same as an option.", show_default=False),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a value of the recipe, such as optimiser.learning_rate=0.01 or "
-            "network.2.filters=48; layers are counted from 0. Can be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    changes: SetOption = None,
     dataset: DatasetOption = None,
     folder: OwnDataOption = None,
     data_dir: DataDirOption = None,

@@ -228,6 +228,9 @@ class Members(nn.Sequential):
         return (each - scores).logsumexp(0) - math.log(len(each)) + scores.mean(0)
 
 
+_MOMENTUM = 0.05  # of the normalisation that only trains, where the recipe has many steps
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation with a bias, and with a scale if it is asked for.
 
@@ -248,7 +251,8 @@ class BatchNorm(nn.Module):
 
     def __init__(self, channels: int, scaled: bool = False) -> None:
         super().__init__()
-        self.eps, self.momentum, self.scaled = BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, scaled
+        self.eps, self.scaled = BATCH_NORM_EPSILON, scaled
+        self.momentum = BATCH_NORM_MOMENTUM if scaled else _MOMENTUM
         self.weight: Tensor
         if scaled:
             self.weight = nn.Parameter(torch.ones(channels))

@@ -29,7 +29,7 @@ every stride that begins in it; an odd one stands below or to the right.
 INITIALISERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
 """Distributions of the initial weights, by name (Glorot and Bengio 2010, He et al. 2015)."""
 
-BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM = 1e-5, 0.05
+BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM = 1e-5, 0.1
 
 _MAX_COUNT = 1 << 16  # a damaged description must not exhaust the memory
 
