@@ -75,6 +75,7 @@ KINDS = {
         "write_report",
         "write_notebook",
         "get_recipe",
+        "read_recipe",
         "Recipe",
         "Run",
         "Evaluation",

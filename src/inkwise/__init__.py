@@ -42,6 +42,7 @@ _HOMES = {
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
+    "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
@@ -75,6 +76,7 @@ __all__ = [
     "load_folder",
     "load_pretrained",
     "measure_robustness",
+    "read_recipe",
     "resume",
     "serve",
     "train",
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from inkwise.system.progress import Progress
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
+    from inkwise.training.recipe_files import read_recipe
 
 
 # Notebooks that earlier versions wrote still import these two modules from here.

@@ -43,7 +43,19 @@ class InkwiseError(Exception):
 
 
 class ArgumentError(InkwiseError, ValueError):
-    """A value that the caller passed makes no sense: a name, a number, a shape, a folder."""
+    """A value that the caller passed makes no sense: a name, a number, a shape, a folder.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    place : tuple of int or str
+        Keys and numbers that lead through a document to the value, if it stands in one.
+    """
+
+    def __init__(self, message: str, place: tuple[int | str, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class DataError(InkwiseError):

@@ -194,7 +194,7 @@ def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -
     weight = np.zeros((2, 6), np.float32)
     weight[0, :3] = weight[1, 3:] = 1
     weights = {"dense1.weight": weight, "dense1.bias": np.zeros(2, np.float32)}
-    network = Network((2, 3), (Flatten(), Dense(2, relu=False)))
+    network = Network((2, 3), (Flatten(), Dense(2)))
     bars = Model(network, weights, ("top", "[/] 七")).save(tmp_path / "bars")
     fitting, larger = tmp_path / "fitting.png", tmp_path / "larger.png"
     Image.fromarray(np.array([[0, 0, 0], [90, 90, 255]], np.uint8)).save(fitting)

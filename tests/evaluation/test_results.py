@@ -272,7 +272,7 @@ def test_corrected_labels_have_figures_of_their_own() -> None:
 
 def untrained(image_size: tuple[int, int], names: tuple[str, ...]) -> Model:
     torch.manual_seed(0)
-    network = Network(image_size, (Flatten(), Dense(len(names), relu=False)))
+    network = Network(image_size, (Flatten(), Dense(len(names))))
     weights = {name: array.numpy() for name, array in build(network).state_dict().items()}
     return Model(network, weights, names)
 

@@ -16,7 +16,7 @@ from inkwise.training.named_recipes import get_recipe
 SIDE = 30
 CLASS_NAMES = ("plus", "cross", "ring")
 NETWORK = Network(
-    (SIDE, SIDE), (Conv(12, 5), MaxPool(2), Conv(24, 3), Flatten(), Dense(3, relu=False))
+    (SIDE, SIDE), (Conv(12, 5, "relu"), MaxPool(2), Conv(24, 3, "relu"), Flatten(), Dense(3))
 )
 MARKS = np.zeros((3, 5, 5), np.uint8)
 MARKS[0, 2] = MARKS[0, :, 2] = 255

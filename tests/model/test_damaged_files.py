@@ -299,7 +299,7 @@ def test_the_forger_of_these_tests_writes_models_that_load(saved: Path) -> None:
             "do not describe the same model",
         ),
         (
-            make(Network((6, 7), (Flatten(), Dense(4, relu=False))), ("a", "b", "c", "d")).onnx,
+            make(Network((6, 7), (Flatten(), Dense(4))), ("a", "b", "c", "d")).onnx,
             "do not describe the same model",
         ),
     ],

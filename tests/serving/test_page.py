@@ -53,7 +53,7 @@ def services(folder: Path) -> Iterator[tuple[Running, Running]]:
     for place in range(3):
         weights[place].reshape(24, 20)[8 * place : 8 * place + 8] = 0.02
     others = Model(
-        Network((24, 20), (Flatten(), Dense(3, relu=False))),
+        Network((24, 20), (Flatten(), Dense(3))),
         {"dense1.weight": weights, "dense1.bias": np.zeros(3, np.float32)},
         ("<b>&amp;", "bee", "donaudampfschifffahrt" * 3),
     ).save(folder / "others")

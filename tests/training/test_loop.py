@@ -26,7 +26,7 @@ from inkwise.training.recipe import SGD, Adam, Muon, OneCycle, Recipe
 from inkwise.training.step import to_inputs
 from tests.telling import AtEachBatch, Heard
 
-TINY = Network((28, 28), (Conv(8, 5), MaxPool(4), Flatten(), Dense(10, relu=False)))
+TINY = Network((28, 28), (Conv(8, 5, "relu"), MaxPool(4), Flatten(), Dense(10)))
 STANDSTILL = Adam(learning_rate=1e-30)  # steps too small to change a weight
 RECIPE = get_recipe("case-study", epochs=2, batch_size=32, learning_rate=0.01)
 
@@ -216,7 +216,7 @@ def test_training_figures_are_means_over_the_images(train: Split, validation: Sp
 
 def test_dropout_acts_in_training_and_not_in_validation(train: Split) -> None:
     recipe = get_recipe(RECIPE, optimiser=STANDSTILL)
-    network = Network((28, 28), (Flatten(), Dropout(0.9), Dense(10, relu=False)))
+    network = Network((28, 28), (Flatten(), Dropout(0.9), Dense(10)))
     module, history = fitted(train, train, recipe, network)
     loss, accuracy = figures(module, train)
     # The same images and, as it stands still, the same weights: only dropout tells them apart.

@@ -55,6 +55,16 @@ OwnDataOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", help="The device to train on: auto, cpu, cuda or mps.")
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a value of the recipe, such as optimiser.learning_rate=0.01 or "
+        "network.2.filters=48; layers are counted from 0. Can be given several times.",
+        show_default=False,
+    ),
+]
 SplitOption = Annotated[
     str, typer.Option(metavar="NAME", help="The split: test, validation or train.")
 ]

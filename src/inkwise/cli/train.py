@@ -12,18 +12,29 @@ from inkwise.cli.options import (
     DeviceOption,
     LabelsOption,
     OwnDataOption,
+    SetOption,
     choose_data,
 )
+from inkwise.errors import ArgumentError
 
 if TYPE_CHECKING:
     from inkwise.runs.directory import Run
 
 
 def train(
+    given: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="A name from `inkwise recipes` or a TOML file; case-study by default.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
-    ] = "case-study",
+        str | None,
+        typer.Option(metavar="RECIPE", help="The same as an option.", show_default=False),
+    ] = None,
+    changes: SetOption = None,
     dataset: DatasetOption = None,
     folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
@@ -76,8 +87,12 @@ def train(
     from inkwise.cli.display import Display
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import train as train_run
+    from inkwise.training.recipe_files import find_recipe
 
-    given = {
+    if given is not None and recipe is not None:
+        raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
+    chosen, explained = find_recipe(given or recipe or "case-study", changes or ())
+    options = {
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
@@ -85,9 +100,9 @@ def train(
         "optimiser": optimiser,
         "learning_rate": learning_rate,
     }
-    with Display() as display:
+    with Display() as display, explained():
         run = train_run(
-            recipe,
+            chosen,
             choose_data(dataset, folder, display) or "auto",
             data_dir=data_dir,
             labels=labels,
@@ -97,7 +112,7 @@ def train(
             device=device,
             progress=display,
             on_epoch=display.epoch,
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
         )
     show_outcome(run)
     if run.status == INTERRUPTED:

@@ -9,7 +9,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -371,9 +371,9 @@ def _check_rescaling(layer: _KerasLayer) -> None:
 
 def _check_normalisation(layer: _KerasLayer, layers: list[Layer]) -> None:
     match layers:
-        case [*_, Conv(relu=False)]:
+        case [*_, Conv(activation="linear")]:
             last_axis = 3
-        case [*_, Dense(relu=False)]:
+        case [*_, Dense(activation="linear")]:
             last_axis = 1
         case _:
             raise layer.refusal("does not directly follow a Conv2D or Dense without activation")
@@ -390,7 +390,7 @@ def _own_layer(layer: _KerasLayer) -> Layer:
             layer.require(
                 padding="valid", data_format="channels_last", dilation_rate=[1, 1], groups=1
             )
-            return Conv(config["filters"], layer.side("kernel_size"), False, layer.side("strides"))
+            return Conv(config["filters"], layer.side("kernel_size"), stride=layer.side("strides"))
         case "MaxPooling2D":
             layer.require(padding="valid", data_format="channels_last", strides=config["pool_size"])
             return MaxPool(layer.side("pool_size"))
@@ -401,7 +401,7 @@ def _own_layer(layer: _KerasLayer) -> Layer:
             layer.require(noise_shape=None)
             return Dropout(config["rate"])
         case "Dense":
-            return Dense(config["units"], False)
+            return Dense(config["units"])
         case _:  # an InputLayer or Rescaling
             raise layer.refusal("is not at the front")
 
@@ -411,12 +411,12 @@ def _add_relu(layer: _KerasLayer, layers: list[Layer]) -> None:
     for place in reversed(range(len(layers))):
         match layers[place]:
             case Conv() | Dense() as weighted:
-                layers[place] = dataclasses.replace(weighted, relu=True)
+                layers[place] = dataclasses.replace(weighted, activation="relu")
                 return
             case MaxPool() | Flatten() | Dropout():
                 pass  # this layer commutes with a ReLU
-            case other:
-                assert_never(other)
+            case _:
+                break
     raise layer.refusal("is a ReLU before any Conv2D or Dense")
 
 

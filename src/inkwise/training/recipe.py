@@ -8,10 +8,21 @@ from typing import Any, TypeVar
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.layers import (
+    BatchNorm,
+    Layer,
+    Network,
+    Residual,
+    check_layers,
+    complete,
+    layers_from_list,
+    layers_to_list,
+    nearest,
+)
 from inkwise.networks.named import NETWORKS
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
+from inkwise.training.documents import read
 
 T = TypeVar("T")
 
@@ -19,7 +30,8 @@ T = TypeVar("T")
 def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
     """Return the value of a name; raise `ArgumentError` with all known names if it is unknown."""
     if name not in known:
-        raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
+        near = nearest(name, known)
+        raise ArgumentError(f"unknown {kind} {name!r}{near}: use {', '.join(known)}")
     return known[name]
 
 
@@ -174,8 +186,9 @@ class Recipe:
     ----------
     name : str
         The recipe's name; a changed recipe keeps the name it started from.
-    network : str
-        A name in `inkwise.networks.named.NETWORKS`.
+    network : str or tuple of Layer
+        A name in `inkwise.networks.named.NETWORKS`, or the layers of a network of your own, from
+        `inkwise.networks.layers`. The last is a `Dense` without units: it gets one for each class.
     dropout : float
         Rate of dropout before the last layer, in [0, 1); 0 means no dropout.
     augmentation : Augmentation or None
@@ -241,7 +254,7 @@ class Recipe:
     """
 
     name: str
-    network: str
+    network: str | tuple[Layer, ...]
     dropout: float = 0.0
     augmentation: Augmentation | None = None
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
@@ -262,7 +275,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        look_up("network", self.network, NETWORKS)
+        self._check_network()
         _check_share("dropout rate", self.dropout)
         _check_share("label smoothing", self.label_smoothing)
         _check_share("share of outliers", self.outliers)
@@ -308,14 +321,36 @@ class Recipe:
             if not isinstance(part, kinds):
                 raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
 
+    def _check_network(self) -> None:
+        try:
+            if isinstance(self.network, str):
+                look_up("network", self.network, NETWORKS)
+                return
+            check_layers(self.network)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
+        inner = [*self.network]
+        for layer in self.network:
+            inner += (*layer.layers, *layer.shortcut) if isinstance(layer, Residual) else ()
+        if self.batch_norm and any(isinstance(layer, BatchNorm) for layer in inner):
+            raise ArgumentError(
+                "batch_norm puts batch normalisation behind every convolution, and the network has "
+                "some of its own: leave one of them out"
+            )
+
     def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
         """Return the network or ensemble for images of this height and width and these classes.
 
         Raises
         ------
         ArgumentError
-            The images are too small for the network.
+            The images are too small for the network, or its layers do not fit on one another.
         """
+        try:
+            if not isinstance(self.network, str):
+                return complete(image_size, self.network, classes, self.dropout)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
         try:
             return NETWORKS[self.network](image_size, classes, self.dropout)
         except ArgumentError as error:
@@ -328,6 +363,8 @@ class Recipe:
         """Return the recipe as JSON values, which `from_dict` reads."""
         document = dataclasses.asdict(self)
         kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        if not isinstance(self.network, str):
+            document["network"] = layers_to_list(self.network)
         document["rotations"] = list(self.rotations)
         document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
         return document
@@ -342,18 +379,27 @@ class Recipe:
             The document is not a recipe.
         """
         try:
-            values = dict(document)
-            optimiser = dict(values.pop("optimiser"))
-            if "adam" in optimiser:
-                optimiser["adam"] = Adam(**optimiser["adam"])
-            augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
-            return cls(
-                optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
-                augmentation=Augmentation(**augmentation) if augmentation else None,
-                schedule=OneCycle(**schedule) if schedule else None,
-                holdout=Holdout(**values.pop("holdout")),
-                rotations=tuple(values.pop("rotations")),
-                **values,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error
+            return recipe_of(document)
+        except ArgumentError as error:
+            raise RunError(
+                f"the recipe is damaged: {'.'.join(map(str, error.place))} {error}"
+            ) from error
+
+
+def recipe_of(document: object) -> Recipe:
+    """Make a recipe from a document, such as `Recipe.to_dict` returns or a TOML file holds.
+
+    Values that are not there are as by default.
+
+    Raises
+    ------
+    ArgumentError
+        The document is not a recipe; with the place of what is wrong in it.
+    """
+    if isinstance(document, Mapping) and isinstance(document.get("network"), list):
+        try:
+            layers = layers_from_list(document["network"])
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
+        document = {**document, "network": layers}
+    return read(Recipe, document, OPTIMISERS)
