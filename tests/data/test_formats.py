@@ -1,5 +1,6 @@
 """Every form that MNIST and its kin come in: what is read from it, and what is refused."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -327,6 +328,24 @@ def test_a_table_that_is_cut_or_changed_is_read_or_refused(
         assert load_data(path).image_size == (7, 7)
     except DataError as error:
         assert str(path) in str(error)  # noqa: PT017 - reading is as good as refusing
+
+
+@pytest.mark.parametrize("method", [1, 6, 8, 9, 12, 14, 93, 99])
+def test_a_member_with_another_method_of_compression_is_refused(
+    method: int, tmp_path: Path
+) -> None:
+    FORMS["IDX in a ZIP archive"](tmp_path, draw(6, 0, 2, 7), draw(4, 1, 2, 7))
+    path = next(tmp_path.rglob("*.zip"))
+    content = path.read_bytes()
+    for head, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = content.find(head)
+        while start >= 0:
+            at = start + place
+            content = content[:at] + bytes([method, 0]) + content[at + 2 :]
+            start = content.find(head, at)
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        load_data(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["npz", "IDX in a ZIP archive", "ARFF", "Parquet of pictures"])

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import gzip
+import lzma
 import os
 import re
 import zipfile
@@ -77,7 +78,7 @@ class StoredFile:
         StorageError
             The file cannot be read.
         """
-        with self._telling_damage(), open_regular(self.path) as file:
+        with open_regular(self.path) as file, self._telling_damage():
             if not self.member:
                 yield file, os.fstat(file.fileno()).st_size
                 return
@@ -108,15 +109,23 @@ class StoredFile:
     def _telling_damage(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, UnicodeError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        except (
+            EOFError,
+            UnicodeError,
+            zlib.error,
+            lzma.LZMAError,
+            gzip.BadGzipFile,
+            zipfile.BadZipFile,
+        ) as error:
             kind = "file in a ZIP archive" if self.member else "compressed file"
             raise DataError(
                 f"{self} is a damaged {kind} ({error}): fetch or copy it again"
             ) from error
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in (errno.EINVAL, None):
                 raise
-            # An archive whose directory points to before its beginning.
+            # An archive whose directory points to before its beginning; without a number, a stream
+            # of bzip2 that is damaged.
             raise DataError(f"{self} is a damaged archive: fetch or copy it again") from error
         except UNPACKING_ERRORS as error:
             raise DataError(f"{self} cannot be unpacked ({error}): unpack it yourself") from error
