@@ -21,7 +21,7 @@ from inkwise.networks.as_keras import build_keras, require_keras, set_weights
 from inkwise.networks.as_onnx import to_onnx
 from inkwise.networks.as_torch import build
 from inkwise.networks.folding import fold
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.networks import draw_weights, networks

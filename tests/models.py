@@ -11,7 +11,8 @@ from inkwise.model import Model
 from inkwise.model.calibration import Calibration
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
+from inkwise.networks.network import Network
 
 DIGITS = tuple("0123456789")
 SMALL = Network((6, 7), (Conv(2, 3, "relu"), MaxPool(2), Flatten(), Dropout(0.25), Dense(3)))

@@ -5,7 +5,8 @@ from PIL import Image, ImageDraw
 
 from inkwise.model import Model
 from inkwise.model.calibration import Calibration
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 
 LINES = {
     "upright": [(50, 10, 50, 90)],

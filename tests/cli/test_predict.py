@@ -19,7 +19,8 @@ from inkwise import Model, Run
 from inkwise.errors import InkwiseError
 from inkwise.ink.sources import find_pictures
 from inkwise.model.pretrained import load_pretrained
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from tests.cli.conftest import Call
 from tests.strokes import draw, strokes
 

@@ -16,7 +16,8 @@ from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.results import SCHEMA, Evaluation, evaluate_model
 from inkwise.model import Model
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from tests.evaluation import Answers, answers
 
 NAMES = ("zero", "one", "two", "three", "four", "five")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Split
 from inkwise.model import Model
 from inkwise.networks.as_torch import build, get_weights
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
+from inkwise.networks.network import Network
 from inkwise.training.loop import Training
 from inkwise.training.named_recipes import get_recipe
 

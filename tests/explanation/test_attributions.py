@@ -21,8 +21,9 @@ from inkwise.explanation.occlusion import occlusion_map
 from inkwise.explanation.receptive_field import Field, last_field
 from inkwise.model import Model
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network
 from tests.explanation.marks import draw_marks, trained, untrained
 from tests.strokes import strokes
 

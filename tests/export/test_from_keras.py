@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 import inkwise
 from inkwise import Model, import_keras
 from inkwise.errors import ModelError, StorageError
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool
+from inkwise.networks.network import Network
 from tests.export.conftest import randomise
 
 Build = Callable[[Any], Any]

@@ -21,7 +21,7 @@ from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
 from inkwise.export.int8 import CALIBRATION, int8_bytes
 from inkwise.model.calibration import Calibration
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from tests.networks import draw_weights, networks
 from tests.shared_runs import without_report
 

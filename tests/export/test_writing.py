@@ -28,7 +28,8 @@ from inkwise.errors import (
 from inkwise.export.writing import SINGLE_ROTATION, SUFFIXES
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network, Residual
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Residual
+from inkwise.networks.network import Network
 from inkwise.training.calibrating import calibrate as calibrate_model
 from tests.networks import draw_weights, ensembles, networks, plain_networks
 

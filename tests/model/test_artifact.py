@@ -22,7 +22,8 @@ from inkwise.model.calibration import Calibration
 from inkwise.model.inference import BATCH
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from tests.models import PROVENANCE, SMALL, make, small
 from tests.networks import networks
 

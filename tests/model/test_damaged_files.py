@@ -20,8 +20,9 @@ from inkwise.errors import InkwiseError, ModelError, StorageError
 from inkwise.model import Model
 from inkwise.model.calibration import Calibration
 from inkwise.model.saving import DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.named import case_study
+from inkwise.networks.network import Network
 from tests.models import (
     CALIBRATION,
     DESCRIBED,

@@ -19,10 +19,10 @@ from inkwise.networks.layers import (
     GlobalPool,
     Layer,
     MaxPool,
-    Network,
     Residual,
     SpatialDropout,
 )
+from inkwise.networks.network import Network
 
 COUNTS = st.integers(1, 3)
 RATES = st.floats(0, 0.9)

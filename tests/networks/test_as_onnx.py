@@ -14,8 +14,9 @@ from onnx import numpy_helper
 from inkwise.errors import ModelError
 from inkwise.networks.as_onnx import read_metadata, read_weights, to_onnx
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS, case_study
+from inkwise.networks.network import Network
 from tests.networks import draw_weights, networks
 
 MIXED = Network(

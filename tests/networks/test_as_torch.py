@@ -20,10 +20,10 @@ from inkwise.networks.layers import (
     Flatten,
     GlobalPool,
     MaxPool,
-    Network,
     Residual,
 )
 from inkwise.networks.named import case_study
+from inkwise.networks.network import Network
 from tests.networks import networks
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {

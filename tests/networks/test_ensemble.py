@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.networks.as_torch import Members, build, get_weights
 from inkwise.networks.ensemble import Ensemble, from_json, require_single, to_json
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network
 from tests.networks import ensembles, networks
 
 SHALLOW = Network((8, 9), (Flatten(), Dense(4)))

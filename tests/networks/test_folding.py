@@ -3,16 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkwise.networks.folding import fold
-from inkwise.networks.layers import (
-    Activation,
-    BatchNorm,
-    Conv,
-    Dense,
-    Flatten,
-    MaxPool,
-    Network,
-    Residual,
-)
+from inkwise.networks.layers import Activation, BatchNorm, Conv, Dense, Flatten, MaxPool, Residual
+from inkwise.networks.network import Network
 from tests.networks import draw_weights, networks
 from tests.networks.test_as_onnx import answers_of_torch, draw_images
 

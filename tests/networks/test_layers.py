@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from inkwise.errors import ArgumentError, ModelError
+from inkwise.networks.layer_documents import layers_from_list
 from inkwise.networks.layers import (
     Activation,
     AveragePool,
@@ -18,12 +19,10 @@ from inkwise.networks.layers import (
     GlobalPool,
     Layer,
     MaxPool,
-    Network,
     Residual,
     SpatialDropout,
-    complete,
-    layers_from_list,
 )
+from inkwise.networks.network import Network, complete
 from tests.networks import networks
 
 LAYERS = (Conv(2, 3, "relu"), MaxPool(2), Flatten(), Dropout(0.5), Dense(4))

@@ -1,16 +1,8 @@
 import pytest
 
-from inkwise.networks.layers import (
-    Activation,
-    Conv,
-    Dense,
-    Flatten,
-    GlobalPool,
-    Layer,
-    MaxPool,
-    Network,
-)
+from inkwise.networks.layers import Activation, Conv, Dense, Flatten, GlobalPool, Layer, MaxPool
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network
 from inkwise.networks.remarks import remarks
 
 

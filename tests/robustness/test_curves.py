@@ -8,7 +8,8 @@ from inkwise import Dataset, Model, Run
 from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.intervals import wilson
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move, resize, turn
 from inkwise.robustness.curves import (
     ANGLES,

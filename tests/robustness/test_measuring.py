@@ -11,7 +11,8 @@ from PIL import Image
 import inkwise
 from inkwise import Dataset, Model, Run
 from inkwise.errors import ArgumentError, RunError
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.system.files import write_json
 from tests.telling import Heard
 

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 from inkwise import Model, load_pretrained
 from inkwise.data.optdigits import load_optdigits
 from inkwise.explanation.neighbours import FILE, make_neighbours
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.training.forms import FORMS
 from inkwise.training.pens import trace
 from tests.devtools import logged

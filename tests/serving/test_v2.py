@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from inkwise.model import Model
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.serving.tensors import HEADER_LENGTH
 from tests.serving.conftest import TOKEN, MakeClient
 from tests.serving.processes import Running, StartServer

@@ -14,8 +14,9 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import split_dataset
 from inkwise.errors import TrainingError
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import case_study, swift
+from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.history import Epoch

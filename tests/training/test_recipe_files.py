@@ -19,9 +19,9 @@ from inkwise.networks.layers import (
     Dense,
     Flatten,
     GlobalPool,
-    Network,
     Residual,
 )
+from inkwise.networks.network import Network
 from inkwise.training.named_recipes import RECIPES
 from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml

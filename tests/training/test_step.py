@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, Dense, Flatten, Network, Residual, complete
+from inkwise.networks.layers import Conv, Dense, Flatten, Residual
+from inkwise.networks.network import Network, complete
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.recipe import SGD, Muon, Recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs

@@ -3,7 +3,8 @@
 import dataclasses
 
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, MaxPool, Network, Residual
+from inkwise.networks.layers import Conv, MaxPool, Residual
+from inkwise.networks.network import Network
 
 
 @dataclasses.dataclass(frozen=True)

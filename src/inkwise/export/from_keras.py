@@ -18,17 +18,8 @@ from inkwise.errors import ArgumentError, ModelError
 from inkwise.export.hdf5 import MAGIC, Node
 from inkwise.model import Model
 from inkwise.networks.as_keras import from_keras_layout
-from inkwise.networks.layers import (
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    LayerSummary,
-    MaxPool,
-    Network,
-    Shape,
-)
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool
+from inkwise.networks.network import LayerSummary, Network, Shape
 from inkwise.system.extras import require_training
 from inkwise.system.file_kinds import recognise
 from inkwise.system.files import read_bytes

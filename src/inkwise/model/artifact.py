@@ -19,7 +19,7 @@ from inkwise.model.parts import Parts
 from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.arrays import as_array, as_images
 
 if TYPE_CHECKING:

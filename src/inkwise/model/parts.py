@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkwise.errors import ModelError
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.networks.rotations import check_rotations
 
 

@@ -22,12 +22,11 @@ from inkwise.networks.layers import (
     Dropout,
     Flatten,
     GlobalPool,
-    LayerSummary,
     MaxPool,
-    Network,
     Residual,
     SpatialDropout,
 )
+from inkwise.networks.network import LayerSummary, Network
 
 
 def require_keras(purpose: str) -> Any:

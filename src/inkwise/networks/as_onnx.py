@@ -19,13 +19,11 @@ from inkwise.networks.layers import (
     Dropout,
     Flatten,
     GlobalPool,
-    LayerSummary,
     MaxPool,
-    Network,
     Residual,
-    Shape,
     SpatialDropout,
 )
+from inkwise.networks.network import LayerSummary, Network, Shape
 from inkwise.networks.rotations import rotation_grid
 from inkwise.system.extras import require_training
 from inkwise.system.files import to_utf8

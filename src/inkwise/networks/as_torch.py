@@ -24,15 +24,12 @@ from inkwise.networks.layers import (
     Flatten,
     GlobalPool,
     Layer,
-    LayerSummary,
     MaxPool,
-    Network,
     Residual,
-    Shape,
     SpatialDropout,
-    named_layers,
 )
 from inkwise.networks.layers import BatchNorm as BatchNormLayer
+from inkwise.networks.network import LayerSummary, Network, Shape, named_layers
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,

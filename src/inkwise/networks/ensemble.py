@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inkwise.errors import ArgumentError, ModelError
-from inkwise.networks.layers import LayerSummary, Network
+from inkwise.networks.network import LayerSummary, Network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,16 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.networks.layers import (
-    BATCH_NORM_EPSILON,
-    BatchNorm,
-    Conv,
-    Dense,
-    Layer,
-    Network,
-    Residual,
-    named_layers,
-)
+from inkwise.networks.layers import BATCH_NORM_EPSILON, BatchNorm, Conv, Dense, Layer, Residual
+from inkwise.networks.network import Network, named_layers
 
 Weights = dict[str, NDArray[np.float32]]
 

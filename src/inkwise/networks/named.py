@@ -14,10 +14,9 @@ from inkwise.networks.layers import (
     GlobalPool,
     Layer,
     MaxPool,
-    Network,
     Residual,
-    complete,
 )
+from inkwise.networks.network import Network, complete
 
 
 def case_study(image_size: tuple[int, int], classes: int, dropout: float = 0.0) -> Network:

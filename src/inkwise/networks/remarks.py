@@ -2,14 +2,8 @@
 
 from collections.abc import Iterator
 
-from inkwise.networks.layers import (
-    AveragePool,
-    Conv,
-    Dense,
-    LayerSummary,
-    MaxPool,
-    Network,
-)
+from inkwise.networks.layers import AveragePool, Conv, Dense, MaxPool
+from inkwise.networks.network import LayerSummary, Network
 
 DIGIT = 20 / 28
 """Side of a digit as a share of its image's, as MNIST's digits fill it."""
@@ -22,7 +16,8 @@ def remarks(network: Network) -> list[str]:
 
     Examples
     --------
-    >>> from inkwise.networks.layers import Conv, Dense, Flatten, Network
+    >>> from inkwise.networks.layers import Conv, Dense, Flatten
+    >>> from inkwise.networks.network import Network
     >>> wide = Network((28, 28), (Conv(8, 3, "relu"), Flatten(), Dense(64, "relu"), Dense(10)))
     >>> for remark in remarks(wide):
     ...     print(remark)

@@ -13,13 +13,11 @@ from inkwise.networks.layers import (
     BatchNorm,
     Conv,
     Dropout,
-    LayerSummary,
     MaxPool,
-    Network,
     Residual,
-    Shape,
     SpatialDropout,
 )
+from inkwise.networks.network import LayerSummary, Network, Shape
 
 _WIDTH = 360  # of a phone
 _LEFT, _TEXT = 20.0, 158.0

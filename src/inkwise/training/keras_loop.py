@@ -12,7 +12,7 @@ from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
 from inkwise.networks.as_keras import build_keras, get_weights, require_keras
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.loop import check_loss

@@ -8,18 +8,10 @@ from typing import Any, TypeVar
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import (
-    BatchNorm,
-    Layer,
-    Network,
-    Residual,
-    check_layers,
-    complete,
-    layers_from_list,
-    layers_to_list,
-    nearest,
-)
+from inkwise.networks.layer_documents import layers_from_list, layers_to_list
+from inkwise.networks.layers import BatchNorm, Layer, Residual, nearest
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.documents import read

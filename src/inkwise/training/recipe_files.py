@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from inkwise.errors import ArgumentError
-from inkwise.networks.layers import LAYERS, Dense, Layer, Network, complete, layers_to_list
+from inkwise.networks.layer_documents import layers_to_list
+from inkwise.networks.layers import LAYERS, Dense, Layer
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network, complete
 from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.documents import explain_fields, schema_of

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.as_torch import Members
-from inkwise.networks.layers import penalties
+from inkwise.networks.network import penalties
 from inkwise.system.machine import bfloat16_units
 from inkwise.training.averaging import Average
 from inkwise.training.optimisers import make_optimisers
