@@ -31,6 +31,7 @@ from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.calibrating import calibrate
+from inkwise.training.fitting import Fit
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
@@ -136,6 +137,62 @@ def train(
             progress.notice(notice)
         _train_to_report(run, data, enlarged, device, None, progress, on_epoch)
     return run
+
+
+def fit(
+    recipe: str | Recipe = "case-study",
+    dataset: str | Dataset = "auto",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    progress: Progress = SILENT,
+    **changes: Any,
+) -> Fit:
+    """Train in memory, an epoch each time the caller advances the training; write nothing.
+
+    With the same arguments, the epochs and the model are those of `train`. What happens between
+    two epochs is the caller's: look, draw, or leave the loop.
+
+    Parameters
+    ----------
+    recipe, dataset, data_dir, device, progress, **changes
+        As for `train`.
+
+    Returns
+    -------
+    Fit
+        An iterator of every finished `Epoch`, with the model as of the last of them.
+
+    Raises
+    ------
+    InkwiseError
+        As from `train`. While it is advanced, `TrainingError`, if the loss is no longer a number.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> fit = inkwise.fit("case-study", "optdigits", epochs=10)
+    >>> for epoch in fit:
+    ...     if epoch.validation_accuracy > 0.5:
+    ...         break
+    >>> len(fit.history) < 10
+    True
+    """
+    require_training("training")
+    by_name = isinstance(recipe, str)
+    recipe = get_recipe(recipe, **changes)
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+    splits = _split(data, recipe, None)
+    notices = [data.notice]
+    if by_name and "epochs" not in changes:
+        recipe, notice = scale_epochs(recipe, len(splits.train))
+        notices.append(notice)
+    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    for each in (*notices, notice):
+        if each:
+            progress.notice(each)
+    origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
 
 
 def resume(

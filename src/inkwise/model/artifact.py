@@ -21,6 +21,7 @@ from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.network import Network
 from inkwise.system.arrays import as_array, as_images
+from inkwise.system.shown import html_table
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -352,6 +353,23 @@ class Model:
         model = cls(*parts)
         vars(model)["onnx"] = onnx  # the cached property's value, without needing the onnx package
         return model
+
+    def _repr_html_(self) -> str:
+        height, width = self.network.image_size
+        layers = [
+            (
+                line.name,
+                type(line.layer).__name__,
+                "×".join(map(str, line.output_shape)),
+                f"{line.parameter_count:,}",
+            )
+            for line in self.network.summary()
+        ]
+        caption = (
+            f"{len(self.class_names)} classes ({', '.join(self.class_names)}), images of "
+            f"{height}×{width}, {self.network.parameter_count:,} parameters"
+        )
+        return html_table(caption, layers, ("layer", "kind", "output", "parameters"))
 
     def _parts(self) -> Parts:
         return Parts(
