@@ -83,6 +83,10 @@ class Model:
     def __post_init__(self) -> None:
         self._parts().check()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Sessions of ONNX Runtime cannot go to another process, and are opened when needed.
+        return {name: value for name, value in vars(self).items() if "session" not in name}
+
     def predict_proba(self, images: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for every image.
 

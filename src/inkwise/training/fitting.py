@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,11 @@ from inkwise.system.progress import SILENT, Progress
 from inkwise.training.calibrating import calibrate
 from inkwise.training.history import Epoch, show_history
 from inkwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_OF_THE_IMAGES = ("losses", "epoch")
 
 
 class Fit(Iterator[Epoch]):
@@ -119,6 +124,22 @@ class Fit(Iterator[Epoch]):
             rotations=self.recipe.rotations,
         )
         return calibrate(model, self.splits.validation) if self.recipe.calibrate else model
+
+    def state(self) -> "dict[str, Tensor]":
+        """Return copies of what a training on other images can continue from."""
+        state = self._training.state()
+        return {name: state[name] for name in state if name not in _OF_THE_IMAGES}
+
+    def continue_from(self, state: "Mapping[str, Tensor]") -> None:
+        """Take over weights, optimisers and random generators from another training's `state`.
+
+        Raises
+        ------
+        TrainingError
+            The state comes from a different recipe, or from another type of device.
+        """
+        own = self._training.state()
+        self._training.restore({**state, **{name: own[name] for name in _OF_THE_IMAGES}})
 
     def _repr_html_(self) -> str:
         return show_history(f"{self.recipe.name}: {self.recipe.epochs} epochs", self.history)
