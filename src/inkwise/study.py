@@ -30,6 +30,7 @@ from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
+from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
 from inkwise.training.fitting import Fit
 from inkwise.training.history import Checkpoint, Epoch
@@ -49,6 +50,7 @@ def train(
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
+    track: str | None = None,
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
     **changes: Any,
@@ -77,6 +79,9 @@ def train(
         supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
         The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
+    track : {"tensorboard"}, optional
+        A program that keeps track of trainings. It gets the recipe, the losses and accuracies of
+        every epoch, and in the end the test metrics and figures.
     progress : Progress, optional
         Receives notices, downloads and batches; see `inkwise.Progress`.
     on_epoch : callable, optional
@@ -111,6 +116,7 @@ def train(
     'report.html'
     """
     require_training("training")
+    require_tracker(track)
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     trained_on, engine_versions = _prepare(engine, device, recipe)
@@ -132,10 +138,10 @@ def train(
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections, enlarged)
-    with _keeping_what_is_finished(run):
+    with _keeping_what_is_finished(run), tracked(track, run, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
-        _train_to_report(run, data, enlarged, device, None, progress, on_epoch)
+        _train_to_report(run, data, enlarged, device, None, progress, tell)
     return run
 
 
