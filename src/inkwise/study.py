@@ -79,9 +79,9 @@ def train(
         supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
         The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
-    track : {"tensorboard"}, optional
+    track : {"tensorboard", "mlflow"}, optional
         A program that keeps track of trainings. It gets the recipe, the losses and accuracies of
-        every epoch, and in the end the test metrics and figures.
+        every epoch, and in the end the test metrics and figures; MLflow also gets the model.
     progress : Progress, optional
         Receives notices, downloads and batches; see `inkwise.Progress`.
     on_epoch : callable, optional

@@ -82,7 +82,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="A program that keeps track of trainings: tensorboard.",
+            help="A program that keeps track of trainings: tensorboard or mlflow.",
             show_default=False,
         ),
     ] = None,

@@ -61,7 +61,7 @@ class TensorBoard:
             picture = {"encoded_image_string": content, "width": width, "height": height}
             self._values([{"tag": f"figures/{path.stem}", "image": {**picture, "colorspace": 4}}])
 
-    def close(self, *, complete: bool) -> None:  # noqa: ARG002 - it keeps no state of a run
+    def close(self, status: str) -> None:  # noqa: ARG002 - TensorBoard knows no states of a run
         """Close the file."""
         self._file.close()
 

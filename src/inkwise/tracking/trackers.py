@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from inkwise.errors import ArgumentError
-from inkwise.runs.directory import COMPLETE, Run
-from inkwise.system.extras import require_tensorboard
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.system.extras import require_mlflow, require_tensorboard
 from inkwise.training.history import Epoch
 
 
@@ -19,8 +19,8 @@ class Tracker(Protocol):
     def finish(self, run: Run) -> None:
         """Keep what a complete run has: metrics, figures, the model."""
 
-    def close(self, *, complete: bool) -> None:
-        """End; the training is complete, or was interrupted or has failed."""
+    def close(self, status: str) -> None:
+        """End, with the status of the run: complete, interrupted, or unfinished, as it failed."""
 
 
 def _tensorboard(run: Run) -> Tracker:
@@ -29,8 +29,14 @@ def _tensorboard(run: Run) -> Tracker:
     return TensorBoard(run)
 
 
-_REQUIRE: dict[str, Callable[[str], None]] = {"tensorboard": require_tensorboard}
-_OPEN: dict[str, Callable[[Run], Tracker]] = {"tensorboard": _tensorboard}
+def _mlflow(run: Run) -> Tracker:
+    from inkwise.tracking.mlflow import MLflow
+
+    return MLflow(run)
+
+
+_REQUIRE = {"tensorboard": require_tensorboard, "mlflow": require_mlflow}
+_OPEN: dict[str, Callable[[Run], Tracker]] = {"tensorboard": _tensorboard, "mlflow": _mlflow}
 
 TRACKERS = tuple(_OPEN)
 """The names of the trackers."""
@@ -83,8 +89,13 @@ def tracked(
         if on_epoch is not None:
             on_epoch(epoch)
 
+    status = UNFINISHED
     try:
         yield tell
         tracker.finish(run)
+        status = COMPLETE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        raise
     finally:
-        tracker.close(complete=run.status == COMPLETE)
+        tracker.close(status)
