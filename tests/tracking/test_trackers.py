@@ -14,7 +14,7 @@ from PIL import Image
 
 import inkwise
 from inkwise import Dataset, Run
-from inkwise.errors import ArgumentError, LibraryError
+from inkwise.errors import ArgumentError, LibraryError, StorageError
 from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from tests.telling import AtEachBatch
@@ -116,6 +116,7 @@ def test_what_is_interrupted_keeps_its_epochs(
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A store in plain files, and a client of it: the tests have no database."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     before = mlflow.get_tracking_uri()
@@ -191,3 +192,13 @@ def test_mlflow_knows_what_was_interrupted_and_what_failed(
         assert kept.info.status == status
         assert "loss/train" in kept.data.metrics
         assert "test/accuracy" not in kept.data.metrics
+
+
+@pytest.mark.usefixtures("store")
+def test_a_store_that_mlflow_refuses_is_one_line(animals: Dataset, tmp_path: Path) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri("nowhere://at-all")
+    with pytest.raises(StorageError, match=r"MLflow cannot keep the run: .*nowhere") as caught:
+        inkwise.train(dataset=animals, output=tmp_path / "run", track="mlflow")
+    assert "\n" not in str(caught.value)

@@ -1,5 +1,6 @@
 """Runs of MLflow, in the store that MLflow is set to: a file, unless a server is named."""
 
+import contextlib
 import logging
 import os
 import warnings
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inkwise.errors import InkwiseError, StorageError
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.tracking.figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
@@ -23,6 +25,18 @@ LOADER = "inkwise.tracking.mlflow_model"
 _STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", UNFINISHED: "FAILED"}
 
 
+@contextlib.contextmanager
+def _errors_of_ours() -> Iterator[None]:
+    """Raise whatever MLflow raises, from its store or on the way to it, as `StorageError`."""
+    try:
+        yield
+    except InkwiseError:
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise StorageError(f"MLflow cannot keep the run: {reason}") from error
+
+
 class MLflow:
     """A run of MLflow about a run of ours.
 
@@ -30,8 +44,14 @@ class MLflow:
     ----------
     run : Run
         The run. Its recipe and data set are kept at once.
+
+    Raises
+    ------
+    StorageError
+        MLflow cannot keep it, here or later.
     """
 
+    @_errors_of_ours()
     def __init__(self, run: Run) -> None:
         # Without this, MLflow sends usage reports to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -58,10 +78,12 @@ class MLflow:
             self._client.log_param(self._id, key, value)
         self._client.log_text(self._id, to_toml(run.recipe), "recipe.toml")
 
+    @_errors_of_ours()
     def epoch(self, epoch: Epoch) -> None:
         """Keep the losses and accuracies of an epoch."""
         self._metrics(epoch_figures(epoch), epoch.epoch)
 
+    @_errors_of_ours()
     def finish(self, run: Run) -> None:
         """Keep metrics, figures, report and model of a complete run."""
         import mlflow
@@ -87,6 +109,7 @@ class MLflow:
                 pip_requirements=[f"inkwise=={__version__}"],
             )
 
+    @_errors_of_ours()
     def close(self, status: str) -> None:
         """End the run."""
         self._client.set_terminated(self._id, _STATUS[status])
