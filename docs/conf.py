@@ -77,6 +77,7 @@ KINDS = {
         "get_recipe",
         "read_recipe",
         "Recipe",
+        "Network",
         "Run",
         "Evaluation",
     ],
