@@ -123,7 +123,7 @@ def test_a_name_without_changes_stays_a_name() -> None:
         ),
         (('"adam"', '"adamw"'), 83, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
         (('"relu"', '"Relu"'), 8, "network.0.activation: activation must be linear, relu, "),
-        (('"last"', '"lost"'), 103, "holdout.method: must be last or stratified, not 'lost' (did"),
+        (('"last"', '"lost"'), 105, "holdout.method: must be last or stratified, not 'lost' (did"),
         # punctuation
         (("size = 2 },", "size = 2 }"), 10, "Unclosed array: a comma or a bracket ] is missing"),
         (("kernel = 3, a", "kernel = 3 a"), 8, "Unclosed inline table: a comma or a brace } is"),
@@ -145,7 +145,7 @@ def test_a_name_without_changes_stays_a_name() -> None:
         (("batch_norm = false", "batch_norm = 0"), 23, "batch_norm: must be true or false, not 0"),
         (
             ("share = 0.2", "share = 2"),
-            106,
+            108,
             "holdout.share: the validation share must lie between",
         ),
         # networks
