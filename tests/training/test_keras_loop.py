@@ -269,6 +269,15 @@ def test_a_rate_of_nothing_changes_nothing_in_keras(animals: Dataset, schedule: 
     assert (moved.weights["conv1.weight"] != still.weights["conv1.weight"]).any()
 
 
+def test_keras_clips_gradients_by_their_norm(animals: Dataset) -> None:
+    recipe = Recipe(
+        "own", "case-study", optimiser=SGD(1.0, 0.0), epochs=2, batch_size=10_000, clip_norm=1e-3
+    )
+    first, second = fit(animals, recipe)
+    moves = [(second.weights[name] - first.weights[name]).ravel() for name in first.weights]
+    assert np.linalg.norm(np.concatenate(moves)) == pytest.approx(1e-3, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("changes", "part"),
     [

@@ -43,6 +43,7 @@ RECIPES_DRAWN = st.builds(
     augmentation=st.none() | st.builds(Augmentation, LIMITS, LIMITS, SHARES),
     optimiser=ADAMS | SGDS | MUONS,
     schedule=st.none() | CYCLES | COSINES | PLATEAUS,
+    clip_norm=st.floats(0, MOST),
     label_smoothing=SHARES,
     hardest=ABOVE_0,
     freeze_after=ABOVE_0,

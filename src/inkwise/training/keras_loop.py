@@ -25,6 +25,7 @@ _FOLLOWED = (
     "dropout",
     "optimiser",
     "schedule",
+    "clip_norm",
     "epochs",
     "batch_size",
     "holdout",
@@ -160,11 +161,12 @@ def fit_keras(
 def _optimiser(recipe: Recipe) -> Any:
     from keras import optimizers
 
+    clipping = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
     match recipe.optimiser:
         case Adam(learning_rate, beta1, beta2, epsilon):
-            return optimizers.Adam(learning_rate, beta1, beta2, epsilon)
+            return optimizers.Adam(learning_rate, beta1, beta2, epsilon, **clipping)
         case SGD(learning_rate, momentum):
-            return optimizers.SGD(learning_rate, momentum)
+            return optimizers.SGD(learning_rate, momentum, **clipping)
         case _:
             raise _refusal(recipe, ["optimiser"])
 

@@ -324,6 +324,9 @@ class Recipe:
         The optimiser; the loss is the categorical cross-entropy.
     schedule : OneCycle, Cosine, Plateau or None
         Learning-rate schedule; None keeps the learning rate constant.
+    clip_norm : float
+        Greatest norm of the gradients of all parameters together, from 0 to 1,000,000: longer ones
+        are scaled down to it. 0 means no clipping. Each member of an ensemble is clipped by itself.
     batch_norm : bool
         Whether batch normalisation follows every convolution in training. The trained model has it
         folded into the weights of the convolutions.
@@ -386,6 +389,7 @@ class Recipe:
     augmentation: Augmentation | None = None
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
     schedule: Schedule | None = None
+    clip_norm: float = 0.0
     batch_norm: bool = False
     mixed_precision: bool = False
     averaging: float = 0.0
@@ -412,6 +416,13 @@ class Recipe:
             int | float,
             lambda share: 0 <= share <= 10,
             "lie in [0, 10]",
+        )
+        _check(
+            "norm of clipping",
+            self.clip_norm,
+            int | float,
+            lambda norm: 0 <= norm <= MOST,
+            f"lie in [0, {MOST:,}]",
         )
         _check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
