@@ -79,6 +79,7 @@ KINDS = {
         "get_recipe",
         "read_recipe",
         "Recipe",
+        "Network",
         "Run",
         "Evaluation",
     ],

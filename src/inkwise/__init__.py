@@ -25,6 +25,7 @@ _HOMES = {
     "Fit": "inkwise.training.fitting",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
+    "Network": "inkwise.networks.network",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
@@ -61,6 +62,7 @@ __all__ = [
     "Fit",
     "InkwiseError",
     "Model",
+    "Network",
     "Progress",
     "Recipe",
     "Run",
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained
+    from inkwise.networks.network import Network
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness

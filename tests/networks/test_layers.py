@@ -1,6 +1,7 @@
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,24 @@ def test_a_second_layer_of_a_kind_has_a_name_of_its_own() -> None:
         for role in ("weight", "bias")
     ]
     assert network.summary()[1].parameters["conv2.weight"] == (5, 2, 3, 3)
+
+
+@given(network=networks())
+def test_a_summary_in_print_is_a_table_of_its_lines(network: Network) -> None:
+    summary = network.summary()
+    head, rule, *rows, again, sums = str(summary).splitlines()
+    assert rule == again == "─" * len(head)
+    assert len(rows) == len(summary)
+    for line, row in zip(summary, rows, strict=True):
+        assert row.startswith(f"{line.name} ")
+        cells = re.split(" {2,}", row)
+        assert cells[1:3] == [str(line.layer), "×".join(map(str, line.output_shape))]
+        assert cells[3:5] == [f"{line.parameter_count:,}", f"{line.multiply_adds:,}"]
+        side = int(cells[-1].partition("×")[0])
+        assert side == min(line.field.side, max(network.image_size))
+    assert sums.split()[:2] == ["all", f"{network.parameter_count:,}"]
+    for place in (head.index("output") + 6, head.index("parameters") + 10, len(head)):
+        assert all(row[place - 1] != " " and row[place:][:1] in ("", " ") for row in rows)
 
 
 @given(network=networks())

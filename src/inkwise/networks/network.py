@@ -135,6 +135,52 @@ class LayerSummary:
         return 4 * math.prod(self.output_shape)
 
 
+class Summary(tuple[LayerSummary, ...]):
+    """The lines of a network's summary; as text, a table."""
+
+    columns = (
+        *("layer", "what it does", "output", "parameters", "multiply-adds", "of all", "memory"),
+        "sees",
+    )
+    """The heads of the table's columns; the first two are aligned to the left."""
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table's cells, row by row; the last row has the sums."""
+        total = sum(line.multiply_adds for line in self)
+        largest = max(self[0].input_shape)
+        rows = [
+            (
+                line.name,
+                str(line.layer),
+                _times(line.output_shape),
+                f"{line.parameter_count:,}",
+                f"{line.multiply_adds:,}",
+                f"{line.multiply_adds / (total or 1):.0%}",
+                _kibibytes(line.memory),
+                # The zeros around an image are not seen.
+                _times((min(line.field.side, largest),) * 2),
+            )
+            for line in self
+        ]
+        parameters = sum(line.parameter_count for line in self)
+        memory = _kibibytes(sum(line.memory for line in self))
+        return [*rows, ("all", "", "", f"{parameters:,}", f"{total:,}", "", memory, "")]
+
+    def __str__(self) -> str:
+        """Return the table as plain text."""
+        *rows, sums = self.rows()
+        widths = [max(map(len, column)) for column in zip(self.columns, *rows, sums, strict=True)]
+        rule = "─" * (sum(widths) + 2 * len(widths) - 2)
+        head, *told = (
+            "  ".join(
+                cell.ljust(width) if place < 2 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in (self.columns, *rows, sums)
+        )
+        return "\n".join([head, rule, *told[:-1], rule, told[-1]])
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A feed-forward network for grey images that ends in one logit for each class.
@@ -152,6 +198,21 @@ class Network:
         The last layer is not `Dense`, or has another activation than ReLU; a layer does not fit
         the one before it, for instance because the images are too small; or a side of the images
         is not a whole number in range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> from inkwise.networks.layers import Dense, Flatten
+    >>> network = inkwise.Network((28, 28), (Flatten(), Dense(10)))
+    >>> network.parameter_count
+    7850
+    >>> print(network.summary())
+    layer     what it does               output  parameters  multiply-adds  of all   memory   sees
+    ──────────────────────────────────────────────────────────────────────────────────────────────
+    flatten1  feature map to vector         784           0              0      0%  3.1 KiB  28×28
+    dense1    fully connected, 10 units      10       7,850          7,840    100%  0.0 KiB  28×28
+    ──────────────────────────────────────────────────────────────────────────────────────────────
+    all                                               7,850          7,840          3.1 KiB
     """
 
     image_size: tuple[int, int]
@@ -179,12 +240,13 @@ class Network:
         """Floating-point operations of a forward pass of one image; see `LayerSummary`."""
         return sum(line.flops for line in self.summary())
 
-    def summary(self) -> list[LayerSummary]:
+    def summary(self) -> Summary:
         """Return a line for each layer, with the shapes that one image takes on its way.
 
-        A residual block has a line for each of its layers, and then one for the sum.
+        A residual block has a line for each of its layers, and then one for the sum. What the
+        lines hold is told by `LayerSummary`; printed, they are a table.
         """
-        return list(_follow(self.layers, "", ("",), (*self.image_size, 1), Field(), ()))
+        return Summary(_follow(self.layers, "", ("",), (*self.image_size, 1), Field(), ()))
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the layers as JSON values, which `from_list` reads."""
@@ -387,6 +449,10 @@ def _explain_sum(name: str, shape: Shape, other: Shape, shortcut: bool) -> str:
 
 def _times(shape: Shape) -> str:
     return "×".join(map(str, shape))
+
+
+def _kibibytes(count: int) -> str:
+    return f"{count / 1024:.1f} KiB"
 
 
 def complete(
