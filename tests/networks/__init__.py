@@ -35,11 +35,15 @@ PLAIN_MAPS: st.SearchStrategy[Layer] = st.one_of(
     st.builds(MaxPool, COUNTS),
     st.builds(Dropout, RATES),
 )
+PADDINGS = st.sampled_from(["valid", "same"])
 UNCHANGED: st.SearchStrategy[Layer] = st.one_of(
-    st.builds(BatchNorm), st.builds(Activation, FUNCTIONS), st.builds(Dropout, RATES)
+    st.builds(BatchNorm),
+    st.builds(Activation, FUNCTIONS),
+    st.builds(Activation, st.just("leaky_relu"), st.sampled_from([0.0, 0.2, 0.3])),
+    st.builds(Dropout, RATES),
 )
-POOLS: st.SearchStrategy[Layer] = st.builds(MaxPool, COUNTS, STRIDES) | st.builds(
-    AveragePool, COUNTS, STRIDES
+POOLS: st.SearchStrategy[Layer] = st.builds(MaxPool, COUNTS, STRIDES, PADDINGS) | st.builds(
+    AveragePool, COUNTS, STRIDES, PADDINGS
 )
 
 
@@ -53,7 +57,7 @@ def convolutions(draw: st.DrawFn, channels: int) -> Conv:
         draw(st.integers(1, 4)),
         draw(FUNCTIONS),
         stride,
-        draw(st.sampled_from(["valid", "same"])),
+        draw(PADDINGS),
         draw(st.integers(1, 2)) if stride == 1 else 1,
         groups,
     )
