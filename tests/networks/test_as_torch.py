@@ -53,8 +53,8 @@ def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) 
                     padded, weight, bias, conv.stride, 0, conv.dilation, conv.groups
                 )
             case MaxPool() | AveragePool() as pool:
-                mean = isinstance(pool, AveragePool)
-                first = windows(first, pool).nanmean(-1) if mean else windows(first, pool).amax(-1)
+                places = windows(first, pool)
+                first = places.amax(-1) if isinstance(pool, MaxPool) else places.nanmean(-1)
             case GlobalPool("max"):
                 first = first.flatten(2).amax(2)
             case GlobalPool():
@@ -73,10 +73,10 @@ def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) 
             first = FUNCTIONS[line.layer.activation](first)
         elif isinstance(line.layer, Activation):
             below = line.layer.slope * first
-            leaky = line.layer.function == "leaky_relu"
+            is_leaky = line.layer.function == "leaky_relu"
             first = (
                 torch.where(first > 0, first, below)
-                if leaky
+                if is_leaky
                 else FUNCTIONS[line.layer.function](first)
             )
         values[line.name] = first

@@ -157,7 +157,10 @@ def _add_layers(
                 result = graph.add("BatchNormalization", first, name, parameters, epsilon=epsilon)
             case MaxPool() | AveragePool():
                 kind = "MaxPool" if isinstance(layer, MaxPool) else "AveragePool"
-                options = {"kernel_shape": [layer.size] * 2, "strides": [layer.step] * 2}
+                options: dict[str, Any] = {
+                    "kernel_shape": [layer.size] * 2,
+                    "strides": [layer.step] * 2,
+                }
                 options |= _pads(layer, line)
                 result = graph.add(kind, first, name, **options)
             case GlobalPool():

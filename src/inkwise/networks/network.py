@@ -228,6 +228,20 @@ def check_layers(layers: object) -> None:
     check_ending(layers)
 
 
+def output_shape(image_size: tuple[int, int], layers: Sequence[Layer]) -> Shape:
+    """Return the shape that an image of this size has behind these layers.
+
+    Raises
+    ------
+    ArgumentError
+        A layer does not fit the one before it.
+    """
+    shape: Shape = (*image_size, 1)
+    for line in _follow(layers, "", ("",), shape, Field(), ()):
+        shape = line.output_shape
+    return shape
+
+
 def named_layers(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """Yield each layer after its name, its kind and number such as ``conv2``."""
     counts: dict[str, int] = {}
