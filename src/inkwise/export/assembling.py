@@ -16,6 +16,8 @@ from inkwise.networks.layers import (
     BatchNorm,
     Conv,
     Dense,
+    Dropout,
+    Flatten,
     Layer,
     Residual,
 )
@@ -23,6 +25,11 @@ from inkwise.networks.network import Network, Shape, named_layers, output_shape
 
 Arrays = Mapping[str, NDArray[np.float64]]
 """The arrays of a layer by their roles, in PyTorch's layout."""
+
+Pixels = tuple[float, float]
+"""What a network takes for a black and for a white pixel, in proportion for grey ones."""
+
+_DIVIDES = 1 / 16
 
 
 class Refusal(Exception):  # noqa: N818 - it never leaves the import
@@ -75,8 +82,12 @@ _Chain = list["str | tuple[_Chain, _Chain]"]
 
 
 def assemble(
-    image_size: tuple[int, int], steps: Mapping[str, Step], output: str, front: Sequence[Part] = ()
-) -> tuple[Network, Weights]:
+    image_size: tuple[int, int],
+    steps: Mapping[str, Step],
+    output: str,
+    flat: bool = False,
+    pixels: Pixels | None = None,
+) -> tuple[Network, Weights, Pixels]:
     """Make a network of steps: a chain, or one with skips that end in a sum.
 
     Batch normalisation is folded into the layer that it directly follows, a last softmax is left
@@ -90,14 +101,19 @@ def assemble(
         The steps, by the names of the values that they make.
     output : str
         The name of the value that has the probabilities, or the logits.
-    front : sequence of Part
-        What comes before the steps.
+    flat : bool
+        Whether the steps take the image as a vector.
+    pixels : tuple of float, optional
+        What the steps take for a black and for a white pixel. By default 0 and 1; or 0 and 255, if
+        the steps begin with a scale by which these are divided by 16 or more.
 
     Returns
     -------
     network : Network
     weights : dict of str to ndarray of float32
         The arrays with the names and shapes that ``network.summary()`` states.
+    pixels : tuple of float
+        What was taken for a black and a white pixel.
 
     Raises
     ------
@@ -107,8 +123,9 @@ def assemble(
         Layers do not fit together.
     """
     way = _Way(image_size)
-    for part in front:
-        way.add(part, "front")
+    way.pixels = pixels
+    if flat:
+        way.made.append((Flatten(), {}))
     _follow(_trace(steps, "", output), steps, way)
     layers, weights, added = _end(way)
     network, weights = fold(Network(image_size, layers), weights)
@@ -118,7 +135,7 @@ def assemble(
             *_, (name, _) = named_layers(layers)
             layers = layers[:-1]
             weights = {each: weights[each] for each in weights if not each.startswith(f"{name}.")}
-    return Network(image_size, layers), weights
+    return Network(image_size, layers), weights, way.pixels or (0.0, 1.0)
 
 
 def _trace(steps: Mapping[str, Step], start: str, end: str) -> _Chain:
@@ -166,6 +183,8 @@ class _Way:
         self.image_size, self.before = image_size, before
         self.made: list[tuple[Layer, Arrays]] = []
         self.ended = False
+        self.pixels: Pixels | None = None
+        self._started = bool(before)
         self._affine: Arrays | None = None
         self._padding: Padding | None = None
 
@@ -210,6 +229,16 @@ class _Way:
         if self._padding is not None:
             raise Refusal(f"its {told} follows zeros around the map: inkwise takes a Conv there")
         affine, self._affine = self._affine, None
+        if not self._started and all(
+            isinstance(layer, Flatten | Dropout) for layer, _ in self.made
+        ):
+            if self.pixels is None and affine is not None:
+                divides = np.abs(affine["scale"]).min() <= _DIVIDES
+                self.pixels = (0.0, 255.0) if divides else (0.0, 1.0)
+            if self.pixels is not None:
+                black, white = map(np.array, self.pixels)
+                affine = _compose({"scale": white - black, "offset": black}, affine)
+                self._started = True
         if affine is not None and not _changes_nothing(affine):
             self.made.append((BatchNorm(), _finite(_as_norm(affine, self.shape, told), told)))
 
@@ -302,10 +331,10 @@ def _finite(arrays: Arrays, told: str) -> Arrays:
     return arrays
 
 
-def _compose(first: Arrays | None, second: Arrays) -> Arrays:
+def _compose(first: Arrays | None, second: Arrays | None) -> Arrays:
     """Return the scale and the offset that do the same as two of them."""
-    if first is None:
-        return second
+    if first is None or second is None:
+        return first or second or {}
     scale = first["scale"] * second["scale"]
     return {"scale": scale, "offset": first["offset"] * second["scale"] + second["offset"]}
 
@@ -330,6 +359,20 @@ def _as_norm(affine: Arrays, shape: Shape, told: str) -> Arrays:
         "running_mean": still,
         "running_var": still + (1 - BATCH_NORM_EPSILON),
     }
+
+
+def norm_arrays(
+    gamma: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    epsilon: float,
+) -> Arrays:
+    """Return the arrays of our batch normalisation for one with another epsilon."""
+    ours = np.maximum(variance + epsilon - BATCH_NORM_EPSILON, 0)
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        weight = gamma * np.sqrt((ours + BATCH_NORM_EPSILON) / (variance + epsilon))
+    return {"weight": weight, "bias": beta, "running_mean": mean, "running_var": ours}
 
 
 def _pad(

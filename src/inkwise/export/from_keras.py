@@ -1,7 +1,5 @@
 """Import of models that Keras saved, without Keras; no code from the file is run."""
 
-import contextlib
-import hashlib
 import io
 import json
 import math
@@ -12,21 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from inkwise.errors import ArgumentError, ModelError
-from inkwise.export.assembling import Affine, Part, Refusal, Step, assemble
+from inkwise.export.assembling import Pixels, Refusal, Step, assemble
 from inkwise.export.hdf5 import MAGIC, Node
+from inkwise.export.imported import Found, explained, make_model
 from inkwise.export.keras_layers import KINDS, LEFT_OUT, SUPPORTED, KerasLayer, is_of_keras
 from inkwise.model import Model
-from inkwise.networks.layers import Flatten
-from inkwise.system.extras import require_training
 from inkwise.system.file_kinds import recognise
 from inkwise.system.files import read_bytes
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _MOST_BYTES = 1 << 30  # a small archive must not be able to fill the memory when it is unpacked
-_DIVIDES = 1 / 16
 _MODELS = ("Sequential", "Functional", "Model")
 
 
@@ -103,39 +96,23 @@ def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None
     >>> [line.name for line in model.network.summary()][:3]
     ['conv1', 'pool1', 'conv2']
     """
-    require_training("importing from Keras")
     path = Path(path)
     raw = read_bytes(path)
-    with _explained(path):
-        description, variables, version = _open(raw)
-        entries = _entries(description)
-        image_size, flat = _image_size(description, entries)
-        layers: list[KerasLayer] = []
-        steps, output = _connect(description, variables, layers)
-        front = _front(layers, image_size, flat)
-        network, weights = assemble(image_size, steps, output, front)
-    names = map(str, range(network.classes)) if class_names is None else class_names
-    source = {
-        "file": path.name,
-        "sha256": hashlib.sha256(raw).hexdigest(),
-        "keras": version,
-        "left_out": [layer.name for layer in layers if layer.kind in LEFT_OUT],
-    }
-    return Model(network, weights, tuple(names), {"imported": source})
+    with explained(path, "Keras"):
+        found = read_keras(raw)
+    return make_model(path, raw, found, class_names)
 
 
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn any error in reading a file into a `ModelError` of one line."""
-    try:
-        yield
-    except (Refusal, ArgumentError) as error:  # ArgumentError: layers that do not fit together
-        raise ModelError(f"cannot import {path}: {error}") from error
-    except Exception as error:  # zipfile, HDF5 and JSON raise many kinds of errors
-        raise ModelError(
-            f"{path} is damaged, or not a model that Keras saved ({type(error).__name__}: "
-            f"{error}): save it in Keras again with model.save"
-        ) from error
+def read_keras(raw: bytes, pixels: Pixels | None = None) -> Found:
+    """Read what Keras saved; arguments and errors are those of `assemble`."""
+    description, variables, version = _open(raw)
+    entries = _entries(description)
+    image_size, flat = _image_size(description, entries)
+    layers: list[KerasLayer] = []
+    steps, output = _connect(description, variables, layers)
+    left_out = [layer.name for layer in layers if layer.kind in LEFT_OUT]
+    source = {"keras": version, "left_out": left_out}
+    return Found(*assemble(image_size, steps, output, flat, pixels), source)
 
 
 def _open(raw: bytes) -> tuple[Description, Variables, str]:
@@ -334,18 +311,3 @@ def _image_size(
                 f"it takes inputs of shape {tuple(shape[1:])}, and inkwise takes grey images of "
                 "one size, (height, width, 1)"
             )
-
-
-def _front(layers: Sequence[KerasLayer], image_size: tuple[int, int], flat: bool) -> list[Part]:
-    """Return what comes before the layers: from grey levels divided by 255 to what they take."""
-    front: list[Part] = []
-    shape = (math.prod(image_size),) if flat else (1,)
-    for layer in layers:
-        if layer.kind in ("Rescaling", "Normalization"):
-            ((_, arrays),) = layer.translate(shape)
-            # One that divides by so much takes grey levels from 0 to 255.
-            if np.abs(arrays["scale"]).min() <= _DIVIDES:
-                white = {"scale": np.array(255.0), "offset": np.array(0.0)}
-                front.append((Affine(), white))
-            break
-    return [*front, (Flatten(), {})] if flat else front

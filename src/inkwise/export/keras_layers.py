@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.export.assembling import Affine, Arrays, Padding, Part, Refusal, Softmax
+from inkwise.export.assembling import Affine, Padding, Part, Refusal, Softmax, norm_arrays
 from inkwise.export.hdf5 import Node
 from inkwise.networks.as_keras import from_keras_layout
 from inkwise.networks.layers import (
-    BATCH_NORM_EPSILON,
     Activation,
     AveragePool,
     BatchNorm,
@@ -341,17 +340,3 @@ def _batch_norm(layer: KerasLayer, shape: Shape) -> Part:
     gamma = affine.pop(0) if scale else np.ones_like(mean)
     beta = affine.pop(0) if centre else np.zeros_like(mean)
     return BatchNorm(), norm_arrays(gamma, beta, mean, variance, layer.config["epsilon"])
-
-
-def norm_arrays(
-    gamma: NDArray[np.float64],
-    beta: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    variance: NDArray[np.float64],
-    epsilon: float,
-) -> Arrays:
-    """Return the arrays of our batch normalisation for one with another epsilon."""
-    ours = np.maximum(variance + epsilon - BATCH_NORM_EPSILON, 0)
-    with np.errstate(all="ignore"):  # what is not finite is refused
-        weight = gamma * np.sqrt((ours + BATCH_NORM_EPSILON) / (variance + epsilon))
-    return {"weight": weight, "bias": beta, "running_mean": mean, "running_var": ours}

@@ -322,6 +322,27 @@ def _read_arrays(
             yield name, array
 
 
+def from_channels_first(
+    network: Network, weights: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Reorder weights for feature maps that are flattened with the channels first, as PyTorch does.
+
+    Raises
+    ------
+    ValueError
+        Something else than a dense layer takes the numbers of such a map.
+    """
+    flattened = _flattened(network)
+    maps = [line for line in network.summary() if isinstance(line.layer, Flatten)]
+    if any(line not in flattened.values() for line in maps if line.input_shape[-1] > 1):
+        raise ValueError("a flattened map goes elsewhere than into a dense layer")
+    reordered = {
+        f"{name}.weight": _channels_last(weights[f"{name}.weight"], line.input_shape)
+        for name, line in flattened.items()
+    }
+    return {**weights, **reordered}
+
+
 def read_metadata(content: bytes) -> dict[str, str]:
     """Return the metadata of an ONNX model; raise `ModelError` if `content` is not one."""
     return {_text(entry, 1): _text(entry, 2) for entry in _fields(content, 14)}
