@@ -14,7 +14,8 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A model saved by Keras, as .keras or .h5, or an .onnx file.",
+            help="A model saved by Keras, as .keras or .h5, or an .onnx file; or with --recipe the "
+            "state dictionary of a PyTorch module.",
             show_default=False,
         ),
     ],
@@ -33,6 +34,15 @@ def import_(
             metavar="NAMES",
             help="The class names in the order of the outputs, separated by commas; 0,1,2 and so "
             "on if not given.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECIPE",
+            help="The recipe that describes the network, a name or a TOML file, for the weights of "
+            "a PyTorch module (.pt, .pth).",
+            show_default=False,
         ),
     ] = None,
     pixels: Annotated[
@@ -60,6 +70,8 @@ def import_(
     from inkwise.errors import ArgumentError
     from inkwise.export.importing import import_model
     from inkwise.system.folders import claim_folder
+    from inkwise.training.named_recipes import get_recipe
+    from inkwise.training.recipe_files import find_recipe
 
     names = None if class_names is None else [name.strip() for name in class_names.split(",")]
     taken = None
@@ -76,5 +88,8 @@ def import_(
         if isinstance(data, str):
             data = load_dataset(data, data_dir, display)
         images = None if data is None else data.train
-        model = import_model(file, names, pixels=taken, images=images, progress=display)
+        described = None if recipe is None else get_recipe(find_recipe(recipe, ())[0])
+        model = import_model(
+            file, names, recipe=described, pixels=taken, images=images, progress=display
+        )
     show_path("Model", model.save(claim_folder(output or Path(file.stem))))

@@ -32,7 +32,7 @@ Variables = Callable[[tuple[str, ...]], list[Node]]
 
 _TORCH = (
     "it is a pickle, as PyTorch's .pt and .pth files are, which could run code when it is read: "
-    "import takes what Keras saved as .keras or .h5"
+    "import takes what Keras saved as .keras or .h5, and PyTorch's weights with a recipe"
 )
 
 

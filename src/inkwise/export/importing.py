@@ -13,11 +13,13 @@ from inkwise.errors import ArgumentError, ModelError
 from inkwise.export.assembling import Pixels
 from inkwise.export.from_keras import read_keras
 from inkwise.export.from_onnx import read_onnx
+from inkwise.export.from_torch import read_torch
 from inkwise.export.imported import Found, explained, make_model
 from inkwise.model import Model
 from inkwise.networks.as_onnx import read_metadata
 from inkwise.system.files import read_bytes
 from inkwise.system.progress import SILENT, Progress
+from inkwise.training.recipe import Recipe
 
 USUAL_PIXELS: tuple[Pixels, ...] = (
     (0.0, 1.0),
@@ -39,6 +41,7 @@ def import_model(
     path: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     *,
+    recipe: Recipe | None = None,
     pixels: Pixels | None = None,
     images: Split | None = None,
     progress: Progress = SILENT,
@@ -48,11 +51,15 @@ def import_model(
     Parameters
     ----------
     path : path-like
-        The file: ``.keras`` or ``.h5`` as for `inkwise.import_keras`, or ``.onnx``: one that
-        inkwise exported, or another program's, if it is a chain of the same layers or has skips.
+        The file: ``.keras`` or ``.h5`` as for `inkwise.import_keras`; ``.onnx``, one that inkwise
+        exported, or another program's, if it is a chain of the same layers or has skips; or with
+        a recipe, a state dictionary of PyTorch.
     class_names : sequence of str, optional
         The names of the classes, in the order of the outputs; by default 0, 1, 2 and so on, or
         those in a file of ours.
+    recipe : Recipe, optional
+        The recipe that describes the network, for the state dictionary of a PyTorch module. Which
+        module of it belongs to which layer is told by their order and shapes.
     pixels : tuple of float, optional
         What the network takes for a black and for a white pixel: ``(0, 1)``, ``(0, 255)``,
         ``(-1, 1)``, or ``(1, 0)`` if it was trained on dark ink. The file does not say it.
@@ -93,21 +100,21 @@ def import_model(
         raise ArgumentError(f"black and white must be two different numbers, not {pixels}")
     path = Path(path)
     raw = read_bytes(path)
-    if path.suffix.lower() != ".onnx":
-        read: Callable[[bytes, Pixels | None], Found] = read_keras
-        program = "Keras"
-    else:
-        read, program = read_onnx, "ONNX"
-        if _is_ours(raw):
-            model = Model.from_onnx(raw)
-            names = model.class_names if class_names is None else tuple(class_names)
-            return dataclasses.replace(model, class_names=names)
+    read, program = _choose_reader(path, recipe, images)
+    if program == "ONNX" and _is_ours(raw):
+        model = Model.from_onnx(raw)
+        names = model.class_names if class_names is None else tuple(class_names)
+        return dataclasses.replace(model, class_names=names)
 
     def make(taken: Pixels | None) -> Model:
         with explained(path, program):
             found = read(raw, taken)
         return make_model(path, raw, found, class_names)
 
+    if recipe is not None:
+        told = make(pixels).provenance["imported"]["torch"].items()
+        matched = ", ".join(f"{layer} of {name}" for layer, name in told)
+        progress.notice(f"By order and shapes, {matched.replace(' of', ' has the weights of', 1)}")
     if pixels is not None or images is None:
         model = make(pixels)
         black, white = model.provenance["imported"]["pixels"]
@@ -118,6 +125,16 @@ def import_model(
             )
         return model
     return _find_out(path, make, images, progress)
+
+
+def _choose_reader(
+    path: Path, recipe: Recipe | None, images: Split | None
+) -> tuple[Callable[[bytes, Pixels | None], Found], str]:
+    """Return what reads a file, and the program that it is from."""
+    if recipe is not None:
+        size = (28, 28) if images is None else (images.images.shape[1], images.images.shape[2])
+        return lambda raw, pixels: read_torch(raw, recipe, size, pixels), "PyTorch"
+    return (read_onnx, "ONNX") if path.suffix.lower() == ".onnx" else (read_keras, "Keras")
 
 
 def _is_ours(raw: bytes) -> bool:
