@@ -22,6 +22,7 @@ _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
+    "Fit": "inkwise.training.fitting",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
     "Progress": "inkwise.system.progress",
@@ -35,6 +36,7 @@ _HOMES = {
     "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.writing",
     "find_pictures": "inkwise.ink.sources",
+    "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "import_model": "inkwise.export.importing",
@@ -57,6 +59,7 @@ __all__ = [
     "Answer",
     "Dataset",
     "Evaluation",
+    "Fit",
     "InkwiseError",
     "Model",
     "Progress",
@@ -70,6 +73,7 @@ __all__ = [
     "explain",
     "export_model",
     "find_pictures",
+    "fit",
     "get_recipe",
     "import_keras",
     "import_model",
@@ -111,8 +115,9 @@ if TYPE_CHECKING:
     from inkwise.robustness.measuring import measure_robustness
     from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
-    from inkwise.study import evaluate, resume, train
+    from inkwise.study import evaluate, fit, resume, train
     from inkwise.system.progress import Progress
+    from inkwise.training.fitting import Fit
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
