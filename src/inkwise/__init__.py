@@ -40,6 +40,7 @@ _HOMES = {
     "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
+    "import_model": "inkwise.export.importing",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
@@ -77,6 +78,7 @@ __all__ = [
     "fit",
     "get_recipe",
     "import_keras",
+    "import_model",
     "load_data",
     "load_dataset",
     "load_folder",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.export.from_keras import import_keras
+    from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model

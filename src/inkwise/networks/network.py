@@ -290,6 +290,20 @@ def check_layers(layers: object) -> None:
     check_ending(layers)
 
 
+def output_shape(image_size: tuple[int, int], layers: Sequence[Layer]) -> Shape:
+    """Return the shape that an image of this size has behind these layers.
+
+    Raises
+    ------
+    ArgumentError
+        A layer does not fit the one before it.
+    """
+    shape: Shape = (*image_size, 1)
+    for line in _follow(layers, "", ("",), shape, Field(), ()):
+        shape = line.output_shape
+    return shape
+
+
 def named_layers(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """Yield each layer after its name, its kind and number such as ``conv2``."""
     counts: dict[str, int] = {}
@@ -358,9 +372,10 @@ def _look(layer: Layer, shape: Shape, field: Field) -> Field:
     match layer, shape:
         case Conv(), (height, width, _):
             before = layer.pads(height)[0], layer.pads(width)[0]
-            return field.through(layer.dilation * (layer.kernel - 1) + 1, layer.stride, before)
-        case Pool(), _:
-            return field.through(layer.size, layer.step)
+            return field.through(layer.reach, layer.stride, before)
+        case Pool(), (height, width, _):
+            before = layer.pads(height)[0], layer.pads(width)[0]
+            return field.through(layer.size, layer.step, before)
         case Flatten() | GlobalPool(), (_, _, _):
             return field.all_of(shape)
     return field
@@ -372,10 +387,11 @@ def _apply(layer: Layer, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
         case Conv(), (_, _, _):
             return _convolve(layer, shape)
         case Pool(), (height, width, channels):
-            if min(height, width) < layer.size:
+            sides = height, width
+            rooms = [side + sum(layer.pads(side)) - layer.size for side in sides]
+            if min(rooms) < 0:
                 raise ArgumentError(_explain_window(layer, shape))
-            rows, columns = ((side - layer.size) // layer.step + 1 for side in (height, width))
-            return (rows, columns, channels), {}, 0
+            return (*(room // layer.step + 1 for room in rooms), channels), {}, 0
         case GlobalPool(), (_, _, channels):
             return (channels,), {}, 0
         case Flatten(), (_, _, _):
@@ -411,8 +427,7 @@ def _convolve(layer: Conv, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
             f"shares {channels} channels among {layer.groups} groups: use a number of groups that "
             f"divides {channels}"
         )
-    reach = layer.dilation * (layer.kernel - 1) + 1
-    rooms = [side + sum(layer.pads(side)) - reach for side in sides]
+    rooms = [side + sum(layer.pads(side)) - layer.reach for side in sides]
     if min(rooms) < 0:
         raise ArgumentError(_explain_window(layer, shape))
     output: Shape = (*(room // layer.stride + 1 for room in rooms), layer.filters)
@@ -424,11 +439,11 @@ def _convolve(layer: Conv, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
 def _explain_window(layer: Conv | Pool, shape: Shape) -> str:
     smallest = min(shape[:2])
     if isinstance(layer, Conv):
-        reach = layer.dilation * (layer.kernel - 1) + 1
+        reach = layer.reach
         fits = f"a kernel of at most {(smallest - 1) // layer.dilation + 1}, padding 'same'"
     else:
         reach = layer.size
-        fits = f"a size of at most {smallest}"
+        fits = f"a size of at most {smallest}, padding 'same'"
     return (
         f"needs at least {reach}×{reach} pixels, and {_times(shape)} comes to it: use {fits}, or "
         "less pooling before it"
