@@ -181,21 +181,28 @@ def train(
 def resume(
     run: Run | str | os.PathLike[str],
     *,
+    epochs: int | None = None,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
-    """Resume a training that was interrupted or that crashed, from its last finished epoch.
+    """Resume a training that was interrupted or that crashed, or train a finished one further.
 
-    On the same machine with the same number of threads, the result is identical to the bit to that
-    of a training without the interruption.
+    It goes on from the last finished epoch. On the same machine with the same number of threads,
+    the result is identical to the bit to that of a training without the interruption; or to that of
+    a longer one, unless the recipe has a schedule, or freezes or leaves out something: these go by
+    the share of the steps that are done, and so begin anew where a finished training stands among
+    more epochs.
 
     Parameters
     ----------
     run : Run or path-like
         The run to resume.
+    epochs : int, optional
+        Number of epochs in all, those that are finished included; by default the recipe's. A run
+        that is complete needs more.
     dataset : Dataset, optional
         The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
@@ -213,6 +220,8 @@ def resume(
     RunError
         The run does not exist, is complete, has no checkpoint to resume from or was trained by
         Keras; or the data set is not the one it was started on.
+    ArgumentError
+        The run has had as many epochs already.
     InkwiseError
         As from `train`.
 
@@ -229,11 +238,21 @@ def resume(
     >>> run = inkwise.resume(run)
     >>> run.status, len(run.history)
     ('complete', 2)
+    >>> len(inkwise.resume(run, epochs=3).history)
+    3
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
-    if run.status == COMPLETE:
-        raise RunError(f"{run.path} is complete: there is nothing left to train")
+    recipe, done = run.recipe, len(run.history)
+    if epochs is not None:
+        recipe = dataclasses.replace(recipe, epochs=epochs)
+        if epochs <= done:
+            raise ArgumentError(f"{run.path} has had {done} epochs: name more than that")
+    elif run.status == COMPLETE:
+        raise RunError(
+            f"{run.path} is complete: there is nothing left to train, unless you name more epochs "
+            f"than its {done}"
+        )
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
@@ -248,6 +267,7 @@ def resume(
     begun = find_again(run, data, data_dir, progress)
     with _keeping_what_is_finished(run):
         run.set_status(UNFINISHED)
+        run.save_recipe(recipe)
         _train_to_report(run, data, enlarged, device, state, progress, on_epoch, begun)
     return run
 
@@ -326,7 +346,6 @@ def _train_to_report(
             _save(run, data, last, history)
         raise
     run.set_status(COMPLETE)
-    run.drop_checkpoint()
 
 
 def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch]) -> None:

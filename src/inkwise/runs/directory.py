@@ -167,7 +167,7 @@ class Run:
         if corrections is not None:
             write_bytes(folder / LABELS_FILE, corrections.content)
         write_seen(folder / SEEN_FILE, splits, seen)
-        write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
+        _write_recipe(folder, recipe)
         write_json(
             folder / "run.json",
             {
@@ -225,6 +225,10 @@ class Run:
         """The recipe that the run was trained by."""
         document = self._read_own("recipe.json", RECIPE_SCHEMA)
         return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
+
+    def save_recipe(self, recipe: Recipe) -> None:
+        """Replace the recipe by one with more epochs."""
+        _write_recipe(self.path, recipe)
 
     @property
     def corrections(self) -> LabelCorrections | None:
@@ -318,7 +322,10 @@ class Run:
 
         path = self.path / CHECKPOINT_FILE
         if not path.exists():
-            raise RunError(f"{self.path} has no checkpoint to resume from: train again")
+            raise RunError(
+                f"{self.path} has no checkpoint to resume from: train again, or go on from its "
+                f"model with `inkwise train --from {self.path}`"
+            )
         try:
             return safetensors.numpy.load(read_bytes(path))
         except (
@@ -327,11 +334,6 @@ class Run:
             if isinstance(error, InkwiseError):
                 raise
             raise RunError(f"{path} is damaged: train again ({error})") from error
-
-    def drop_checkpoint(self) -> None:
-        """Remove the checkpoint, because the training is complete."""
-        with storage(self.path, "write to"):
-            (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
 
     def owns(self, evaluation: Evaluation) -> bool:
         """Return whether this is the evaluation of the run's own test split."""
@@ -496,6 +498,10 @@ class Run:
         if document is None:
             raise RunError(f"{self.path / name} is missing: train again")
         return document
+
+
+def _write_recipe(folder: Path, recipe: Recipe) -> None:
+    write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
 
 
 def _identity(path: Path) -> tuple[int, ...]:
