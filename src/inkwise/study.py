@@ -143,6 +143,8 @@ def train(
             dataset = load_dataset(dataset, data_dir, progress)
         begun = go_on_from(start, model, dataset or data, recipe.seed, data_dir, progress)
         images, notices = begun.dataset, begun.notices
+        if begun.earlier is None:  # what pens drew for the model is not rehearsed either
+            recipe = dataclasses.replace(recipe, pens=0.0)
     corrections = None if labels is None else LabelCorrections.read(labels)
     splits = _split(images, recipe, corrections)
     if by_name and start is None and "epochs" not in changes:

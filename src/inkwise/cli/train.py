@@ -156,7 +156,9 @@ def show_outcome(run: "Run") -> None:
             console.print("No epoch was finished, so there is no model.")
     else:
         show_headline(run.evaluation)
-        for gain in run.gains:
-            console.print(str(gain), soft_wrap=True)
+        if gains := run.gains:
+            for gain in gains:
+                console.print(str(gain), soft_wrap=True)
+            console.print(f"To use it: inkwise serve --model {run.path}", soft_wrap=True)
         show_path("Report", run.report_path)
     show_path("Run", run.path)

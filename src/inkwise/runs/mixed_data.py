@@ -12,10 +12,13 @@ from inkwise.data.splits import TEST_SHARE, Splits, shuffle
 from inkwise.errors import DataError
 from inkwise.runs.seen_images import hash_images
 
-LEAST = 1_000
-"""Images of the user's own in an epoch: fewer are repeated, and augmented differently each time."""
+LEAST = 500
+"""Images of the user's own in an epoch: fewer are repeated, and augmented differently each time.
 
-REHEARSED = 2
+Where nothing is rehearsed they take the place of the earlier ones, too.
+"""
+
+REHEARSED = 4
 """Images of the earlier data for each of the user's own, so that the model forgets little."""
 
 VALIDATED = 500
@@ -79,7 +82,7 @@ def mix(
     Returns
     -------
     Dataset
-        Its test images are the user's alone. With earlier data, two thirds of the training images
+        Its test images are the user's alone. With earlier data, four fifths of the training images
         and the validation images are earlier ones, the latter such as the model has not learned
         from.
 
@@ -125,7 +128,7 @@ def mix(
                 f"{own.source} has no images of {class_names[lacking[0]]} to learn from: add some"
             )
     count = len(train)
-    train = _repeat(train)
+    train = _repeat(train, LEAST * (1 if earlier else 1 + REHEARSED))
     title = f"{own.title}; {count:,} to learn from, each {len(train) // count} times an epoch"
     if earlier is not None:
         dataset, splits = earlier
@@ -155,9 +158,9 @@ def _relabel(split: Split, names: Sequence[str], new_names: Sequence[str]) -> Sp
     return Split(split.images, np.array([new_names.index(name) for name in names])[split.labels])
 
 
-def _repeat(split: Split) -> Split:
-    """Repeat images until there are about `LEAST`."""
-    return split.take(np.tile(np.arange(len(split)), max(1, round(LEAST / len(split)))))
+def _repeat(split: Split, least: int) -> Split:
+    """Repeat images until there are about so many."""
+    return split.take(np.tile(np.arange(len(split)), max(1, round(least / len(split)))))
 
 
 def _draw(split: Split, count: int, generator: np.random.Generator) -> Split:

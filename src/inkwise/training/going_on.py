@@ -32,7 +32,7 @@ FINE_TUNING = Recipe(
 They were chosen on pens of other people than those that ``benchmarks/own_hand.py`` measures on.
 """
 
-_OLD = 0.5
+_OLD = 0.4
 """Share of the old weights in the mean of old and new ones that becomes the model."""
 
 _SURE = 5.0
