@@ -589,7 +589,8 @@ def _fit(
         arrays = {name: value.numpy() for name, value in training.state().items()}
         weights = get_weights(training.averaged)
         if old is not None and begun is not None and begun.earlier is not None:
-            weights = keep_some(old, weights)
+            own = splits.train.take(np.arange(begun.record["own_images"]))
+            weights = keep_some(network, old, weights, own)
         yield Checkpoint(epoch, weights, arrays)
 
 

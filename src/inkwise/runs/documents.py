@@ -81,6 +81,7 @@ START_FORM = {
     "model": str,
     "sha256": str,
     "class_names": [str],
+    "own_images": int,
     "earlier": (NoneType, EARLIER_FORM),
 }
 """Form of the entry ``start`` of ``run.json``, which not every run has."""

@@ -12,13 +12,13 @@ from inkwise.data.splits import TEST_SHARE, Splits, shuffle
 from inkwise.errors import DataError
 from inkwise.runs.seen_images import hash_images
 
-LEAST = 500
+LEAST = 1_000
 """Images of the user's own in an epoch: fewer are repeated, and augmented differently each time.
 
 Where nothing is rehearsed they take the place of the earlier ones, too.
 """
 
-REHEARSED = 4
+REHEARSED = 2
 """Images of the earlier data for each of the user's own, so that the model forgets little."""
 
 VALIDATED = 500
@@ -63,7 +63,7 @@ def mix(
     seen: NDArray[np.bool_] | None,
     earlier: tuple[Dataset, Splits] | None,
     seed: int,
-) -> Dataset:
+) -> tuple[Dataset, int]:
     """Make the data set of a training that goes on from a model.
 
     Parameters
@@ -81,10 +81,12 @@ def mix(
 
     Returns
     -------
-    Dataset
-        Its test images are the user's alone. With earlier data, four fifths of the training images
+    dataset : Dataset
+        Its test images are the user's alone. With earlier data, two thirds of the training images
         and the validation images are earlier ones, the latter such as the model has not learned
         from.
+    own_images : int
+        How many of the training images are the user's, with repetitions; they are the first.
 
     Raises
     ------
@@ -129,19 +131,20 @@ def mix(
             )
     count = len(train)
     train = _repeat(train, LEAST * (1 if earlier else 1 + REHEARSED))
-    title = f"{own.title}; {count:,} to learn from, each {len(train) // count} times an epoch"
+    own_images = len(train)
+    title = f"{own.title}; {count:,} to learn from, each {own_images // count} times an epoch"
     if earlier is not None:
         dataset, splits = earlier
         first, second = np.random.default_rng(seed).spawn(2)
         old = _relabel(
-            _draw(splits.train, REHEARSED * len(train), first), dataset.class_names, class_names
+            _draw(splits.train, REHEARSED * own_images, first), dataset.class_names, class_names
         )
         title += f", with {len(old):,} of {dataset.name}"
         train = _join(train, old)
         drawn = _draw(splits.validation, VALIDATED, second)
         drawn = _relabel(drawn, dataset.class_names, class_names)
         validation = drawn if validation is None else _join(validation, drawn)
-    return Dataset(
+    mixed = Dataset(
         name=own.name,
         title=title,
         class_names=class_names,
@@ -151,6 +154,7 @@ def mix(
         notice=" ".join(told) or None,
         validation=validation,
     )
+    return mixed, own_images
 
 
 def _relabel(split: Split, names: Sequence[str], new_names: Sequence[str]) -> Split:

@@ -143,7 +143,7 @@ def _mix_again(
         raise RunError(f"{own.source} has other classes than {run.path} was trained on: {_ADVICE}")
     earlier = start["earlier"]
     seen = None if "whole" not in own.parts else run.has_seen(own.parts["whole"].images)
-    mixed = mix(
+    mixed, _ = mix(
         own,
         names,
         seen,

@@ -152,7 +152,7 @@ def go_on_from(
             notices.append(f"Nothing that the model knows is rehearsed, and it may forget: {error}")
     seen = _find_seen(Path(place), earlier)
     whole = images.parts.get("whole")
-    dataset = mix(
+    dataset, own_images = mix(
         images,
         names,
         None if whole is None else np.isin(hash_images(whole.images), seen),
@@ -165,6 +165,7 @@ def go_on_from(
         "model": str(place),
         "sha256": _hash(model),
         "class_names": list(model.class_names),
+        "own_images": own_images,
         "earlier": earlier and earlier.record,
     }
     told = [dataset.notice] if dataset.notice else []
