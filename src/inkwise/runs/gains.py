@@ -49,8 +49,8 @@ class Gain:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {len(self.wrong_after):,} mistakes after {len(self.wrong_before):,} "
-            f"before, on {self.images:,} test images: {self.verdict} "
+            f"{self.name}, {self.images:,} test images: {len(self.wrong_before):,} wrong before, "
+            f"{len(self.wrong_after):,} after: {self.verdict} "
             f"(exact McNemar {format_p(self.p_value)})"
         )
 
