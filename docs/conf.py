@@ -70,6 +70,8 @@ html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}
 KINDS = {
     "Train, evaluate, report": [
         "train",
+        "fit",
+        "Fit",
         "resume",
         "evaluate",
         "write_report",

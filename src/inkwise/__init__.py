@@ -22,6 +22,7 @@ _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
+    "Fit": "inkwise.training.fitting",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
     "Progress": "inkwise.system.progress",
@@ -35,6 +36,7 @@ _HOMES = {
     "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.writing",
     "find_pictures": "inkwise.ink.sources",
+    "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "load_data": "inkwise.data.own_data",
@@ -56,6 +58,7 @@ __all__ = [
     "Answer",
     "Dataset",
     "Evaluation",
+    "Fit",
     "InkwiseError",
     "Model",
     "Progress",
@@ -69,6 +72,7 @@ __all__ = [
     "explain",
     "export_model",
     "find_pictures",
+    "fit",
     "get_recipe",
     "import_keras",
     "load_data",
@@ -108,8 +112,9 @@ if TYPE_CHECKING:
     from inkwise.robustness.measuring import measure_robustness
     from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
-    from inkwise.study import evaluate, resume, train
+    from inkwise.study import evaluate, fit, resume, train
     from inkwise.system.progress import Progress
+    from inkwise.training.fitting import Fit
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
