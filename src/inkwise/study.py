@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import load_dataset, place_of_files
+from inkwise.data.catalogue import check_one, load_dataset, load_either, place_of_files
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.own_data import load_data, read_data
+from inkwise.data.own_data import read_data
 from inkwise.data.pendigits import PenDigit, load_pendigits
 from inkwise.data.splits import Splits, split_dataset
 from inkwise.errors import ArgumentError, DownloadError, RunError, StorageError
@@ -131,13 +131,12 @@ def train(
     """
     require_training("training")
     require_tracker(track)
-    if data is not None and dataset is not None:
-        raise _two_data_sets(data, dataset)
+    check_one(dataset, data)
     by_name, begun = recipe is None or isinstance(recipe, str), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
         trained_on, engine_versions = _prepare(engine, device, recipe)
-        images = _load(dataset or "auto", data, data_dir, progress)
+        images = load_either(dataset or "auto", data, data_dir, progress)
         notices = [images.notice] if images.notice else []
     else:
         _check_going_on(engine, labels)
@@ -337,23 +336,6 @@ def resume(
     return run
 
 
-def _load(
-    dataset: str | Dataset,
-    data: str | os.PathLike[str] | None,
-    data_dir: str | os.PathLike[str] | None,
-    progress: Progress,
-) -> Dataset:
-    """Load a data set by its name, or from a path."""
-    if data is not None:
-        return load_data(data, progress)
-    return load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
-
-
-def _two_data_sets(data: str | os.PathLike[str], dataset: str | Dataset) -> ArgumentError:
-    name = dataset if isinstance(dataset, str) else dataset.name
-    return ArgumentError(f"{data} and {name} are two data sets: leave out one of them")
-
-
 def _check_going_on(engine: str, labels: str | os.PathLike[str] | None) -> None:
     """Refuse what a training that goes on from a model does not have."""
     if engine != "torch":
@@ -538,8 +520,7 @@ def evaluate(
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
     if data is not None:
-        if dataset is not None:
-            raise _two_data_sets(data, dataset)
+        check_one(dataset, data)
         own_images = read_data(data, progress)
         dataset = own_data(run, own_images)
         if dataset is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inkwise.cli.console import show_path
-from inkwise.cli.options import DataDirOption, DatasetOption, OwnDataOption, choose_data
+from inkwise.cli.options import DataDirOption, DatasetOption, OwnDataOption
 
 
 def import_(
@@ -66,7 +66,7 @@ def import_(
     255 if the model scales its input down.
     """
     from inkwise.cli.display import Display
-    from inkwise.data.catalogue import load_dataset
+    from inkwise.data.catalogue import check_one, load_either
     from inkwise.errors import ArgumentError
     from inkwise.export.importing import import_model
     from inkwise.system.folders import claim_folder
@@ -84,10 +84,10 @@ def import_(
             ) from None
         taken = black, white
     with Display() as display:
-        data = choose_data(dataset, own, display)
-        if isinstance(data, str):
-            data = load_dataset(data, data_dir, display)
-        images = None if data is None else data.train
+        check_one(dataset, own)
+        images = None
+        if dataset is not None or own is not None:
+            images = load_either(dataset or "auto", own, data_dir, display).train
         described = None if recipe is None else get_recipe(find_recipe(recipe, ())[0])
         model = import_model(
             file, names, recipe=described, pixels=taken, images=images, progress=display

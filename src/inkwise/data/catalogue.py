@@ -11,7 +11,7 @@ from inkwise.data.cache import cache_folder, is_cached, load_cached
 from inkwise.data.dataset import Dataset
 from inkwise.data.formats import Find, find_stored, what_is_there
 from inkwise.data.optdigits import load_optdigits
-from inkwise.data.own_data import agree, describe, load_finds
+from inkwise.data.own_data import agree, describe, load_data, load_finds
 from inkwise.data.own_images import own_name
 from inkwise.data.published import (
     DATASET_NAMES,
@@ -126,6 +126,25 @@ def load_dataset(
             load_optdigits(),
             notice=f"This is not MNIST: scikit-learn's optdigits stands in for it. {error}.",
         )
+
+
+def load_either(
+    dataset: str | Dataset,
+    data: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = SILENT,
+) -> Dataset:
+    """Load the data set at the path `data` or, if that is None, the one of this name."""
+    if data is not None:
+        return load_data(data, progress)
+    return load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+
+
+def check_one(dataset: str | Dataset | None, data: str | os.PathLike[str] | None) -> None:
+    """Raise `ArgumentError` if a data set and the path of another are given."""
+    if dataset is not None and data is not None:
+        name = dataset if isinstance(dataset, str) else dataset.name
+        raise ArgumentError(f"{data} and {name} are two data sets: leave out one of them")
 
 
 def holds(name: str, path: str | os.PathLike[str]) -> bool:
