@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import check_one, load_dataset, load_either, place_of_files
+from inkwise.data.catalogue import check_one, load_dataset, load_either
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.own_data import read_data
-from inkwise.data.pendigits import PenDigit, load_pendigits
 from inkwise.data.splits import Splits, split_dataset
-from inkwise.errors import ArgumentError, DownloadError, RunError, StorageError
+from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
-from inkwise.ink.fitting import CANVAS
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, describe_drawn
-from inkwise.runs.original_data import load_original_data
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.original_data import (
+    add_drawn_digits,
+    load_original_data,
+    load_training_splits,
+    split_as,
+)
 from inkwise.runs.shown_images import ShownImages
 from inkwise.runs.starts import Start, find_again, find_start, go_on_from
 from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
@@ -152,14 +155,14 @@ def train(
         if begun.earlier is None:  # what pens drew for the model is not rehearsed either
             recipe = dataclasses.replace(recipe, pens=0.0)
     corrections = None if labels is None else LabelCorrections.read(labels)
-    splits = _split(images, recipe, corrections)
+    splits = split_as(recipe, images, corrections)
     if by_name and start is None and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(images.image_size, len(images.class_names))
     if engine == "keras":
         require_single(network, "the engine keras")
-    enlarged, notice = _add_drawn(splits, images, recipe, data_dir, progress)
+    enlarged, notice = add_drawn_digits(splits, images, recipe, data_dir, progress)
     notices += [notice] if notice else []
     machine = {
         **describe_machine(),
@@ -229,12 +232,12 @@ def fit(
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
-    splits = _split(data, recipe, None)
+    splits = split_as(recipe, data, None)
     notices = [data.notice]
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices.append(notice)
-    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    enlarged, notice = add_drawn_digits(splits, data, recipe, data_dir, progress)
     for each in (*notices, notice):
         if each:
             progress.notice(each)
@@ -320,14 +323,7 @@ def resume(
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
-    data = load_original_data(run, dataset, data_dir, progress)
-    splits = _split(data, run.recipe, run.corrections)
-    enlarged, _ = _add_drawn(splits, data, run.recipe, data_dir, progress)
-    if describe_drawn(splits, enlarged) != run.record.get("drawn"):
-        raise RunError(
-            f"the digits that pens draw are not those that {run.path} was started with: the "
-            "collection pendigits is or was missing, or a library has changed"
-        )
+    data, enlarged = load_training_splits(run, dataset, data_dir, progress)
     begun = find_again(run, data, data_dir, progress)
     with _keeping_what_is_finished(run):
         run.set_status(UNFINISHED)
@@ -412,42 +408,6 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     run.save_history(history[: checkpoint.epoch.epoch])
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)
-
-
-def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) -> Splits:
-    """Split a data set as a recipe says, with corrected labels if there are any."""
-    corrected = None if corrections is None else corrections.apply(data)
-    return split_dataset(data, recipe.holdout, recipe.seed, corrected)
-
-
-def _add_drawn(
-    splits: Splits,
-    data: Dataset,
-    recipe: Recipe,
-    data_dir: str | os.PathLike[str] | None,
-    progress: Progress,
-) -> tuple[Splits, str | None]:
-    """Add the digits that the recipe has drawn by pens; return a notice of what differs."""
-    if not recipe.pens:
-        return splits, None
-    from inkwise.training.forms import FORMS
-    from inkwise.training.pens import add_drawn
-
-    if not FORMS.keys() >= set(data.class_names) or data.image_size != (CANVAS, CANVAS):
-        return splits, (
-            "no digits are drawn by pens in addition, because the data are not digits of 28×28"
-        )
-    notice = None
-    written: list[PenDigit] = []
-    try:
-        written = load_pendigits(place_of_files(data_dir), progress)
-    except (DownloadError, StorageError) as error:
-        notice = (
-            "digits drawn by pens have the forms that are taught, without those of the collection "
-            f"pendigits: {error}"
-        )
-    progress.notice(f"Drawing {round(recipe.pens * len(splits.train)):,} digits with pens")
-    return add_drawn(splits, recipe.pens, data.class_names, recipe.seed, written), notice
 
 
 def evaluate(
