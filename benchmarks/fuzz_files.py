@@ -348,8 +348,13 @@ def compressed_tiffs(folder: Path) -> list[bytes]:
 
 XPM = b"""/* XPM */
 static char *a[] = {
-"6 4 2 1", "  c #FFFFFF", ". c #000000",
-"  ..  ", " .  . ", " .  . ", "  ..  "};
+"6 4 2 1",
+"  c #FFFFFF",
+". c #000000",
+"  ..  ",
+" .  . ",
+" .  . ",
+"  ..  "};
 """
 SUN = b"\x59\xa6\x6a\x95" + np.array([8, 8, 8, 64, 1, 0, 0], ">u4").tobytes() + bytes(range(64))
 
@@ -534,8 +539,8 @@ def read_checkpoint(path: Path) -> None:
     """Restore a training from a checkpoint, as `inkwise resume` does."""
     run = Run(path.parent)
     state = run.load_checkpoint()
-    network = run.recipe.describe_network((8, 8), 10)
     few = _digits().train.take(np.arange(200))
+    network = run.recipe.describe_network(_digits().image_size, 10)
     training = Training(build(network), few, few, run.recipe)
     training.restore({name: torch.from_numpy(value) for name, value in state.items()})
 
