@@ -62,10 +62,10 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
     prediction. Pictures that cannot be read or hold no ink are left out; of several things in a
-    picture the largest is taken, and dots may be specks, as that of an i is. The test part is a fifth of the rest, drawn by class and always
-    the same; unless the folder has the splits apart, in folders ``train`` and ``test``, and perhaps
-    ``validation``, each with a sub-folder for every class. All parts are shuffled, so that the last
-    images of a part are of all classes too.
+    picture the largest is taken, and dots may be specks, as that of an i is. The test part is a
+    fifth of the rest, drawn by class and always the same; unless the folder has the splits apart,
+    in folders ``train`` and ``test``, and perhaps ``validation``, each with a sub-folder for every
+    class. All parts are shuffled, so that the last images of a part are of all classes too.
 
     Parameters
     ----------
