@@ -30,7 +30,9 @@ from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
+from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
+from inkwise.training.fitting import Fit
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
@@ -48,6 +50,7 @@ def train(
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
+    track: str | None = None,
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
     **changes: Any,
@@ -76,6 +79,9 @@ def train(
         supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
         The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
+    track : {"tensorboard", "mlflow"}, optional
+        A program that keeps track of trainings. It gets the recipe, the losses and accuracies of
+        every epoch, and in the end the test metrics and figures; MLflow also gets the model.
     progress : Progress, optional
         Receives notices, downloads and batches; see `inkwise.Progress`.
     on_epoch : callable, optional
@@ -110,6 +116,7 @@ def train(
     'report.html'
     """
     require_training("training")
+    require_tracker(track)
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     trained_on, engine_versions = _prepare(engine, device, recipe)
@@ -131,11 +138,67 @@ def train(
         "versions": {**library_versions(), **engine_versions},
     }
     run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections, enlarged)
-    with _keeping_what_is_finished(run):
+    with _keeping_what_is_finished(run), tracked(track, run, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
-        _train_to_report(run, data, enlarged, device, None, progress, on_epoch)
+        _train_to_report(run, data, enlarged, device, None, progress, tell)
     return run
+
+
+def fit(
+    recipe: str | Recipe = "case-study",
+    dataset: str | Dataset = "auto",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    progress: Progress = SILENT,
+    **changes: Any,
+) -> Fit:
+    """Train in memory, an epoch each time the caller advances the training; write nothing.
+
+    With the same arguments, the epochs and the model are those of `train`. What happens between
+    two epochs is the caller's: look, draw, or leave the loop.
+
+    Parameters
+    ----------
+    recipe, dataset, data_dir, device, progress, **changes
+        As for `train`.
+
+    Returns
+    -------
+    Fit
+        An iterator of every finished `Epoch`, with the model as of the last of them.
+
+    Raises
+    ------
+    InkwiseError
+        As from `train`. While it is advanced, `TrainingError`, if the loss is no longer a number.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> fit = inkwise.fit("case-study", "optdigits", epochs=10)
+    >>> for epoch in fit:
+    ...     if epoch.validation_accuracy > 0.5:
+    ...         break
+    >>> len(fit.history) < 10
+    True
+    """
+    require_training("training")
+    by_name = isinstance(recipe, str)
+    recipe = get_recipe(recipe, **changes)
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+    splits = _split(data, recipe, None)
+    notices = [data.notice]
+    if by_name and "epochs" not in changes:
+        recipe, notice = scale_epochs(recipe, len(splits.train))
+        notices.append(notice)
+    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    for each in (*notices, notice):
+        if each:
+            progress.notice(each)
+    origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
 
 
 def resume(

@@ -64,6 +64,17 @@ def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("unreported")
+def test_a_training_can_be_tracked(call: Call, tmp_path: Path) -> None:
+    options = ("--dataset", "optdigits", "--epochs", "1", "-o", tmp_path / "run")
+    result = call("train", *options, "--track", "nobody")
+    assert result.code == 2
+    assert "unknown tracker 'nobody'" in result.err
+
+    assert call("train", *options, "--track", "tensorboard").code == 0
+    assert len([*(tmp_path / "run" / "tensorboard").iterdir()]) == 1
+
+
+@pytest.mark.usefixtures("unreported")
 def test_options_reach_the_recipe(call: Call, tmp_path: Path) -> None:
     result = call(
         "train",

@@ -76,7 +76,7 @@ def test_a_spoilt_digit_of_mnists_size_is_looked_at_as_it_is_too(
         answer.label == mnist.class_names[label]
         for answer, label in zip(answers, digits.labels, strict=True)
     ]
-    assert np.mean(right) >= 0.93
+    assert np.mean(right) >= 0.95
     for answer in answers:
         assert answer.ink is not None
         assert answer.ink.unchanged is None  # it says what the network saw, and that alone

@@ -30,16 +30,15 @@ STRIDES = st.none() | st.integers(1, 3)
 FUNCTIONS = st.sampled_from(ACTIVATIONS)
 DENSES = st.builds(Dense, st.integers(1, 5), FUNCTIONS)
 PLAIN_DENSES = st.builds(Dense, st.integers(1, 5), st.sampled_from(["linear", "relu"]))
-PLAIN_MAPS: st.SearchStrategy[Layer] = st.one_of(
-    st.builds(Conv, COUNTS, COUNTS, st.sampled_from(["linear", "relu"]), st.integers(1, 2)),
-    st.builds(MaxPool, COUNTS),
+PADDINGS = st.sampled_from(["valid", "same"])
+UNCHANGED: st.SearchStrategy[Layer] = st.one_of(
+    st.builds(BatchNorm),
+    st.builds(Activation, FUNCTIONS),
+    st.builds(Activation, st.just("leaky_relu"), st.sampled_from([0.0, 0.2, 0.3])),
     st.builds(Dropout, RATES),
 )
-UNCHANGED: st.SearchStrategy[Layer] = st.one_of(
-    st.builds(BatchNorm), st.builds(Activation, FUNCTIONS), st.builds(Dropout, RATES)
-)
-POOLS: st.SearchStrategy[Layer] = st.builds(MaxPool, COUNTS, STRIDES) | st.builds(
-    AveragePool, COUNTS, STRIDES
+POOLS: st.SearchStrategy[Layer] = st.builds(MaxPool, COUNTS, STRIDES, PADDINGS) | st.builds(
+    AveragePool, COUNTS, STRIDES, PADDINGS
 )
 
 
@@ -53,7 +52,7 @@ def convolutions(draw: st.DrawFn, channels: int) -> Conv:
         draw(st.integers(1, 4)),
         draw(FUNCTIONS),
         stride,
-        draw(st.sampled_from(["valid", "same"])),
+        draw(PADDINGS),
         draw(st.integers(1, 2)) if stride == 1 else 1,
         groups,
     )
@@ -106,15 +105,6 @@ def vector_residuals(draw: st.DrawFn) -> Residual:
     units = draw(st.integers(1, 4))
     layers = (Dense(draw(st.integers(1, 4)), draw(FUNCTIONS)), draw(UNCHANGED), Dense(units))
     return Residual(layers, (Dense(units),))
-
-
-@st.composite
-def plain_networks(draw: st.DrawFn) -> Network:
-    """Draw small networks of the layers that the import from Keras takes."""
-    image_size = draw(st.tuples(st.integers(4, 14), st.integers(4, 14)))
-    maps = draw(st.lists(PLAIN_MAPS, max_size=4))
-    vectors = draw(st.lists(PLAIN_DENSES | st.builds(Dropout, RATES), max_size=3))
-    return _fitting(image_size, (*maps, Flatten(), *vectors, draw(PLAIN_DENSES)))
 
 
 def _fitting(image_size: tuple[int, int], layers: tuple[Layer, ...]) -> Network:

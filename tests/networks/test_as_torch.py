@@ -52,10 +52,9 @@ def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) 
                 first = functional.conv2d(
                     padded, weight, bias, conv.stride, 0, conv.dilation, conv.groups
                 )
-            case MaxPool() as pool:
-                first = functional.max_pool2d(first, pool.size, pool.step)
-            case AveragePool() as pool:
-                first = functional.avg_pool2d(first, pool.size, pool.step)
+            case MaxPool() | AveragePool() as pool:
+                places = windows(first, pool)
+                first = places.amax(-1) if isinstance(pool, MaxPool) else places.nanmean(-1)
             case GlobalPool("max"):
                 first = first.flatten(2).amax(2)
             case GlobalPool():
@@ -73,9 +72,23 @@ def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) 
         if isinstance(line.layer, Conv | Dense):
             first = FUNCTIONS[line.layer.activation](first)
         elif isinstance(line.layer, Activation):
-            first = FUNCTIONS[line.layer.function](first)
+            below = line.layer.slope * first
+            is_leaky = line.layer.function == "leaky_relu"
+            first = (
+                torch.where(first > 0, first, below)
+                if is_leaky
+                else FUNCTIONS[line.layer.function](first)
+            )
         values[line.name] = first
     return first
+
+
+def windows(maps: Tensor, pool: MaxPool | AveragePool) -> Tensor:
+    """Return what lies in each window, (N, C, rows, columns, places)."""
+    rows, columns = (pool.pads(side) for side in maps.shape[2:])
+    beyond = math.nan if isinstance(pool, AveragePool) else -math.inf
+    padded = functional.pad(maps, (*columns, *rows), value=beyond)
+    return padded.unfold(2, pool.size, pool.step).unfold(3, pool.size, pool.step).flatten(4)
 
 
 def leaves(module: nn.Module) -> dict[str, Tensor]:

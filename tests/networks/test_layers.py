@@ -1,6 +1,7 @@
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,24 @@ def test_a_second_layer_of_a_kind_has_a_name_of_its_own() -> None:
 
 
 @given(network=networks())
+def test_a_summary_in_print_is_a_table_of_its_lines(network: Network) -> None:
+    summary = network.summary()
+    head, rule, *rows, again, sums = str(summary).splitlines()
+    assert rule == again == "─" * len(head)
+    assert len(rows) == len(summary)
+    for line, row in zip(summary, rows, strict=True):
+        assert row.startswith(f"{line.name} ")
+        cells = re.split(" {2,}", row)
+        assert cells[1:3] == [str(line.layer), "×".join(map(str, line.output_shape))]
+        assert cells[3:5] == [f"{line.parameter_count:,}", f"{line.multiply_adds:,}"]
+        side = int(cells[-1].partition("×")[0])
+        assert side == min(line.field.side, max(network.image_size))
+    assert sums.split()[:2] == ["all", f"{network.parameter_count:,}"]
+    for place in (head.index("output") + 6, head.index("parameters") + 10, len(head)):
+        assert all(row[place - 1] != " " and row[place:][:1] in ("", " ") for row in rows)
+
+
+@given(network=networks())
 def test_the_way_through_json_changes_nothing(network: Network) -> None:
     document = json.loads(json.dumps(network.to_list(), allow_nan=False))
     assert Network.from_list(network.image_size, document) == network
@@ -85,6 +104,9 @@ def test_the_way_through_json_changes_nothing(network: Network) -> None:
         (Conv(16, 6, "relu", stride=2), "6×6 convolution, 16 filters, stride 2, ReLU"),
         (Conv(32, 3), "3×3 convolution, 32 filters"),
         (MaxPool(2), "2×2 maximum pooling"),
+        (AveragePool(3, 2, "same"), "3×3 average pooling, stride 2, padded"),
+        (Activation("leaky_relu"), "activation leaky ReLU"),
+        (Activation("leaky_relu", 0.3), "activation leaky ReLU, slope 0.3"),
         (Flatten(), "feature map to vector"),
         (Dropout(0.25), "dropout, 25% of the values in training"),
         (Dense(10), "fully connected, 10 units"),
@@ -253,6 +275,9 @@ def test_a_damaged_image_size_is_a_model_error(image_size: Any) -> None:
         (lambda: GlobalPool("mean"), ("kind",), "kind must be average, max"),
         (lambda: Activation("swish"), ("function",), "function must be linear"),
         (lambda: MaxPool(2, 0), ("stride",), "stride must be a whole number"),
+        (lambda: MaxPool(2, 2, "full"), ("padding",), "padding must be valid, same"),
+        (lambda: Activation("leaky_relu", 1.5), ("slope",), r"slope must lie in \[0, 1\)"),
+        (lambda: Activation("relu", 0.3), ("slope",), "only leaky_relu has a slope, not relu"),
         (lambda: Residual(()), ("layers",), "needs at least one layer"),
         (
             lambda: Residual((Residual((Conv(1, 1),)),)),

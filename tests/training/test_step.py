@@ -52,6 +52,19 @@ def test_a_step_goes_down_the_gradient_of_the_smoothed_loss(smoothing: float) ->
         torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.9, 1.1, 10])
+def test_gradients_are_clipped_by_their_norm_together(share: float) -> None:
+    ours, reference = network(), network()
+    functional.cross_entropy(reference(to_inputs(IMAGES)), LABELS).backward()
+    gradients = [parameter.grad for parameter in reference.parameters()]
+    norm = torch.cat([it.flatten() for it in gradients if it is not None]).norm()
+    step_of(ours, get_recipe(RECIPE, clip_norm=float(share * norm)))(torch.arange(20))
+    for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert parameter.grad is not None
+        expected = parameter - RATE * parameter.grad * min(share, 1)
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_layers_l2_adds_to_the_gradient_of_its_weights_alone() -> None:
     layers = (Residual((Conv(1, 1, l2=0.25),)), Flatten(), Dense(4, "relu", l2=0.5), Dense())
     described = complete((3, 4), layers, 5)
@@ -129,10 +142,16 @@ def test_the_average_follows_the_weights() -> None:
     assert not torch.equal(average, weight_of(module, 1))
 
 
-@pytest.mark.parametrize("outliers", [0.0, 0.5])
-def test_members_learn_as_each_would_alone(outliers: float) -> None:
+@pytest.mark.parametrize(("outliers", "clip_norm"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.05)])
+def test_members_learn_as_each_would_alone(outliers: float, clip_norm: float) -> None:
     other = Network((3, 4), (Flatten(), Dense(5)))
-    recipe = get_recipe(RECIPE, optimiser=SGD(RATE), label_smoothing=0.1, outliers=outliers)
+    recipe = get_recipe(
+        RECIPE,
+        optimiser=SGD(RATE),
+        label_smoothing=0.1,
+        outliers=outliers,
+        clip_norm=clip_norm,
+    )
     torch.manual_seed(0)
     together = build(Ensemble((NETWORK, other)))
     alone = [copy.deepcopy(member) for member in together.children()]

@@ -41,29 +41,13 @@ def design(
     chosen, explained = find_recipe(recipe, changes or ())
     with explained():
         network = get_recipe(chosen).describe_network(_image_size(size), classes)
-    table = new_table(
-        *("layer", "what it does", "output", "parameters", "multiply-adds", "of all", "memory"),
-        "sees",
-        left=2,
-    )
-    total = sum(line.multiply_adds for line in network.summary()) or 1
-    largest = max(network.image_size)
-    for line in network.summary():
-        side = min(line.field.side, largest)  # the zeros around an image are not seen
-        table.add_row(
-            line.name,
-            str(line.layer),
-            "×".join(map(str, line.output_shape)),
-            f"{line.parameter_count:,}",
-            f"{line.multiply_adds:,}",
-            f"{line.multiply_adds / total:.0%}",
-            f"{line.memory / 1024:.1f} KiB",
-            f"{side}×{side}",
-        )
+    summary = network.summary()
+    table = new_table(*summary.columns, left=2)
+    *rows, sums = summary.rows()
+    for row in rows:
+        table.add_row(*row)
     table.add_section()
-    memory = sum(line.memory for line in network.summary())
-    counts = f"{network.parameter_count:,}", f"{total:,}", "", f"{memory / 1024:.1f} KiB", ""
-    table.add_row("all", "", "", *counts)
+    table.add_row(*sums)
     show_table(table)
     for prefix, member in members(network):
         for remark in remarks(member):

@@ -17,7 +17,11 @@ RunArgument = Annotated[
 ]
 ModelArgument = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="A run or a model directory.", show_default=False),
+    typer.Argument(
+        metavar="MODEL",
+        help="A run, a model directory or an .onnx file of ours.",
+        show_default=False,
+    ),
 ]
 DatasetOption = Annotated[
     str | None,

@@ -13,7 +13,8 @@ def serve(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="A run or a model directory; the model that comes with inkwise if not given.",
+            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            "inkwise if not given.",
         ),
     ] = None,
     host: Annotated[

@@ -78,6 +78,14 @@ def train(
         ),
     ] = "torch",
     device: DeviceOption = "auto",
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A program that keeps track of trainings: tensorboard or mlflow.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a network, evaluate it, and write everything, with a report, into a run directory.
 
@@ -110,6 +118,7 @@ def train(
             augment=augment,
             engine=engine,
             device=device,
+            track=track,
             progress=display,
             on_epoch=display.epoch,
             **{name: value for name, value in options.items() if value is not None},

@@ -14,6 +14,7 @@ from inkwise.networks.ensemble import Ensemble, require_single
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
+    LEAKY_SLOPE,
     Activation,
     AveragePool,
     BatchNorm,
@@ -125,13 +126,14 @@ def _make(line: LayerSummary, activation: str | None = None) -> list[Any]:
             return [
                 layers.BatchNormalization(momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=name)
             ]
+        case Activation("leaky_relu", slope):
+            return [_leaky(name, slope)]
         case Activation(function):
-            return [
-                _leaky(name) if function == "leaky_relu" else layers.Activation(function, name=name)
-            ]
+            return [layers.Activation(function, name=name)]
         case MaxPool(size) | AveragePool(size):
             kind = "Max" if isinstance(layer, MaxPool) else "Average"
-            return [getattr(layers, f"{kind}Pooling2D")(size, layer.step, name=name)]
+            make = getattr(layers, f"{kind}Pooling2D")
+            return [make(size, layer.step, layer.padding, name=name)]
         case GlobalPool(kind):
             return [getattr(layers, f"Global{kind.title()}Pooling2D")(name=name)]
         case Dropout(rate) | SpatialDropout(rate):
@@ -167,10 +169,10 @@ def _make_weighted(layer: Conv | Dense, line: LayerSummary, activation: str | No
     return [conv, *rest]
 
 
-def _leaky(name: str) -> Any:
+def _leaky(name: str, slope: float = LEAKY_SLOPE) -> Any:
     from keras import layers
 
-    return layers.LeakyReLU(negative_slope=0.01, name=name)
+    return layers.LeakyReLU(negative_slope=slope, name=name)
 
 
 def _l2(factor: float) -> Any:

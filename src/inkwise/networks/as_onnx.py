@@ -11,6 +11,7 @@ from inkwise.errors import ModelError
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
+    LEAKY_SLOPE,
     Activation,
     AveragePool,
     BatchNorm,
@@ -20,6 +21,7 @@ from inkwise.networks.layers import (
     Flatten,
     GlobalPool,
     MaxPool,
+    Pool,
     Residual,
     SpatialDropout,
 )
@@ -145,7 +147,7 @@ def _add_layers(
             weight, shape = f"{name}.weight", flattened[line.name].input_shape
             parameters[weight] = _channels_first(weights[weight], shape)
         first, *others = (values[each] for each in line.inputs)
-        activation = "linear"
+        activation, slope = "linear", LEAKY_SLOPE
         match layer:
             case Conv():
                 result = _add_convolution(graph, first, name, layer, line, parameters)
@@ -155,8 +157,12 @@ def _add_layers(
                 result = graph.add("BatchNormalization", first, name, parameters, epsilon=epsilon)
             case MaxPool() | AveragePool():
                 kind = "MaxPool" if isinstance(layer, MaxPool) else "AveragePool"
-                window, strides = [layer.size] * 2, [layer.step] * 2
-                result = graph.add(kind, first, name, kernel_shape=window, strides=strides)
+                options: dict[str, Any] = {
+                    "kernel_shape": [layer.size] * 2,
+                    "strides": [layer.step] * 2,
+                }
+                options |= _pads(layer, line)
+                result = graph.add(kind, first, name, **options)
             case GlobalPool():
                 kind = "ReduceMax" if layer.kind == "max" else "ReduceMean"
                 result = graph.add(kind, first, name, axes=[2, 3], keepdims=0)
@@ -167,7 +173,7 @@ def _add_layers(
             case Dropout() | SpatialDropout():
                 result = first
             case Activation():
-                result, activation = first, layer.function
+                result, activation, slope = first, layer.function, layer.slope
             case Residual():
                 result = graph.join("Add", [first, *others], name)
             case Dense():
@@ -176,7 +182,7 @@ def _add_layers(
             case _:
                 assert_never(layer)
         # Before a pooling, unlike in training: ONNX Runtime fuses it with the convolution.
-        values[line.name] = _add_activation(graph, result, name, activation)
+        values[line.name] = _add_activation(graph, result, name, activation, slope)
     return values[line.name]
 
 
@@ -188,10 +194,7 @@ def _add_convolution(
     line: LayerSummary,
     parameters: Mapping[str, NDArray[np.float32]],
 ) -> str:
-    rows, columns = (layer.pads(side) for side in line.input_shape[:2])
-    options: dict[str, Any] = {}
-    if any((*rows, *columns)):
-        options["pads"] = [rows[0], columns[0], rows[1], columns[1]]
+    options: dict[str, Any] = _pads(layer, line)
     if layer.dilation > 1:
         options["dilations"] = [layer.dilation] * 2
     if layer.groups > 1:
@@ -199,18 +202,25 @@ def _add_convolution(
     return graph.add("Conv", values, name, parameters, strides=[layer.stride] * 2, **options)
 
 
+def _pads(layer: Conv | Pool, line: LayerSummary) -> dict[str, list[int]]:
+    rows, columns = (layer.pads(side) for side in line.input_shape[:2])
+    if not any((*rows, *columns)):
+        return {}
+    return {"pads": [rows[0], columns[0], rows[1], columns[1]]}
+
+
 def _channels_to_the_end(graph: "_Graph", values: str, name: str) -> str:
     return graph.add("Transpose", values, f"{name}_last", perm=[0, 2, 3, 1])
 
 
-def _add_activation(graph: "_Graph", values: str, name: str, activation: str) -> str:
+def _add_activation(graph: "_Graph", values: str, name: str, activation: str, slope: float) -> str:
     """Add an activation behind a layer of this name; return the name of its output."""
     end = f"{name}_{activation}"
     match activation:
         case "relu" | "tanh" | "sigmoid":
             return graph.add(activation.title(), values, end)
         case "leaky_relu":
-            return graph.add("LeakyRelu", values, end, alpha=0.01)
+            return graph.add("LeakyRelu", values, end, alpha=slope)
         case "elu":
             return graph.add("Elu", values, end, alpha=1.0)
         case "silu":
@@ -310,6 +320,27 @@ def _read_arrays(
             if line.name in flattened and array.ndim > 1:
                 array = _channels_last(array, flattened[line.name].input_shape)
             yield name, array
+
+
+def from_channels_first(
+    network: Network, weights: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Reorder weights for feature maps that are flattened with the channels first, as PyTorch does.
+
+    Raises
+    ------
+    ValueError
+        Something else than a dense layer takes the numbers of such a map.
+    """
+    flattened = _flattened(network)
+    maps = [line for line in network.summary() if isinstance(line.layer, Flatten)]
+    if any(line not in flattened.values() for line in maps if line.input_shape[-1] > 1):
+        raise ValueError("a flattened map goes elsewhere than into a dense layer")
+    reordered = {
+        f"{name}.weight": _channels_last(weights[f"{name}.weight"], line.input_shape)
+        for name, line in flattened.items()
+    }
+    return {**weights, **reordered}
 
 
 def read_metadata(content: bytes) -> dict[str, str]:

@@ -25,6 +25,7 @@ from inkwise.networks.layers import (
     GlobalPool,
     Layer,
     MaxPool,
+    Pool,
     Residual,
     SpatialDropout,
 )
@@ -44,9 +45,17 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 _OTHERS: dict[type[Layer], Callable[[Any, int], nn.Module]] = {
     BatchNormLayer: lambda _, channels: BatchNorm(channels, scaled=True),
-    Activation: lambda layer, _: _ACTIVATIONS[layer.function](),
-    MaxPool: lambda layer, _: nn.MaxPool2d(layer.size, layer.step),
-    AveragePool: lambda layer, _: nn.AvgPool2d(layer.size, layer.step),
+    Activation: lambda layer, _: (
+        nn.LeakyReLU(layer.slope)
+        if layer.function == "leaky_relu"
+        else _ACTIVATIONS[layer.function]()
+    ),
+    MaxPool: lambda layer, _: (
+        nn.MaxPool2d(layer.size, layer.step) if layer.padding == "valid" else _PaddedPool(layer)
+    ),
+    AveragePool: lambda layer, _: (
+        nn.AvgPool2d(layer.size, layer.step) if layer.padding == "valid" else _PaddedPool(layer)
+    ),
     GlobalPool: lambda layer, _: _GlobalPool(layer.kind == "max"),
     Flatten: lambda *_: _Flatten(),
     Dropout: lambda layer, _: nn.Dropout(layer.rate),
@@ -281,6 +290,25 @@ class _Flatten(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.permute(0, 2, 3, 1).flatten(1)  # (N, H · W · C)
+
+
+class _PaddedPool(nn.Module):
+    """Pooling whose windows reach over the border, which PyTorch's have alike on both sides."""
+
+    def __init__(self, layer: Pool) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps: Tensor) -> Tensor:
+        layer = self.layer
+        rows, columns = (layer.pads(int(side)) for side in maps.shape[2:])
+        pads = (*columns, *rows)
+        if isinstance(layer, MaxPool):
+            padded = functional.pad(maps, pads, value=-math.inf)
+            return functional.max_pool2d(padded, layer.size, layer.step)
+        within = functional.pad(torch.ones_like(maps[:1, :1]), pads)
+        total = functional.avg_pool2d(functional.pad(maps, pads), layer.size, layer.step)
+        return total / functional.avg_pool2d(within, layer.size, layer.step)
 
 
 class _GlobalPool(nn.Module):

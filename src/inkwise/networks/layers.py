@@ -10,16 +10,19 @@ from inkwise.errors import ArgumentError
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 """Activations by name; ``linear`` is none.
 
-The leaky ReLU has the slope 0.01 below zero, ELU the limit -1, and GELU is exact, with the error
-function.
+The leaky ReLU has the slope `LEAKY_SLOPE` below zero, ELU the limit -1, and GELU is exact, with
+the error function.
 """
 
+LEAKY_SLOPE = 0.01
+
 PADDINGS = ("valid", "same")
-"""Paddings of a convolution, as Keras names them.
+"""Paddings of a convolution or pooling, as Keras names them.
 
 With ``valid`` it stays within its input, and rows and columns at the border that the last stride
 does not reach are ignored. With ``same`` as many zeros surround the input as give one output for
-every stride that begins in it; an odd one stands below or to the right.
+every stride that begins in it; an odd one stands below or to the right. A pooling looks only at
+the part of a window that lies within its input.
 """
 
 INITIALISERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal")
@@ -128,18 +131,26 @@ class Conv:
         parts = [f"{size} convolution", f"{self.filters} filters", *told]
         return ", ".join(parts) + _activation(self)
 
+    @property
+    def reach(self) -> int:
+        """Side of the square that the kernel looks at, in pixels."""
+        return self.dilation * (self.kernel - 1) + 1
+
     def pads(self, side: int) -> tuple[int, int]:
         """Return how many zeros stand before and after a row or column of this many pixels."""
-        if self.padding == "valid":
-            return 0, 0
-        reach = self.dilation * (self.kernel - 1) + 1
-        total = max((math.ceil(side / self.stride) - 1) * self.stride + reach - side, 0)
-        return total // 2, total - total // 2
+        return _pads(self.padding, side, self.reach, self.stride)
+
+
+def _pads(padding: str, side: int, reach: int, stride: int) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, 0
+    total = max((math.ceil(side / stride) - 1) * stride + reach - side, 0)
+    return total // 2, total - total // 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """One value for each `size` × `size` window; a border that fills none is ignored.
+    """One value for each `size` × `size` window.
 
     Parameters
     ----------
@@ -147,15 +158,23 @@ class Pool:
         Side of a window, in pixels.
     stride : int or None
         Step from one window to the next; None means `size`, windows without overlap.
+    padding : str
+        A name in `PADDINGS`.
     """
 
     size: int
     stride: int | None = None
+    padding: str = "valid"
 
     def __post_init__(self) -> None:
         check_count("size", self.size)
         if self.stride is not None:
             check_count("stride", self.stride)
+        _check_choice("padding", self.padding, PADDINGS)
+
+    def pads(self, side: int) -> tuple[int, int]:
+        """Return how many places of the windows lie before and after a side of so many pixels."""
+        return _pads(self.padding, side, self.size, self.step)
 
     @property
     def step(self) -> int:
@@ -164,7 +183,8 @@ class Pool:
 
     def _told(self, pooling: str) -> str:
         overlap = f", stride {self.stride}" if self.step != self.size else ""
-        return f"{self.size}×{self.size} {pooling} pooling{overlap}"
+        padded = ", padded" if self.padding == "same" else ""
+        return f"{self.size}×{self.size} {pooling} pooling{overlap}{padded}"
 
 
 class MaxPool(Pool):
@@ -225,15 +245,24 @@ class Activation:
     ----------
     function : str
         A name in `ACTIVATIONS`.
+    slope : float
+        Slope of a leaky ReLU below zero, in [0, 1); other activations have none.
     """
 
     function: str
+    slope: float = LEAKY_SLOPE
 
     def __post_init__(self) -> None:
         _check_choice("function", self.function, ACTIVATIONS)
+        number = isinstance(self.slope, int | float) and not isinstance(self.slope, bool)
+        if not number or not 0 <= self.slope < 1:
+            raise ArgumentError(f"the slope must lie in [0, 1), not {self.slope!r}", ("slope",))
+        if self.function != "leaky_relu" and self.slope != LEAKY_SLOPE:
+            raise ArgumentError(f"only leaky_relu has a slope, not {self.function}", ("slope",))
 
     def __str__(self) -> str:
-        return f"activation {activation_name(self.function)}"
+        slope = f", slope {self.slope:g}" if self.slope != LEAKY_SLOPE else ""
+        return f"activation {activation_name(self.function)}{slope}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,6 +135,52 @@ class LayerSummary:
         return 4 * math.prod(self.output_shape)
 
 
+class Summary(tuple[LayerSummary, ...]):
+    """The lines of a network's summary; as text, a table."""
+
+    columns = (
+        *("layer", "what it does", "output", "parameters", "multiply-adds", "of all", "memory"),
+        "sees",
+    )
+    """The heads of the table's columns; the first two are aligned to the left."""
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table's cells, row by row; the last row has the sums."""
+        total = sum(line.multiply_adds for line in self)
+        largest = max(self[0].input_shape)
+        rows = [
+            (
+                line.name,
+                str(line.layer),
+                _times(line.output_shape),
+                f"{line.parameter_count:,}",
+                f"{line.multiply_adds:,}",
+                f"{line.multiply_adds / (total or 1):.0%}",
+                _kibibytes(line.memory),
+                # The zeros around an image are not seen.
+                _times((min(line.field.side, largest),) * 2),
+            )
+            for line in self
+        ]
+        parameters = sum(line.parameter_count for line in self)
+        memory = _kibibytes(sum(line.memory for line in self))
+        return [*rows, ("all", "", "", f"{parameters:,}", f"{total:,}", "", memory, "")]
+
+    def __str__(self) -> str:
+        """Return the table as plain text."""
+        *rows, sums = self.rows()
+        widths = [max(map(len, column)) for column in zip(self.columns, *rows, sums, strict=True)]
+        rule = "─" * (sum(widths) + 2 * len(widths) - 2)
+        head, *told = (
+            "  ".join(
+                cell.ljust(width) if place < 2 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in (self.columns, *rows, sums)
+        )
+        return "\n".join([head, rule, *told[:-1], rule, told[-1]])
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A feed-forward network for grey images that ends in one logit for each class.
@@ -152,6 +198,21 @@ class Network:
         The last layer is not `Dense`, or has another activation than ReLU; a layer does not fit
         the one before it, for instance because the images are too small; or a side of the images
         is not a whole number in range.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> from inkwise.networks.layers import Dense, Flatten
+    >>> network = inkwise.Network((28, 28), (Flatten(), Dense(10)))
+    >>> network.parameter_count
+    7850
+    >>> print(network.summary())
+    layer     what it does               output  parameters  multiply-adds  of all   memory   sees
+    ──────────────────────────────────────────────────────────────────────────────────────────────
+    flatten1  feature map to vector         784           0              0      0%  3.1 KiB  28×28
+    dense1    fully connected, 10 units      10       7,850          7,840    100%  0.0 KiB  28×28
+    ──────────────────────────────────────────────────────────────────────────────────────────────
+    all                                               7,850          7,840          3.1 KiB
     """
 
     image_size: tuple[int, int]
@@ -179,12 +240,13 @@ class Network:
         """Floating-point operations of a forward pass of one image; see `LayerSummary`."""
         return sum(line.flops for line in self.summary())
 
-    def summary(self) -> list[LayerSummary]:
+    def summary(self) -> Summary:
         """Return a line for each layer, with the shapes that one image takes on its way.
 
-        A residual block has a line for each of its layers, and then one for the sum.
+        A residual block has a line for each of its layers, and then one for the sum. What the
+        lines hold is told by `LayerSummary`; printed, they are a table.
         """
-        return list(_follow(self.layers, "", ("",), (*self.image_size, 1), Field(), ()))
+        return Summary(_follow(self.layers, "", ("",), (*self.image_size, 1), Field(), ()))
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the layers as JSON values, which `from_list` reads."""
@@ -226,6 +288,20 @@ def check_layers(layers: object) -> None:
     if not isinstance(layers, tuple) or any(type(layer) not in KINDS for layer in layers):
         raise ArgumentError(f"a network is a name or a tuple of layers, not {layers!r}")
     check_ending(layers)
+
+
+def output_shape(image_size: tuple[int, int], layers: Sequence[Layer]) -> Shape:
+    """Return the shape that an image of this size has behind these layers.
+
+    Raises
+    ------
+    ArgumentError
+        A layer does not fit the one before it.
+    """
+    shape: Shape = (*image_size, 1)
+    for line in _follow(layers, "", ("",), shape, Field(), ()):
+        shape = line.output_shape
+    return shape
 
 
 def named_layers(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
@@ -296,9 +372,10 @@ def _look(layer: Layer, shape: Shape, field: Field) -> Field:
     match layer, shape:
         case Conv(), (height, width, _):
             before = layer.pads(height)[0], layer.pads(width)[0]
-            return field.through(layer.dilation * (layer.kernel - 1) + 1, layer.stride, before)
-        case Pool(), _:
-            return field.through(layer.size, layer.step)
+            return field.through(layer.reach, layer.stride, before)
+        case Pool(), (height, width, _):
+            before = layer.pads(height)[0], layer.pads(width)[0]
+            return field.through(layer.size, layer.step, before)
         case Flatten() | GlobalPool(), (_, _, _):
             return field.all_of(shape)
     return field
@@ -310,10 +387,11 @@ def _apply(layer: Layer, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
         case Conv(), (_, _, _):
             return _convolve(layer, shape)
         case Pool(), (height, width, channels):
-            if min(height, width) < layer.size:
+            sides = height, width
+            rooms = [side + sum(layer.pads(side)) - layer.size for side in sides]
+            if min(rooms) < 0:
                 raise ArgumentError(_explain_window(layer, shape))
-            rows, columns = ((side - layer.size) // layer.step + 1 for side in (height, width))
-            return (rows, columns, channels), {}, 0
+            return (*(room // layer.step + 1 for room in rooms), channels), {}, 0
         case GlobalPool(), (_, _, channels):
             return (channels,), {}, 0
         case Flatten(), (_, _, _):
@@ -349,8 +427,7 @@ def _convolve(layer: Conv, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
             f"shares {channels} channels among {layer.groups} groups: use a number of groups that "
             f"divides {channels}"
         )
-    reach = layer.dilation * (layer.kernel - 1) + 1
-    rooms = [side + sum(layer.pads(side)) - reach for side in sides]
+    rooms = [side + sum(layer.pads(side)) - layer.reach for side in sides]
     if min(rooms) < 0:
         raise ArgumentError(_explain_window(layer, shape))
     output: Shape = (*(room // layer.stride + 1 for room in rooms), layer.filters)
@@ -362,11 +439,11 @@ def _convolve(layer: Conv, shape: Shape) -> tuple[Shape, dict[str, Shape], int]:
 def _explain_window(layer: Conv | Pool, shape: Shape) -> str:
     smallest = min(shape[:2])
     if isinstance(layer, Conv):
-        reach = layer.dilation * (layer.kernel - 1) + 1
+        reach = layer.reach
         fits = f"a kernel of at most {(smallest - 1) // layer.dilation + 1}, padding 'same'"
     else:
         reach = layer.size
-        fits = f"a size of at most {smallest}"
+        fits = f"a size of at most {smallest}, padding 'same'"
     return (
         f"needs at least {reach}×{reach} pixels, and {_times(shape)} comes to it: use {fits}, or "
         "less pooling before it"
@@ -387,6 +464,10 @@ def _explain_sum(name: str, shape: Shape, other: Shape, shortcut: bool) -> str:
 
 def _times(shape: Shape) -> str:
     return "×".join(map(str, shape))
+
+
+def _kibibytes(count: int) -> str:
+    return f"{count / 1024:.1f} KiB"
 
 
 def complete(

@@ -1,6 +1,6 @@
 """Remarks about the design of a network: what is legal, and yet often a mistake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from inkwise.networks.layers import AveragePool, Conv, Dense, MaxPool
 from inkwise.networks.network import LayerSummary, Network
@@ -29,7 +29,7 @@ def remarks(network: Network) -> list[str]:
     return [*_sizes(network, lines), *_skips(lines), *_linear(lines)]
 
 
-def _sizes(network: Network, lines: list[LayerSummary]) -> Iterator[str]:
+def _sizes(network: Network, lines: Sequence[LayerSummary]) -> Iterator[str]:
     convolutions = [line for line in lines if isinstance(line.layer, Conv)]
     for line in lines:
         share = line.parameter_count / network.parameter_count
@@ -47,7 +47,7 @@ def _sizes(network: Network, lines: list[LayerSummary]) -> Iterator[str]:
         )
 
 
-def _skips(lines: list[LayerSummary]) -> Iterator[str]:
+def _skips(lines: Sequence[LayerSummary]) -> Iterator[str]:
     for line in lines:
         match line.layer:
             case Conv(kernel=size, stride=step):
@@ -60,7 +60,7 @@ def _skips(lines: list[LayerSummary]) -> Iterator[str]:
             yield f"{line.name} skips pixels: its stride {step} is larger than its side {size}"
 
 
-def _linear(lines: list[LayerSummary]) -> Iterator[str]:
+def _linear(lines: Sequence[LayerSummary]) -> Iterator[str]:
     by_name = {line.name: line for line in lines}
     for line in lines:
         before = by_name.get(line.inputs[0])

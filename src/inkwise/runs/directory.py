@@ -25,7 +25,8 @@ from inkwise.runs.seen_images import hash_images, read_seen, write_seen
 from inkwise.runs.shown_images import ShownImages
 from inkwise.system.files import read_bytes, storage, write_bytes, write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
-from inkwise.training.history import Epoch, read_history, write_history
+from inkwise.system.shown import html_table
+from inkwise.training.history import Epoch, read_history, show_history, write_history
 from inkwise.training.recipe import Recipe
 
 RECIPE_SCHEMA = "inkwise-recipe/1"
@@ -84,6 +85,19 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        record, history = self.record, self.history
+        rows = [
+            ("status", record["status"]),
+            ("recipe", self.recipe.name),
+            ("data set", record["dataset"]["title"]),
+            ("notices", *record["notices"]) if record["notices"] else (),
+            ("report", self.report_path) if self.report_path.exists() else (),
+        ]
+        shown = html_table(str(self.path), filter(None, rows)) + show_history("History", history)
+        evaluated = (self.path / "predictions.csv").exists()
+        return shown + self.evaluation._repr_html_() if evaluated else shown
 
     @classmethod
     def create(

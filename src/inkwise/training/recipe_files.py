@@ -18,9 +18,17 @@ from inkwise.networks.named import NETWORKS
 from inkwise.networks.network import Network, complete
 from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
-from inkwise.training.documents import explain_fields, schema_of
+from inkwise.training.documents import Tagged, explain_fields, schema_of
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import OPTIMISERS, OneCycle, Recipe, look_up, recipe_of
+from inkwise.training.recipe import (
+    OPTIMISERS,
+    SCHEDULES,
+    TAGGED,
+    OneCycle,
+    Recipe,
+    look_up,
+    recipe_of,
+)
 
 SCHEMA = "inkwise-recipe/1"
 """Version of the recipes' schema."""
@@ -306,21 +314,23 @@ def to_toml(recipe: Recipe) -> str:
         elif not isinstance(value, dict) and key not in ("augmentation", "schedule"):
             lines += [*_comment(told[key]), f"{key} = {_toml(value)}", ""]
     lines += _section("augmentation", recipe.augmentation, Augmentation())
-    optimiser = document["optimiser"]
-    lines += [*_comment(told["optimiser"]), "[optimiser]"]
-    lines += [f"# One of {', '.join(OPTIMISERS)}, each with values of its own."]
-    lines += [f"kind = {_toml(optimiser.pop('kind'))}"]
-    lines += [*_value_lines(recipe.optimiser), ""]
-    lines += _section("schedule", recipe.schedule, OneCycle())
+    lines += _section("optimiser", recipe.optimiser, recipe.optimiser, OPTIMISERS)
+    lines += _section("schedule", recipe.schedule, OneCycle(), SCHEDULES)
     lines += _section("holdout", recipe.holdout, recipe.holdout)
     return "\n".join(lines)
 
 
-def _section(name: str, value: Any, usual: Any) -> list[str]:
-    """Write a part of a recipe as a table; commented out if there is none."""
-    lines = [f"[{name}]", *_value_lines(value or usual, name)]
+def _section(name: str, value: Any, usual: Any, kinds: Tagged | None = None) -> list[str]:
+    """Write a part of a recipe as a table, with its kind; commented out if there is none."""
+    lines = [f"[{name}]"]
+    for kind, cls in (kinds or {}).items():
+        if type(value or usual) is cls:
+            lines += [f"# One of {', '.join(kinds or ())}, each with values of its own."]
+            lines += [f"kind = {_toml(kind)}"]
+    lines += _value_lines(value or usual, name)
     if value is None:
-        told = f"{explain_fields(Recipe)[name]} There is none; it would be:"
+        one = f" one of {', '.join(kinds)}, such as" if kinds else ""
+        told = f"{explain_fields(Recipe)[name]} There is none; it would be{one}:"
         return [*_comment(told), *(f"#{line}" for line in lines if line[:1] != "#"), ""]
     return [*_comment(explain_fields(Recipe)[name]), *lines, ""]
 
@@ -396,7 +406,7 @@ def recipe_schema() -> dict[str, Any]:
     """Return the JSON Schema of recipes, of ``recipe.json`` and of TOML files alike."""
     layer = {"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1}
     network = {"anyOf": [{"enum": [*NETWORKS]}, layer]}
-    schema = schema_of(Recipe, OPTIMISERS, {"network": network})
+    schema = schema_of(Recipe, TAGGED, {"network": network})
     schema["properties"]["schema"] = {"const": SCHEMA}
     schema["required"] = ["network"]
     ways = {"layers": layer, "shortcut": {**layer, "minItems": 0}}

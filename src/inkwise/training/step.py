@@ -1,6 +1,6 @@
 """One step of a training: the forward and backward pass of a batch, and the optimisers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,7 @@ class Step:
         self._parameters = [*module.parameters()]
         factors = {} if isinstance(recipe.network, str) else penalties(recipe.network)
         self._penalties = [(module.get_parameter(name), l2) for name, l2 in factors.items()]
+        self._clip_norm = recipe.clip_norm
         self._optimisers = make_optimisers(module, recipe)
         self._average = Average(module, recipe.averaging) if recipe.averaging else None
         self.averaged = self._average.module if self._average else module
@@ -90,6 +91,9 @@ class Step:
         for parameter, l2 in self._penalties:
             if parameter.grad is not None:  # as it is in a layer that is frozen
                 parameter.grad.add_(parameter.detach(), alpha=2 * l2)
+        if self._clip_norm:
+            for member in self._members():
+                nn.utils.clip_grad_norm_(member.parameters(), self._clip_norm)
         for optimiser in self._optimisers:
             optimiser.step()
         if self._average:
@@ -99,6 +103,9 @@ class Step:
         self.losses.index_copy_(0, index, losses)
         correct = (logits.detach().argmax(1) == targets).sum() / members
         self.totals += torch.stack([losses.sum(), correct])
+
+    def _members(self) -> Iterable[nn.Module]:
+        return self._module if isinstance(self._module, Members) else [self._module]
 
     def _draw_outliers(self, inputs: Tensor) -> Tensor:
         """Draw pictures of no class, (outliers, 1, H, W), and augment every other one."""
@@ -114,7 +121,7 @@ class Step:
 
     def freeze_first_layer(self) -> None:
         """Freeze the first layer, which saves its gradient and the backward pass to it."""
-        for member in self._module if isinstance(self._module, Members) else [self._module]:
+        for member in self._members():
             first = next(layer for layer in member.children() if [*layer.parameters()])
             first.requires_grad_(False)
 
