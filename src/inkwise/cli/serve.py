@@ -47,8 +47,8 @@ def serve(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Store the pictures that users of the page correct, for `inkwise train --data "
-            "DIR`; nothing is stored if not given.",
+            help="Store the pictures that users of the page correct, for `inkwise train --from "
+            "MODEL --data DIR`; nothing is stored if not given.",
             show_default=False,
         ),
     ] = None,

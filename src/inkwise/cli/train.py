@@ -1,5 +1,6 @@
 """The command that trains, and the outcome of a training."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,6 @@ from inkwise.cli.options import (
     LabelsOption,
     OwnDataOption,
     SetOption,
-    choose_data,
 )
 from inkwise.errors import ArgumentError
 
@@ -33,6 +33,16 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(metavar="RECIPE", help="The same as an option.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from a model, on your pictures and a share of what it has learned before: "
+            "pretrained (the package's), a run or a model directory.",
+            show_default=False,
+        ),
     ] = None,
     changes: SetOption = None,
     dataset: DatasetOption = None,
@@ -99,7 +109,12 @@ def train(
 
     if given is not None and recipe is not None:
         raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
-    chosen, explained = find_recipe(given or recipe or "case-study", changes or ())
+    named = given or recipe or (None if start else "case-study")
+    if named is None and changes:
+        raise ArgumentError("--set changes a recipe: with --from, name one to change")
+    chosen, explained = (
+        (None, contextlib.nullcontext) if named is None else find_recipe(named, changes or ())
+    )
     options = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -111,7 +126,9 @@ def train(
     with Display() as display, explained():
         run = train_run(
             chosen,
-            choose_data(dataset, folder, display) or "auto",
+            dataset,
+            start=start,
+            data=folder,
             data_dir=data_dir,
             labels=labels,
             output=output,
@@ -148,5 +165,9 @@ def show_outcome(run: "Run") -> None:
             console.print("No epoch was finished, so there is no model.")
     else:
         show_headline(run.evaluation)
+        if gains := run.gains:
+            for gain in gains:
+                console.print(str(gain), soft_wrap=True)
+            console.print(f"To use it: inkwise serve --model {run.path}", soft_wrap=True)
         show_path("Report", run.report_path)
     show_path("Run", run.path)

@@ -142,6 +142,7 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         ],
         bins=BINS,
         history=run.history,
+        gains=run.gains,
         evaluation=evaluation,
         example=_hardest_class(evaluation),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),

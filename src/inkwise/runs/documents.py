@@ -9,6 +9,7 @@ from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 
 RUN_SCHEMA = "inkwise-run/1"
 ROBUSTNESS_SCHEMA = "inkwise-robustness/1"
+GAINS_SCHEMA = "inkwise-gains/1"
 
 
 class Both(NamedTuple):
@@ -65,16 +66,30 @@ _CURVE = Both(
     lambda curve: curve["severity"] in [point["level"] for point in curve["points"]],
 )
 
+_DATASET = {
+    "name": str,
+    "title": str,
+    "source": str,
+    "sha256": str,
+    "class_names": Both([str], lambda names: len({*names}) == len(names)),
+}
+
+EARLIER_FORM = {**_DATASET, "holdout": {"method": str, "share": float}, "seed": int}
+"""Form of what describes the data that a model was trained on before others go on from it."""
+
+START_FORM = {
+    "model": str,
+    "sha256": str,
+    "class_names": [str],
+    "own_images": int,
+    "earlier": (NoneType, EARLIER_FORM),
+}
+"""Form of the entry ``start`` of ``run.json``, which not every run has."""
+
 FORMS: Mapping[str, Any] = {
     RUN_SCHEMA: {
         "status": str,
-        "dataset": {
-            "name": str,
-            "title": str,
-            "source": str,
-            "sha256": str,
-            "class_names": Both([str], lambda names: len({*names}) == len(names)),
-        },
+        "dataset": _DATASET,
         "splits": Both({str: int}, lambda splits: {*SPLIT_NAMES} <= splits.keys()),
         "labels": (
             NoneType,
@@ -111,6 +126,17 @@ FORMS: Mapping[str, Any] = {
             }
         ],
         "confusions": [{"true": str, "predicted": str, "indices": [int], "sentences": [str]}],
+    },
+    GAINS_SCHEMA: {
+        "tests": [
+            {
+                "name": str,
+                "title": str,
+                "images": int,
+                "wrong_before": [int],
+                "wrong_after": [int],
+            }
+        ]
     },
     ROBUSTNESS_SCHEMA: {
         "images": int,

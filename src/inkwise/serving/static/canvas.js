@@ -432,7 +432,7 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
 const correct = async (name) => {
   try {
     await ask(`v1/corrections?label=${encodeURIComponent(name)}`, answer.file);
-    $("kept-note").textContent = `The picture was kept as ${name}. Thank you!`;
+    $("kept-note").textContent = `The picture was kept as ${name}. Thank you! inkwise train --from learns from it.`;
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.kind === "token") askForToken();
