@@ -21,7 +21,8 @@ from pathlib import Path
 from unittest import mock
 
 import typer
-from fuzz_files import MEMORY, make_run
+from fuzz_files import MEMORY
+from fuzz_kinds import make_run
 from record import write_record
 
 from inkwise import study

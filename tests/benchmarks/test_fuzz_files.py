@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fuzz_files import KINDS, attempt, make
+from fuzz_files import attempt, make
+from fuzz_kinds import KINDS
 
 from inkwise.export.writing import export_model
 from tests.shared_runs import MakeOnce
@@ -29,7 +30,14 @@ def seeds(finished: Path, stopped: Path, make_once: MakeOnce) -> Path:
     return make_once("fuzz-seeds", copy)
 
 
+HALVES = {"idx", "idx.gz"}
+"""Kinds of files that are half of a data set: the other half is never found in the right place."""
+
+
 def fuzz(kind: str, folder: Path, scratch: Path, files: int) -> None:
+    for content in KINDS[kind].seeds(folder):
+        told = attempt(KINDS[kind], scratch, content)
+        assert kind in HALVES or told == {"outcome": "read"}
     for number in range(files):
         content = make(kind, folder, 1, number)
         told = attempt(KINDS[kind], scratch, content)

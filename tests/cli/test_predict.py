@@ -22,6 +22,7 @@ from inkwise.model.pretrained import load_pretrained
 from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.network import Network
 from tests.cli.conftest import Call
+from tests.mixed import BROKEN, NO_PICTURES, PAGED, PAGES, SINGLE, write_mixed
 from tests.strokes import draw, strokes
 
 
@@ -53,6 +54,27 @@ def bad(tmp_path: Path) -> list[Path]:
     cut.write_bytes(cut.read_bytes()[:100])
     text.write_text("seven")
     return [cut, text, tmp_path / "empty", tmp_path / "nowhere.png", tmp_path / "*.nothing"]
+
+
+# --- a folder as people have them ---
+
+
+def test_everything_in_a_mixed_folder_is_answered_or_told(
+    call: Call, model: Path, tmp_path: Path
+) -> None:
+    folder = write_mixed(tmp_path / "mixed", lambda _: draw("flat"))
+    result = call("predict", "--model", model, "--json", folder, folder / "inner" / "deeper")
+    told = [json.loads(line) for line in result.out.splitlines()]
+    labels = {Path(entry["file"]).relative_to(folder).as_posix(): entry for entry in told}
+    pages = [f"{name}#{page}" for name in PAGED for page in range(2, PAGES + 1)]
+    assert labels.keys() == {*SINGLE, *PAGED, *pages, *BROKEN}
+    assert all(labels[name]["error"] for name in BROKEN)
+    assert {labels[name]["label"] for name in (*SINGLE, *PAGED, *pages)} == {"flat"}
+    assert result.code == 1
+    passed = f"In {folder}, {len(NO_PICTURES)} files that are no pictures"
+    assert passed in result.err
+    assert "2 folders (inner/, nothing in it/) are passed over" in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 # --- lines ---

@@ -18,6 +18,7 @@ from inkwise.networks.network import Network
 from inkwise.training.forms import FORMS
 from inkwise.training.pens import trace, vary
 from tests.devtools import logged
+from tests.mixed import BROKEN, NO_PICTURES, PAGED, SINGLE, write_mixed
 from tests.serving.conftest import TOKEN
 from tests.serving.page import ONE, SEVEN, STAR, Page
 from tests.serving.processes import Running, servers
@@ -464,6 +465,24 @@ def test_the_page_is_small_and_comes_from_the_service_alone(page: Page) -> None:
     ]
     assert asked
     assert [url for url in asked if not url.startswith((page.address, "data:"))] == []
+
+
+def test_everything_in_a_mixed_folder_is_answered_or_refused(page: Page, tmp_path: Path) -> None:
+    seven = Image.open(io.BytesIO(picture())).convert("L")
+    folder = write_mixed(tmp_path / "mixed", lambda _: seven)
+    for name in (*SINGLE, *PAGED):
+        page.find("#clear").click()
+        page.wait_for("#verdict", "Waiting")
+        page.find("#upload").send_keys(str(folder / name))
+        page.wait_for("#said", "7 digit")
+        assert page.text("#file-name") == Path(name).name
+        assert ("3 pages" in page.text("#trouble")) == (name in PAGED)
+    for name in (*BROKEN, *NO_PICTURES):
+        page.find("#clear").click()
+        page.wait_for("#verdict", "Waiting")
+        page.find("#upload").send_keys(str(folder / name))
+        page.wait_for("#trouble", "is")
+        assert page.text("#label") == ""
 
 
 def test_files_are_asked_for_again_and_sent_once(services: tuple[Running, Running]) -> None:

@@ -1,6 +1,7 @@
 """Image files and PDFs: which files are such, opening them, and the pages that they have."""
 
 import contextlib
+import errno
 import functools
 import io
 import logging
@@ -25,6 +26,9 @@ FORMATS: tuple[str, ...] = (
     *("PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
 )
 """Raster formats that are read. For others, such as PostScript, Pillow starts other programs."""
+
+MOST_WEBP_PIXELS = 40_000_000
+"""Largest number of pixels of a WebP: its decoder takes 15 to 25 bytes for each."""
 
 MOST_PAGES = 1000
 """Largest number of pages or frames of a file that are read."""
@@ -102,11 +106,12 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
         if head[:4] in _STARTS[3:]:
             _silence_libtiff()
         with quietly():
-            # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
-            # one that is twice as large; both are errors here.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=formats)
         with image:
+            if image.format == "WEBP" and image.width * image.height > MOST_WEBP_PIXELS:
+                raise TooManyPixelsError(
+                    f"{name} is a WebP of more than {MOST_WEBP_PIXELS:,} pixels: scale it down"
+                )
             if page:
                 with quietly():
                     image.seek(page)
@@ -127,9 +132,14 @@ def _silence_libtiff() -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Ignore the warnings that Pillow gives about unusual metadata."""
+    """Ignore the warnings that Pillow gives about unusual metadata.
+
+    Pillow warns of a decompression bomb, a picture or a later frame meant to fill the memory, and
+    refuses one that is twice as large; both are errors here.
+    """
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -149,8 +159,9 @@ def naming_damage(name: str) -> Iterator[None]:
             f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
         ) from error
     except Exception as error:  # they raise a dozen types of exceptions about damaged files
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # an error of the operating system
+        # An error of the operating system; but a damaged file sends Pillow to places before it.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name} is damaged: save or copy it again ({reason})") from error
 
@@ -165,7 +176,7 @@ def is_picture(path: Path) -> bool:
         try:
             with quietly():
                 Image.open(file, formats=FORMATS).close()
-        except Image.DecompressionBombError:
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return True
         except Exception:
             return False
