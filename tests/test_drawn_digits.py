@@ -96,7 +96,8 @@ def test_a_model_that_looks_once_is_calibrated_on_drawn_digits_as_well(
     once = Model.from_onnx(path.read_bytes())
     _, splits = load_training_splits(run, optdigits)
     drawn = run.record["drawn"]["validation"]
-    assert len(splits.validation) == run.record["splits"]["validation"] + drawn > drawn > 0
+    assert drawn > 0
+    assert len(splits.validation) == run.record["splits"]["validation"] + drawn
     assert once.calibration == calibrate(once, splits.validation).calibration
     request.getfixturevalue("nothing_written")
     with pytest.raises(RunError, match="put it where it was, or train again"):
