@@ -23,7 +23,7 @@ from inkwise.networks.layers import (
 )
 from inkwise.networks.network import Network
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import Recipe
+from inkwise.training.recipe import SGD, Cosine, Recipe
 from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml
 from tests.networks import networks
 from tests.training.test_recipe import RECIPES_DRAWN
@@ -103,6 +103,15 @@ def test_changes_are_those_of_the_values_they_name(tmp_path: Path) -> None:
     by_name, _ = find_recipe("case-study", changes)
     assert isinstance(by_name, Recipe)
     assert dataclasses.replace(by_name, name="mine") == recipe
+
+
+def test_another_kind_begins_with_its_usual_values() -> None:
+    changes = ["schedule.kind=cosine", "schedule.end=0.1", "optimiser.kind=sgd"]
+    recipe, _ = find_recipe("swift", changes)
+    assert isinstance(recipe, Recipe)
+    assert (recipe.schedule, recipe.optimiser) == (Cosine(end=0.1), SGD())
+    recipe, _ = find_recipe("swift", ["schedule.kind=one_cycle", "optimiser.kind=muon"])
+    assert recipe == get_recipe("swift")
 
 
 def test_a_name_without_changes_stays_a_name() -> None:

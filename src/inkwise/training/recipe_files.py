@@ -187,6 +187,9 @@ def _told(place: Place, changed: Sequence[Place]) -> str:
     return ".".join(map(str, place))
 
 
+_KINDS = (("optimiser", "kind"), ("schedule", "kind"))
+
+
 def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
     """Change values of a recipe's document, and return their places.
 
@@ -208,7 +211,10 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
             inner = _step(inner, key)
         if not _has_room(inner, place[-1]):
             raise ArgumentError(f"--set {text}: there is no {keys.strip()} in the recipe")
-        inner[place[-1]] = _parse(value)
+        new = _parse(value)
+        if place in _KINDS and inner.get("kind") != new:
+            inner.clear()  # another kind has other values, and begins with its usual ones
+        inner[place[-1]] = new
         places.append(place)
     return places
 
