@@ -38,7 +38,7 @@ from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
 from inkwise.training.fitting import Fit
 from inkwise.training.going_on import describe_going_on, keep_some, start_weights
-from inkwise.training.history import Checkpoint, Epoch
+from inkwise.training.history import Checkpoint, Epoch, validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
@@ -368,12 +368,23 @@ def _train_to_report(
     history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
     try:
-        for checkpoint in _fit(run, data, splits, device, state, progress, begun):
+        epochs = _fit(run, data, splits, device, state, progress, begun)
+        while not recipe.stops_after(losses := validation_losses(history)):
+            checkpoint = next(epochs, None)
+            if checkpoint is None:
+                break
             history.append(checkpoint.epoch)
             last = checkpoint
             _save(run, data, checkpoint, history)
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
+        if len(history) < recipe.epochs:
+            progress.notice(
+                f"The training has ended after {len(history)} of {recipe.epochs} epochs: the "
+                f"validation loss has not been lower for {recipe.patience}"
+            )
+        if recipe.keeps(losses) < len(losses):
+            progress.notice(f"The weights of epoch {recipe.keeps(losses)} are kept")
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
@@ -402,10 +413,12 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
         },
         "epochs_trained": checkpoint.epoch.epoch,
     }
-    network = recipe.describe_network(data.image_size, len(data.class_names))
-    model = Model(network, checkpoint.weights, data.class_names, provenance)
-    run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
-    run.save_history(history[: checkpoint.epoch.epoch])
+    history = history[: checkpoint.epoch.epoch]
+    if recipe.keeps(validation_losses(history)) == len(history):
+        network = recipe.describe_network(data.image_size, len(data.class_names))
+        model = Model(network, checkpoint.weights, data.class_names, provenance)
+        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+    run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)
 

@@ -27,6 +27,8 @@ _FOLLOWED = (
     "schedule",
     "clip_norm",
     "epochs",
+    "patience",
+    "best_epoch",
     "batch_size",
     "holdout",
     "seed",

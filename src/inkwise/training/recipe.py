@@ -274,6 +274,12 @@ class Plateau:
 _GAIN = 1e-4
 """What a validation loss has to fall by to count as lower, as in Keras."""
 
+
+def lowest(losses: Sequence[float]) -> int:
+    """Return the epoch, from 1, after which no validation loss was lower; 0 if there is none."""
+    return min(range(len(losses)), key=losses.__getitem__, default=-1) + 1
+
+
 Schedule = OneCycle | Cosine | Plateau
 
 SCHEDULES: dict[str, type[Schedule]] = {"one_cycle": OneCycle, "cosine": Cosine, "plateau": Plateau}
@@ -347,6 +353,12 @@ class Recipe:
         Share of the target that is spread over all classes, in [0, 1).
     epochs : int
         Number of passes over the training images, each in a new random order.
+    patience : int
+        Number of epochs in a row without a lower validation loss after which the training ends
+        before its last epoch (early stopping); 0 means never.
+    best_epoch : bool
+        Whether the weights of the epoch with the lowest validation loss are kept, and not those of
+        the last.
     hardest : float
         Share of the training images that the second half of the epochs sees, in (0, 1]: those with
         the largest loss when the network last saw them. 1 means all of them.
@@ -397,6 +409,8 @@ class Recipe:
     pens: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 5
+    patience: int = 0
+    best_epoch: bool = False
     hardest: float = 1.0
     freeze_after: float = 1.0
     batch_size: int = 64
@@ -426,7 +440,7 @@ class Recipe:
         )
         _check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
-        for what in ("batch_norm", "mixed_precision", "calibrate"):
+        for what in ("batch_norm", "mixed_precision", "best_epoch", "calibrate"):
             flag = getattr(self, what)
             if not isinstance(flag, bool):
                 raise ArgumentError(f"{what} must be true or false, not {flag!r}")
@@ -437,6 +451,13 @@ class Recipe:
             _check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
         for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
             _check_count(what, value)
+        _check(
+            "patience",
+            self.patience,
+            int,
+            lambda count: 0 <= count <= MOST,
+            f"be a whole number from 0 to {MOST:,}",
+        )
         _check(
             "seed",
             self.seed,
@@ -469,6 +490,14 @@ class Recipe:
                 "batch_norm puts batch normalisation behind every convolution, and the network has "
                 "some of its own: leave one of them out"
             )
+
+    def stops_after(self, losses: Sequence[float]) -> bool:
+        """Return whether a training ends early after epochs with these validation losses."""
+        return 0 < self.patience <= len(losses) - lowest(losses)
+
+    def keeps(self, losses: Sequence[float]) -> int:
+        """Return the epoch, from 1, whose weights are kept of epochs with these losses."""
+        return lowest(losses) if self.best_epoch else len(losses)
 
     def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
         """Return the network or ensemble for images of this height and width and these classes.
