@@ -388,8 +388,9 @@ def _pad(
     if wanted == ((0, 0), (0, 0)):
         return conv, arrays
     if conv.padding == "valid" and conv.dilation == 1:
-        for before in range(conv.stride + 1):
-            for after in range(conv.stride + 1):
+        most = conv.stride + 2 * max(padding.rows + padding.columns)
+        for before in range(most + 1):
+            for after in range(most + 1):
                 kernel = conv.kernel + before + after
                 larger = dataclasses.replace(conv, kernel=kernel, padding="same")
                 moved = tuple((low + before, high + after) for low, high in wanted)
