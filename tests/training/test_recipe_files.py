@@ -23,7 +23,7 @@ from inkwise.networks.layers import (
 )
 from inkwise.networks.network import Network
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import SGD, Cosine, Recipe
+from inkwise.training.recipe import SGD, Adam, Cosine, Recipe
 from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml
 from tests.networks import networks
 from tests.training.test_recipe import RECIPES_DRAWN
@@ -103,6 +103,14 @@ def test_changes_are_those_of_the_values_they_name(tmp_path: Path) -> None:
     by_name, _ = find_recipe("case-study", changes)
     assert isinstance(by_name, Recipe)
     assert dataclasses.replace(by_name, name="mine") == recipe
+
+
+def test_an_optimiser_without_a_kind_is_adam(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('network = "swift"\n[optimiser]\nlearning_rate = 0.01\n', "utf-8-sig")
+    assert read_recipe(path).optimiser == Adam(learning_rate=0.01)
+    path.write_text('network = "swift"', "utf-8")
+    assert read_recipe(path, ["optimiser.beta1=0.5"]).optimiser == Adam(beta1=0.5)
 
 
 def test_another_kind_begins_with_its_usual_values() -> None:

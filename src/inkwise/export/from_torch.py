@@ -1,6 +1,7 @@
 """Import of PyTorch's state dictionaries, for a network that a recipe describes."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,8 @@ def _groups(raw: bytes) -> dict[str, Group]:
     import torch
 
     try:
-        content: Any = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about the pickle of another program
+            content: Any = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds of errors
         raise Refusal(
             "it is damaged, or holds more than tensors, which could run code: save "

@@ -66,7 +66,7 @@ class RecipeFile:
     def __init__(self, path: str | os.PathLike[str], changes: Sequence[str] = ()) -> None:
         self._path = Path(path)
         try:
-            self._text = read_bytes(self._path).decode()
+            self._text = read_bytes(self._path).decode("utf-8-sig")  # as Notepad writes it
         except UnicodeDecodeError as error:
             raise ArgumentError(f"{self._path} is not text in UTF-8, as TOML is") from error
         try:
@@ -76,6 +76,9 @@ class RecipeFile:
         document.setdefault("name", self._path.stem)
         if document.pop("schema", SCHEMA) != SCHEMA:
             raise ArgumentError(f"{self._path} is a recipe of another version than {SCHEMA}")
+        optimiser = document.setdefault("optimiser", {})
+        if isinstance(optimiser, dict):
+            optimiser.setdefault("kind", "adam")
         self._changed = change(document, changes)
         with self.explained():
             try:
