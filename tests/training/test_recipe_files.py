@@ -23,8 +23,9 @@ from inkwise.networks.layers import (
 )
 from inkwise.networks.network import Network
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import SGD, Adam, Cosine, Recipe
+from inkwise.training.recipe import SGD, Adam, Recipe
 from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml
+from inkwise.training.schedules import Cosine
 from tests.networks import networks
 from tests.training.test_recipe import RECIPES_DRAWN
 

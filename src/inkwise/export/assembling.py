@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.networks.folding import Weights, fold
+from inkwise.networks.layer_summaries import Shape
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     LEAKY_SLOPE,
@@ -21,7 +22,7 @@ from inkwise.networks.layers import (
     Layer,
     Residual,
 )
-from inkwise.networks.network import Network, Shape, named_layers, output_shape
+from inkwise.networks.network import Network, named_layers, output_shape
 
 Arrays = Mapping[str, NDArray[np.float64]]
 """The arrays of a layer by their roles, in PyTorch's layout."""

@@ -12,7 +12,8 @@ from inkwise.export.assembling import Arrays, Part, Pixels, Refusal, Step, assem
 from inkwise.export.imported import Found
 from inkwise.networks.as_onnx import from_channels_first
 from inkwise.networks.ensemble import require_single
-from inkwise.networks.network import LayerSummary, Shape, named_layers
+from inkwise.networks.layer_summaries import LayerSummary, Shape
+from inkwise.networks.network import named_layers
 from inkwise.training.recipe import Recipe
 
 _WITHIN = ("state_dict", "model_state_dict", "model")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.ensemble import Ensemble, members
+from inkwise.networks.layer_summaries import LayerSummary, Shape
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
@@ -30,7 +31,7 @@ from inkwise.networks.layers import (
     SpatialDropout,
 )
 from inkwise.networks.layers import BatchNorm as BatchNormLayer
-from inkwise.networks.network import LayerSummary, Network, Shape, named_layers
+from inkwise.networks.network import Network, named_layers
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,

@@ -147,7 +147,8 @@ def go_on_from(
     earlier = None
     if not {*names} & {*model.class_names}:
         notices.append(
-            f"The model is to know {', '.join(names)} alone: none of its own classes is among them"
+            f"The model will know {', '.join(names)} alone, in place of the classes that it knew: "
+            "none of its own classes is among them"
         )
     else:
         try:

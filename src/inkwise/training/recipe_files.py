@@ -20,15 +20,8 @@ from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.documents import Tagged, explain_fields, schema_of
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import (
-    OPTIMISERS,
-    SCHEDULES,
-    TAGGED,
-    OneCycle,
-    Recipe,
-    look_up,
-    recipe_of,
-)
+from inkwise.training.recipe import OPTIMISERS, TAGGED, Recipe, look_up, recipe_of
+from inkwise.training.schedules import SCHEDULES, OneCycle
 
 SCHEMA = "inkwise-recipe/1"
 """Version of the recipes' schema."""
