@@ -26,7 +26,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="[RECIPE]",
-            help="A name from `inkwise recipes` or a TOML file; case-study by default.",
+            help="A name from `inkwise recipes`, a TOML file or a run's recipe.json; case-study by "
+            "default.",
             show_default=False,
         ),
     ] = None,
@@ -109,7 +110,8 @@ def train(
 
     if given is not None and recipe is not None:
         raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
-    named = given or recipe or (None if start else "case-study")
+    asked = recipe if given is None else given
+    named = "case-study" if asked is None and start is None else asked
     if named is None and changes:
         raise ArgumentError("--set changes a recipe: with --from, name one to change")
     chosen, explained = (
