@@ -67,7 +67,8 @@ def train(
         with `start`, few and small steps.
     dataset : str or Dataset, optional
         The data set, which may be your own, or the name of one in the catalogue, by default
-        ``auto``.
+        ``auto``. With `start` and `data`, what the model was trained on before, which not every
+        model says.
     start : str or path-like, optional
         A model to go on from: ``pretrained`` for the package's, or a run or model directory. It
         learns the data set together with a share of what it was trained on before, so that it
@@ -127,7 +128,8 @@ def train(
     """
     require_training("training")
     require_tracker(track)
-    refuse_two(dataset, data)
+    if start is None:
+        refuse_two(dataset, data)
     by_name, begun = recipe is None or isinstance(recipe, str), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
@@ -143,7 +145,8 @@ def train(
         trained_on, engine_versions = _prepare(engine, device, recipe)
         if isinstance(dataset, str):
             dataset = load_dataset(dataset, data_dir, progress)
-        begun = go_on_from(start, model, dataset or data, recipe.seed, data_dir, progress)
+        own, learned = (dataset, None) if data is None else (data, dataset)
+        begun = go_on_from(start, model, own, recipe.seed, data_dir, progress, learned)
         images, notices = begun.dataset, begun.notices
         if begun.earlier is None:  # what pens drew for the model is not rehearsed either
             recipe = dataclasses.replace(recipe, pens=0.0)

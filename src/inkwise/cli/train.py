@@ -41,7 +41,8 @@ def train(
             "--from",
             metavar="MODEL",
             help="Go on from a model, on your pictures and a share of what it has learned before: "
-            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise.",
+            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise. "
+            "What it has learned is found or, beside --data, named with --dataset.",
             show_default=False,
         ),
     ] = None,
