@@ -13,7 +13,7 @@ from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.splits import Splits
-from inkwise.errors import ArgumentError, RunError
+from inkwise.errors import ArgumentError, RunError, counted
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
@@ -310,7 +310,7 @@ def resume(
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=epochs)
         if epochs <= done:
-            raise ArgumentError(f"{run.path} has had {done} epochs: name more than that")
+            raise ArgumentError(f"{run.path} has had {counted(done, 'epoch')}: name more than that")
     elif run.status == COMPLETE:
         raise RunError(
             f"{run.path} is complete: there is nothing left to train, unless you name more epochs "
@@ -383,7 +383,9 @@ def _train_to_report(
             progress.notice(f"The weights of epoch {recipe.keeps(losses)} are kept")
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
-        progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
+        progress.notice(
+            f"Evaluating {counted(len(splits.test), 'test image')} and writing the report"
+        )
         with SecondProcess(run) as second:  # draws the curves while this process evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # its files are complete, with the metrics
