@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
@@ -250,7 +251,8 @@ def fit(
         if each:
             progress.notice(each)
     origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
-    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
+    together = keeps_together(data)
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress, together)
 
 
 def resume(
@@ -424,8 +426,15 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     history = history[: checkpoint.epoch.epoch]
     if recipe.keeps(validation_losses(history)) == len(history):
         network = recipe.describe_network(data.image_size, len(data.class_names))
-        model = Model(network, checkpoint.weights, data.class_names, provenance)
-        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+        model = Model(
+            network,
+            checkpoint.weights,
+            data.class_names,
+            provenance,
+            rotations=recipe.rotations,
+            together=bool(record["dataset"].get("together")),
+        )
+        run.save_model(model)
     run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)

@@ -160,8 +160,16 @@ def test_a_name_without_changes_stays_a_name() -> None:
         (("\nepochs = 5", "\nepochs = 2.5"), 59, "epochs: must be a whole number, not 2.5"),
         (("\nepochs = 5", "\nepochs = 0"), 59, "epochs: the epochs must be a whole number from 1 "),
         (("\nepochs = 5", "\nepochs = true"), 59, "epochs: must be a whole number, not true"),
-        (("rate = 0.001", 'rate = "0.001"'), 106, "optimiser.learning_rate: must be a number, not "),
-        (("rate = 0.001", "rate = -1"), 106, "optimiser.learning_rate: the learning rate must be a"),
+        (
+            ("rate = 0.001", 'rate = "0.001"'),
+            106,
+            "optimiser.learning_rate: must be a number, not ",
+        ),
+        (
+            ("rate = 0.001", "rate = -1"),
+            106,
+            "optimiser.learning_rate: the learning rate must be a",
+        ),
         (("batch_norm = false", "batch_norm = 0"), 27, "batch_norm: must be true or false, not 0"),
         (
             ("share = 0.2", "share = 2"),
