@@ -161,6 +161,21 @@ def test_new_classes_join_the_old_ones(finished: Path, unreported: None, tmp_pat
     assert len(earlier.wrong_after) <= len(earlier.wrong_before) + 0.01 * earlier.images
 
 
+def test_a_new_class_in_pieces_keeps_the_ink_together(
+    finished: Path, unreported: None, tmp_path: Path
+) -> None:
+    own = write_symbols(tmp_path / "own", {"7": "tee", "=": "equals", "÷": "divided"}, 8)
+    dotted = write_symbols(tmp_path / "dotted", {"7": "i"}, 8)
+
+    run = train(start=finished, data=own, output=tmp_path / "run", epochs=1)
+    again = evaluate(run)
+
+    assert run.model.together
+    assert len(again) == len(run.evaluation)
+    known = train(start=finished, data=dotted, output=tmp_path / "known", epochs=1)
+    assert not known.model.together  # a class that the model knows is of one piece, as before
+
+
 @pytest.mark.usefixtures("unreported")
 def test_arrays_and_data_sets_of_ones_own_go_on_too(
     zoo: Run, animals: Dataset, tmp_path: Path

@@ -141,29 +141,47 @@ def test_a_name_without_changes_stays_a_name() -> None:
     [
         # typos
         (("filters = 64", "filter = 64"), 10, "network.2.filter: unknown key 'filter' of conv (di"),
-        (("\nepochs = 5", "\nepoch = 5"), 50, "epoch: unknown key 'epoch' (did you mean 'epochs'"),
-        (("[optimiser]", "[optimizer]"), 93, "optimizer: unknown key 'optimizer' (did you mean 'o"),
+        (("\nepochs = 5", "\nepoch = 5"), 59, "epoch: unknown key 'epoch' (did you mean 'epochs'"),
+        (
+            ("[optimiser]", "[optimizer]"),
+            102,
+            "optimizer: unknown key 'optimizer' (did you mean 'o",
+        ),
         (
             ('"flatten"', '"flaten"'),
             13,
             "network.5.layer: unknown layer 'flaten' (did you mean 'f",
         ),
-        (('"adam"', '"adamw"'), 95, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
+        (('"adam"', '"adamw"'), 104, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
         (('"relu"', '"Relu"'), 8, "network.0.activation: activation must be linear, relu, "),
-        (('"last"', '"lost"'), 117, "holdout.method: must be last or stratified, not 'lost' (did"),
+        (('"last"', '"lost"'), 126, "holdout.method: must be last or stratified, not 'lost' (did"),
         # values
-        (("\nepochs = 5", '\nepochs = "five"'), 50, "epochs: must be a whole number, not 'five'"),
-        (("\nepochs = 5", "\nepochs = 2.5"), 50, "epochs: must be a whole number, not 2.5"),
-        (("\nepochs = 5", "\nepochs = 0"), 50, "epochs: the epochs must be a whole number from 1 "),
-        (("\nepochs = 5", "\nepochs = true"), 50, "epochs: must be a whole number, not true"),
-        (("rate = 0.001", 'rate = "0.001"'), 97, "optimiser.learning_rate: must be a number, not "),
-        (("rate = 0.001", "rate = -1"), 97, "optimiser.learning_rate: the learning rate must be a"),
+        (("\nepochs = 5", '\nepochs = "five"'), 59, "epochs: must be a whole number, not 'five'"),
+        (("\nepochs = 5", "\nepochs = 2.5"), 59, "epochs: must be a whole number, not 2.5"),
+        (("\nepochs = 5", "\nepochs = 0"), 59, "epochs: the epochs must be a whole number from 1 "),
+        (("\nepochs = 5", "\nepochs = true"), 59, "epochs: must be a whole number, not true"),
+        (
+            ("rate = 0.001", 'rate = "0.001"'),
+            106,
+            "optimiser.learning_rate: must be a number, not ",
+        ),
+        (
+            ("rate = 0.001", "rate = -1"),
+            106,
+            "optimiser.learning_rate: the learning rate must be a",
+        ),
         (("batch_norm = false", "batch_norm = 0"), 27, "batch_norm: must be true or false, not 0"),
         (
             ("share = 0.2", "share = 2"),
-            120,
+            129,
             "holdout.share: the validation share must lie between",
         ),
+        (
+            ('weights = "none"', 'weights = "balance"'),
+            48,
+            "class_weights: must be none or balanced, not 'balance' (did you mean 'balanced'?)",
+        ),
+        (('weights = "none"', "weights = { 7 = 0 }"), 48, "the weight of the class 7 must be ab"),
         # networks
         (('{ layer = "dense" },', ""), 14, "network.6.activation: the last layer has the activa"),
         (('{ layer = "dense" }', '{ layer = "dense", activation = "relu" }'), 15, "leave it out"),
@@ -297,7 +315,7 @@ def test_a_mistake_of_writing_is_told_with_its_line_and_what_to_write(
             "network = 'swift'\nlr = 0.1",
             "unknown key 'lr' (did you mean 'learning_rate'?), which b",
         ),
-        ("network = 'swift'\ncolour = 1", "unknown key 'colour': use name, network, dropout, augm"),
+        ("network = 'swift'\nxyz = 1", "unknown key 'xyz': use name, network, dropout, augm"),
         (
             "network = 'swift'\nschedule = 'cosine'",
             "schedule: write schedule.kind = 'cosine' in it",
@@ -450,3 +468,15 @@ def test_a_network_of_ones_own_ends_in_the_classes() -> None:
         get_recipe("case-study", network=OWN, batch_norm=True)
     with pytest.raises(ArgumentError, match="a name or a tuple of layers"):
         get_recipe("case-study", network=[Flatten(), Dense()])
+
+
+def test_class_weights_are_a_word_or_a_table(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, TEXT), ["class_weights=balanced"])
+    assert recipe.class_weights == "balanced"
+    for changes in (
+        ["class_weights.7=2", "class_weights.a b=0.5"],
+        ["class_weights={7 = 2, 'a b' = 0.5}"],
+    ):
+        recipe = read_recipe(written(tmp_path, TEXT), changes)
+        assert recipe.class_weights == {"7": 2, "a b": 0.5}
+        assert read_recipe(written(tmp_path, to_toml(recipe))) == recipe

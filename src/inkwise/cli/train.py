@@ -83,6 +83,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Learning rate of the optimiser.")
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Train for the binary task of this class: is it the class, or any other?",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -125,6 +133,7 @@ def train(
         "dropout": dropout,
         "optimiser": optimiser,
         "learning_rate": learning_rate,
+        "positive": positive,
     }
     with Display() as display, explained():
         run = train_run(
@@ -150,7 +159,7 @@ def train(
 
 def show_outcome(run: "Run") -> None:
     """Show the outcome of a training."""
-    from inkwise.cli.evaluate import show_headline
+    from inkwise.cli.evaluate import show_binary, show_headline
     from inkwise.runs.directory import INTERRUPTED
 
     if run.status == INTERRUPTED:
@@ -168,6 +177,8 @@ def show_outcome(run: "Run") -> None:
             console.print("No epoch was finished, so there is no model.")
     else:
         show_headline(run.evaluation)
+        if positive := run.recipe.positive:
+            show_binary(run.evaluation, positive)
         if gains := run.gains:
             for gain in gains:
                 console.print(str(gain), soft_wrap=True)

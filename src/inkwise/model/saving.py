@@ -24,6 +24,9 @@ WEIGHTS_FILE = "weights.safetensors"
 ONNX_FILE = "model.onnx"
 DOCUMENT_FILE = "model.json"
 
+TOGETHER = "all of a picture's together"
+"""What the input contract says of the ink of a model whose classes are made of several pieces."""
+
 
 def save_parts(parts: Parts, onnx: bytes, folder: Path) -> None:
     """Write a model's parts and its ONNX file into a folder; see `Model.save`."""
@@ -123,6 +126,7 @@ def _describe(parts: Parts) -> dict[str, Any]:
         "range": [0, 255],
         "polarity": "light ink on a black ground",
         "scaling": "divided by 255",
+        **({"ink": TOGETHER} if parts.together else {}),
     }
     values = (
         list(parts.class_names),
@@ -144,6 +148,7 @@ def _read_parts(
         provenance,
         Calibration.from_dict(document["calibration"]),
         tuple(document["rotations"]),
+        document["input"].get("ink") == TOGETHER,
     )
     parts.check()
     return parts

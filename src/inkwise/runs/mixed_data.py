@@ -154,6 +154,7 @@ def mix(
         source=str(own.source.resolve()),
         notice=" ".join(told) or None,
         validation=validation,
+        together=own.together,
     )
     return mixed, own_images
 
@@ -193,4 +194,5 @@ def as_own_images(dataset: Dataset) -> OwnImages:
         parts=parts,
         places=dict.fromkeys(parts, source),
         notices=(dataset.notice,) if dataset.notice else (),
+        together=dataset.together,
     )

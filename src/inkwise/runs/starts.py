@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset
 from inkwise.data.own_data import read_data
+from inkwise.data.pieces import keeps_together
 from inkwise.data.published import DATASET_NAMES
 from inkwise.data.splits import Holdout, Splits
 from inkwise.errors import ArgumentError, DataError, ModelError, RunError
@@ -164,7 +165,11 @@ def go_on_from(
         raise ArgumentError(
             f"name the pictures to learn when going on from {place}: a folder, a file or a data set"
         )
-    images = as_own_images(own) if isinstance(own, Dataset) else read_data(own, progress)
+    if isinstance(own, Dataset):
+        images = as_own_images(own)
+    else:
+        together = True if model.together else None
+        images = read_data(own, progress, together=together, known=model.class_names)
     size, needed = next(iter(images.parts.values())).images.shape[1:], model.network.image_size
     if size != needed:
         raise DataError(
@@ -199,6 +204,7 @@ def go_on_from(
         )
     except DataError as error:  # it may be because nothing is rehearsed
         raise DataError(". ".join([str(error), *notices])) from error
+    dataset = dataclasses.replace(dataset, together=model.together or keeps_together(dataset))
     if isinstance(own, Dataset):
         dataset = dataclasses.replace(dataset, source=own.source)
     record = {

@@ -126,7 +126,8 @@ def _value(hint: Any, value: Any, tagged: Tagged, place: tuple[int | str, ...]) 
         return read(kinds[kind], values, tagged, place)
     if classes:
         return read(classes[0], value, tagged, place)
-    return _plain(choices[0], value, place)
+    tables = [it for it in choices if typing.get_origin(it) is Mapping]
+    return _plain(tables[0] if tables and isinstance(value, Mapping) else choices[0], value, place)
 
 
 def _plain(hint: Any, value: Any, place: tuple[int | str, ...]) -> Any:

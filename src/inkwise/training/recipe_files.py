@@ -246,6 +246,10 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
         place = tuple(int(key) if key.isdecimal() else key for key in keys.strip().split("."))
         if place[0] == "network" and len(place) > 1 and isinstance(document.get("network"), str):
             document["network"] = layers_to_list(template(document["network"]))
+        if place[0] == "class_weights" and len(place) > 1:
+            place = ("class_weights", keys.strip().partition(".")[2])
+            if isinstance(document.get("class_weights"), str):
+                document["class_weights"] = {}
         inner: Any = document
         for key in place[:-1]:
             inner = _step(inner, key)
@@ -357,7 +361,7 @@ def to_toml(recipe: Recipe) -> str:
     for key, value in document.items():
         if key == "network":
             lines += _network_lines(network)
-        elif not isinstance(value, dict) and key not in ("augmentation", "schedule"):
+        elif key not in ("augmentation", "optimiser", "schedule", "holdout"):
             lines += [*_comment(told[key]), f"{key} = {_toml(value)}", ""]
     lines += _section("augmentation", recipe.augmentation, Augmentation())
     lines += _section("optimiser", recipe.optimiser, recipe.optimiser, OPTIMISERS)
@@ -445,6 +449,8 @@ def _comment(text: str) -> list[str]:
 
 def _toml(value: Any) -> str:
     """Write a value as TOML, whose text, numbers and lists are JSON's, but for one character."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
