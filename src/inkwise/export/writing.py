@@ -8,7 +8,7 @@ from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
 from inkwise.runs.directory import Run
-from inkwise.runs.models import find_model
+from inkwise.runs.models import find_model, is_run
 from inkwise.runs.original_data import load_original_splits, load_training_splits
 from inkwise.system.extras import require_training
 from inkwise.system.files import write_bytes
@@ -146,7 +146,7 @@ def export_model(
 
 
 def _run(source: Model | str | os.PathLike[str], what: str) -> Run:
-    if isinstance(source, Model) or not (Path(source) / "run.json").is_file():
+    if isinstance(source, Model) or not is_run(source):
         raise RunError(
             f"{what} is calibrated on the run's own images: name the directory of a run that "
             f"`inkwise train` wrote{'' if isinstance(source, Model) else f', not {source}'}"

@@ -77,9 +77,14 @@ def choose_unseen(
     images = _name_as(model, run, own, own.parts[part], progress)
     seen, count = run.has_seen(images.images), f"{len(images):,}"
     if seen is None:
+        why = (
+            "the version that trained it did not record its images"
+            if run.trained
+            else "what its model was trained on is not known"
+        )
         progress.notice(
             f"All {count} images in {place} are evaluated; {run.path} may have seen some of "
-            "them, because the version that trained it did not record its images"
+            f"them, because {why}"
         )
     elif seen.all():
         raise DataError(
