@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Holdout, Splits, split_dataset
 from inkwise.errors import DataError, InkwiseError, RunError
 from inkwise.evaluation.results import SCHEMA as METRICS_SCHEMA
@@ -59,6 +60,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "source": dataset.source,
         "sha256": dataset.sha256,
         "class_names": list(dataset.class_names),
+        **({"together": True} if keeps_together(dataset) else {}),
     }
 
 
@@ -278,6 +280,15 @@ class Run:
     def origin(self) -> str:
         """Name of the recipe or, if no training wrote the run, of the model that it is about."""
         return self.recipe.name if self.trained else str(self.record.get("model", "model"))
+
+    @property
+    def positive(self) -> str:
+        """The positive class, if the run was trained for a binary task; else empty."""
+        return self.recipe.positive if self.trained else ""
+
+    def task(self, dataset: Dataset) -> Dataset:
+        """Return a data set as the task of the run, as `Recipe.task` does, also for the errors."""
+        return self.recipe.task(dataset) if self.trained else dataset
 
     @property
     def division(self) -> tuple[Holdout, int]:
@@ -599,7 +610,11 @@ def _write_record(
         {
             "schema": RUN_SCHEMA,
             "status": status,
-            "dataset": {**describe_dataset(dataset), "test_sha256": splits.test.sha256},
+            "dataset": {
+                **describe_dataset(dataset),
+                "test_sha256": splits.test.sha256,
+                "test_images_sha256": splits.test.images_sha256,
+            },
             "splits": {
                 "train": len(splits.train),
                 "validation": len(splits.validation),
