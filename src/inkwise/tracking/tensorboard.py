@@ -27,6 +27,11 @@ class TensorBoard:
     run : Run
         The run. Its recipe is written at once.
 
+    Attributes
+    ----------
+    epochs : int
+        How many epochs are in this file, or in those that are beside it already.
+
     Raises
     ------
     StorageError
@@ -37,18 +42,19 @@ class TensorBoard:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder = run.path / FOLDER
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         with storage(folder, "write to"):
             folder.mkdir(exist_ok=True)
+            resumed = any(folder.iterdir())
             self._file = (folder / name).open("wb")
         self._records = RecordWriter(self._file)
-        self._epochs = 0
+        self.epochs = len(run.history) if resumed else 0
         self._write(file_version="brain.Event:2")
         self._text("recipe", "\n".join(f"    {line}" for line in to_toml(run.recipe).splitlines()))
 
     def epoch(self, epoch: Epoch) -> None:
         """Write the losses and accuracies of an epoch."""
-        self._epochs = epoch.epoch
+        self.epochs = epoch.epoch
         self._scalars(epoch_figures(epoch))
 
     def finish(self, run: Run) -> None:
@@ -74,7 +80,7 @@ class TensorBoard:
         self._values([{"tag": tag, "metadata": plugin, "tensor": tensor}])
 
     def _values(self, values: list[dict[str, Any]]) -> None:
-        self._write(step=self._epochs, summary={"value": values})
+        self._write(step=self.epochs, summary={"value": values})
 
     def _write(self, **fields: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

@@ -11,7 +11,15 @@ from inkwise.training.history import Epoch
 
 
 class Tracker(Protocol):
-    """A program that keeps track of a run."""
+    """A program that keeps track of a run, from its start or from where it was resumed.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs of the run it has kept.
+    """
+
+    epochs: int
 
     def epoch(self, epoch: Epoch) -> None:
         """Keep the losses and accuracies of an epoch."""
@@ -65,6 +73,8 @@ def tracked(
 ) -> Iterator[Callable[[Epoch], object] | None]:
     """Tell a tracker about a run, from its start to its end.
 
+    Of a run that is resumed, it is first told the epochs that it does not know.
+
     Parameters
     ----------
     name : str or None
@@ -91,6 +101,8 @@ def tracked(
 
     status = UNFINISHED
     try:
+        for epoch in run.history[tracker.epochs :]:
+            tracker.epoch(epoch)
         yield tell
         tracker.finish(run)
         status = COMPLETE
