@@ -186,7 +186,7 @@ def train(
         None if begun is None else begun.record,
         None if begun is None else begun.seen,
     )
-    with _keeping_what_is_finished(run), tracked(track, run, on_epoch) as tell:
+    with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
         _train_to_report(run, images, enlarged, device, None, progress, tell, begun)
@@ -335,11 +335,10 @@ def resume(
     state = run.load_checkpoint()
     data, enlarged = load_training_splits(run, dataset, data_dir, progress)
     begun = find_again(run, data, data_dir, progress)
-    with _keeping_what_is_finished(run):
+    with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         run.set_status(UNFINISHED)
         run.save_recipe(recipe)
-        with tracked(track, run, on_epoch) as tell:
-            _train_to_report(run, data, enlarged, device, state, progress, tell, begun)
+        _train_to_report(run, data, enlarged, device, state, progress, tell, begun)
     return run
 
 

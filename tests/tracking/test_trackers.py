@@ -270,3 +270,16 @@ def test_a_store_that_mlflow_refuses_is_one_line(animals: Dataset, tmp_path: Pat
     with pytest.raises(StorageError, match=r"MLflow cannot keep the run: .*nowhere") as caught:
         inkwise.train(dataset=animals, output=tmp_path / "run", track="mlflow")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("store", "unreported")
+def test_a_store_that_mlflow_refuses_leaves_a_complete_run_as_it_was(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    import mlflow
+
+    run = inkwise.train("perceptron", animals, epochs=1, output=tmp_path / "run")
+    mlflow.set_tracking_uri("nowhere://at-all")
+    with pytest.raises(StorageError, match="MLflow cannot keep the run"):
+        inkwise.resume(run, epochs=2, dataset=animals, track="mlflow")
+    assert (run.status, run.recipe.epochs) == ("complete", 1)

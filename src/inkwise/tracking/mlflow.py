@@ -13,6 +13,7 @@ from inkwise.errors import InkwiseError, StorageError
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.tracking.figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml
 from inkwise.version import __version__
 
@@ -46,7 +47,9 @@ class MLflow:
     Parameters
     ----------
     run : Run
-        The run. Its recipe and data set are kept at once.
+        The run. Its data set is kept at once.
+    recipe : Recipe
+        The recipe that it is trained by, which is kept at once, too.
 
     Attributes
     ----------
@@ -60,7 +63,7 @@ class MLflow:
     """
 
     @_errors_of_ours()
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         # Without this, MLflow sends usage reports to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
@@ -73,13 +76,13 @@ class MLflow:
         experiment = found.experiment_id if found else self._client.create_experiment(name)
         known = self._find(run, experiment)
         if known is None:
-            self.epochs, self._id = 0, self._begin(run, experiment)
+            self.epochs, self._id = 0, self._begin(run, recipe, experiment)
         else:
             self.epochs, self._id = len(run.history), known
             self._client.update_run(known, status="RUNNING")
-        self._client.log_text(self._id, to_toml(run.recipe), "recipe.toml")
+        self._client.log_text(self._id, to_toml(recipe), "recipe.toml")
 
-    def _begin(self, run: Run, experiment: str) -> str:
+    def _begin(self, run: Run, recipe: Recipe, experiment: str) -> str:
         """Begin a run of MLflow, and return its id."""
         dataset = run.record["dataset"]
         begun: str = self._client.create_run(
@@ -92,7 +95,7 @@ class MLflow:
                 "inkwise.dataset.sha256": dataset["sha256"],
             },
         ).info.run_id
-        for key, value in _flatten(run.recipe.to_dict()):
+        for key, value in _flatten(recipe.to_dict()):
             self._client.log_param(begun, key, value)
         return begun
 

@@ -14,6 +14,7 @@ from inkwise.runs.directory import Run
 from inkwise.system.files import read_bytes, storage
 from inkwise.tracking.figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml
 
 FOLDER = "tensorboard"
@@ -25,7 +26,9 @@ class TensorBoard:
     Parameters
     ----------
     run : Run
-        The run. Its recipe is written at once.
+        The run.
+    recipe : Recipe
+        The recipe that it is trained by, which is written at once.
 
     Attributes
     ----------
@@ -38,7 +41,7 @@ class TensorBoard:
         The file cannot be written.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder = run.path / FOLDER
@@ -50,7 +53,7 @@ class TensorBoard:
         self._records = RecordWriter(self._file)
         self.epochs = len(run.history) if resumed else 0
         self._write(file_version="brain.Event:2")
-        self._text("recipe", "\n".join(f"    {line}" for line in to_toml(run.recipe).splitlines()))
+        self._text("recipe", "\n".join(f"    {line}" for line in to_toml(recipe).splitlines()))
 
     def epoch(self, epoch: Epoch) -> None:
         """Write the losses and accuracies of an epoch."""
