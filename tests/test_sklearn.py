@@ -163,7 +163,7 @@ def test_levels_say_what_is_ink(digits: Digits) -> None:
     # What is beyond the levels is the nearer of them.
     beyond = quick(epochs=1, levels=(0, 16))
     with pytest.warns(
-        UserWarning, match=r"% of the values of X lie beyond the levels 0 and 16, an"
+        UserWarning, match=r"of 38,400 values of X lie beyond the levels 0 and 16, an"
     ):
         beyond.fit(np.where(x == 16, 99, x), y)
     np.testing.assert_array_equal(beyond.predict_proba(x), expected)

@@ -393,11 +393,12 @@ def _warn_beyond(values: NDArray[Any], levels: tuple[float, float], *, found: bo
     """Warn of values beyond the levels; those that were found in other images need some room."""
     low, high = sorted(map(float, levels))
     room = (high - low) * (0.5 if found else 1 / 512)
-    beyond = np.mean((values < low - room) | (values > high + room))
+    beyond = np.count_nonzero((values < low - room) | (values > high + room))
     if beyond:
         warnings.warn(
-            f"{beyond:.1%} of the values of X lie beyond the levels {low:g} and {high:g}, and "
-            "count as the nearer of both: scale X, or pass levels=(background, ink) of its own",
+            f"{beyond:,} of {values.size:,} values of X lie beyond the levels {low:g} and "
+            f"{high:g}, and count as the nearer of both: scale X, or pass its own "
+            "levels=(background, ink)",
             UserWarning,
             stacklevel=5,
         )

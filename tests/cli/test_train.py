@@ -369,7 +369,7 @@ def test_going_on_takes_changes_of_a_recipe_that_is_named(
     assert "--set changes a recipe: with --from, name one to change" in result.err
     result = call("train", "--from", tmp_path / "nowhere", "--data", tmp_path)
     assert result.code == 1
-    assert "there is neither a run nor a model at" in result.err
+    assert f"there is no model at {tmp_path / 'nowhere'}: name pretrained, a run, " in result.err
 
 
 def test_a_finished_run_is_trained_further(call: Call, run: Run, unreported: None) -> None:

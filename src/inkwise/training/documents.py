@@ -113,7 +113,8 @@ def _value(hint: Any, value: Any, tagged: Tagged, place: tuple[int | str, ...]) 
         kinds = {word: cls for word, cls in tagged.items() if cls in classes}
         if isinstance(value, str):
             name = ".".join(map(str, place))
-            told = nearest(value, kinds) or f", one of {', '.join(kinds)}"
+            others = nearest(value, kinds) or f", of which there are {', '.join(kinds)}"
+            told = "" if value in kinds else others
             raise ArgumentError(f"write {name}.kind = {value!r} in its place{told}", place)
         if not isinstance(value, Mapping):
             raise _no_table(value, place)
