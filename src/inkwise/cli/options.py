@@ -8,7 +8,9 @@ import typer
 RunArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="RUN", help="A directory that `inkwise train` wrote.", show_default=False
+        metavar="RUN",
+        help="A directory that `inkwise train` wrote, or `inkwise evaluate` for a model.",
+        show_default=False,
     ),
 ]
 ModelArgument = Annotated[
