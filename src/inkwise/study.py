@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
@@ -67,7 +68,8 @@ def train(
         with `start`, few and small steps.
     dataset : str or Dataset, optional
         The data set, which may be your own, or the name of one in the catalogue, by default
-        ``auto``.
+        ``auto``. With `start` and `data`, what the model was trained on before, which not every
+        model says.
     start : str or path-like, optional
         A model to go on from: ``pretrained`` for the package's, or a run or model directory. It
         learns the data set together with a share of what it was trained on before, so that it
@@ -127,7 +129,8 @@ def train(
     """
     require_training("training")
     require_tracker(track)
-    refuse_two(dataset, data)
+    if start is None:
+        refuse_two(dataset, data)
     by_name, begun = recipe is None or isinstance(recipe, str), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
@@ -148,7 +151,8 @@ def train(
         trained_on, engine_versions = _prepare(engine, device, recipe)
         if isinstance(dataset, str):
             dataset = load_dataset(dataset, data_dir, progress)
-        begun = go_on_from(start, model, dataset or data, recipe.seed, data_dir, progress)
+        own, learned = (dataset, None) if data is None else (data, dataset)
+        begun = go_on_from(start, model, own, recipe.seed, data_dir, progress, learned)
         images, notices = begun.dataset, begun.notices
         if begun.earlier is None:  # what pens drew for the model is not rehearsed either
             recipe = dataclasses.replace(recipe, pens=0.0)
@@ -247,7 +251,8 @@ def fit(
         if each:
             progress.notice(each)
     origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
-    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
+    together = keeps_together(data)
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress, together)
 
 
 def resume(
@@ -427,8 +432,15 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     history = history[: checkpoint.epoch.epoch]
     if recipe.keeps(validation_losses(history)) == len(history):
         network = recipe.describe_network(data.image_size, len(data.class_names))
-        model = Model(network, checkpoint.weights, data.class_names, provenance)
-        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+        model = Model(
+            network,
+            checkpoint.weights,
+            data.class_names,
+            provenance,
+            rotations=recipe.rotations,
+            together=bool(record["dataset"].get("together")),
+        )
+        run.save_model(model)
     run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)

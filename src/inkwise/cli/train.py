@@ -27,7 +27,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="[RECIPE]",
-            help="A name from `inkwise recipes` or a TOML file; case-study by default.",
+            help="A name from `inkwise recipes`, a TOML file or a run's recipe.json; case-study by "
+            "default.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +42,8 @@ def train(
             "--from",
             metavar="MODEL",
             help="Go on from a model, on your pictures and a share of what it has learned before: "
-            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise.",
+            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise. "
+            "What it has learned is found or, beside --data, named with --dataset.",
             show_default=False,
         ),
     ] = None,
@@ -111,7 +113,8 @@ def train(
 
     if given is not None and recipe is not None:
         raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
-    named = given or recipe or (None if start else "case-study")
+    asked = recipe if given is None else given
+    named = "case-study" if asked is None and start is None else asked
     if named is None and changes:
         raise ArgumentError("--set changes a recipe: with --from, name one to change")
     chosen, explained = (

@@ -109,6 +109,10 @@ class Dataset:
     validation : Split, optional
         Images of the same size for validation. By default a recipe sets some of the training images
         apart.
+    together : bool, optional
+        Whether a model of these classes keeps all ink of a picture together, as signs such as i, ÷
+        and ä are made of several pieces; see `inkwise.ink.normalise`. By default the training
+        images tell.
 
     Raises
     ------
@@ -137,6 +141,7 @@ class Dataset:
     source: str
     notice: str | None = None
     validation: Split | None = None
+    together: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))

@@ -98,7 +98,7 @@ def evaluate(
     recipe, model = run.recipe, run.model
     if data is not None:
         refuse_two(dataset, data)
-        own_images = read_data(data, progress)
+        own_images = read_data(data, progress, together=model.together)
         dataset = own_data(run, own_images)
         if dataset is None:
             if labels is not None:

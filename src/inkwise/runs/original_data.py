@@ -249,7 +249,7 @@ def _find(
 
 def _read_own(owner: str, record: Mapping[str, Any], progress: Progress) -> OwnImages:
     try:
-        return read_data(record["source"], progress)
+        return read_data(record["source"], progress, together=bool(record.get("together")))
     except (DataError, StorageError) as error:
         raise _own_is_gone(owner, record) from error
 

@@ -12,13 +12,14 @@ from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layer_documents import layers_from_list, layers_to_list
-from inkwise.networks.layers import BatchNorm, Layer, Residual, nearest
+from inkwise.networks.layers import BatchNorm, Layer, Residual
 from inkwise.networks.named import NETWORKS
 from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
+from inkwise.networks.words import nearest
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.checks import MOST, check, check_above_0, check_count, check_share
-from inkwise.training.documents import read
+from inkwise.training.documents import read, refuse_unknown
 from inkwise.training.schedules import SCHEDULES, Schedule
 
 T = TypeVar("T")
@@ -447,7 +448,14 @@ def recipe_of(document: object) -> Recipe:
     ArgumentError
         The document is not a recipe; with the place of what is wrong in it.
     """
-    if isinstance(document, Mapping) and isinstance(document.get("network"), list):
+    if isinstance(document, Mapping):
+        _refuse_misplaced(document)
+        if "network" not in document:
+            raise ArgumentError(
+                'network is missing: write network = "case-study", or a list of layers; `inkwise '
+                "recipes show case-study` prints a whole recipe"
+            )
+    if isinstance(document, Mapping) and not isinstance(document["network"], str):
         try:
             layers = layers_from_list(document["network"])
         except ArgumentError as error:
@@ -459,3 +467,31 @@ def recipe_of(document: object) -> Recipe:
             schedule = {"kind": "one_cycle", **schedule}
         document = {**document, "schedule": schedule}
     return read(Recipe, document, TAGGED)
+
+
+_PARTS: dict[str, tuple[type, ...]] = {
+    "augmentation": (Augmentation,),
+    "optimiser": tuple(OPTIMISERS.values()),
+    "schedule": tuple(SCHEDULES.values()),
+    "holdout": (Holdout,),
+}
+
+
+def _refuse_misplaced(document: Mapping[str, Any]) -> None:
+    """Refuse a key that is unknown or that another part of a recipe has, and say which one."""
+    own = {field.name for field in dataclasses.fields(Recipe)}
+    keys = {
+        part: {field.name for cls in classes for field in dataclasses.fields(cls)}
+        for part, classes in _PARTS.items()
+    }
+    for key in document:
+        part = next((part for part in _PARTS if key in keys[part]), None)
+        if part and key not in own:
+            raise ArgumentError(f"{key} belongs to {part}: write it below a line [{part}]", (key,))
+        refuse_unknown(key, own, ())
+    for part in _PARTS:
+        values = document.get(part)
+        for key in values if isinstance(values, Mapping) else ():
+            if key in own and key not in keys[part]:
+                told = f"{key} belongs to no part: write it above the first line in brackets"
+                raise ArgumentError(told, (part, key))
