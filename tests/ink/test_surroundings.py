@@ -81,6 +81,7 @@ def test_a_digit_is_found_inside(
     assert np.corrcoef(found.image.ravel(), plain.image.ravel())[0, 1] > 0.97
 
 
+@settings(max_examples=50)
 @given(
     wide=st.floats(0.45, 0.75),
     turns=st.floats(1, 2.5),
@@ -104,6 +105,7 @@ def test_a_zero_is_no_ring(wide: float, turns: float, grow: float, width: int, i
     assert found.box == alone
 
 
+@settings(max_examples=40)
 @given(share=st.floats(0.2, 0.35), thick=st.integers(1, 13), turns=st.integers(0, 3))
 def test_a_small_thick_digit_is_no_dot_of_a_zero(share: float, thick: int, turns: int) -> None:
     digit = cv2.dilate(two(255)[140:260, 140:260], np.ones((thick, thick), np.uint8))
