@@ -90,6 +90,8 @@ def parts_from_onnx(content: bytes) -> Parts:
         provenance = {key: document[key] for key in ("recipe",) if key in document}
         if "dataset_sha256" in metadata:
             provenance["dataset"] = {"sha256": metadata["dataset_sha256"]}
+            if "dataset_name" in metadata:  # which earlier versions left out
+                provenance["dataset"]["name"] = metadata["dataset_name"]
         weights = read_weights(content, _read_network(document))
         return _read_parts(document, weights, provenance)
     except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
@@ -108,6 +110,8 @@ def onnx_metadata(parts: Parts) -> dict[str, str]:
     dataset = parts.provenance.get("dataset")
     if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
         metadata["dataset_sha256"] = dataset["sha256"]
+        if isinstance(dataset.get("name"), str):
+            metadata["dataset_name"] = to_utf8(dataset["name"]).decode()
     return metadata
 
 

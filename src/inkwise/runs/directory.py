@@ -192,6 +192,7 @@ class Run:
                 "dataset": {
                     **describe_dataset(dataset),
                     "test_sha256": splits.test.sha256,
+                    "test_images_sha256": splits.test.images_sha256,
                 },
                 "splits": {
                     "train": len(splits.train),

@@ -93,7 +93,9 @@ class Fit(Iterator[Epoch]):
         chosen = choose_device(device)
         torch.manual_seed(recipe.seed)
         module = build(self._network, recipe.batch_norm)
-        self._training = Training(module, splits.train, splits.validation, recipe, chosen)
+        self._training = Training(
+            module, splits.train, splits.validation, recipe, chosen, class_names
+        )
         self._epochs = self._training.epochs(progress)
 
     def __next__(self) -> Epoch:
