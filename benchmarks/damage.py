@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import onnx
+
 BOMB = 1 << 28
 """Bytes of zeros in a file that is small only as long as it is compressed."""
 
@@ -271,3 +273,52 @@ def change_safetensors(generator: random.Random, content: bytes) -> bytes:
     length = int.from_bytes(content[:8], "little")
     header = change_json(generator, content[8 : 8 + length])
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def change_onnx(generator: random.Random, content: bytes) -> bytes:
+    """Change a node, a tensor or a shape of an ONNX graph; the message itself stays whole."""
+    model = onnx.load_from_string(content)
+    change = generator.choice((_change_node, _change_node, _change_tensor, _change_shape))
+    number = generator.choice((-1, 0, 1, 2, 3, 7, 28, 65_536, 2**31, 2**62))
+    change(generator, model.graph, number)
+    return model.SerializeToString()
+
+
+def _change_node(generator: random.Random, graph: onnx.GraphProto, number: int) -> None:
+    node, other = generator.choice(graph.node), generator.choice(graph.node)
+    attribute = generator.choice([*node.attribute, *other.attribute])
+    match generator.randrange(7):
+        case 0:
+            node.op_type = generator.choice((other.op_type, "Loop", "If", "Scan", "", "Einsum"))
+        case 1:
+            names = ("", "nowhere", *other.input, *other.output, *node.output)
+            node.input[generator.randrange(len(node.input))] = generator.choice(names)
+        case 2 if attribute.ints:
+            attribute.ints[generator.randrange(len(attribute.ints))] = number
+        case 3:
+            attribute.type = generator.randrange(12)
+        case 4:
+            graph.node.remove(node)
+        case 5:
+            graph.node.add().CopyFrom(node)
+        case _:
+            attribute.i, attribute.f = number, float(number)
+
+
+def _change_tensor(generator: random.Random, graph: onnx.GraphProto, number: int) -> None:
+    tensor = generator.choice(graph.initializer)
+    match generator.randrange(4):
+        case 0:
+            tensor.dims[generator.randrange(len(tensor.dims))] = number
+        case 1:
+            tensor.data_type = generator.randrange(24)
+        case 2:
+            tensor.raw_data = tensor.raw_data[: generator.randrange(1 + len(tensor.raw_data))]
+        case _:
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value=generator.choice(TEXTS))
+
+
+def _change_shape(generator: random.Random, graph: onnx.GraphProto, number: int) -> None:
+    shape = generator.choice((*graph.input, *graph.output)).type.tensor_type.shape
+    generator.choice(shape.dim).dim_value = number

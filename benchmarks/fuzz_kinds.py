@@ -10,6 +10,7 @@ import json
 import random
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from damage import (
     change_idx,
     change_json,
     change_npy,
+    change_onnx,
     change_png,
     change_safetensors,
     change_text,
@@ -37,6 +39,7 @@ from damage import (
 )
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 import inkwise
 from inkwise.cli.info import info
@@ -46,10 +49,12 @@ from inkwise.errors import InkwiseError
 from inkwise.explanation.neighbours import Neighbours
 from inkwise.ink.sources import find_sources_of
 from inkwise.networks.as_torch import build
+from inkwise.networks.layers import Activation, Conv, Dense, Flatten, MaxPool
 from inkwise.report import html
 from inkwise.report.notebook import write_notebook
 from inkwise.runs.directory import Run
 from inkwise.training.loop import Training
+from inkwise.training.recipe_files import read_recipe, to_toml
 
 
 @dataclasses.dataclass(frozen=True)
@@ -374,6 +379,76 @@ def read_keras(path: Path) -> None:
     inkwise.import_model(path).predict_proba(_digits().test.images[:2])
 
 
+class Skipping(nn.Module):
+    """A network of another program, with a skip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 3, 3, 2, 1), nn.BatchNorm2d(3), nn.SiLU())
+        self.block = nn.Conv2d(3, 3, 3, padding=1)
+        self.end = nn.Linear(3 * 14 * 14, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits."""
+        stem = self.stem(images)
+        logits: torch.Tensor = self.end(torch.relu(stem + self.block(stem)).flatten(1))
+        return logits
+
+
+LAYERS = Conv(3, 3), Activation("relu"), MaxPool(2), Flatten(), Dense()
+"""The network that the state dictionaries are for."""
+
+
+def their_modules() -> tuple[nn.Module, nn.Module]:
+    """Return a network that is a chain of `LAYERS`, and one with a skip."""
+    torch.manual_seed(0)
+    chain = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3 * 13 * 13, 10)
+    )
+    return chain.eval(), Skipping().eval()
+
+
+def their_onnx(_: Path) -> list[bytes]:
+    """Return ONNX files as PyTorch writes them."""
+    made = []
+    for module in their_modules():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+            path = Path(folder, "their.onnx")
+            torch.onnx.export(module, (torch.zeros(1, 1, 28, 28),), path, dynamo=False)
+            made.append(path.read_bytes())
+    return made
+
+
+def state_dictionaries(_: Path) -> list[bytes]:
+    """Return state dictionaries in both formats of PyTorch, alone and within a checkpoint."""
+    state = their_modules()[0].state_dict()
+    made = []
+    for content in (state, {"epoch": 3, "state_dict": state}):
+        for as_zip in (True, False):
+            stream = io.BytesIO()
+            torch.save(content, stream, _use_new_zipfile_serialization=as_zip)
+            made.append(stream.getvalue())
+    return made
+
+
+def read_their_onnx(path: Path) -> None:
+    """Import an ONNX file of another program, and predict."""
+    inkwise.import_model(path).predict_proba(_digits().test.images[:2])
+
+
+def read_state_dictionary(path: Path) -> None:
+    """Import a state dictionary for the network of a recipe, and predict."""
+    recipe = inkwise.get_recipe("case-study", network=LAYERS)
+    inkwise.import_model(path, recipe=recipe).predict_proba(_digits().test.images[:2])
+
+
+def recipes(_: Path) -> list[bytes]:
+    """Return recipes as `inkwise recipe` writes them, of a named network and of layers."""
+    chosen = [inkwise.get_recipe(name) for name in ("case-study", "swift", "precise", "ensemble")]
+    chosen.append(dataclasses.replace(chosen[0], network=LAYERS))
+    return [to_toml(recipe).encode() for recipe in chosen]
+
+
 def by_name(name: str) -> Sequence[Change]:
     """Return the changes of a member of an archive."""
     return {"npy": [change_npy, change_bytes], "json": [change_json], "csv": [change_text]}.get(
@@ -422,6 +497,9 @@ KINDS: dict[str, Kind] = {
         lambda folder: [(folder / "model.keras").read_bytes()], read_keras, ARRAYS, "model.keras"
     ),
     "h5": Kind(lambda folder: [(folder / "model.h5").read_bytes()], read_keras, (), "model.h5"),
+    "their.onnx": Kind(their_onnx, read_their_onnx, (change_onnx,), "their.onnx"),
+    "pth": Kind(state_dictionaries, read_state_dictionary, ARRAYS, "model.pth"),
+    "recipe.toml": Kind(recipes, read_recipe, (change_text,), "recipe.toml"),
     "run.json": Kind(
         of_run("run.json"), read_run, (change_json,), "run/run.json", seldom=write_report
     ),

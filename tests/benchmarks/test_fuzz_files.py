@@ -14,7 +14,7 @@ FROM_A_RUN = {
     *("onnx", "model.json", "weights", "keras", "h5", "run.json", "recipe.json", "metrics.json"),
     *("slices.json", "history.csv", "predictions.csv", "pictures.npz", "seen.npy", "checkpoint"),
 }
-SLOW = {"heic", "avif", "pdf", "keras", "h5", "onnx", "predictions.csv"}
+SLOW = {"heic", "avif", "pdf", "keras", "h5", "onnx", "predictions.csv", "their.onnx", "pth"}
 
 
 @pytest.fixture(scope="module")

@@ -283,7 +283,9 @@ def test_weights_in_a_model_within_an_h5_file_are_refused_by_name(
     side=st.integers(8, 13),
 )
 @example(kernel=2, stride=2, zeros=(2, 0), side=9)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(kernel=3, stride=2, zeros=(0, 1), side=8)
+@example(kernel=5, stride=1, zeros=(2, 2), side=13)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_zeros_around_a_map_are_those_of_keras_or_refused(
     keras: Any, tmp_path: Path, kernel: int, stride: int, zeros: tuple[int, int], side: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from inkwise.ink import normalise
@@ -18,8 +18,11 @@ def strokes(*boxes: tuple[int, int, int, int]) -> Levels:
 
 
 STEM = (100, 120, 200, 132)
+FEW = settings(max_examples=40)
+"""For rules about whole pictures, each of which takes a while."""
 
 
+@FEW
 @given(height=st.integers(30, 120), apart=st.integers(30, 200), lower=st.integers(-40, 40))
 def test_a_second_stroke_is_never_dropped(height: int, apart: int, lower: int) -> None:
     start = 150 - height // 2 + lower
@@ -29,6 +32,7 @@ def test_a_second_stroke_is_never_dropped(height: int, apart: int, lower: int) -
     assert ink.dropped == ()
 
 
+@FEW
 @given(radius=st.integers(1, 5), x=st.integers(150, 390), y=st.integers(10, 290))
 def test_a_speck_is_dropped_and_told(radius: int, x: int, y: int) -> None:
     sheet = strokes(STEM)
@@ -38,6 +42,7 @@ def test_a_speck_is_dropped_and_told(radius: int, x: int, y: int) -> None:
     assert ink.box == normalise(strokes(STEM)).box
 
 
+@FEW
 @given(gap=st.integers(2, 8), at=st.integers(130, 170))
 def test_a_stroke_broken_in_two_is_one(gap: int, at: int) -> None:
     ink = normalise(strokes((100, 120, at, 132), (at + gap, 120, 200, 132)))
@@ -45,6 +50,7 @@ def test_a_stroke_broken_in_two_is_one(gap: int, at: int) -> None:
     assert ink.box == STEM
 
 
+@FEW
 @given(
     width=st.integers(8, 24),
     share=st.floats(0.3, 0.75),
@@ -60,6 +66,7 @@ def test_a_piece_across_a_gap_narrower_than_the_stroke_is_left_to_the_model(
     assert ink.box == (100, 120, max(200, at + width), start + length)
 
 
+@FEW
 @given(width=st.integers(4, 16), gap=st.floats(1.3, 3), high=st.integers(60, 100))
 def test_a_piece_across_a_wider_gap_may_be_a_digit(width: int, gap: float, high: int) -> None:
     start = 120 + width + round(gap * width)
@@ -67,6 +74,7 @@ def test_a_piece_across_a_wider_gap_may_be_a_digit(width: int, gap: float, high:
     assert ink.apart or len(ink.alone) == len(ink.parts) == 2
 
 
+@FEW
 @given(size=st.integers(9, 60), x=st.integers(20, 300), y=st.integers(20, 200))
 def test_pieces_are_kept_together_where_signs_are_made_of_them(size: int, x: int, y: int) -> None:
     assume(not (120 - size - 2 <= x <= 134 and 100 - size - 2 <= y <= 202))  # they do not touch

@@ -81,6 +81,7 @@ def test_a_digit_is_found_inside(
     assert np.corrcoef(found.image.ravel(), plain.image.ravel())[0, 1] > 0.97
 
 
+@settings(max_examples=50)
 @given(
     wide=st.floats(0.45, 0.75),
     turns=st.floats(1, 2.5),
@@ -102,6 +103,18 @@ def test_a_zero_is_no_ring(wide: float, turns: float, grow: float, width: int, i
     found = normalise(sheet)
     assert "surroundings" not in found.dropped
     assert found.box == alone
+
+
+@settings(max_examples=40)
+@given(share=st.floats(0.2, 0.35), thick=st.integers(1, 13), turns=st.integers(0, 3))
+def test_a_small_thick_digit_is_no_dot_of_a_zero(share: float, thick: int, turns: int) -> None:
+    digit = cv2.dilate(two(255)[140:260, 140:260], np.ones((thick, thick), np.uint8))
+    side = round(1.2 * share * 300)  # the digit is as high as this share of the ring
+    sheet = np.zeros((SIDE, SIDE), np.uint8)
+    middle = slice(200 - side // 2, 200 - side // 2 + side)
+    sheet[middle, middle] = cv2.resize(np.rot90(digit, turns), (side, side))
+    cv2.circle(sheet, (200, 200), 150, 255, 7)
+    assert normalise(sheet).dropped == ("surroundings",)
 
 
 def test_small_print_outside_a_frame_is_left_out_too_and_large_print_is_not() -> None:

@@ -35,6 +35,9 @@ LEAST_INSIDE = 0.15
 DOT, SPECK = 0.3, 0.2
 """Greatest size of a dot inside a 0, and of anything that is no digit, as shares of its size."""
 
+FULL = 0.8
+"""Least share of a dot in its convex hull; a small digit has bays or holes there."""
+
 SLASH = 0.4
 """Least length of the slash of a 0, as a share of the height of the 0."""
 
@@ -170,12 +173,14 @@ def _belongs_to_zero(
     wide, high = right - left, bottom - top
     box = components.box(inside)
     sides = box[2] - box[0], box[3] - box[1]
-    if max(sides) <= SPECK * min(wide, high):
+    full = inside.sum() > 1 or _share_of_hull(components.cut(int(inside.argmax()))) >= FULL
+    if full and max(sides) <= SPECK * min(wide, high):
         return "yes"
     if _is_comb(components.cut(place)):
         return "no"
     filled = components.area[inside].sum() / (sides[0] * sides[1])
-    if max(sides) <= DOT * min(wide, high) and filled > 0.55 and max(sides) < 2 * min(sides):
+    dot = full and filled > 0.55 and max(sides) < 2 * min(sides)
+    if dot and max(sides) <= DOT * min(wide, high):
         return "yes"
     if inside.sum() > 1:
         return "no"
@@ -186,6 +191,13 @@ def _belongs_to_zero(
     if wide > 0.8 * high:
         return "unclear" if steep < STEEPEST_IN_RING else "no"
     return "yes" if max(sides) >= SLASH * high else "unclear"
+
+
+def _share_of_hull(mask: Levels) -> float:
+    """Return which share of its convex hull a mask fills, 0 to 1."""
+    hull = np.zeros_like(mask)
+    cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(mask)), 1)
+    return float(mask.sum() / hull.sum())
 
 
 def _is_comb(mask: Levels) -> bool:

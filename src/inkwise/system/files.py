@@ -11,6 +11,9 @@ from typing import Any, BinaryIO
 
 from inkwise.errors import StorageError
 
+LONGEST_PATH = 247 if os.name == "nt" else 0
+"""Characters of a folder's path on Windows, which says of longer ones that they do not exist."""
+
 
 @contextlib.contextmanager
 def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
@@ -25,6 +28,12 @@ def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
         raise StorageError(f"cannot {verb} {path}: no name has a null character") from error
     except OSError as error:
         reason = error.strerror or str(error)
+        length = len(os.path.abspath(path))  # noqa: PTH100 - of a path that need not exist
+        if LONGEST_PATH and length > LONGEST_PATH and isinstance(error, FileNotFoundError):
+            reason = (
+                f"its path has {length} characters, and Windows takes {LONGEST_PATH}: choose a "
+                "folder with a shorter path, or enable long paths in Windows"
+            )
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
 
 

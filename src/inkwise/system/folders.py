@@ -1,15 +1,21 @@
 """New directories to write into, and names that are safe as parts of a path."""
 
+import errno
 import os
 import re
 from pathlib import Path
 
-from inkwise.errors import ArgumentError
+from inkwise.errors import ArgumentError, StorageError
 from inkwise.system.files import storage
+
+_LONGEST = 100  # characters of a file's path in a run or a model, with what a temporary name adds
 
 
 def claim_folder(path: str | os.PathLike[str]) -> Path:
     """Create a directory to write into, or take one that is empty.
+
+    Whether its path leaves room for the names of files is tried at once, and not found out when the
+    work is done.
 
     Raises
     ------
@@ -25,6 +31,7 @@ def claim_folder(path: str | os.PathLike[str]) -> Path:
             raise ArgumentError(
                 f"{folder} holds files already: choose another --output, or remove it"
             )
+        _try_longest_name(folder)
     return folder
 
 
@@ -47,7 +54,25 @@ def claim_next(parent: Path, name: str) -> Path:
             except FileExistsError:
                 number += 1
             else:
+                _try_longest_name(folder)
                 return folder
+
+
+def _try_longest_name(folder: Path) -> None:
+    """Create and remove a file whose name is as long as any that will be in a new directory."""
+    file = folder / ("-" * _LONGEST)
+    try:
+        file.touch()
+        file.unlink()
+    except OSError as error:
+        folder.rmdir()
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT):  # Windows says the second
+            raise
+        length = len(str(folder.absolute()))
+        raise StorageError(
+            f"{folder} leaves no room for the names of files in it, as its path has {length:,} "
+            "characters: choose a shorter one"
+        ) from error
 
 
 def file_name(name: str) -> str:
