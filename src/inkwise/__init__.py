@@ -24,6 +24,7 @@ _HOMES = {
     "Evaluation": "inkwise.evaluation.results",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
+    "Number": "inkwise.reading.numbers",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
@@ -42,6 +43,7 @@ _HOMES = {
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
+    "read": "inkwise.model.pretrained",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
@@ -57,6 +59,7 @@ __all__ = [
     "Evaluation",
     "InkwiseError",
     "Model",
+    "Number",
     "Progress",
     "Recipe",
     "Run",
@@ -75,6 +78,7 @@ __all__ = [
     "load_folder",
     "load_pretrained",
     "measure_robustness",
+    "read",
     "resume",
     "serve",
     "train",
@@ -100,7 +104,8 @@ if TYPE_CHECKING:
     from inkwise.export.writing import export_model
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
-    from inkwise.model.pretrained import load_pretrained
+    from inkwise.model.pretrained import load_pretrained, read
+    from inkwise.reading.numbers import Number
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness

@@ -18,6 +18,7 @@ from inkwise.cli.import_ import import_
 from inkwise.cli.info import info
 from inkwise.cli.map import map_
 from inkwise.cli.predict import predict
+from inkwise.cli.read import read
 from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
@@ -40,6 +41,7 @@ for command in (
     compare,
     robustness,
     predict,
+    read,
     serve,
     report,
     explain,

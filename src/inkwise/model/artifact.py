@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
     from inkwise.ink import Picture
+    from inkwise.reading.checks import Check
+    from inkwise.reading.numbers import Number
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -232,6 +234,79 @@ class Model:
         """
         check_hand(hand)
         return answer_each(self, map(_read_tensor, pictures), hand)
+
+    def read(
+        self,
+        picture: "Picture",
+        *,
+        digits: int | None = None,
+        pattern: str | None = None,
+        check: "str | Check | None" = None,
+        marks: bool = True,
+    ) -> "list[Number]":
+        """Read the numbers in a picture: in one line or in several, digit by digit.
+
+        Parameters
+        ----------
+        picture : Picture
+            A picture in any form that `inkwise.ink.normalise` takes.
+        digits : int, optional
+            How many digits each number has.
+        pattern : str, optional
+            What each number looks like: ``#`` is a digit, anything else itself, as in ``##.##``.
+        check : {"luhn", "isbn", "mod11", "iban:XX"} or callable, optional
+            The rule of each number's check digit, where XX is an IBAN's country; or a function
+            that takes a text and tells whether it can be right.
+        marks : bool
+            Whether points, commas, apostrophes, dashes and ``=`` are read, or left out.
+
+        Returns
+        -------
+        list of Number
+            From top to bottom, and in each line from left to right; empty if there is no number.
+            A single digit is read as `classify` reads it.
+            `digits`, `pattern` and `check` choose among the readings of what is written, and never
+            invent one: if no reading is allowed, the likeliest one is returned, and is unsure.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such check, or the model's classes are not the ten digits.
+        DataError, StorageError
+            The picture is damaged or cannot be read.
+
+        Examples
+        --------
+        >>> import inkwise, numpy
+        >>> digits = inkwise.load_dataset("optdigits").test.images
+        >>> picture = 255 - numpy.hstack([digits[4], digits[0], digits[2]])
+        >>> [number.text for number in inkwise.load_pretrained().read(picture)]
+        ['507']
+        """
+        from inkwise.reading.checks import make_check
+        from inkwise.reading.numbers import may_be_one_digit, one_digit, read_numbers
+
+        allows = make_check(digits, pattern, check)
+        pixels = _read_tensor(picture)
+        if isinstance(pixels, InkwiseError):
+            raise pixels
+        numbers = read_numbers(
+            self,
+            pixels,
+            self.calibration.lowest_score,
+            self.calibration.temperature,
+            allows,
+            marks=marks,
+        )
+        if not may_be_one_digit(numbers):
+            return numbers
+        (answer,) = self.classify([pixels])
+        if answer.label is None or answer.ink is None:
+            return numbers if answer.verdict == "several" else []
+        if numbers and len(numbers[0].text) > 1 and answer.verdict != "digit":
+            return numbers
+        one = one_digit(answer.top, answer.ink.box, sure=answer.verdict == "digit")
+        return [one if allows is None or allows(one.text) else one.unsure()]
 
     def run(self, images: ArrayLike, *outputs: str) -> list[NDArray[np.float32]]:
         """Return several outputs of the ONNX file from one pass over the images.
