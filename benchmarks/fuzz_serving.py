@@ -115,6 +115,7 @@ def make_goods() -> list[Good]:
     v2 = tensor_head(2)
     array = io.BytesIO()
     np.save(array, digits[:3])
+    instances = repr({"instances": digits[:1].tolist()}).replace("'", '"').encode()
     nested = repr({"images": digits[:1].tolist()}).replace("'", '"').encode()
     goods: list[Good] = [("/v1/predict", "image/png", picture, {}) for picture in pictures]
     for first in range(0, len(pictures) - 3, 3):
@@ -125,6 +126,7 @@ def make_goods() -> list[Good]:
         ("/v1/predict/array?shape=3,28,28", OCTETS, digits[:3].tobytes(), {}),
         ("/v1/predict/array", "application/x-npy", array.getvalue(), {}),
         ("/v1/predict/array", "application/json", nested, {}),
+        ("/v1/models/inkwise:predict", "application/json", instances, {}),
         (
             "/v2/models/inkwise/infer",
             OCTETS,

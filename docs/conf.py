@@ -70,12 +70,16 @@ html_sidebars: dict[str, list[str]] = {"index": [], "tutorial": []}
 KINDS = {
     "Train, evaluate, report": [
         "train",
+        "fit",
+        "Fit",
         "resume",
         "evaluate",
         "write_report",
         "write_notebook",
         "get_recipe",
+        "read_recipe",
         "Recipe",
+        "Network",
         "Run",
         "Evaluation",
     ],
@@ -99,7 +103,7 @@ KINDS = {
             "Split",
         ),
     ],
-    "Other formats": ["export_model", "import_keras"],
+    "Other formats": ["export_model", "import_model", "import_keras"],
     "Progress and errors": ["Progress", "InkwiseError"],
 }
 

@@ -11,10 +11,11 @@ from inkwise.model import Model
 from inkwise.model.calibration import Calibration
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
+from inkwise.networks.network import Network
 
 DIGITS = tuple("0123456789")
-SMALL = Network((6, 7), (Conv(2, 3), MaxPool(2), Flatten(), Dropout(0.25), Dense(3, relu=False)))
+SMALL = Network((6, 7), (Conv(2, 3, "relu"), MaxPool(2), Flatten(), Dropout(0.25), Dense(3)))
 DESCRIBED = ("input", "network", "class_names", "calibration", "rotations")
 ROTATIONS = st.sampled_from([(0.0,), (7,), (0.0, 12.5, -12.5)])
 CALIBRATION = Calibration(temperature=1.5, lowest_score=-0.25, lowest_probability=0.6)

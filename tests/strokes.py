@@ -5,7 +5,8 @@ from PIL import Image, ImageDraw
 
 from inkwise.model import Model
 from inkwise.model.calibration import Calibration
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 
 LINES = {
     "upright": [(50, 10, 50, 90)],
@@ -35,7 +36,7 @@ def strokes() -> Model:
     weight[0, :9, 11:18] = weight[0, 19:, 11:18] = 0.4
     weight[1] = weight[0].T
     return Model(
-        Network((28, 28), (Flatten(), Dense(3, relu=False))),
+        Network((28, 28), (Flatten(), Dense(3))),
         {"dense1.weight": weight.reshape(3, -1), "dense1.bias": np.array([0, 0, -9], np.float32)},
         ("upright", "flat", "dot"),
         calibration=Calibration(temperature=2.0, lowest_score=4.0, lowest_probability=0.8),

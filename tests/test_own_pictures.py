@@ -3,11 +3,12 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from inkwise import Run, evaluate, load_data, train
 from inkwise.data.picture_folder import LEAST, load_folder
@@ -15,6 +16,7 @@ from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.runs.directory import SEEN_FILE
 from tests.data import forms
 from tests.folders import write_pictures
+from tests.mixed import BROKEN, NO_PICTURES, PAGED, PAGES, SINGLE, write_mixed
 from tests.shared_runs import without_report
 from tests.telling import Heard
 
@@ -38,6 +40,34 @@ def test_the_least_number_of_pictures_trains(recipe: str, classes: int, tmp_path
     assert sum(run.record["splits"].values()) == classes * LEAST
     assert len(run.evaluation) == classes
     assert set(run.evaluation.labels) == {*range(classes)}
+
+
+@pytest.mark.usefixtures("unreported")
+def test_everything_in_a_mixed_folder_is_trained_on_or_told(tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    for width, name in ((4, "thin"), (14, "thick")):
+        write_mixed(folder / name, partial(_stroke, width))
+
+    with pytest.raises(DataError, match=r"arrays\.npz as well: name that, or move it away"):
+        load_data(folder)
+    for name in ("thin", "thick"):
+        (folder / name / "arrays.npz").unlink()
+    dataset = load_data(folder)
+    run = train("swift", dataset, epochs=1, output=tmp_path / "run")
+
+    each = len(SINGLE) + PAGES * len(PAGED)
+    assert sum(run.record["splits"].values()) == 2 * each
+    told = str(dataset.notice)
+    assert f"{2 * len(BROKEN)} of {2 * (each + len(BROKEN))} pictures are left out" in told
+    assert f"{2 * (len(NO_PICTURES) - 1)} files that are no pictures" in told
+    evaluation = evaluate(run, data=folder)
+    assert len(evaluation) == run.record["splits"]["test"]
+
+
+def _stroke(width: int, number: int) -> Image.Image:
+    picture = Image.new("L", (90, 90), 235)
+    ImageDraw.Draw(picture).line((20 + number, 10, 60 - number, 80), 30, width=width)
+    return picture
 
 
 @pytest.fixture(scope="module")

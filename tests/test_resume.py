@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from inkwise import Dataset, Run, evaluate, get_recipe, resume, train, write_report
-from inkwise.errors import RunError, TrainingError
+from inkwise.errors import ArgumentError, RunError, TrainingError
 from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from tests.histories import without_seconds
@@ -132,7 +132,41 @@ def test_a_resumed_training_is_the_one_that_was_never_interrupted(
         np.testing.assert_array_equal(resumed.model.weights[name], array)
     assert resumed.metrics == whole.metrics
     assert resumed.report_path.is_file()
-    assert not (resumed.path / "checkpoint.safetensors").exists()
+
+
+def test_a_finished_training_goes_on_as_a_longer_one_would_have(
+    animals: Dataset, unreported: None, tmp_path: Path
+) -> None:
+    longer = train(dataset=animals, epochs=3, output=tmp_path / "longer")
+    run = train(dataset=animals, epochs=1, output=tmp_path / "run")
+    assert run.status == "complete"
+
+    with pytest.raises(ArgumentError, match="has had 1 epochs: name more"):
+        resume(run, dataset=animals, epochs=1)
+    further = resume(run, dataset=animals, epochs=3)
+
+    assert further.status == "complete"
+    assert further.recipe == longer.recipe
+    assert without_seconds(further.history) == without_seconds(longer.history)
+    for name, array in longer.model.weights.items():
+        np.testing.assert_array_equal(further.model.weights[name], array)
+    assert further.metrics == longer.metrics
+
+
+@pytest.mark.usefixtures("unreported")
+def test_a_finished_training_with_a_schedule_begins_the_rest_of_it(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(EVERYTHING, epochs=2)
+    run = train(recipe, animals, output=tmp_path / "run")
+    before = run.history
+
+    further = resume(run, dataset=animals, epochs=4)
+
+    assert further.history[:2] == before
+    assert [epoch.epoch for epoch in further.history] == [1, 2, 3, 4]
+    assert further.model.provenance["epochs_trained"] == 4
+    assert further.model.provenance["recipe"]["epochs"] == 4
 
 
 @pytest.mark.usefixtures("unreported")
@@ -155,7 +189,9 @@ def test_a_training_that_died_can_be_resumed(animals: Dataset, tmp_path: Path) -
 def test_what_cannot_be_resumed_is_refused(
     run: Run, animals: Dataset, optdigits: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match="is complete: there is nothing left to train"):
+    with pytest.raises(
+        RunError, match="is complete: there is nothing left to train, unless you name more"
+    ):
         resume(run)
     stopped = interrupted(animals, tmp_path / "stopped", 2)
     with pytest.raises(RunError, match=r"your own data set, animals: .* in Python, as dataset="):

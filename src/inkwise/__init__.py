@@ -22,8 +22,10 @@ _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
+    "Fit": "inkwise.training.fitting",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
+    "Network": "inkwise.networks.network",
     "Number": "inkwise.reading.numbers",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
@@ -36,14 +38,17 @@ _HOMES = {
     "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.writing",
     "find_pictures": "inkwise.ink.sources",
+    "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
+    "import_model": "inkwise.export.importing",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
     "read": "inkwise.model.pretrained",
+    "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
@@ -57,8 +62,10 @@ __all__ = [
     "Answer",
     "Dataset",
     "Evaluation",
+    "Fit",
     "InkwiseError",
     "Model",
+    "Network",
     "Number",
     "Progress",
     "Recipe",
@@ -71,14 +78,17 @@ __all__ = [
     "explain",
     "export_model",
     "find_pictures",
+    "fit",
     "get_recipe",
     "import_keras",
+    "import_model",
     "load_data",
     "load_dataset",
     "load_folder",
     "load_pretrained",
     "measure_robustness",
     "read",
+    "read_recipe",
     "resume",
     "serve",
     "train",
@@ -101,20 +111,24 @@ if TYPE_CHECKING:
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.export.from_keras import import_keras
+    from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read
+    from inkwise.networks.network import Network
     from inkwise.reading.numbers import Number
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness
     from inkwise.runs.directory import Run
     from inkwise.serving.server import serve
-    from inkwise.study import evaluate, resume, train
+    from inkwise.study import evaluate, fit, resume, train
     from inkwise.system.progress import Progress
+    from inkwise.training.fitting import Fit
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
+    from inkwise.training.recipe_files import read_recipe
 
 
 # Notebooks that earlier versions wrote still import these two modules from here.

@@ -17,6 +17,9 @@ def one_line(text: str) -> str:
     )
 
 
+_LONGEST = 1000  # characters of a message; two long paths fit
+
+
 class InkwiseError(Exception):
     """Anything that inkwise refuses or fails to do.
 
@@ -31,12 +34,28 @@ class InkwiseError(Exception):
     """
 
     def __str__(self) -> str:
-        """Return the message in one line, whatever characters the names in it hold."""
-        return one_line(super().__str__())
+        """Return the message in one line that is not endless, whatever the names in it hold."""
+        text = one_line(super().__str__())
+        if len(text) <= _LONGEST:
+            return text
+        # What is in the middle was quoted from a file, or from the command line.
+        return f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 3 :]}"
 
 
 class ArgumentError(InkwiseError, ValueError):
-    """A value that the caller passed makes no sense: a name, a number, a shape, a folder."""
+    """A value that the caller passed makes no sense: a name, a number, a shape, a folder.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    place : tuple of int or str
+        Keys and numbers that lead through a document to the value, if it stands in one.
+    """
+
+    def __init__(self, message: str, place: tuple[int | str, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class DataError(InkwiseError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import load_dataset, place_of_files
+from inkwise.data.catalogue import check_one, load_dataset, load_either, place_of_files
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.own_data import read_data
@@ -26,11 +26,15 @@ from inkwise.report.html import report_on
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, describe_drawn
 from inkwise.runs.original_data import load_original_data
 from inkwise.runs.shown_images import ShownImages
+from inkwise.runs.starts import Start, find_again, find_start, go_on_from
 from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
+from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
+from inkwise.training.fitting import Fit
+from inkwise.training.going_on import describe_going_on, keep_some, start_weights
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
@@ -40,14 +44,17 @@ SAMPLES = 24
 
 
 def train(
-    recipe: str | Recipe = "case-study",
-    dataset: str | Dataset = "auto",
+    recipe: str | Recipe | None = None,
+    dataset: str | Dataset | None = None,
     *,
+    start: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
     engine: str = "torch",
     device: str = "auto",
+    track: str | None = None,
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
     **changes: Any,
@@ -59,10 +66,20 @@ def train(
 
     Parameters
     ----------
-    recipe : str or Recipe
-        The recipe, a description of the training, or the name of one.
-    dataset : str or Dataset
-        The data set, which may be your own, or the name of one in the catalogue.
+    recipe : str or Recipe, optional
+        The recipe, a description of the training, or the name of one; by default ``case-study`` or,
+        with `start`, few and small steps.
+    dataset : str or Dataset, optional
+        The data set, which may be your own, or the name of one in the catalogue, by default
+        ``auto``.
+    start : str or path-like, optional
+        A model to go on from: ``pretrained`` for the package's, or a run or model directory. It
+        learns the data set together with a share of what it was trained on before, so that it
+        forgets little. `Run.gains` has its mistakes before and after, on both. Classes that it does
+        not know join its own; if it knows none, the network learns the new ones alone.
+    data : path-like, optional
+        Your data set in any form that `inkwise.load_data` takes, in place of `dataset`. With
+        `start` it may have few pictures, and not all classes.
     data_dir : path-like, optional
         Where the data set's files are.
     labels : path-like, optional
@@ -76,6 +93,9 @@ def train(
         supports everything in the case study but no data augmentation.
     device : {"auto", "cpu", "cuda", "mps"}
         The device that the loop on PyTorch uses; ``auto`` is CUDA if available, else the CPU.
+    track : {"tensorboard", "mlflow"}, optional
+        A program that keeps track of trainings. It gets the recipe, the losses and accuracies of
+        every epoch, and in the end the test metrics and figures; MLflow also gets the model.
     progress : Progress, optional
         Receives notices, downloads and batches; see `inkwise.Progress`.
     on_epoch : callable, optional
@@ -110,52 +130,143 @@ def train(
     'report.html'
     """
     require_training("training")
-    by_name = isinstance(recipe, str)
-    recipe = get_recipe(recipe, **changes)
-    trained_on, engine_versions = _prepare(engine, device, recipe)
-    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
-    notices = [data.notice] if data.notice else []
+    require_tracker(track)
+    check_one(dataset, data)
+    by_name, begun = recipe is None or isinstance(recipe, str), None
+    if start is None:
+        recipe = get_recipe(recipe or "case-study", **changes)
+        trained_on, engine_versions = _prepare(engine, device, recipe)
+        images = load_either(dataset or "auto", data, data_dir, progress)
+        notices = [images.notice] if images.notice else []
+    else:
+        _check_going_on(engine, labels)
+        model = find_start(start)
+        recipe = get_recipe(
+            describe_going_on(model, None if recipe is None else get_recipe(recipe)), **changes
+        )
+        trained_on, engine_versions = _prepare(engine, device, recipe)
+        if isinstance(dataset, str):
+            dataset = load_dataset(dataset, data_dir, progress)
+        begun = go_on_from(start, model, dataset or data, recipe.seed, data_dir, progress)
+        images, notices = begun.dataset, begun.notices
+        if begun.earlier is None:  # what pens drew for the model is not rehearsed either
+            recipe = dataclasses.replace(recipe, pens=0.0)
     corrections = None if labels is None else LabelCorrections.read(labels)
-    splits = _split(data, recipe, corrections)
-    if by_name and "epochs" not in changes:
+    splits = _split(images, recipe, corrections)
+    if by_name and start is None and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
-    network = recipe.describe_network(data.image_size, len(data.class_names))
+    network = recipe.describe_network(images.image_size, len(images.class_names))
     if engine == "keras":
         require_single(network, "the engine keras")
-    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    enlarged, notice = _add_drawn(splits, images, recipe, data_dir, progress)
     notices += [notice] if notice else []
     machine = {
         **describe_machine(),
         "device": trained_on,
         "versions": {**library_versions(), **engine_versions},
     }
-    run = Run.create(output, recipe, data, splits, notices, machine, engine, corrections, enlarged)
-    with _keeping_what_is_finished(run):
+    run = Run.create(
+        output,
+        recipe,
+        images,
+        splits,
+        notices,
+        machine,
+        engine,
+        corrections,
+        enlarged,
+        None if begun is None else begun.record,
+        None if begun is None else begun.seen,
+    )
+    with _keeping_what_is_finished(run), tracked(track, run, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
-        _train_to_report(run, data, enlarged, device, None, progress, on_epoch)
+        _train_to_report(run, images, enlarged, device, None, progress, tell, begun)
     return run
+
+
+def fit(
+    recipe: str | Recipe = "case-study",
+    dataset: str | Dataset = "auto",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    progress: Progress = SILENT,
+    **changes: Any,
+) -> Fit:
+    """Train in memory, an epoch each time the caller advances the training; write nothing.
+
+    With the same arguments, the epochs and the model are those of `train`. What happens between
+    two epochs is the caller's: look, draw, or leave the loop.
+
+    Parameters
+    ----------
+    recipe, dataset, data_dir, device, progress, **changes
+        As for `train`.
+
+    Returns
+    -------
+    Fit
+        An iterator of every finished `Epoch`, with the model as of the last of them.
+
+    Raises
+    ------
+    InkwiseError
+        As from `train`. While it is advanced, `TrainingError`, if the loss is no longer a number.
+
+    Examples
+    --------
+    >>> import inkwise
+    >>> fit = inkwise.fit("case-study", "optdigits", epochs=10)
+    >>> for epoch in fit:
+    ...     if epoch.validation_accuracy > 0.5:
+    ...         break
+    >>> len(fit.history) < 10
+    True
+    """
+    require_training("training")
+    by_name = isinstance(recipe, str)
+    recipe = get_recipe(recipe, **changes)
+    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+    splits = _split(data, recipe, None)
+    notices = [data.notice]
+    if by_name and "epochs" not in changes:
+        recipe, notice = scale_epochs(recipe, len(splits.train))
+        notices.append(notice)
+    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    for each in (*notices, notice):
+        if each:
+            progress.notice(each)
+    origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
 
 
 def resume(
     run: Run | str | os.PathLike[str],
     *,
+    epochs: int | None = None,
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
-    """Resume a training that was interrupted or that crashed, from its last finished epoch.
+    """Resume a training that was interrupted or that crashed, or train a finished one further.
 
-    On the same machine with the same number of threads, the result is identical to the bit to that
-    of a training without the interruption.
+    It goes on from the last finished epoch. On the same machine with the same number of threads,
+    the result is identical to the bit to that of a training without the interruption; or to that of
+    a longer one, unless the recipe has a schedule, or freezes or leaves out something: these go by
+    the share of the steps that are done, and so begin anew where a finished training stands among
+    more epochs.
 
     Parameters
     ----------
     run : Run or path-like
         The run to resume.
+    epochs : int, optional
+        Number of epochs in all, those that are finished included; by default the recipe's. A run
+        that is complete needs more.
     dataset : Dataset, optional
         The data set that the run was started on; needed only if it was your own.
     data_dir : path-like, optional
@@ -173,6 +284,8 @@ def resume(
     RunError
         The run does not exist, is complete, has no checkpoint to resume from or was trained by
         Keras; or the data set is not the one it was started on.
+    ArgumentError
+        The run has had as many epochs already.
     InkwiseError
         As from `train`.
 
@@ -189,11 +302,21 @@ def resume(
     >>> run = inkwise.resume(run)
     >>> run.status, len(run.history)
     ('complete', 2)
+    >>> len(inkwise.resume(run, epochs=3).history)
+    3
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
-    if run.status == COMPLETE:
-        raise RunError(f"{run.path} is complete: there is nothing left to train")
+    recipe, done = run.recipe, len(run.history)
+    if epochs is not None:
+        recipe = dataclasses.replace(recipe, epochs=epochs)
+        if epochs <= done:
+            raise ArgumentError(f"{run.path} has had {done} epochs: name more than that")
+    elif run.status == COMPLETE:
+        raise RunError(
+            f"{run.path} is complete: there is nothing left to train, unless you name more epochs "
+            f"than its {done}"
+        )
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
@@ -205,10 +328,23 @@ def resume(
             f"the digits that pens draw are not those that {run.path} was started with: the "
             "collection pendigits is or was missing, or a library has changed"
         )
+    begun = find_again(run, data, data_dir, progress)
     with _keeping_what_is_finished(run):
         run.set_status(UNFINISHED)
-        _train_to_report(run, data, enlarged, device, state, progress, on_epoch)
+        run.save_recipe(recipe)
+        _train_to_report(run, data, enlarged, device, state, progress, on_epoch, begun)
     return run
+
+
+def _check_going_on(engine: str, labels: str | os.PathLike[str] | None) -> None:
+    """Refuse what a training that goes on from a model does not have."""
+    if engine != "torch":
+        raise ArgumentError(f"only the engine torch goes on from a model: leave out {engine}")
+    if labels is not None:
+        raise ArgumentError(
+            "corrected labels are for a training from the start: go on from a model that was "
+            f"trained with them, and leave out {labels}"
+        )
 
 
 @contextlib.contextmanager
@@ -228,6 +364,7 @@ def _train_to_report(
     state: Mapping[str, NDArray[Any]] | None,
     progress: Progress,
     on_epoch: Callable[[Epoch], object] | None,
+    begun: Start | None,
 ) -> None:
     """Train from a state, or from the start if it is None; evaluate; write the report."""
     recipe = run.recipe
@@ -235,7 +372,7 @@ def _train_to_report(
     history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
     try:
-        for checkpoint in _fit(run, data, splits, device, state, progress):
+        for checkpoint in _fit(run, data, splits, device, state, progress, begun):
             history.append(checkpoint.epoch)
             last = checkpoint
             _save(run, data, checkpoint, history)
@@ -247,6 +384,8 @@ def _train_to_report(
         with SecondProcess(run) as second:  # draws the curves while this process evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # its files are complete, with the metrics
+            if begun is not None:
+                run.save_gains(begun.measure_gains(run.model, evaluation))
             report_on(run, Shown.read(run, evaluation), second)
     except KeyboardInterrupt:
         if last is not None:
@@ -254,7 +393,6 @@ def _train_to_report(
             _save(run, data, last, history)
         raise
     run.set_status(COMPLETE)
-    run.drop_checkpoint()
 
 
 def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch]) -> None:
@@ -262,7 +400,10 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     recipe, record = run.recipe, run.record
     provenance = {
         "recipe": recipe.to_dict(),
-        **{key: record[key] for key in ("dataset", "splits", "labels", "engine", "machine")},
+        **{
+            key: record.get(key)
+            for key in ("dataset", "splits", "labels", "engine", "machine", "start")
+        },
         "epochs_trained": checkpoint.epoch.epoch,
     }
     network = recipe.describe_network(data.image_size, len(data.class_names))
@@ -379,9 +520,7 @@ def evaluate(
         raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
     recipe, model = run.recipe, run.model
     if data is not None:
-        if dataset is not None:
-            name = dataset if isinstance(dataset, str) else dataset.name
-            raise ArgumentError(f"{data} and {name} are two data sets: leave out one of them")
+        check_one(dataset, data)
         own_images = read_data(data, progress)
         dataset = own_data(run, own_images)
         if dataset is None:
@@ -465,6 +604,7 @@ def _fit(
     device: str,
     state: Mapping[str, NDArray[Any]] | None,
     progress: Progress,
+    begun: Start | None,
 ) -> Iterator[Checkpoint]:
     """Train with the run's engine, and yield a checkpoint at the end of every epoch."""
     recipe = run.recipe
@@ -482,12 +622,20 @@ def _fit(
 
     torch.manual_seed(recipe.seed)
     module = build(network, recipe.batch_norm)
+    old = None
+    if begun is not None:
+        old = start_weights(begun.model, network, data.class_names, splits.train)
+        module.load_state_dict({name: torch.from_numpy(array) for name, array in old.items()})
     training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
     if state is not None:
         training.restore({name: torch.from_numpy(array) for name, array in state.items()})
     for epoch in training.epochs(progress):
         arrays = {name: value.numpy() for name, value in training.state().items()}
-        yield Checkpoint(epoch, get_weights(training.averaged), arrays)
+        weights = get_weights(training.averaged)
+        if old is not None and begun is not None and begun.earlier is not None:
+            own = splits.train.take(np.arange(begun.record["own_images"]))
+            weights = keep_some(network, old, weights, own)
+        yield Checkpoint(epoch, weights, arrays)
 
 
 def _choose_split(

@@ -80,7 +80,8 @@ def test_a_model_goes_to_keras_and_comes_back(
 
     result = call("import", "optdigits_cnn_model.h5")
 
-    assert (result.code, result.out, result.err) == (0, "Model: optdigits_cnn_model\n", "")
+    assert (result.code, result.out) == (0, "Model: optdigits_cnn_model\n")
+    assert "0 for black and 1 for white are assumed" in result.err
     model, again = Run(finished).model, find_model("optdigits_cnn_model")
     assert again.network == model.network
     images = optdigits.test.images
@@ -97,6 +98,34 @@ def test_import_with_names_into_a_directory_of_ones_choice(call: Call, finished:
 
     assert (result.code, result.out) == (0, "Model: letters\n")
     assert Model.load("letters").class_names == tuple("abcdefghiß")
+
+
+def test_import_finds_out_what_the_model_takes_or_is_told(call: Call, finished: Path) -> None:
+    call("export", finished, "--format", "keras", "-o", "file.keras")
+
+    found = call("import", "file.keras", "--dataset", "optdigits", "-o", "found")
+    told = call("import", "file.keras", "--pixels", "-1,1", "-o", "told")
+    wrong = call("import", "file.keras", "--pixels", "white", "-o", "wrong")
+
+    assert found.code in (0, 1)  # the model of a single epoch may be too weak to tell
+    assert "of 1,000 training images" in found.err
+    assert (told.code, told.err) == (0, "")
+    assert Model.load("told").provenance["imported"]["pixels"] == [-1, 1]
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--pixels is two numbers, such as 0,1 or -1,1, not 'white'" in wrong.err
+
+
+def test_a_file_of_ours_is_a_model_for_every_command(call: Call, finished: Path) -> None:
+    call("export", finished, "--format", "onnx", "-o", "ours.onnx")
+    Path("other.onnx").write_bytes(b"no model")
+
+    assert call("export", "ours.onnx", "--format", "onnx", "-o", "again.onnx").code == 0
+    assert Path("again.onnx").read_bytes() == Path("ours.onnx").read_bytes()
+    assert call("import", "ours.onnx").out == "Model: ours\n"
+    assert Model.load("ours").network == find_model("ours.onnx").network
+    refused = call("export", "other.onnx", "--format", "onnx", "-o", "no.onnx")
+    assert refused.code == 1
+    assert "other.onnx holds no model of inkwise's: name a run" in refused.err
 
 
 def test_what_cannot_be_imported_is_one_line_and_writes_nothing(call: Call, finished: Path) -> None:

@@ -19,6 +19,8 @@ from tests.strokes import draw
 
 COMMANDS = (
     "train",
+    "recipes",
+    "design",
     "resume",
     "evaluate",
     "compare",
@@ -161,7 +163,7 @@ def test_missing_run_is_one_line(call: Call, tmp_path: Path, name: str) -> None:
         ["predict"],
         ["export", "run"],
         ["import"],
-        ["train", "extra"],
+        ["train", "swift", "extra"],
     ],
     ids=str,
 )

@@ -19,8 +19,10 @@ from inkwise import Model, Run
 from inkwise.errors import InkwiseError
 from inkwise.ink.sources import find_pictures
 from inkwise.model.pretrained import load_pretrained
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from tests.cli.conftest import Call
+from tests.mixed import BROKEN, NO_PICTURES, PAGED, PAGES, SINGLE, write_mixed
 from tests.strokes import draw, strokes
 
 
@@ -52,6 +54,27 @@ def bad(tmp_path: Path) -> list[Path]:
     cut.write_bytes(cut.read_bytes()[:100])
     text.write_text("seven")
     return [cut, text, tmp_path / "empty", tmp_path / "nowhere.png", tmp_path / "*.nothing"]
+
+
+# --- a folder as people have them ---
+
+
+def test_everything_in_a_mixed_folder_is_answered_or_told(
+    call: Call, model: Path, tmp_path: Path
+) -> None:
+    folder = write_mixed(tmp_path / "mixed", lambda _: draw("flat"))
+    result = call("predict", "--model", model, "--json", folder, folder / "inner" / "deeper")
+    told = [json.loads(line) for line in result.out.splitlines()]
+    labels = {Path(entry["file"]).relative_to(folder).as_posix(): entry for entry in told}
+    pages = [f"{name}#{page}" for name in PAGED for page in range(2, PAGES + 1)]
+    assert labels.keys() == {*SINGLE, *PAGED, *pages, *BROKEN}
+    assert all(labels[name]["error"] for name in BROKEN)
+    assert {labels[name]["label"] for name in (*SINGLE, *PAGED, *pages)} == {"flat"}
+    assert result.code == 1
+    passed = f"In {folder}, {len(NO_PICTURES)} files that are no pictures"
+    assert passed in result.err
+    assert "2 folders (inner/, nothing in it/) are passed over" in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 # --- lines ---
@@ -194,7 +217,7 @@ def test_a_model_of_another_size_and_other_classes(call: Call, tmp_path: Path) -
     weight = np.zeros((2, 6), np.float32)
     weight[0, :3] = weight[1, 3:] = 1
     weights = {"dense1.weight": weight, "dense1.bias": np.zeros(2, np.float32)}
-    network = Network((2, 3), (Flatten(), Dense(2, relu=False)))
+    network = Network((2, 3), (Flatten(), Dense(2)))
     bars = Model(network, weights, ("top", "[/] 七")).save(tmp_path / "bars")
     fitting, larger = tmp_path / "fitting.png", tmp_path / "larger.png"
     Image.fromarray(np.array([[0, 0, 0], [90, 90, 255]], np.uint8)).save(fitting)

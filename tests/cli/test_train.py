@@ -16,7 +16,7 @@ import pytest
 from inkwise import Run
 from tests.cli.conftest import Call
 from tests.data import forms
-from tests.folders import write_pictures
+from tests.folders import write_pictures, write_symbols
 
 EPOCH = re.compile(
     r"epoch (\d+): loss \d+\.\d{4}, accuracy \d+\.\d\d%; "
@@ -61,6 +61,17 @@ def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) ->
     assert str(path / "report.html") in report
     assert str(path) in place
     assert run.status == "complete"
+
+
+@pytest.mark.usefixtures("unreported")
+def test_a_training_can_be_tracked(call: Call, tmp_path: Path) -> None:
+    options = ("--dataset", "optdigits", "--epochs", "1", "-o", tmp_path / "run")
+    result = call("train", *options, "--track", "nobody")
+    assert result.code == 2
+    assert "unknown tracker 'nobody'" in result.err
+
+    assert call("train", *options, "--track", "tensorboard").code == 0
+    assert len([*(tmp_path / "run" / "tensorboard").iterdir()]) == 1
 
 
 @pytest.mark.usefixtures("unreported")
@@ -333,6 +344,41 @@ def test_two_data_sets_at_once_are_refused(
     result = call(command, *run, "--data", tmp_path, "--dataset", "optdigits")
     assert result.code == 2
     assert "are two data sets: leave out one" in result.err
+
+
+def test_going_on_says_what_was_gained_and_what_comes_next(
+    call: Call, finished: Path, unreported: None, tmp_path: Path
+) -> None:
+    hand = write_symbols(tmp_path / "hand", {"0": "hash", "3": "tick"}, 10)
+    run = tmp_path / "run"
+
+    result = call("train", "--from", finished, "--data", hand, "--epochs", "1", "--output", run)
+
+    assert result.code == 0
+    own, earlier = Run(run).gains
+    assert str(own) in result.out
+    assert str(earlier) in result.out
+    assert f"inkwise serve --model {run}" in result.out
+
+
+def test_going_on_takes_changes_of_a_recipe_that_is_named(
+    call: Call, finished: Path, tmp_path: Path
+) -> None:
+    result = call("train", "--from", finished, "--data", tmp_path, "--set", "epochs=1")
+    assert result.code == 2
+    assert "--set changes a recipe: with --from, name one to change" in result.err
+    result = call("train", "--from", tmp_path / "nowhere", "--data", tmp_path)
+    assert result.code == 1
+    assert "there is neither a run nor a model at" in result.err
+
+
+def test_a_finished_run_is_trained_further(call: Call, run: Run, unreported: None) -> None:
+    result = call("resume", run.path, "--epochs", "3")
+
+    assert result.code == 0
+    assert len(run.history) == 3
+    assert call("resume", run.path, "--epochs", "3").code == 2
+    assert call("resume", run.path).code == 1
 
 
 def test_a_folder_without_pictures_is_refused_in_one_line(call: Call, tmp_path: Path) -> None:

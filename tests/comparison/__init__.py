@@ -8,6 +8,7 @@ import numpy as np
 from inkwise import Dataset, Evaluation, Run, get_recipe
 from inkwise.data.splits import split_dataset
 from inkwise.runs.shown_images import ShownImages
+from tests.runs import MACHINE
 
 
 def write_run(
@@ -16,7 +17,7 @@ def write_run(
     """Write a run that has these images of the test split wrong, all of them by one class."""
     described = dataclasses.replace(get_recipe("case-study", seed=seed), name=recipe)
     splits = split_dataset(dataset, described.holdout, seed)
-    run = Run.create(path, described, dataset, splits, [], {}, "torch")
+    run = Run.create(path, described, dataset, splits, [], MACHINE, "torch")
     labels, classes = dataset.test.labels, len(dataset.class_names)
     answers = labels.copy()
     answers[wrong] = (answers[wrong] + 1) % classes

@@ -72,7 +72,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 @pytest.mark.usefixtures("nothing_at_hand")
 def test_the_description_says_where_each_data_set_would_come_from(tmp_path: Path) -> None:
     described = {entry.name: entry for entry in describe_datasets()}
-    assert set(described) == set(DATASET_NAMES)
+    assert set(described) == {*DATASET_NAMES, "pendigits"}
     assert not described["mnist"].at_hand
     assert PUBLISHED["mnist"].mirrors[0] in described["mnist"].source
     assert str(cache_folder(PUBLISHED["mnist"])) in described["mnist"].source

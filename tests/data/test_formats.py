@@ -1,5 +1,6 @@
 """Every form that MNIST and its kin come in: what is read from it, and what is refused."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -329,6 +330,24 @@ def test_a_table_that_is_cut_or_changed_is_read_or_refused(
         assert str(path) in str(error)  # noqa: PT017 - reading is as good as refusing
 
 
+@pytest.mark.parametrize("method", [1, 6, 8, 9, 12, 14, 93, 99])
+def test_a_member_with_another_method_of_compression_is_refused(
+    method: int, tmp_path: Path
+) -> None:
+    FORMS["IDX in a ZIP archive"](tmp_path, draw(6, 0, 2, 7), draw(4, 1, 2, 7))
+    path = next(tmp_path.rglob("*.zip"))
+    content = path.read_bytes()
+    for head, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = content.find(head)
+        while start >= 0:
+            at = start + place
+            content = content[:at] + bytes([method, 0]) + content[at + 2 :]
+            start = content.find(head, at)
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        load_data(tmp_path)
+
+
 @pytest.mark.parametrize("form", ["npz", "IDX in a ZIP archive", "ARFF", "Parquet of pictures"])
 @given(place=st.floats(0, 1), value=st.integers(0, 255))
 @settings(max_examples=40)
@@ -506,4 +525,30 @@ def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
         content[content.index(mark) + offset] |= 1  # says that a password is needed
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"train\.csv cannot be unpacked .*: unpack it yourself"):
+        load_data(path)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"no array",
+        b"",
+        b"\x93NUMPY\x01\0\x06\0{'a':\n",
+        b"\x93NUMPY\x01\0\x02\0((",
+        b'\x93NUMPY\x01\0\x04\0"""\n',
+        b"\x93NUMPY\x09\0\x04\0{}  ",
+    ],
+)
+@pytest.mark.parametrize("name", ["x_train", "y_train"])
+def test_an_archive_whose_member_is_no_array_is_refused(
+    name: str, member: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.npz"
+    np.savez(path, x_train=TRAIN[0], y_train=TRAIN[1])
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, content in {**members, f"{name}.npy": member}.items():
+            archive.writestr(each, content)
+    with pytest.raises(DataError, match=rf"the array {name} is damaged"):
         load_data(path)

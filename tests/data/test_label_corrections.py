@@ -176,3 +176,11 @@ def test_no_file_is_a_traceback(content: bytes, tmp_path: Path) -> None:
 
     with contextlib.suppress(InkwiseError):
         LabelCorrections.read(path).apply(toy())
+
+
+@pytest.mark.parametrize("index", ["9" * 19, "9" * 5000, "٣", "1_0", "-0", "1e3", ""])
+def test_an_index_that_is_no_index_of_any_data_set_is_refused(index: str, tmp_path: Path) -> None:
+    path = write_decisions(tmp_path / "labels.csv", [decide(0, NAMES[1])])
+    path.write_text(path.read_text().replace("train,0,", f"train,{index},"))
+    with pytest.raises(DataError, match="line 2: the index must be a whole number from 0"):
+        LabelCorrections.read(path)

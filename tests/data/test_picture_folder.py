@@ -90,7 +90,21 @@ def test_what_is_beside_the_largest_thing_in_a_picture_is_said(tmp_path: Path) -
         pair.save(folder / "thin" / f"pair{place}.png")
     notice = load_folder(folder).notice
     pairs = ", ".join(str(folder / "thin" / f"pair{place}.png") for place in (0, 1))
-    assert f"Several things are in 2 pictures ({pairs}): only the largest is taken." in str(notice)
+    assert f"Several things are in 2 pictures ({pairs}): only the largest is taken, " in str(notice)
+
+
+@pytest.mark.parametrize("radius", [3, 5, 7])
+def test_a_dot_that_is_left_out_as_a_speck_is_said(radius: int, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "letters", {"l": 6, "i": 6})
+    dotted = []
+    for place, path in enumerate(sorted((folder / "i").iterdir())):
+        letter = Image.new("L", (120, 120), 235)
+        ImageDraw.Draw(letter).line((60, 40, 60 + place, 100), 30, width=9)
+        ImageDraw.Draw(letter).circle((60, 22), radius, 30)
+        letter.save(path)
+        dotted.append(str(path))
+    told = f"Left out as specks are dots in 6 pictures ({', '.join(dotted[:3])}, …)."
+    assert told in str(load_folder(folder).notice)
 
 
 def test_pictures_are_found_by_content_in_folders_below_and_on_every_page(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.results import SCHEMA, Evaluation, evaluate_model
 from inkwise.model import Model
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from tests.evaluation import Answers, answers
 
 NAMES = ("zero", "one", "two", "three", "four", "five")
@@ -272,7 +273,7 @@ def test_corrected_labels_have_figures_of_their_own() -> None:
 
 def untrained(image_size: tuple[int, int], names: tuple[str, ...]) -> Model:
     torch.manual_seed(0)
-    network = Network(image_size, (Flatten(), Dense(len(names), relu=False)))
+    network = Network(image_size, (Flatten(), Dense(len(names))))
     weights = {name: array.numpy() for name, array in build(network).state_dict().items()}
     return Model(network, weights, names)
 

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Split
 from inkwise.model import Model
 from inkwise.networks.as_torch import build, get_weights
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
+from inkwise.networks.network import Network
 from inkwise.training.loop import Training
 from inkwise.training.named_recipes import get_recipe
 
 SIDE = 30
 CLASS_NAMES = ("plus", "cross", "ring")
 NETWORK = Network(
-    (SIDE, SIDE), (Conv(12, 5), MaxPool(2), Conv(24, 3), Flatten(), Dense(3, relu=False))
+    (SIDE, SIDE), (Conv(12, 5, "relu"), MaxPool(2), Conv(24, 3, "relu"), Flatten(), Dense(3))
 )
 MARKS = np.zeros((3, 5, 5), np.uint8)
 MARKS[0, 2] = MARKS[0, :, 2] = 255

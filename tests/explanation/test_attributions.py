@@ -21,8 +21,9 @@ from inkwise.explanation.occlusion import occlusion_map
 from inkwise.explanation.receptive_field import Field, last_field
 from inkwise.model import Model
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network
 from tests.explanation.marks import draw_marks, trained, untrained
 from tests.strokes import strokes
 
@@ -227,7 +228,9 @@ def test_occlusion_refuses_what_makes_no_sense(arguments: dict[str, int], told: 
 
 def test_grad_cam_puts_places_where_their_pixels_are() -> None:
     """One filter that passes a lone dot on: the map must be brightest at the dot."""
-    network = Network((32, 32), (Conv(1, 3), MaxPool(2), Conv(1, 3), Flatten(), Dense(2, False)))
+    network = Network(
+        (32, 32), (Conv(1, 3, "relu"), MaxPool(2), Conv(1, 3, "relu"), Flatten(), Dense(2))
+    )
     weights = {
         line_name: np.zeros(shape, np.float32)
         for line in network.summary()
@@ -251,17 +254,21 @@ def test_fields_of_the_named_networks() -> None:
     fields = {name: last_field(network((28, 28), 10, 0.0)) for name, network in NETWORKS.items()}
 
     assert fields == {
-        "case-study": Field("conv3", (3, 3), side=18, first=8.5, step=4),
-        "swift": Field("conv2", (4, 4), side=16, first=7.5, step=4),
-        "precise": Field("conv4", (2, 2), side=24, first=11.5, step=4),
+        "case-study": Field("conv3", (3, 3), side=18, first=(8.5, 8.5), step=4),
+        "swift": Field("conv2", (4, 4), side=16, first=(7.5, 7.5), step=4),
+        "precise": Field("conv4", (2, 2), side=24, first=(11.5, 11.5), step=4),
         "ensemble": None,
+        "perceptron": None,
+        "lenet-5": Field("conv3", (1, 1), side=32, first=(13.5, 13.5), step=4),
+        "small-vgg": Field("conv4", (7, 7), side=16, first=(1.5, 1.5), step=4),
+        "small-resnet": Field("residual3", (7, 7), side=25, first=(3.0, 3.0), step=4),
     }
 
 
 def test_a_pooled_convolution_looks_where_its_pool_does() -> None:
-    network = Network((28, 28), (Conv(4, 5), MaxPool(2), Flatten(), Dense(3)))
+    network = Network((28, 28), (Conv(4, 5, "relu"), MaxPool(2), Flatten(), Dense(3, "relu")))
 
-    assert last_field(network) == Field("conv1", (12, 12), side=6, first=2.5, step=2)
+    assert last_field(network) == Field("conv1", (12, 12), side=6, first=(2.5, 2.5), step=2)
 
 
 def test_a_network_without_convolution_has_no_grad_cam() -> None:

@@ -127,3 +127,16 @@ def test_making_them_needs_scikit_learn_and_finding_them_does_not(
     assert kept.nearest(trained(), SPLIT.images[0])
     with pytest.raises(LibraryError, match="pip install"):
         make_neighbours(trained(), Split(SPLIT.images, SPLIT.labels))
+
+
+@pytest.mark.usefixtures("trains")
+@pytest.mark.parametrize("name", ["indices", "labels", "points", "mean", "axes", "images"])
+def test_arrays_that_are_no_neighbours_are_refused(
+    name: str, kept: Neighbours, tmp_path: Path
+) -> None:
+    array = getattr(kept, name)
+    path = tmp_path / "neighbours.npz"
+    for wrong in (array.astype("S"), np.full(array.shape, np.nan), array[..., None]):
+        np.savez(path, **{**vars(kept), name: wrong})
+        with pytest.raises(ModelError, match="is damaged"):
+            Neighbours.load(path)

@@ -21,8 +21,8 @@ from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
 from inkwise.export.int8 import CALIBRATION, int8_bytes
 from inkwise.model.calibration import Calibration
-from inkwise.networks.layers import Network
-from tests.networks import networks
+from inkwise.networks.network import Network
+from tests.networks import draw_weights, networks
 from tests.shared_runs import without_report
 
 QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,15 +154,10 @@ def test_a_run_is_calibrated_on_its_training_images_alone(
 @QUICK
 @pytest.mark.slow
 def test_any_network_keeps_its_contract(network: Network, temperature: float) -> None:
-    generator = np.random.default_rng(0)
-    weights = {
-        name: generator.normal(0, 0.3, shape).astype(np.float32)
-        for line in network.summary()
-        for name, shape in line.parameters.items()
-    }
     names = tuple(f"Größe {place}" for place in range(network.classes))
+    weights = draw_weights(network)
     model = Model(network, weights, names, calibration=Calibration(temperature))
-    images = generator.integers(0, 256, (40, *network.image_size), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (40, *network.image_size), np.uint8)
 
     content = int8_bytes(model, Split(images, np.zeros(40, np.int64)))
 

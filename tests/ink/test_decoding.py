@@ -15,9 +15,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError, StorageError
-from inkwise.ink import normalise
+from inkwise.errors import (
+    ArgumentError,
+    DataError,
+    InkwiseError,
+    NoInkError,
+    StorageError,
+    TooManyPixelsError,
+)
+from inkwise.ink import image_files, normalise
 from inkwise.ink.decoding import decode
+from inkwise.ink.image_files import Page
 from tests.ink.pictures import encode
 
 Levels = NDArray[np.uint8]
@@ -444,3 +452,51 @@ assert (normalise(bar).image == bar).all()
 assert "cv2" not in sys.modules
 """
     subprocess.check_call([sys.executable, "-c", script], timeout=120)
+
+
+def test_a_later_frame_that_would_fill_the_memory_is_refused_before_it_is_made() -> None:
+    frames = [Image.fromarray(np.roll(SEVEN, step, 1)) for step in range(2)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    content = bytearray(buffer.getvalue())
+    # The second image descriptor, behind its control extension.
+    place = content.index(b"\x2c", content.rindex(b"\x21\xf9\x04") + 8)
+    content[place + 5 : place + 9] = struct.pack("<HH", 12_000, 12_000)
+    assert decode(Page(bytes(content), 0)).size == SEVEN.shape
+    with pytest.raises(TooManyPixelsError, match="pixels: scale it down"):
+        decode(Page(bytes(content), 1))
+
+
+def test_a_webp_whose_decoder_would_fill_the_memory_is_refused(
+    save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(SEVEN, "seven.webp")
+    assert decode(path).size == SEVEN.shape
+    monkeypatch.setattr(image_files, "MOST_WEBP_PIXELS", SEVEN.size - 1)
+    with pytest.raises(TooManyPixelsError, match="is a WebP of more than 2,999 pixels"):
+        decode(path)
+    assert decode(save(SEVEN)).size == SEVEN.shape
+
+
+def test_a_file_that_sends_its_reader_before_its_beginning_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "short.pcx"
+    Image.fromarray(SEVEN).convert("P").save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"short\.pcx is damaged: save or copy it again"):
+        decode(path)
+
+
+def test_an_image_that_claims_no_width_until_it_is_decoded_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = Image.fromarray(SEVEN)
+    size, load = image.size, image.load
+
+    def decode_it() -> object:
+        monkeypatch.setattr(image, "_size", size)
+        return load()
+
+    monkeypatch.setattr(image, "load", decode_it)
+    monkeypatch.setattr(image, "_size", (0, 60))
+    with pytest.raises(DataError, match="has no pixels"):
+        decode(image)

@@ -45,6 +45,28 @@ def test_a_stroke_broken_in_two_is_one(gap: int, at: int) -> None:
     assert ink.box == STEM
 
 
+@given(
+    width=st.integers(8, 24),
+    share=st.floats(0.3, 0.75),
+    length=st.integers(50, 80),
+    at=st.integers(110, 170),
+)
+def test_a_piece_across_a_gap_narrower_than_the_stroke_is_left_to_the_model(
+    width: int, share: float, length: int, at: int
+) -> None:
+    start = 120 + width + round(share * width)
+    ink = normalise(strokes((100, 120, 200, 120 + width), (at, start, at + width, start + length)))
+    assert (ink.apart, ink.alone) == (False, ())
+    assert ink.box == (100, 120, max(200, at + width), start + length)
+
+
+@given(width=st.integers(4, 16), gap=st.floats(1.3, 3), high=st.integers(60, 100))
+def test_a_piece_across_a_wider_gap_may_be_a_digit(width: int, gap: float, high: int) -> None:
+    start = 120 + width + round(gap * width)
+    ink = normalise(strokes((100, 120, 200, 120 + width), (100, start, 100 + high, start + width)))
+    assert ink.apart or len(ink.alone) == len(ink.parts) == 2
+
+
 def test_a_colon_a_dash_and_print_are_no_specks() -> None:
     colon = [(120, 160, 132, 172), (160, 160, 172, 172)]
     dash = [(146, 170, 154, 200)]

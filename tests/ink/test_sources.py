@@ -3,6 +3,8 @@
 import contextlib
 import io
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pillow_heif
@@ -239,3 +241,23 @@ def test_sources_are_answered_one_by_one_and_an_error_does_not_stop_them(folder:
     answer = answers[1]
     assert isinstance(answer, Answer)
     assert answer.label == "flat"
+
+
+@pytest.mark.parametrize("claimed", [2, 1001, 2**25, 2**31 - 1])
+def test_frames_that_a_picture_only_claims_cost_nothing(claimed: int, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    frames = [draw("flat"), draw("plus")]
+    frames[0].save(stream, "PNG", save_all=True, append_images=frames[1:])
+    content = stream.getvalue()
+    place = content.index(b"acTL") + 4
+    control = claimed.to_bytes(4, "big") + content[place + 4 : place + 8]
+    checksum = zlib.crc32(b"acTL" + control).to_bytes(4, "big")
+    path = tmp_path / "frames.png"
+    path.write_bytes(content[:place] + control + checksum + content[place + 12 :])
+    tracemalloc.start()
+    try:
+        found = find_pictures(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(found) == min(claimed, 1000) + (claimed > 1000)

@@ -20,8 +20,9 @@ from inkwise.errors import InkwiseError, ModelError, StorageError
 from inkwise.model import Model
 from inkwise.model.calibration import Calibration
 from inkwise.model.saving import DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.named import case_study
+from inkwise.networks.network import Network
 from tests.models import (
     CALIBRATION,
     DESCRIBED,
@@ -299,7 +300,7 @@ def test_the_forger_of_these_tests_writes_models_that_load(saved: Path) -> None:
             "do not describe the same model",
         ),
         (
-            make(Network((6, 7), (Flatten(), Dense(4, relu=False))), ("a", "b", "c", "d")).onnx,
+            make(Network((6, 7), (Flatten(), Dense(4))), ("a", "b", "c", "d")).onnx,
             "do not describe the same model",
         ),
     ],

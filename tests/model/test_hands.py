@@ -56,5 +56,5 @@ def test_an_answer_is_under_the_prior_of_the_hand() -> None:
         (answer,) = model.classify([rise], hand=hand)
         chances = dict(answer.top)
         odds[hand] = chances["1"] / chances["7"]
-    assert odds["europe"] == pytest.approx(25 * odds["america"], rel=1e-3)
-    assert odds["europe"] == pytest.approx(5 * odds["any"], rel=1e-3)
+    assert odds["europe"] == pytest.approx(100 * odds["america"], rel=1e-3)
+    assert odds["europe"] == pytest.approx(10 * odds["any"], rel=1e-3)

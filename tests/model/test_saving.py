@@ -22,7 +22,7 @@ from inkwise.model.calibration import Calibration
 from inkwise.model.saving import DOCUMENT_FILE, ONNX_FILE, WEIGHTS_FILE
 from inkwise.networks.as_onnx import to_onnx
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.recipe import Recipe

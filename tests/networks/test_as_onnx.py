@@ -14,33 +14,25 @@ from onnx import numpy_helper
 from inkwise.errors import ModelError
 from inkwise.networks.as_onnx import read_metadata, read_weights, to_onnx
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS, case_study
-from tests.networks import networks
+from inkwise.networks.network import Network
+from tests.networks import draw_weights, networks
 
 MIXED = Network(
     (13, 11),
     (
-        Conv(5, 3, stride=2),
+        Conv(5, 3, "relu", stride=2),
         MaxPool(2),
-        Conv(4, 2, relu=False),
+        Conv(4, 2),
         Dropout(0.5),
         Flatten(),
-        Dense(7),
-        Dense(3, relu=False),
+        Dense(7, "relu"),
+        Dense(3),
     ),
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-
-
-def draw_weights(network: Network, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    generator = np.random.default_rng(seed)
-    return {
-        name: generator.normal(0, 0.3, shape).astype(np.float32)
-        for line in network.summary()
-        for name, shape in line.parameters.items()
-    }
 
 
 def draw_images(network: Network, count: int) -> NDArray[np.uint8]:
@@ -89,9 +81,9 @@ def test_any_network_answers_as_in_torch(network: Network, seed: int, count: int
     [
         MIXED,
         *(describe((28, 28), 10, 0.25) for describe in NETWORKS.values()),
-        Network((4, 6), (Flatten(), Dense(2))),
-        Network((5, 5), (MaxPool(2), Dropout(0.1), Flatten(), Dense(1, relu=False))),
-        Network((9, 9), (Conv(2, 3, stride=3), Flatten(), Dense(2, relu=False))),
+        Network((4, 6), (Flatten(), Dense(2, "relu"))),
+        Network((5, 5), (MaxPool(2), Dropout(0.1), Flatten(), Dense(1))),
+        Network((9, 9), (Conv(2, 3, "relu", stride=3), Flatten(), Dense(2))),
     ],
 )
 def test_a_network_answers_as_in_torch(network: Network) -> None:
@@ -119,7 +111,7 @@ def test_any_network_tells_its_logits_their_score_and_cooler_or_warmer_probabili
 
 
 def test_a_score_is_exact_where_the_exponentials_are_not() -> None:
-    network = Network((1, 2), (Flatten(), Dense(2, relu=False)))
+    network = Network((1, 2), (Flatten(), Dense(2)))
     images = np.array([[[255, 0]], [[0, 255]]], np.uint8)
     for size in (1e4, -1e4):  # e**1e4 is no number of 32 bits
         weights = {
@@ -210,7 +202,7 @@ def test_any_weights_are_read_back_to_the_bit(network: Network, seed: int) -> No
 @given(metadata=st.dictionaries(TEXT, TEXT, max_size=5))
 @settings(max_examples=40)
 def test_any_metadata_are_read_back(metadata: dict[str, str]) -> None:
-    small = Network((1, 2), (Flatten(), Dense(1, relu=False)))
+    small = Network((1, 2), (Flatten(), Dense(1)))
     assert read_metadata(to_onnx(small, draw_weights(small), metadata)) == metadata
 
 
@@ -224,7 +216,7 @@ def test_what_the_onnx_package_has_written_again_is_read_as_well() -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     content = to_onnx(MIXED, draw_weights(MIXED), {})
-    wider = Network((13, 11), (*MIXED.layers[:-1], Dense(4, relu=False)))
+    wider = Network((13, 11), (*MIXED.layers[:-1], Dense(4)))
     with pytest.raises(ModelError, match=r"does not hold the weights of the network: dense2\."):
         read_weights(content, wider)
 

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,30 +10,85 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from inkwise.networks.as_torch import build, get_weights
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import (
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    MaxPool,
+    Residual,
+)
 from inkwise.networks.named import case_study
+from inkwise.networks.network import Network
 from tests.networks import networks
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda it: it,
+    "relu": lambda it: it.clamp(min=0),
+    "leaky_relu": lambda it: torch.where(it > 0, it, it / 100),
+    "elu": lambda it: torch.where(it > 0, it, it.exp() - 1),
+    "gelu": lambda it: it * (1 + torch.erf(it / math.sqrt(2))) / 2,
+    "silu": lambda it: it / (1 + (-it).exp()),
+    "tanh": lambda it: 1 - 2 / (1 + (2 * it).exp()),
+    "sigmoid": lambda it: 1 / (1 + (-it).exp()),
+}
 
 
 def straightforward(network: Network, weights: dict[str, Tensor], maps: Tensor) -> Tensor:
-    """Compute the logits layer by layer as the description reads, each ReLU in its own layer."""
+    """Compute the logits layer by layer as the description reads, each activation on its own."""
+    values = {"": maps}
     for line in network.summary():
-        weight, bias = (weights.get(f"{line.name}.{role}") for role in ("weight", "bias"))
+        first, *others = (values[name] for name in line.inputs)
+        arrays = [weights[name] for name in line.parameters]
         match line.layer:
-            case Conv(stride=stride):
-                assert weight is not None
-                maps = functional.conv2d(maps, weight, bias, stride)
-            case MaxPool(size):
-                maps = functional.max_pool2d(maps, size)
+            case Conv() as conv:
+                rows, columns = (conv.pads(side) for side in first.shape[2:])
+                padded = functional.pad(first, (*columns, *rows))
+                weight, bias = arrays
+                first = functional.conv2d(
+                    padded, weight, bias, conv.stride, 0, conv.dilation, conv.groups
+                )
+            case MaxPool() | AveragePool() as pool:
+                places = windows(first, pool)
+                first = places.amax(-1) if isinstance(pool, MaxPool) else places.nanmean(-1)
+            case GlobalPool("max"):
+                first = first.flatten(2).amax(2)
+            case GlobalPool():
+                first = first.flatten(2).mean(2)
+            case BatchNorm():
+                shape = (1, -1, *[1] * (first.ndim - 2))
+                scale, bias, mean, variance = (array.view(shape) for array in arrays)
+                first = (first - mean) / (variance + 1e-5).sqrt() * scale + bias
             case Flatten():
-                maps = maps.movedim(1, -1).reshape(len(maps), -1)
+                first = first.movedim(1, -1).reshape(len(first), -1)
             case Dense():
-                assert weight is not None
-                assert bias is not None
-                maps = maps @ weight.T + bias
-        if isinstance(line.layer, Conv | Dense) and line.layer.relu:
-            maps = maps.relu()
-    return maps
+                first = first @ arrays[0].T + arrays[1]
+            case Residual():
+                first = first + others[0]
+        if isinstance(line.layer, Conv | Dense):
+            first = FUNCTIONS[line.layer.activation](first)
+        elif isinstance(line.layer, Activation):
+            below = line.layer.slope * first
+            is_leaky = line.layer.function == "leaky_relu"
+            first = (
+                torch.where(first > 0, first, below)
+                if is_leaky
+                else FUNCTIONS[line.layer.function](first)
+            )
+        values[line.name] = first
+    return first
+
+
+def windows(maps: Tensor, pool: MaxPool | AveragePool) -> Tensor:
+    """Return what lies in each window, (N, C, rows, columns, places)."""
+    rows, columns = (pool.pads(side) for side in maps.shape[2:])
+    beyond = math.nan if isinstance(pool, AveragePool) else -math.inf
+    padded = functional.pad(maps, (*columns, *rows), value=beyond)
+    return padded.unfold(2, pool.size, pool.step).unfold(3, pool.size, pool.step).flatten(4)
 
 
 def leaves(module: nn.Module) -> dict[str, Tensor]:
@@ -45,6 +101,8 @@ def randomised(network: Network) -> nn.Sequential:
     module = build(network).double()
     for parameter in module.parameters():
         nn.init.normal_(parameter)
+    for name, buffer in module.named_buffers():
+        nn.init.uniform_(buffer, 0.1 if name.endswith("_var") else -1, 1)
     return module.eval()
 
 
@@ -88,7 +146,7 @@ def test_parameters_and_operations_are_those_of_the_summary(network: Network) ->
     assert {name: tuple(array.shape) for name, array in module.state_dict().items()} == expected
     with FlopCounterMode(display=False) as counter:
         module(torch.zeros(1, 1, *network.image_size))
-    biases = sum(math.prod(line.output_shape) for line in network.summary() if line.parameter_count)
+    biases = sum(math.prod(line.output_shape) for line in network.summary() if line.multiply_adds)
     assert network.flops == counter.get_total_flops() + biases
 
 
@@ -126,7 +184,7 @@ def test_the_seed_decides_the_weights() -> None:
 
 
 def test_flatten_goes_by_rows_then_columns_then_channels() -> None:
-    network = Network((2, 3), (Conv(2, 1, relu=False), Flatten(), Dense(12, relu=False)))
+    network = Network((2, 3), (Conv(2, 1), Flatten(), Dense(12)))
     module = build(network)
     with torch.no_grad():
         module.get_parameter("conv1.weight").copy_(torch.tensor([1.0, 10.0]).view(2, 1, 1, 1))
@@ -142,7 +200,7 @@ def test_convolutions_are_channels_last_in_memory() -> None:
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = Network((10, 10), (Flatten(), Dropout(0.5), Dense(100, relu=False)))
+    network = Network((10, 10), (Flatten(), Dropout(0.5), Dense(100)))
     module = build(network)
     with torch.no_grad():
         module.get_parameter("dense1.weight").copy_(torch.eye(100))
@@ -177,7 +235,7 @@ def test_batch_normalisation_is_folded_into_the_weights(network: Network, seed: 
 
 def test_batch_normalisation_learns_the_statistics_of_what_it_sees() -> None:
     torch.manual_seed(0)
-    network = Network((12, 12), (Conv(4, 3), MaxPool(2), Flatten(), Dense(3, relu=False)))
+    network = Network((12, 12), (Conv(4, 3, "relu"), MaxPool(2), Flatten(), Dense(3)))
     module = build(network, batch_norm=True).train()
     layers = dict(module.named_children())
     inputs = torch.rand(64, 1, 12, 12)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.networks.as_torch import Members, build, get_weights
 from inkwise.networks.ensemble import Ensemble, from_json, require_single, to_json
-from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network
 from tests.networks import ensembles, networks
 
-SHALLOW = Network((8, 9), (Flatten(), Dense(4, relu=False)))
-DEEP = Network((8, 9), (Conv(3, 2), MaxPool(2), Flatten(), Dense(4, relu=False)))
+SHALLOW = Network((8, 9), (Flatten(), Dense(4)))
+DEEP = Network((8, 9), (Conv(3, 2, "relu"), MaxPool(2), Flatten(), Dense(4)))
 BOTH = Ensemble((SHALLOW, DEEP))
 
 
@@ -38,8 +39,8 @@ def test_an_ensemble_adds_its_members_up() -> None:
     [
         (),
         (DEEP,),
-        (DEEP, Network((9, 8), (Flatten(), Dense(4)))),
-        (DEEP, Network((8, 9), (Flatten(), Dense(5)))),
+        (DEEP, Network((9, 8), (Flatten(), Dense(4, "relu")))),
+        (DEEP, Network((8, 9), (Flatten(), Dense(5, "relu")))),
     ],
 )
 def test_networks_that_do_not_go_together_are_refused(members: tuple[Network, ...]) -> None:
@@ -62,7 +63,7 @@ def test_the_way_through_json_changes_nothing(network: Network | Ensemble) -> No
         {"members": [DEEP.to_list()]},
         {"members": [DEEP.to_list(), 3]},
         {"members": [DEEP.to_list(), [{"layer": "conv"}]]},
-        {"members": [DEEP.to_list(), Network((8, 9), (Flatten(), Dense(5))).to_list()]},
+        {"members": [DEEP.to_list(), Network((8, 9), (Flatten(), Dense(5, "relu"))).to_list()]},
     ],
 )
 def test_a_damaged_description_is_a_model_error(document: Any) -> None:

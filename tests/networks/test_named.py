@@ -11,14 +11,14 @@ from inkwise.networks.named import NETWORKS, case_study, ensemble, precise, swif
 
 def test_the_case_study_is_the_textbook_network() -> None:
     assert case_study((28, 28), 10).layers == (
-        Conv(32, 3, relu=True),
+        Conv(32, 3, "relu"),
         MaxPool(2),
-        Conv(64, 3, relu=True),
+        Conv(64, 3, "relu"),
         MaxPool(2),
-        Conv(64, 3, relu=True),
+        Conv(64, 3, "relu"),
         Flatten(),
-        Dense(64, relu=True),
-        Dense(10, relu=False),
+        Dense(64, "relu"),
+        Dense(10),
     )
 
 
@@ -115,6 +115,11 @@ def test_a_named_network_has_no_dropout_by_default() -> None:
         ("swift", 20_122, 484_618),
         ("precise", 360_426, 16_161_418),
         ("ensemble", 1_572_392, 87_027_560),
+        ("perceptron", 238_510, 476_710),
+        # As everybody counts LeNet-5 without the paper's connection table.
+        ("lenet-5", 61_706, 839_558),
+        ("small-vgg", 467_818, 37_459_082),
+        ("small-resnet", 78_090, 18_757_706),
     ],
 )
 def test_the_named_networks_are_as_large_as_ever(name: str, parameters: int, flops: int) -> None:

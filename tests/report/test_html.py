@@ -418,6 +418,15 @@ def test_sections_say_their_main_figure_and_what_is_first_is_open(
     assert {link.attributes["href"][1:] for link in contents.all("a")} == set(folds)
 
 
+def test_the_design_has_the_table_and_the_drawing(page: Element, finished: Path) -> None:
+    network = Run(finished).model.network
+    (table,) = tables(page, "design")
+    assert [row[0] for row in table] == [line.name for line in network.summary()]
+    drawing = next(section(page, "design").all("svg"))
+    shapes = [line.output_shape for line in network.summary()]
+    assert all("×".join(map(str, shape)) in drawing.text for shape in shapes)
+
+
 def test_metrics_of_probabilities_are_those_of_the_metrics(page: Element, finished: Path) -> None:
     metrics = json.loads((finished / "metrics.json").read_text())
     figures = metrics["probabilities"]

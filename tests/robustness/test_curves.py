@@ -8,7 +8,8 @@ from inkwise import Dataset, Model, Run
 from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.intervals import wilson
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.robustness.corruptions import CORRUPTIONS, corrupt, move, resize, turn
 from inkwise.robustness.curves import (
     ANGLES,
@@ -24,7 +25,7 @@ from tests.telling import Heard
 def blind(classes: int = 10) -> Model:
     """Make a model that answers the first class whatever it sees."""
     return Model(
-        Network((28, 28), (Flatten(), Dense(classes, relu=False))),
+        Network((28, 28), (Flatten(), Dense(classes))),
         {
             "dense1.weight": np.zeros((classes, 784), np.float32),
             "dense1.bias": np.eye(classes, dtype=np.float32)[0],

@@ -11,7 +11,8 @@ from PIL import Image
 import inkwise
 from inkwise import Dataset, Model, Run
 from inkwise.errors import ArgumentError, RunError
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.system.files import write_json
 from tests.telling import Heard
 
@@ -51,7 +52,7 @@ def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
     own_run: Run, animals: Dataset
 ) -> None:
     bees = {"dense1.weight": np.zeros((3, 480)), "dense1.bias": np.array([0, 1, 0])}
-    network = Network((20, 24), (Flatten(), Dense(3, relu=False)))
+    network = Network((20, 24), (Flatten(), Dense(3)))
     weights = {name: array.astype(np.float32) for name, array in bees.items()}
     own_run.save_model(Model(network, weights, animals.class_names))
 

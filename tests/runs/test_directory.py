@@ -20,8 +20,9 @@ from PIL import Image
 
 from inkwise import Dataset, Evaluation, InkwiseError, Recipe, Run, evaluate, get_recipe
 from inkwise.data.splits import split_dataset
-from inkwise.errors import ArgumentError, RunError, StorageError
+from inkwise.errors import ArgumentError, DataError, RunError, StorageError
 from inkwise.runs.shown_images import ShownImages
+from tests.runs import MACHINE
 
 FIGURES = (
     "accuracy",
@@ -45,7 +46,7 @@ def create(optdigits: Dataset) -> Callable[..., Run]:
     def start(path: Path | str | None = None, dataset: Dataset = optdigits) -> Run:
         recipe = get_recipe("case-study")
         splits = split_dataset(dataset, recipe.holdout, recipe.seed)
-        return Run.create(path, recipe, dataset, splits, ["a notice"], {"cores": 2}, "torch")
+        return Run.create(path, recipe, dataset, splits, ["a notice"], MACHINE, "torch")
 
     return start
 
@@ -472,3 +473,50 @@ def test_a_run_knows_the_images_that_it_has_seen(run: Run, optdigits: Dataset) -
     changed[:, 0, 0] ^= 1
     assert not any(seen(changed))
     assert (run.path / "seen.npy").stat().st_size <= 8 * len(train) + 128
+
+
+WRONG = [None, True, -1, 1e300, "a", [], ["a", "a"], {}, {"a": 1}, 10**30]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize(
+    "place",
+    ["dataset", "splits", "machine", "dataset.class_names", "splits.test", "machine.versions"],
+)
+def test_a_record_of_another_form_is_refused_where_it_is_read(
+    place: str, wrong: object, create: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = create(tmp_path / "run")
+    document = run.record
+    *holders, key = place.split(".")
+    holder = document[holders[0]] if holders else document
+    for changed in ({**holder, key: wrong}, {name: holder[name] for name in holder if name != key}):
+        new = {**document, holders[0]: changed} if holders else changed
+        (run.path / "run.json").write_text(json.dumps(new))
+        if changed.get(key) in ([], ["a"]) and place == "dataset.class_names":
+            assert run.record  # a list of names, though of too few
+            continue
+        with pytest.raises(RunError, match=r"run\.json is damaged or from another version"):
+            _ = run.record
+
+
+@pytest.mark.parametrize("wrong", ["nan", "1e400", "-0.5", "2", "1e39"])
+def test_predictions_that_are_no_probabilities_are_refused(wrong: str, run: Run) -> None:
+    path = run.path / "predictions.csv"
+    lines = path.read_text().splitlines()
+    lines[3] = ",".join([*lines[3].split(",")[:-1], wrong])
+    path.write_text("\n".join(lines))
+    with pytest.raises(RunError, match=r"predictions\.csv is damaged"):
+        _ = run.evaluation
+
+
+@pytest.mark.parametrize("name", ["indices", "images", "samples"])
+@pytest.mark.parametrize("array", [np.zeros(3), np.zeros((2, 2, 2, 2), np.uint8), np.array("a")])
+def test_pictures_of_another_type_or_shape_are_refused(
+    name: str, array: NDArray[np.generic], tmp_path: Path
+) -> None:
+    good = ShownImages(np.arange(2), np.zeros((2, 3, 3), np.uint8), np.arange(1))
+    path = good.save(tmp_path / "pictures.npz")
+    np.savez(path, **{**vars(good), name: array})
+    with pytest.raises(DataError, match="is damaged"):
+        ShownImages.load(path)

@@ -83,6 +83,9 @@ BODIES = {
     ("/v1/predict/array", "application/json"): b'{"images": [' + b"[0, 1, 255], " * 9 + b"[]]}",
     ("/v1/predict/array", "application/x-npy"): b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', "
     b"'fortran_order': False, 'shape': (1, 28, 28), }" + b" " * 57 + b"\n" + bytes(784),
+    ("/v1/models/inkwise:predict", "application/json"): json.dumps(
+        {"instances": [[[0, 1, 255, 2] * 7] * 28]}
+    ).encode(),
     ("/v2/models/inkwise/infer", "application/json"): json.dumps({"inputs": [tensor()]}).encode(),
 }
 
@@ -101,7 +104,7 @@ def test_damaged_bodies_are_answered_or_refused(
         assert response.status_code in {200, 400, 413, 415, 422}
         document = response.json()
         if response.status_code == 200:
-            assert document.get("model") or document.get("model_name")
+            assert document.get("model") or document.get("model_name") or document["predictions"]
         else:
             assert document["detail"]
             assert "\n" not in document["detail"]
@@ -114,7 +117,12 @@ def test_damaged_bodies_are_answered_or_refused(
 def test_any_type_of_body_is_answered_or_refused(
     content: bytes, kind: str, session_client: TestClient
 ) -> None:
-    for path in ("/v1/predict", "/v1/predict/array", "/v2/models/inkwise/infer"):
+    for path in (
+        "/v1/predict",
+        "/v1/predict/array",
+        "/v1/models/inkwise:predict",
+        "/v2/models/inkwise/infer",
+    ):
         response = session_client.post(
             path,
             content=content,

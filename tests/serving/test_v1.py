@@ -17,6 +17,7 @@ from inkwise.data.dataset import Dataset
 from inkwise.ink import normalise
 from inkwise.model.hands import HANDS
 from inkwise.model.pretrained import load_pretrained
+from tests.mixed import PAGED, PAGES, SINGLE, write_mixed
 from tests.serving.conftest import MakeClient, png
 from tests.strokes import draw, strokes
 
@@ -151,6 +152,25 @@ def test_every_page_of_a_file_is_answered(client: TestClient) -> None:
     answer = client.post("/v1/explain", files=files[1:])
     assert answer.status_code == 422
     assert "only one picture or page is explained" in answer.json()["detail"]
+
+
+def test_everything_in_a_mixed_folder_is_answered_or_refused(
+    client: TestClient, tmp_path: Path
+) -> None:
+    folder = write_mixed(tmp_path / "mixed", lambda _: draw("flat"))
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = [("pictures", (name, (folder / name).read_bytes())) for name in names]
+    entries = client.post("/v1/predict", files=files).json()["pictures"]
+    for name in names:
+        own = [
+            entry for entry in entries if entry["file"].partition("#")[0] == name.partition("#")[0]
+        ]
+        if name in SINGLE or name in PAGED:
+            assert [entry.get("label") for entry in own] == ["flat"] * (
+                PAGES if name in PAGED else 1
+            )
+        else:
+            assert [entry["error"]["status"] for entry in own] == [422]
 
 
 def test_base64_comes_in_many_forms(client: TestClient) -> None:

@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from inkwise.model import Model
-from inkwise.networks.layers import Dense, Flatten, Network
+from inkwise.networks.layers import Dense, Flatten
+from inkwise.networks.network import Network
 from inkwise.serving.tensors import HEADER_LENGTH
 from tests.serving.conftest import TOKEN, MakeClient
 from tests.serving.processes import Running, StartServer
@@ -192,7 +193,7 @@ def other_size() -> Model:
     """A model of two classes, 4×6 pixels."""
     weight = np.repeat(np.array([[1], [-1]], np.float32), 24, axis=1)
     weights = {"dense1.weight": weight, "dense1.bias": np.zeros(2, np.float32)}
-    return Model(Network((4, 6), (Flatten(), Dense(2, relu=False))), weights, ("light", "dark"))
+    return Model(Network((4, 6), (Flatten(), Dense(2))), weights, ("light", "dark"))
 
 
 def test_any_classes_and_any_size_are_served(make_client: MakeClient, tmp_path: Path) -> None:

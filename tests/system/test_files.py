@@ -141,3 +141,26 @@ def test_json_refuses_numbers_that_it_does_not_have(number: float, tmp_path: Pat
         write_json(path, {"accuracy": [number]})
     assert json.loads(path.read_text()) == [1.5]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", "/dev/full"):
+        with pytest.raises(StorageError, match="is a pipe or a device"):
+            read_bytes(path)
+
+
+def test_a_name_with_a_null_character_is_no_name_of_a_file() -> None:
+    with pytest.raises(StorageError, match="no name has a null character"):
+        read_bytes("a\0b")
+    with pytest.raises(StorageError, match="no name has a null character"):
+        write_bytes("a\0b", b"")
+
+
+@given(text=st.text(min_size=1).map(lambda text: text * (3000 // len(text))))
+def test_a_message_that_quotes_a_file_is_a_line_with_both_its_ends(text: str) -> None:
+    told = str(StorageError(f"cannot read this: {text}: copy it again"))
+    assert len(told) < 1100
+    assert "\n" not in told
+    assert told.startswith("cannot read this: ")
+    assert told.endswith(": copy it again")

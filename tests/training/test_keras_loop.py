@@ -17,7 +17,7 @@ from inkwise.networks.as_keras import require_keras
 from inkwise.system.progress import Batch
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.keras_loop import fit_keras, prepare_keras
-from inkwise.training.recipe import SGD, Adam, Recipe
+from inkwise.training.recipe import SGD, Adam, Cosine, OneCycle, Plateau, Recipe, rate_factor
 from tests.telling import AtEachBatch, Heard
 
 pytestmark = pytest.mark.usefixtures("keras")
@@ -223,12 +223,68 @@ def test_ctrl_c_keeps_what_is_finished(animals: Dataset, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        (Cosine(end=0.5), [1, 0.75]),
+        (OneCycle(start=0, peak=0.5, end=0), [0, 1]),
+        (Plateau(0.25, 1), [1, 1, 0.25]),
+        (None, [1, 1]),
+    ],
+    ids=str,
+)
+def test_keras_follows_a_schedule(
+    animals: Dataset, schedule: Any, factors: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+
+    def watch(*arguments: Any) -> float:
+        told.append(rate_factor(*arguments))
+        return told[-1]
+
+    monkeypatch.setattr("inkwise.training.keras_loop.rate_factor", watch)
+    # With a rate of nearly nothing no validation loss is lower than the first.
+    recipe = Recipe(
+        "own",
+        "case-study",
+        optimiser=SGD(1e-12, 0.0),
+        epochs=len(factors),
+        batch_size=10_000,
+        schedule=schedule,
+    )
+    checkpoints = fit(animals, recipe)
+    assert len(checkpoints) == len(factors)
+    assert told == pytest.approx(factors)
+
+
+@pytest.mark.parametrize("schedule", [OneCycle(start=0, peak=0.9), Cosine(warm_up=0.9)], ids=str)
+def test_a_rate_of_nothing_changes_nothing_in_keras(animals: Dataset, schedule: Any) -> None:
+    recipe = Recipe(
+        "own", "case-study", optimiser=SGD(0.1), epochs=1, batch_size=10_000, schedule=schedule
+    )
+    (still,) = fit(animals, recipe)
+    (moved,) = fit(animals, dataclasses.replace(recipe, schedule=None))
+    (other,) = fit(animals, dataclasses.replace(recipe, optimiser=SGD(1e-30)))
+    for name, array in still.weights.items():
+        np.testing.assert_array_equal(array, other.weights[name])
+    assert (moved.weights["conv1.weight"] != still.weights["conv1.weight"]).any()
+
+
+def test_keras_clips_gradients_by_their_norm(animals: Dataset) -> None:
+    recipe = Recipe(
+        "own", "case-study", optimiser=SGD(1.0, 0.0), epochs=2, batch_size=10_000, clip_norm=1e-3
+    )
+    first, second = fit(animals, recipe)
+    moves = [(second.weights[name] - first.weights[name]).ravel() for name in first.weights]
+    assert np.linalg.norm(np.concatenate(moves)) == pytest.approx(1e-3, rel=0.02)
+
+
+@pytest.mark.parametrize(
     ("changes", "part"),
     [
         ({"augment": True}, "augmentation"),
         ({"label_smoothing": 0.1}, "label_smoothing"),
         ({"optimiser": "muon"}, "optimiser"),
-        ({"recipe": "swift"}, "schedule, label_smoothing"),
+        ({"recipe": "swift"}, "batch_norm|label_smoothing"),
     ],
     ids=str,
 )

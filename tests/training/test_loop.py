@@ -14,19 +14,20 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.splits import split_dataset
 from inkwise.errors import TrainingError
 from inkwise.networks.as_torch import build
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import case_study, swift
+from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.history import Epoch
 from inkwise.training.loop import EVALUATION_BATCH, Training, predict_logits
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.outliers import make_outliers
-from inkwise.training.recipe import SGD, Adam, Muon, OneCycle, Recipe
-from inkwise.training.step import to_inputs
+from inkwise.training.recipe import SGD, Adam, Cosine, Muon, OneCycle, Plateau, Recipe
+from inkwise.training.step import Step, to_inputs
 from tests.telling import AtEachBatch, Heard
 
-TINY = Network((28, 28), (Conv(8, 5), MaxPool(4), Flatten(), Dense(10, relu=False)))
+TINY = Network((28, 28), (Conv(8, 5, "relu"), MaxPool(4), Flatten(), Dense(10)))
 STANDSTILL = Adam(learning_rate=1e-30)  # steps too small to change a weight
 RECIPE = get_recipe("case-study", epochs=2, batch_size=32, learning_rate=0.01)
 
@@ -118,6 +119,7 @@ def test_swift_reads_ninety_nine_digits_in_a_hundred(mnist: Dataset) -> None:
         {"optimiser": SGD()},
         {"optimiser": Muon()},
         {"schedule": OneCycle()},
+        {"schedule": Cosine(warm_up=0.1)},
         {"label_smoothing": 0.1},
         {"hardest": 0.5},
         {"freeze_after": 0.5},
@@ -216,7 +218,7 @@ def test_training_figures_are_means_over_the_images(train: Split, validation: Sp
 
 def test_dropout_acts_in_training_and_not_in_validation(train: Split) -> None:
     recipe = get_recipe(RECIPE, optimiser=STANDSTILL)
-    network = Network((28, 28), (Flatten(), Dropout(0.9), Dense(10, relu=False)))
+    network = Network((28, 28), (Flatten(), Dropout(0.9), Dense(10)))
     module, history = fitted(train, train, recipe, network)
     loss, accuracy = figures(module, train)
     # The same images and, as it stands still, the same weights: only dropout tells them apart.
@@ -297,6 +299,47 @@ def test_a_schedule_that_ends_at_nothing_ends_softly(train: Split, validation: S
     assert moves[0] == 0
     assert max(moves) == max(moves[4:12])
     assert moves[-1] < 0.3 * max(moves)
+
+
+def test_a_rate_on_a_plateau_is_lowered_by_the_validation_loss(
+    train: Split, validation: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors: list[float] = []
+    scale = Step.scale_learning_rates
+
+    def watch(step: Step, factor: float) -> None:
+        factors.append(factor)
+        scale(step, factor)
+
+    monkeypatch.setattr(Step, "scale_learning_rates", watch)
+    plateau = Plateau(factor=0.1, patience=1, least=0.001)
+    # With a rate of nearly nothing no validation loss is lower than the first.
+    recipe = get_recipe(RECIPE, epochs=5, batch_size=500, optimiser=SGD(1e-9), schedule=plateau)
+    list(fit(build(TINY), train, validation, recipe))
+    by_epoch = [group for group, _ in itertools.groupby(factors)]
+    assert by_epoch == pytest.approx([1, 0.1, 0.01, 0.001])
+
+
+@pytest.mark.parametrize(
+    "schedule", [Plateau(factor=0.5, patience=1), Cosine(warm_up=0.3)], ids=str
+)
+def test_a_schedule_goes_on_where_a_checkpoint_left_it(
+    train: Split, validation: Split, schedule: Any
+) -> None:
+    # The rate is so large that the validation loss goes up and down.
+    recipe = get_recipe(RECIPE, epochs=6, optimiser=SGD(0.5), schedule=schedule)
+
+    def train_until(epochs: int, state: dict[str, Tensor] | None) -> dict[str, Tensor]:
+        torch.manual_seed(1)
+        training = Training(build(TINY), train, validation, recipe)
+        if state:
+            training.restore(state)
+        list(itertools.islice(training.epochs(), epochs))
+        return training.state()
+
+    whole, halves = train_until(6, None), train_until(3, train_until(3, None))
+    assert whole.keys() == halves.keys()
+    assert all(torch.equal(value, halves[name]) for name, value in whole.items())
 
 
 def test_the_first_layer_learns_until_it_is_frozen(train: Split, validation: Split) -> None:

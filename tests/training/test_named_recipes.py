@@ -76,12 +76,16 @@ def test_a_learning_rate_alone_keeps_the_rest_of_the_optimiser() -> None:
         (
             "case-studie",
             {},
-            "unknown recipe 'case-studie': use case-study, swift, precise, ensemble",
+            "unknown recipe 'case-studie' .did you mean 'case-study'.*: use case-study, swift, ",
         ),
         ("", {}, "unknown recipe '': use case-study"),
-        ("case-study", {"optimiser": "adamw"}, "unknown optimiser 'adamw': use adam, sgd, muon"),
+        (
+            "case-study",
+            {"optimiser": "adamw"},
+            "unknown optimiser 'adamw' .did you mean 'adam'.*: use adam, sgd, muon",
+        ),
         ("case-study", {"optimiser": ""}, "unknown optimiser '': use adam, sgd"),
-        ("case-study", {"network": "lenet"}, "unknown network 'lenet': use case-study"),
+        ("case-study", {"network": "lenet"}, "unknown network 'lenet' .did you mean 'lenet-5'"),
         ("case-study", {"epoch": 3}, "'epoch': a recipe has name, network, .*epochs"),
     ],
 )

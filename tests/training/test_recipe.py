@@ -1,8 +1,9 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkwise.data.splits import Holdout
@@ -10,7 +11,17 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.named import case_study
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.named_recipes import get_recipe
-from inkwise.training.recipe import MOST, SGD, Adam, Muon, OneCycle, Recipe
+from inkwise.training.recipe import (
+    MOST,
+    SGD,
+    Adam,
+    Cosine,
+    Muon,
+    OneCycle,
+    Plateau,
+    Recipe,
+    rate_factor,
+)
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -22,6 +33,8 @@ SGDS = st.builds(SGD, POSITIVE, SHARES)
 MUONS = st.builds(Muon, POSITIVE, SHARES, ADAMS)
 ABOVE_0 = st.floats(0, 1, exclude_min=True)
 CYCLES = st.builds(OneCycle, st.floats(0, 1), st.floats(0.01, 0.99), st.floats(0, 1))
+COSINES = st.builds(Cosine, SHARES.filter(lambda share: share < 0.99), st.floats(0, 1))
+PLATEAUS = st.builds(Plateau, st.floats(0.01, 0.99), st.integers(1, MOST), st.floats(0, 1))
 RECIPES_DRAWN = st.builds(
     Recipe,
     name=st.text(),
@@ -29,7 +42,8 @@ RECIPES_DRAWN = st.builds(
     dropout=SHARES,
     augmentation=st.none() | st.builds(Augmentation, LIMITS, LIMITS, SHARES),
     optimiser=ADAMS | SGDS | MUONS,
-    schedule=st.none() | CYCLES,
+    schedule=st.none() | CYCLES | COSINES | PLATEAUS,
+    clip_norm=st.floats(0, MOST),
     label_smoothing=SHARES,
     hardest=ABOVE_0,
     freeze_after=ABOVE_0,
@@ -45,7 +59,7 @@ RECIPES_DRAWN = st.builds(
 def test_a_recipe_describes_its_network() -> None:
     recipe = get_recipe("case-study", dropout=0.25)
     assert recipe.describe_network((28, 28), 10) == case_study((28, 28), 10, 0.25)
-    with pytest.raises(ArgumentError, match="fewer than 2×2 pixels left to pool"):
+    with pytest.raises(ArgumentError, match=r"pool2, layer 3 .* 2×2 pixels, and 1×1×64 comes"):
         recipe.describe_network((8, 8), 10)
 
 
@@ -102,6 +116,69 @@ def test_a_cycle_goes_up_to_its_peak_and_down_from_there(cycle: OneCycle, done: 
     assert cycle((cycle.peak + 1) / 2) == pytest.approx(middle)
 
 
+@given(cosine=COSINES, done=st.floats(0, 1))
+def test_a_cosine_rises_in_its_warm_up_and_falls_from_there(cosine: Cosine, done: float) -> None:
+    assert cosine(0) == pytest.approx(0 if cosine.warm_up else 1)
+    assert cosine(cosine.warm_up) == pytest.approx(1)
+    assert cosine(1) == pytest.approx(cosine.end)
+    assert cosine((cosine.warm_up + 1) / 2) == pytest.approx((1 + cosine.end) / 2)
+    if done >= cosine.warm_up:
+        assert cosine.end - 1e-9 <= cosine(done) <= 1 + 1e-9
+        assert cosine((done + 1) / 2) <= cosine(done) + 1e-9
+    else:
+        assert cosine(done) == pytest.approx(done / cosine.warm_up)
+
+
+@pytest.mark.usefixtures("keras")
+@given(
+    plateau=st.builds(Plateau, st.floats(0.1, 0.9), st.integers(1, 3), st.floats(0, 0.5)),
+    losses=st.lists(st.sampled_from([0.5, 0.49995, 0.4998, 0.3, 0.2, 0.6]), max_size=12),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_plateau_lowers_the_rate_as_keras_does(plateau: Plateau, losses: list[float]) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    callback = keras.callbacks.ReduceLROnPlateau(
+        factor=plateau.factor, patience=plateau.patience, min_lr=plateau.least
+    )
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+    expected = float(model.optimizer.learning_rate)
+    assert plateau.after(losses) == pytest.approx(expected, rel=1e-5)
+    assert rate_factor(plateau, 0.7, losses) == plateau.after(losses)
+
+
+@pytest.mark.parametrize("schedule", [OneCycle(start=0.3), OneCycle(peak=0.5), OneCycle()])
+def test_a_schedule_of_an_earlier_version_is_a_cycle(schedule: OneCycle) -> None:
+    document = get_recipe("case-study", schedule=schedule).to_dict()
+    assert document["schedule"].pop("kind") == "one_cycle"
+    assert Recipe.from_dict(document).schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Cosine(warm_up=1), "the warm-up of a cosine must lie in"),
+        (lambda: Cosine(end=NAN), "the end of a cosine must lie in"),
+        (lambda: Plateau(factor=1), "the factor of a plateau must lie in"),
+        (lambda: Plateau(factor=0), "the factor of a plateau must lie in"),
+        (lambda: Plateau(patience=0), "the patience of a plateau must be a whole number"),
+        (
+            lambda: Plateau(patience=1.5),  # type: ignore[arg-type]
+            "the patience of a plateau must be a whole number",
+        ),
+        (lambda: Plateau(least=-1), "the least of a plateau must lie in"),
+    ],
+)
+def test_another_schedule_out_of_range_is_refused(make: Callable[[], Any], told: str) -> None:
+    with pytest.raises(ArgumentError, match=told):
+        make()
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -125,7 +202,6 @@ def changed(**values: Any) -> dict[str, Any]:
     "document",
     [
         {},
-        {name: value for name, value in changed().items() if name != "holdout"},
         {name: value for name, value in changed().items() if name != "network"},
         changed(colour="blue"),
         changed(epochs="5"),

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, Dense, Flatten, Network
+from inkwise.networks.layers import Conv, Dense, Flatten, Residual
+from inkwise.networks.network import Network, complete
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.recipe import SGD, Muon, Recipe
 from inkwise.training.step import CapturedStep, Step, to_inputs
@@ -19,7 +20,7 @@ RATE = 0.5
 RECIPE = get_recipe("case-study", optimiser=SGD(RATE, momentum=0))
 IMAGES = torch.arange(20 * 12, dtype=torch.uint8).view(20, 3, 4)
 LABELS = torch.arange(20) % 5
-NETWORK = Network((3, 4), (Conv(4, 2), Flatten(), Dense(5, relu=False)))
+NETWORK = Network((3, 4), (Conv(4, 2, "relu"), Flatten(), Dense(5)))
 
 
 def network() -> nn.Sequential:
@@ -46,6 +47,39 @@ def test_a_step_goes_down_the_gradient_of_the_smoothed_loss(smoothing: float) ->
     functional.cross_entropy(
         reference(to_inputs(IMAGES[index])), LABELS[index], label_smoothing=smoothing
     ).backward()
+    for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9, 1.1, 10])
+def test_gradients_are_clipped_by_their_norm_together(share: float) -> None:
+    ours, reference = network(), network()
+    functional.cross_entropy(reference(to_inputs(IMAGES)), LABELS).backward()
+    gradients = [parameter.grad for parameter in reference.parameters()]
+    norm = torch.cat([it.flatten() for it in gradients if it is not None]).norm()
+    step_of(ours, get_recipe(RECIPE, clip_norm=float(share * norm)))(torch.arange(20))
+    for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert parameter.grad is not None
+        expected = parameter - RATE * parameter.grad * min(share, 1)
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_layers_l2_adds_to_the_gradient_of_its_weights_alone() -> None:
+    layers = (Residual((Conv(1, 1, l2=0.25),)), Flatten(), Dense(4, "relu", l2=0.5), Dense())
+    described = complete((3, 4), layers, 5)
+    torch.manual_seed(0)
+    ours = build(described)
+    reference = copy.deepcopy(ours)
+    step_of(ours, get_recipe(RECIPE, network=layers))(torch.arange(20))
+
+    squares = {
+        name: parameter.square().sum()
+        for name, parameter in reference.named_parameters()
+        if name.endswith("weight")
+    }
+    loss = functional.cross_entropy(reference(to_inputs(IMAGES)), LABELS)
+    (loss + squares["residual1.layers.conv1.weight"] / 4 + squares["dense1.weight"] / 2).backward()
     for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
         assert parameter.grad is not None
         torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
@@ -108,10 +142,16 @@ def test_the_average_follows_the_weights() -> None:
     assert not torch.equal(average, weight_of(module, 1))
 
 
-@pytest.mark.parametrize("outliers", [0.0, 0.5])
-def test_members_learn_as_each_would_alone(outliers: float) -> None:
-    other = Network((3, 4), (Flatten(), Dense(5, relu=False)))
-    recipe = get_recipe(RECIPE, optimiser=SGD(RATE), label_smoothing=0.1, outliers=outliers)
+@pytest.mark.parametrize(("outliers", "clip_norm"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.05)])
+def test_members_learn_as_each_would_alone(outliers: float, clip_norm: float) -> None:
+    other = Network((3, 4), (Flatten(), Dense(5)))
+    recipe = get_recipe(
+        RECIPE,
+        optimiser=SGD(RATE),
+        label_smoothing=0.1,
+        outliers=outliers,
+        clip_norm=clip_norm,
+    )
     torch.manual_seed(0)
     together = build(Ensemble((NETWORK, other)))
     alone = [copy.deepcopy(member) for member in together.children()]

@@ -14,7 +14,8 @@ def explain(
         Path | None,
         typer.Argument(
             metavar="MODEL",
-            help="A run or a model directory; the model that comes with inkwise if not given.",
+            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            "inkwise if not given.",
             show_default=False,
         ),
     ] = None,

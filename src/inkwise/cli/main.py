@@ -11,6 +11,7 @@ from inkwise.cli.audit import audit
 from inkwise.cli.bench import bench
 from inkwise.cli.compare import compare
 from inkwise.cli.data import data
+from inkwise.cli.design import design
 from inkwise.cli.evaluate import evaluate
 from inkwise.cli.explain import explain
 from inkwise.cli.export import export
@@ -19,6 +20,7 @@ from inkwise.cli.info import info
 from inkwise.cli.map import map_
 from inkwise.cli.predict import predict
 from inkwise.cli.read import read
+from inkwise.cli.recipes import recipes
 from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
@@ -36,6 +38,8 @@ app = typer.Typer(
 
 for command in (
     train,
+    recipes,
+    design,
     resume,
     evaluate,
     compare,

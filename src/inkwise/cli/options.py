@@ -1,13 +1,9 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from inkwise.cli.display import Display
-    from inkwise.data.dataset import Dataset
 
 RunArgument = Annotated[
     Path,
@@ -17,7 +13,11 @@ RunArgument = Annotated[
 ]
 ModelArgument = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="A run or a model directory.", show_default=False),
+    typer.Argument(
+        metavar="MODEL",
+        help="A run, a model directory or an .onnx file of ours.",
+        show_default=False,
+    ),
 ]
 DatasetOption = Annotated[
     str | None,
@@ -55,23 +55,17 @@ OwnDataOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", help="The device to train on: auto, cpu, cuda or mps.")
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a value of the recipe, such as optimiser.learning_rate=0.01 or "
+        "network.2.filters=48; layers are counted from 0. Can be given several times.",
+        show_default=False,
+    ),
+]
 SplitOption = Annotated[
     str, typer.Option(metavar="NAME", help="The split: test, validation or train.")
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
-
-
-def choose_data(
-    name: str | None, folder: Path | None, display: "Display"
-) -> "str | Dataset | None":
-    """Return the data set's name, or the data set of a path; None if neither is given."""
-    from inkwise.data.own_data import load_data
-    from inkwise.errors import ArgumentError
-
-    if folder is None:
-        return name
-    if name is not None:
-        raise ArgumentError(
-            f"--data {folder} and --dataset {name} are two data sets: leave out one of them"
-        )
-    return load_data(folder, display)

@@ -49,7 +49,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="A run or a model directory; the model that comes with inkwise if not given.",
+            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            "inkwise if not given.",
         ),
     ] = None,
     json: Annotated[

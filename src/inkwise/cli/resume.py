@@ -1,4 +1,6 @@
-"""The command that resumes an interrupted training."""
+"""The command that resumes an interrupted training, or trains a finished one further."""
+
+from typing import Annotated
 
 import typer
 
@@ -8,11 +10,18 @@ from inkwise.cli.train import show_outcome
 
 def resume(
     run: RunArgument,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Number of epochs in all, with those that are finished."),
+    ] = None,
     folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Resume a training that was interrupted or that crashed, from its last finished epoch."""
+    """Resume a training that was interrupted or that crashed, from its last finished epoch.
+
+    With --epochs, a complete run is trained further, too.
+    """
     from inkwise.cli.display import Display
     from inkwise.data.own_data import load_data
     from inkwise.runs.directory import INTERRUPTED
@@ -21,6 +30,7 @@ def resume(
     with Display() as display:
         outcome = resume_run(
             run,
+            epochs=epochs,
             dataset=None if folder is None else load_data(folder, display),
             data_dir=data_dir,
             device=device,

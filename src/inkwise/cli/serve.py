@@ -13,7 +13,8 @@ def serve(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="A run or a model directory; the model that comes with inkwise if not given.",
+            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            "inkwise if not given.",
         ),
     ] = None,
     host: Annotated[
@@ -46,8 +47,8 @@ def serve(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Store the pictures that users of the page correct, for `inkwise train --data "
-            "DIR`; nothing is stored if not given.",
+            help="Store the pictures that users of the page correct, for `inkwise train --from "
+            "MODEL --data DIR`; nothing is stored if not given.",
             show_default=False,
         ),
     ] = None,

@@ -1,5 +1,6 @@
 """The command that trains, and the outcome of a training."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,18 +13,38 @@ from inkwise.cli.options import (
     DeviceOption,
     LabelsOption,
     OwnDataOption,
-    choose_data,
+    SetOption,
 )
+from inkwise.errors import ArgumentError
 
 if TYPE_CHECKING:
     from inkwise.runs.directory import Run
 
 
 def train(
+    given: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="A name from `inkwise recipes` or a TOML file; case-study by default.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="The recipe: case-study, swift, precise or ensemble."),
-    ] = "case-study",
+        str | None,
+        typer.Option(metavar="RECIPE", help="The same as an option.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from a model, on your pictures and a share of what it has learned before: "
+            "pretrained (the package's), a run or a model directory.",
+            show_default=False,
+        ),
+    ] = None,
+    changes: SetOption = None,
     dataset: DatasetOption = None,
     folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
@@ -67,6 +88,14 @@ def train(
         ),
     ] = "torch",
     device: DeviceOption = "auto",
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A program that keeps track of trainings: tensorboard or mlflow.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a network, evaluate it, and write everything, with a report, into a run directory.
 
@@ -76,8 +105,17 @@ def train(
     from inkwise.cli.display import Display
     from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import train as train_run
+    from inkwise.training.recipe_files import find_recipe
 
-    given = {
+    if given is not None and recipe is not None:
+        raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
+    named = given or recipe or (None if start else "case-study")
+    if named is None and changes:
+        raise ArgumentError("--set changes a recipe: with --from, name one to change")
+    chosen, explained = (
+        (None, contextlib.nullcontext) if named is None else find_recipe(named, changes or ())
+    )
+    options = {
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
@@ -85,19 +123,22 @@ def train(
         "optimiser": optimiser,
         "learning_rate": learning_rate,
     }
-    with Display() as display:
+    with Display() as display, explained():
         run = train_run(
-            recipe,
-            choose_data(dataset, folder, display) or "auto",
+            chosen,
+            dataset,
+            start=start,
+            data=folder,
             data_dir=data_dir,
             labels=labels,
             output=output,
             augment=augment,
             engine=engine,
             device=device,
+            track=track,
             progress=display,
             on_epoch=display.epoch,
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
         )
     show_outcome(run)
     if run.status == INTERRUPTED:
@@ -124,5 +165,9 @@ def show_outcome(run: "Run") -> None:
             console.print("No epoch was finished, so there is no model.")
     else:
         show_headline(run.evaluation)
+        if gains := run.gains:
+            for gain in gains:
+                console.print(str(gain), soft_wrap=True)
+            console.print(f"To use it: inkwise serve --model {run.path}", soft_wrap=True)
         show_path("Report", run.report_path)
     show_path("Run", run.path)

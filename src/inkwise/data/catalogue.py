@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from inkwise.data import pendigits
 from inkwise.data.cache import cache_folder, is_cached, load_cached
 from inkwise.data.dataset import Dataset
 from inkwise.data.formats import Find, find_stored, what_is_there
 from inkwise.data.optdigits import load_optdigits
-from inkwise.data.own_data import agree, describe, load_finds
+from inkwise.data.own_data import agree, describe, load_data, load_finds
 from inkwise.data.own_images import own_name
 from inkwise.data.published import (
     DATASET_NAMES,
@@ -127,6 +128,25 @@ def load_dataset(
         )
 
 
+def load_either(
+    dataset: str | Dataset,
+    data: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = SILENT,
+) -> Dataset:
+    """Load the data set at the path `data` or, if that is None, the one of this name."""
+    if data is not None:
+        return load_data(data, progress)
+    return load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+
+
+def check_one(dataset: str | Dataset | None, data: str | os.PathLike[str] | None) -> None:
+    """Raise `ArgumentError` if a data set and the path of another are given."""
+    if dataset is not None and data is not None:
+        name = dataset if isinstance(dataset, str) else dataset.name
+        raise ArgumentError(f"{data} and {name} are two data sets: leave out one of them")
+
+
 def holds(name: str, path: str | os.PathLike[str]) -> bool:
     """Tell whether a folder or a file has a data set of this name, without reading its images.
 
@@ -186,6 +206,12 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
         "bundled with scikit-learn",
         at_hand=importlib.util.find_spec("sklearn") is not None,
     )
+    strokes = Availability(
+        pendigits.NAME,
+        "7,494 digits as strokes of a pen, which the recipe precise draws from",
+        None,
+        *_where_strokes_are(place, given=data_dir is not None),
+    )
     mnist = rows[0]
     auto = Availability(
         "auto",
@@ -194,7 +220,44 @@ def describe_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Av
         "mnist" if mnist.at_hand else "mnist by download, else optdigits",
         at_hand=mnist.at_hand or optdigits.at_hand,
     )
-    return [*rows, optdigits, auto]
+    return [*rows, optdigits, strokes, auto]
+
+
+def fetch_dataset(
+    name: str, data_dir: str | os.PathLike[str] | None = None, progress: Progress = SILENT
+) -> None:
+    """Download a data set to the cache, unless it is on this machine, and verify it.
+
+    Parameters
+    ----------
+    name : str
+        A name in the catalogue, or ``pendigits``.
+    data_dir, progress
+        As for `load_dataset`.
+
+    Raises
+    ------
+    ArgumentError
+        There is no data set of this name.
+    DataError, DownloadError
+        It cannot be had, or what was found is damaged.
+    """
+    if name == pendigits.NAME:
+        pendigits.load_pendigits(place_of_files(data_dir), progress)
+    elif name in DATASET_NAMES:
+        load_dataset(name, data_dir, progress)
+    else:
+        known = ", ".join((*DATASET_NAMES, pendigits.NAME))
+        raise ArgumentError(f"unknown data set {name!r}: use {known}")
+
+
+def _where_strokes_are(place: Path | None, *, given: bool) -> tuple[str, bool]:
+    """Return where the pen digits are or would be downloaded to, and whether they are there."""
+    folder = pendigits.pendigits_folder()
+    for each in (place, None if given else folder):
+        if pendigits.list_strokes(each):
+            return str(each), True
+    return f"{pendigits.MIRRORS[0]} → {folder}", False
 
 
 def place_of_files(data_dir: str | os.PathLike[str] | None) -> Path | None:

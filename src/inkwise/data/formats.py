@@ -407,13 +407,18 @@ def _arrays_in(
                 if member.file_size > MAX_BYTES:
                     raise DataError(f"{file} has an array {name} of over {MAX_BYTES:,} bytes")
                 try:
-                    yield name, archive[name]
-                except (ValueError, MemoryError) as error:  # a header may claim any size
+                    array = archive[name]
+                    if not isinstance(array, np.ndarray):  # NumPy gives what is no array as bytes
+                        raise ValueError("no array")  # noqa: TRY301, TRY004
+                    yield name, array
+                except Exception as error:  # a header may claim any size, and is parsed as Python
                     kind = "of Python objects" if "allow_pickle" in str(error) else "damaged"
                     raise DataError(
                         f"{file}: the array {name} is {kind}, which is not read: save it as "
                         "whole numbers"
                     ) from error
+    except InkwiseError:
+        raise
     except (ValueError, zipfile.BadZipFile, *UNPACKING_ERRORS) as error:
         raise DataError(f"{file} is a damaged archive of arrays ({error})") from error
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ def _parse(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> De
         raise DataError(
             f"{path}, line {number}: the split must be train or test, not {cells['split']!r}"
         )
-    if not (cells["index"].isascii() and cells["index"].isdigit()):
+    if not re.fullmatch("[0-9]{1,18}", cells["index"]):
         raise DataError(
             f"{path}, line {number}: the index must be a whole number from 0, not "
             f"{cells['index']!r}"

@@ -97,7 +97,7 @@ def _find(path: Path) -> list[Find]:
         if path.is_dir() and len(folders := _class_folders(path)) > 1:
             raise DataError(
                 f"{path} has pictures in {folders[0].name} and {folders[1].name}, and "
-                f"{describe(finds[0])} as well: name the one or the other"
+                f"{describe(finds[0])} as well: name that, or move it away to have the pictures"
             )
         return finds
     told = what_is_there(path)

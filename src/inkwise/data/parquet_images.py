@@ -66,19 +66,18 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
             if sum(group.total_byte_size for group in groups) > MAX_BYTES:
                 raise DataError(f"{file} has more than {MAX_BYTES:,} bytes: take fewer of its rows")
             table = stored.read()
+            names = table.column_names
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file} is a damaged Parquet file: {reason}") from error
-    pictures = [
-        name for name in table.column_names if _is_picture(pyarrow, table.schema.field(name).type)
-    ]
+    pictures = [name for name in names if _is_picture(pyarrow, table.schema.field(name).type)]
     if not pictures:
         return _read_pixels(file, table)
     if len(pictures) > 1:
         raise DataError(f"{file} has several columns of images: {', '.join(pictures)}")
     [picture] = pictures
     images = _decode(file, table.column(picture).to_pylist())
-    rest = [name for name in table.column_names if name != picture]
+    rest = [name for name in names if name != picture]
     labelled = [name for name in rest if name.lower() in ("label", "labels", "class", "target")]
     label = labelled[0] if labelled else None
     unused = [name for name in rest if name != label]
@@ -164,7 +163,8 @@ def _whole_numbers(file: StoredFile, name: str, column: Any) -> NDArray[np.int64
         values = np.asarray(column.to_numpy())
         if values.dtype == object:
             values = values.astype(str).astype(np.float64)
-        whole = values.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # such as NaN, which is told below
+            whole = values.astype(np.int64)
         if (whole == values).all():
             return whole
     except (ValueError, TypeError, OverflowError):

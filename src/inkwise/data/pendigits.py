@@ -18,6 +18,8 @@ from inkwise.data.stored_files import StoredFile, list_stored
 from inkwise.errors import DataError, DownloadError, StorageError
 from inkwise.system.progress import SILENT, Progress
 
+NAME = "pendigits"
+
 ARCHIVE = "pen+based+recognition+of+handwritten+digits.zip"
 
 MIRRORS = ("https://archive.ics.uci.edu/static/public/81/",)
@@ -74,11 +76,11 @@ def load_pendigits(place: Path | None, progress: Progress = SILENT) -> list[PenD
     Raises
     ------
     DownloadError
-        They are neither at hand nor can they be downloaded.
+        They are neither on this machine nor can they be downloaded.
     StorageError
         The cache cannot be written.
     """
-    folder = cache_home() / "pendigits"
+    folder = pendigits_folder()
     content = find_strokes(place) or find_strokes(folder)
     if content is None:
         advice = f"fetch {MIRRORS[0]}{ARCHIVE} where there is a network, and put it into {folder}"
@@ -93,11 +95,19 @@ def load_pendigits(place: Path | None, progress: Progress = SILENT) -> list[PenD
     return parse_unipen(content.decode("ascii"))
 
 
+def pendigits_folder() -> Path:
+    """Return the folder in the cache that the archive is kept in; it need not exist."""
+    return cache_home() / NAME
+
+
+def list_strokes(place: Path | None) -> list[StoredFile]:
+    """Return the files in a folder or an archive that are called as the strokes are."""
+    return [] if place is None else list_stored(place, _NAMES)
+
+
 def find_strokes(place: Path | None) -> bytes | None:
     """Return the content of the file of strokes in a folder or an archive, or None."""
-    if place is None:
-        return None
-    for file in list_stored(place, _NAMES):
+    for file in list_strokes(place):
         try:
             content = _read(file)
         except (DataError, StorageError):  # damaged, or something else of that name

@@ -62,10 +62,10 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
     prediction. Pictures that cannot be read or hold no ink are left out; of several things in a
-    picture the largest is taken. The test part is a fifth of the rest, drawn by class and always
-    the same; unless the folder has the splits apart, in folders ``train`` and ``test``, and perhaps
-    ``validation``, each with a sub-folder for every class. All parts are shuffled, so that the last
-    images of a part are of all classes too.
+    picture the largest is taken, and dots may be specks, as that of an i is. The test part is a
+    fifth of the rest, drawn by class and always the same; unless the folder has the splits apart,
+    in folders ``train`` and ``test``, and perhaps ``validation``, each with a sub-folder for every
+    class. All parts are shuffled, so that the last images of a part are of all classes too.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def _read(
 
     bar = progress.reading(folder.name)
     bar.total = len(sources)
-    images, kept, errors, crowded = [], [], [], []
+    images, kept, errors, crowded, speckled = [], [], [], [], []
     with ThreadPoolExecutor(available_cores()) as pool:
         try:
             for place, found in enumerate(pool.map(look, sources)):
@@ -259,6 +259,7 @@ def _read(
                     images.append(found.image)
                     kept.append(place)
                     crowded += [sources[place].name] * found.apart
+                    speckled += [sources[place].name] * ("specks" in found.dropped)
                 else:
                     errors.append(found)
                 bar.update(1)
@@ -274,6 +275,10 @@ def _read(
     if crowded:
         notices.append(
             f"Several things are in {count_and_name('picture', 'pictures', crowded)}: only the "
-            "largest is taken."
+            "largest is taken, and about such pictures a model answers several."
+        )
+    if speckled:
+        notices.append(
+            f"Left out as specks are dots in {count_and_name('picture', 'pictures', speckled)}."
         )
     return images, kept, notices

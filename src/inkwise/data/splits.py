@@ -102,6 +102,30 @@ def split_dataset(
     source = corrected or dataset
     if source.validation is not None:
         return Splits(source.train, source.validation, source.test)
+    kept, apart = choose_validation(dataset, holdout, seed)
+    return Splits(source.train.take(kept), source.train.take(apart), source.test)
+
+
+def choose_validation(
+    dataset: Dataset, holdout: Holdout, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Choose which images of the training part `split_dataset` sets apart for validation.
+
+    Parameters
+    ----------
+    dataset, holdout, seed
+        As for `split_dataset`.
+
+    Returns
+    -------
+    kept, apart : ndarray of intp
+        Indices of the images to train and to validate on, ascending.
+
+    Raises
+    ------
+    DataError
+        As from `split_dataset`.
+    """
     count = len(dataset.train)
     # Rounded up for training, as Keras does: int(n * (1 - share)).
     held_out = count - int(count * (1 - holdout.share))
@@ -112,19 +136,17 @@ def split_dataset(
                 f"{dataset.name} has {count:,} training images, too few to set {holdout.share:.0%} "
                 "of them apart for validation"
             )
-        kept, apart = order[: count - held_out], order[count - held_out :]
-    else:
-        classes, counts = np.unique(dataset.train.labels, return_counts=True)
-        if counts.min() < 2:
-            lone = dataset.class_names[classes[counts.argmin()]]
-            raise DataError(
-                f"{dataset.name} has a single training image of the class {lone}: add some, so "
-                "that one can be set apart for validation"
-            )
-        # As many as there are classes, at least, in both parts, however small the share.
-        held_out = min(max(held_out, len(classes)), count - len(classes))
-        kept, apart = stratified_draw(dataset.train.labels, held_out, seed)
-    return Splits(source.train.take(kept), source.train.take(apart), source.test)
+        return order[: count - held_out], order[count - held_out :]
+    classes, counts = np.unique(dataset.train.labels, return_counts=True)
+    if counts.min() < 2:
+        lone = dataset.class_names[classes[counts.argmin()]]
+        raise DataError(
+            f"{dataset.name} has a single training image of the class {lone}: add some, so "
+            "that one can be set apart for validation"
+        )
+    # As many as there are classes, at least, in both parts, however small the share.
+    held_out = min(max(held_out, len(classes)), count - len(classes))
+    return stratified_draw(dataset.train.labels, held_out, seed)
 
 
 def hold_out_test(everything: Split) -> tuple[Split, Split]:

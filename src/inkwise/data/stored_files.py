@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import gzip
+import lzma
 import os
 import re
 import zipfile
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from inkwise.errors import DataError, StorageError
-from inkwise.system.files import storage
+from inkwise.system.files import open_regular, storage
 
 DEPTH = 6
 """Folders below folders that are looked into; Hugging Face's cache has five."""
@@ -77,7 +78,7 @@ class StoredFile:
         StorageError
             The file cannot be read.
         """
-        with storage(self.path, "read"), self._telling_damage(), self.path.open("rb") as file:
+        with open_regular(self.path) as file, self._telling_damage():
             if not self.member:
                 yield file, os.fstat(file.fileno()).st_size
                 return
@@ -108,15 +109,23 @@ class StoredFile:
     def _telling_damage(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
+        except (
+            EOFError,
+            UnicodeError,
+            zlib.error,
+            lzma.LZMAError,
+            gzip.BadGzipFile,
+            zipfile.BadZipFile,
+        ) as error:
             kind = "file in a ZIP archive" if self.member else "compressed file"
             raise DataError(
                 f"{self} is a damaged {kind} ({error}): fetch or copy it again"
             ) from error
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in (errno.EINVAL, None):
                 raise
-            # An archive whose directory points to before its beginning.
+            # An archive whose directory points to before its beginning; without a number, a stream
+            # of bzip2 that is damaged.
             raise DataError(f"{self} is a damaged archive: fetch or copy it again") from error
         except UNPACKING_ERRORS as error:
             raise DataError(f"{self} cannot be unpacked ({error}): unpack it yourself") from error

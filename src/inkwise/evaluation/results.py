@@ -31,6 +31,7 @@ from inkwise.evaluation.intervals import (
 from inkwise.evaluation.probabilities import Probabilities
 from inkwise.model import Model
 from inkwise.system.arrays import as_array, as_labels
+from inkwise.system.shown import Shade, html_table
 
 SCHEMA = "inkwise-metrics/2"
 
@@ -354,6 +355,27 @@ class Evaluation:
                 ],
             },
         }
+
+    def _repr_html_(self) -> str:
+        figures = {
+            "accuracy": (self.accuracy, ".2%"),
+            "macro F1": (self.averages["macro"].f1, ".2%"),
+            "loss": (self.loss, ".4f"),
+        }
+        rows = [
+            (name, *(f"{number:{form}}" for number in estimate))
+            for name, (estimate, form) in figures.items()
+        ]
+        wrong = len(self.misclassified)
+        caption = f"{self.dataset}, {self.split}: {len(self):,} images, {wrong:,} misclassified"
+        shares = normalise_rows(self.confusion)
+        confusion = [
+            (name, *map(Shade, map(str, counts), row))
+            for name, counts, row in zip(self.class_names, self.confusion, shares, strict=True)
+        ]
+        return html_table(caption, rows, ("", "value", "95% from", "to")) + html_table(
+            "Rows are true classes, columns predicted ones", confusion, ("", *self.class_names)
+        )
 
     def _probabilities_to_json(self) -> dict[str, Any]:
         figures = self.in_probabilities

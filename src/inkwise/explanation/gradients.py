@@ -13,6 +13,7 @@ from inkwise.errors import ArgumentError
 from inkwise.explanation.receptive_field import last_field
 from inkwise.model import Model
 from inkwise.networks.as_torch import build
+from inkwise.networks.layers import ACTIVATIONS
 
 
 class Gradients:
@@ -111,13 +112,15 @@ class Gradients:
         if self.field is None:
             raise ArgumentError("Grad-CAM needs a single network with a convolution")
         field, layers = self.field, dict(self._module.named_children())
-        layer = layers.get(f"{field.layer}_relu", layers[field.layer])
+        activations = (f"{field.layer}_{activation}" for activation in ACTIVATIONS)
+        behind = (layers[name] for name in activations if name in layers)
+        layer = next(behind, layers[field.layer])
         method = LayerGradCam(self._follow(label, against), layer)
         values = method.attribute(self._tensor(image), relu_attributions=True)
         height, width = image.shape
         # The affine map from pixels to places of the feature map; OpenCV puts columns first.
-        shift = -field.first / field.step
-        to_place = np.array([[1 / field.step, 0, shift], [0, 1 / field.step, shift]])
+        down, right = (-centre / field.step for centre in field.first)
+        to_place = np.array([[1 / field.step, 0, right], [0, 1 / field.step, down]])
         return cv2.warpAffine(
             values[0, 0].numpy(force=True),
             to_place,

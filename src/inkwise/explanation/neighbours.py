@@ -28,6 +28,8 @@ AXES = 64
 With 64 axes, six of the eight nearest images are the same as with all features.
 """
 
+_FARTHEST = 2  # a difference of vectors of length 1 is no longer
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbour:
@@ -137,7 +139,11 @@ class Neighbours:
 
     def belong_to(self, model: Model) -> bool:
         """Tell whether the neighbours were made with this model."""
-        return self.model_sha256 == _hash(model)
+        return (
+            self.model_sha256 == _hash(model)
+            and self.images.shape[1:] == model.network.image_size
+            and self.labels.max(initial=0) < len(model.class_names)
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the neighbours as a compressed ``.npz`` file."""
@@ -178,6 +184,15 @@ class Neighbours:
         shapes = (self.indices.shape, self.labels.shape, self.images.shape[:1], self.axes.shape)
         if shapes != ((count,), (count,), (count,), (axes, *self.mean.shape)):
             raise ValueError(f"arrays of shapes {shapes} do not go together")
+        numbers = self.indices, self.labels
+        if not all(each.dtype.kind == "i" and each.min(initial=0) >= 0 for each in numbers):
+            raise ValueError("some indices or labels are no whole numbers from 0")
+        coordinates = self.points, self.mean, self.axes
+        # NaN fails this test, too.
+        if not all(
+            each.dtype.kind == "f" and (np.abs(each) <= _FARTHEST).all() for each in coordinates
+        ):
+            raise ValueError("some coordinates are no numbers, or too large")
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
             raise ValueError("the images are not uint8 of shape (M, H, W)")
 

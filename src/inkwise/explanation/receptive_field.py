@@ -3,7 +3,8 @@
 import dataclasses
 
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Conv, MaxPool, Network
+from inkwise.networks.layers import Conv, MaxPool, Residual
+from inkwise.networks.network import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,13 +14,14 @@ class Field:
     Parameters
     ----------
     layer : str
-        Name of the convolution.
+        Name of the convolution, or residual block.
     places : tuple of int
-        Height and width of the feature maps, after the ReLU and any pooling before the ReLU.
+        Height and width of the feature maps, after the activation; where the PyTorch module pools
+        before a ReLU, after the pooling.
     side : int
         Height, and width, of a receptive field in pixels.
-    first : float
-        Row, and column, of the centre of the first place's receptive field.
+    first : tuple of float
+        Row and column of the centre of the first place's receptive field.
     step : int
         Distance in pixels between the receptive fields of neighbouring places.
     """
@@ -27,12 +29,12 @@ class Field:
     layer: str
     places: tuple[int, int]
     side: int
-    first: float
+    first: tuple[float, float]
     step: int
 
 
 def last_field(network: Network | Ensemble) -> Field | None:
-    """Return the receptive fields of a network's last convolution.
+    """Return the receptive fields of a network's last convolution, or residual block.
 
     None if the network has no convolution, or is an ensemble, whose members differ in them.
 
@@ -44,21 +46,19 @@ def last_field(network: Network | Ensemble) -> Field | None:
     if isinstance(network, Ensemble):
         return None
     found: Field | None = None
-    side, first, step = 1, 0.0, 1
+    pooled_before_relu = False
     for line in network.summary():
-        match line.layer:
-            case Conv(kernel=kernel, stride=stride):
-                pass
-            case MaxPool(kernel):
-                stride = kernel
-            case _:
-                continue
-        side += (kernel - 1) * step
-        first += (kernel - 1) * step / 2
-        step *= stride
-        height, width, _ = line.output_shape
-        if isinstance(line.layer, Conv):
-            found, with_relu = Field(line.name, (height, width), side, first, step), line.layer.relu
-        elif found is not None and with_relu:  # the PyTorch module pools before the ReLU
-            found = Field(found.layer, (height, width), side, first, step)
+        if "." in line.name:  # in a residual block, whose sum follows
+            continue
+        is_last = isinstance(line.layer, Conv | Residual)
+        if is_last:
+            pooled_before_relu = isinstance(line.layer, Conv) and line.layer.activation == "relu"
+        elif not isinstance(line.layer, MaxPool):
+            pooled_before_relu = False
+        if is_last or (found is not None and pooled_before_relu):
+            seen = line.field
+            rows, columns, _ = line.output_shape
+            first = tuple((low + high) / 2 for low, high in zip(seen.low, seen.high, strict=True))
+            name = line.name if is_last or found is None else found.layer
+            found = Field(name, (rows, columns), seen.side, (first[0], first[1]), seen.step)
     return found

@@ -1,9 +1,11 @@
 """Export of a model as a quantised ONNX file with int8 weights, for ONNX Runtime."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from inkwise.data.splits import stratified_draw
 from inkwise.model import Model
 from inkwise.networks.as_onnx import INPUT, LOGITS
 from inkwise.networks.ensemble import require_single
+from inkwise.networks.folding import fold
 from inkwise.system.files import read_bytes, storage, write_bytes
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ def int8_bytes(model: Model, train: Split) -> bytes:
     products of 8 bits overflow on processors without VNNI. Activations are uint8, with ranges from
     calibration images. The first convolution and its pooling stay float32, because int8 is slower
     for the single channel of a grey image. The softmax stays float32, too: its probabilities would
-    be multiples of 1/256. The same arguments give the same bytes.
+    be multiples of 1/256. Batch normalisation is folded where that is possible, and stays float32
+    elsewhere. The same arguments give the same bytes.
 
     Parameters
     ----------
@@ -74,10 +78,11 @@ def int8_bytes(model: Model, train: Split) -> bytes:
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    require_single(model.network, "onnx-int8")
+    network, weights = fold(require_single(model.network, "onnx-int8"), model.weights)
     images = _draw(train)
-    original = onnx.load_from_string(model.onnx)
-    source = onnx.load_from_string(model.onnx)
+    folded = dataclasses.replace(model, network=network, weights=weights)
+    original = onnx.load_from_string(folded.onnx)
+    source = onnx.load_from_string(folded.onnx)
     float32 = [*_part_first_block(source.graph), *_behind_logits(source.graph)]
     # Without this the quantiser logs advice to fuse nodes, which ONNX Runtime does anyway.
     onnx.helper.set_model_props(source, {"onnx.quant.pre_process": "onnxruntime.quant"})
@@ -148,13 +153,23 @@ def _part_first_block(graph: "GraphProto") -> list[str]:
     # The first block ends before the second layer with weights; it is empty if a dense layer is
     # the first one.
     end = weighted[1] if nodes[weighted[0]].op_type == "Conv" else weighted[0]
-    block = sorted(nodes[:end], key=lambda node: node.op_type == "Relu")
-    ordered = [*block, *nodes[end:]]
-    for before, after in itertools.pairwise(ordered[: end + 1]):
-        after.input[0] = before.output[0]
-    del graph.node[:]
-    graph.node.extend(ordered)
+    block = nodes[:end]
+    taken = Counter(name for node in nodes for name in node.input)
+    alone = all(taken[node.output[0]] == 1 for node in block[:-1])
+    if alone and {node.op_type for node in block} <= _COMMUTING:
+        names = [node.output[0] for node in block]
+        block.sort(key=lambda node: node.op_type == "Relu")
+        for node, name in zip(block, names, strict=True):
+            node.output[0] = name
+        for before, after in itertools.pairwise(block):
+            after.input[0] = before.output[0]
+        del graph.node[:]
+        graph.node.extend([*block, *nodes[end:]])
     return [node.name for node in block]
+
+
+_COMMUTING = {"Cast", "Div", "Reshape", "Conv", "Relu", "MaxPool"}
+"""Nodes of a first block in which the ReLU can go to the end."""
 
 
 def _behind_logits(graph: "GraphProto") -> list[str]:

@@ -142,7 +142,7 @@ def _check_tiles(image: Image.Image) -> None:
 def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
     """Read a PIL image; `size` is its width and height before the decoder reduced it."""
     image.load()
-    if not all(image.size):
+    if not all(image.size + size):  # a damaged file may tell another size before it is decoded
         raise DataError("the picture has no pixels: its width or height is 0")
     width, height = image.size
     to_levels = _levels_of_mode(image)

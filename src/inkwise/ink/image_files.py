@@ -1,15 +1,18 @@
 """Image files and PDFs: which files are such, opening them, and the pages that they have."""
 
 import contextlib
+import errno
+import functools
 import io
+import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from inkwise.errors import DataError, InkwiseError, StorageError, TooManyPixelsError
 from inkwise.system.extras import require_formats
@@ -23,6 +26,9 @@ FORMATS: tuple[str, ...] = (
     *("PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
 )
 """Raster formats that are read. For others, such as PostScript, Pillow starts other programs."""
+
+MOST_WEBP_PIXELS = 40_000_000
+"""Largest number of pixels of a WebP: its decoder takes 15 to 25 bytes for each."""
 
 MOST_PAGES = 1000
 """Largest number of pages or frames of a file that are read."""
@@ -97,23 +103,43 @@ def open_image(file: IO[bytes], name: str, page: int = 0) -> Iterator[Image.Imag
         if _is_heif(head):
             _register_heif(name)
             formats = (*FORMATS, "HEIF")
+        if head[:4] in _STARTS[3:]:
+            _silence_libtiff()
         with quietly():
-            # Pillow warns of a decompression bomb (a picture meant to fill the memory), and refuses
-            # one that is twice as large; both are errors here.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=formats)
         with image:
+            if image.format == "WEBP" and image.width * image.height > MOST_WEBP_PIXELS:
+                raise TooManyPixelsError(
+                    f"{name} is a WebP of more than {MOST_WEBP_PIXELS:,} pixels: scale it down"
+                )
             if page:
                 with quietly():
                     image.seek(page)
             yield image
 
 
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff and Pillow from printing about damage, of which an exception tells as well."""
+    import ctypes
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+    # Windows' Pillow contains the library, and does not give its functions away.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Ignore the warnings that Pillow gives about unusual metadata."""
+    """Ignore the warnings that Pillow gives about unusual metadata.
+
+    Pillow warns of a decompression bomb, a picture or a later frame meant to fill the memory, and
+    refuses one that is twice as large; both are errors here.
+    """
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -133,8 +159,9 @@ def naming_damage(name: str) -> Iterator[None]:
             f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scale it down"
         ) from error
     except Exception as error:  # they raise a dozen types of exceptions about damaged files
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # an error of the operating system
+        # An error of the operating system; but a damaged file sends Pillow to places before it.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name} is damaged: save or copy it again ({reason})") from error
 
@@ -149,7 +176,7 @@ def is_picture(path: Path) -> bool:
         try:
             with quietly():
                 Image.open(file, formats=FORMATS).close()
-        except Image.DecompressionBombError:
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return True
         except Exception:
             return False
@@ -184,7 +211,7 @@ def find_pages(file: Path | bytes, name: str) -> list[Page | DataError]:
             return [Page(file, 0)]
         if _is_pdf(head):
             with _open_pdf(opened.read(), name) as document:
-                places = [*range(len(document))]
+                places: Sequence[int] = range(len(document))
         else:
             with open_image(opened, name) as image, quietly():
                 try:
@@ -215,11 +242,11 @@ def count_pages(image: Image.Image) -> int:
     return int(image.info.get(_PAGES, frames))
 
 
-def _frames(image: Image.Image) -> list[int]:
-    """Return the places of an image file's frames, without thumbnails."""
+def _frames(image: Image.Image) -> Sequence[int]:
+    """Return the places of the frames, without thumbnails; a file may claim any number of them."""
     count = count_pages(image)
     if image.format != "TIFF" or count == 1:
-        return [*range(count)]
+        return range(count)
     places = []
     for place in range(min(count, MOST_PAGES + 1)):
         image.seek(place)

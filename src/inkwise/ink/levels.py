@@ -17,6 +17,9 @@ def quantiles(values: NDArray[np.integer], *shares: float) -> list[float]:
 
 
 def sample(levels: Levels) -> Levels:
-    """Return every n-th pixel along each axis, at most 255: enough for a quantile."""
-    step = max(1, max(levels.shape) // 128)
+    """Return every n-th pixel along each axis, at most 255: enough for a quantile.
+
+    Of a long strip there are more along it, so that there are two of them across.
+    """
+    step = max(1, min(max(levels.shape) // 128, min(levels.shape) // 2))
     return levels[::step, ::step]

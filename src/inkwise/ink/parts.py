@@ -43,6 +43,9 @@ PIECE = 0.06
 Above and below the digit, pieces at twice this distance are part of it.
 """
 
+NARROW = 0.9
+"""Greatest gap between the pieces of a broken stroke, as a share of the stroke's width."""
+
 CLEAR_GAP = 0.05
 """Least gap between parts that may be digits, as a share of the size of all parts."""
 
@@ -143,11 +146,12 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
     chosen &= ~_are_dots(components, chosen)
     others = certain & ~junk & _are_heavy(components, mass, chosen, enlarged)
     if others.any():
-        # A small piece that nearly touches the digit is a stroke of it.
-        across, down = (2 * round(share * size) + 1 for share in (PIECE, 2 * PIECE))
-        around = cv2.dilate(
-            chosen[components.labels].astype(np.uint8), np.ones((down, across), np.uint8)
-        )
+        # A small piece that nearly touches the digit is a stroke of it, and so is one across a gap
+        # narrower than the stroke; the model is asked whether that is a digit.
+        digit = chosen[components.labels].astype(np.uint8)
+        narrow = NARROW * stroke_width(digit)
+        across, down = (2 * round(max(share * size, narrow)) + 1 for share in (PIECE, 2 * PIECE))
+        around = cv2.dilate(digit, np.ones((down, across), np.uint8))
         near = np.bincount(components.labels[around.astype(bool)], minlength=count) > 0
         chosen |= others & near
         others &= ~near
@@ -191,6 +195,9 @@ def has_fainter(faint: Levels, chosen: Levels, ink: Levels) -> bool:
 
 def _alone(components: Components, clusters: list[NDArray[np.bool_]]) -> tuple[Levels, ...]:
     """Return masks of the parts that may be digits, if there are clear gaps between all parts."""
+    clusters = _join_broken(components, clusters)
+    if len(clusters) < 2:
+        return ()
     boxes = np.array([components.box(cluster) for cluster in clusters])  # (parts, 4)
     top, left = boxes[:, :2].min(0)
     bottom, right = boxes[:, 2:].max(0)
@@ -205,6 +212,24 @@ def _alone(components: Components, clusters: list[NDArray[np.bool_]]) -> tuple[L
         for cluster, (above, _, below, _) in zip(clusters, boxes, strict=True)
         if below - above >= LARGE * (bottom - top)
     )
+
+
+def _join_broken(
+    components: Components, clusters: list[NDArray[np.bool_]]
+) -> list[NDArray[np.bool_]]:
+    """Join neighbours across gaps narrower than their strokes, as where a pen has lifted."""
+    width = stroke_width(np.any(clusters, axis=0)[components.labels].astype(np.uint8))
+    joined = clusters[:1]
+    for cluster in clusters[1:]:
+        # Distance of each pixel from the part before, less the pixel itself.
+        away = cv2.distanceTransform(
+            (~joined[-1])[components.labels].astype(np.uint8), cv2.DIST_L2, 5
+        )
+        if away[cluster[components.labels]].min() - 1 < NARROW * width:
+            joined[-1] = joined[-1] | cluster
+        else:
+            joined.append(cluster)
+    return joined
 
 
 def _are_compact(components: Components) -> NDArray[np.bool_]:

@@ -24,7 +24,7 @@ from inkwise.model.calibration import Calibration, Verdict
 from inkwise.model.hands import shift
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, SCORE
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.machine import available_cores
 
 if TYPE_CHECKING:

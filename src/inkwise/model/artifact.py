@@ -19,8 +19,9 @@ from inkwise.model.parts import Parts
 from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.arrays import as_array, as_images
+from inkwise.system.shown import html_table
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -83,6 +84,10 @@ class Model:
 
     def __post_init__(self) -> None:
         self._parts().check()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Sessions of ONNX Runtime cannot go to another process, and are opened when needed.
+        return {name: value for name, value in vars(self).items() if "session" not in name}
 
     def predict_proba(self, images: ArrayLike) -> NDArray[np.float32]:
         """Return the probability of every class for every image.
@@ -427,6 +432,23 @@ class Model:
         model = cls(*parts)
         vars(model)["onnx"] = onnx  # the cached property's value, without needing the onnx package
         return model
+
+    def _repr_html_(self) -> str:
+        height, width = self.network.image_size
+        layers = [
+            (
+                line.name,
+                type(line.layer).__name__,
+                "×".join(map(str, line.output_shape)),
+                f"{line.parameter_count:,}",
+            )
+            for line in self.network.summary()
+        ]
+        caption = (
+            f"{len(self.class_names)} classes ({', '.join(self.class_names)}), images of "
+            f"{height}×{width}, {self.network.parameter_count:,} parameters"
+        )
+        return html_table(caption, layers, ("layer", "kind", "output", "parameters"))
 
     def _parts(self) -> Parts:
         return Parts(

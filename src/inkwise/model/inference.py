@@ -14,7 +14,7 @@ from inkwise.errors import ModelError
 from inkwise.model.saving import DOCUMENT_FILE, ONNX_FILE
 from inkwise.networks.as_onnx import INPUT, LOGITS, OUTPUTS, PROBABILITIES, SCORE
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.machine import available_cores
 
 if TYPE_CHECKING:

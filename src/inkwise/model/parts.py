@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkwise.errors import ModelError
 from inkwise.model.calibration import Calibration
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.networks.rotations import check_rotations
 
 
@@ -30,8 +30,8 @@ class Parts(NamedTuple):
         ------
         ModelError
             The weights do not have the names, shapes and type that the network states, or are not
-            finite; or the number of class names is not that of the network's outputs, or two
-            class names are the same.
+            finite, or are variances below 0; or the number of class names is not that of the
+            network's outputs, or two class names are the same.
         ArgumentError
             The rotations are not different angles from -90 to 90 degrees.
         """
@@ -50,6 +50,8 @@ class Parts(NamedTuple):
             raise ModelError("the weights must be float32")
         if not all(np.isfinite(array).all() for array in self.weights.values()):
             raise ModelError("some of the weights are infinite, or are not numbers (NaN)")
+        if any((array < 0).any() for name, array in self.weights.items() if name.endswith("_var")):
+            raise ModelError("a variance of batch normalisation is below 0")
         if not all(isinstance(name, str) for name in self.class_names):
             raise ModelError(f"class names must be text, not {self.class_names}")
         if len(set(self.class_names)) != len(self.class_names):

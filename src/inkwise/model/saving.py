@@ -15,7 +15,7 @@ from inkwise.model.calibration import Calibration
 from inkwise.model.parts import Parts
 from inkwise.networks.as_onnx import read_metadata, read_weights
 from inkwise.networks.ensemble import Ensemble, from_json, to_json
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.files import json_bytes, read_bytes, storage, to_utf8, write_together
 from inkwise.version import __version__
 

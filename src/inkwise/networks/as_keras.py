@@ -11,7 +11,23 @@ from numpy.typing import NDArray
 
 from inkwise.errors import LibraryError
 from inkwise.networks.ensemble import Ensemble, require_single
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    LEAKY_SLOPE,
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    MaxPool,
+    Residual,
+    SpatialDropout,
+)
+from inkwise.networks.network import LayerSummary, Network
 
 
 def require_keras(purpose: str) -> Any:
@@ -59,7 +75,7 @@ def build_keras(network: Network | Ensemble) -> Any:
 
     Returns
     -------
-    keras.Sequential
+    keras.Sequential, or keras.Model with residual blocks
         float32 (N, H, W, 1) in [0, 1] to probabilities (N, classes). Its layers have the names
         that `network.summary()` states.
 
@@ -69,32 +85,104 @@ def build_keras(network: Network | Ensemble) -> Any:
         `network` is an ensemble.
     """
     import keras
-    from keras import layers
 
     network = require_single(network, "Keras")
-    model = keras.Sequential([keras.Input((*network.image_size, 1))], name="inkwise")
-    # As in the case study, the last layer has a softmax; after a ReLU that is a layer of its own.
-    last = network.layers[-1]
-    for line in network.summary():
-        layer, name = line.layer, line.name
-        match layer:
-            case Conv(filters, kernel, relu, stride):
-                activation = "relu" if relu else None
-                model.add(layers.Conv2D(filters, kernel, stride, activation=activation, name=name))
-            case MaxPool(size):
-                model.add(layers.MaxPooling2D(size, name=name))
-            case Flatten():
-                model.add(layers.Flatten(name=name))
-            case Dropout(rate):
-                model.add(layers.Dropout(rate, name=name))
-            case Dense(units, relu):
-                activation = "relu" if relu else "softmax" if layer is last else None
-                model.add(layers.Dense(units, activation=activation, name=name))
-            case _:
-                assert_never(layer)
-    if isinstance(last, Dense) and last.relu:
-        model.add(layers.Softmax(name="softmax"))
-    return model
+    *inner, last = network.summary()
+    images = keras.Input((*network.image_size, 1))
+    chain: list[Any] = []
+    values = {"": images}
+    for line in inner:
+        made = _make(line)
+        values[line.name] = _apply(made, [values[name] for name in line.inputs])
+        chain += made
+    # As in the case study, the last layer has a softmax; after an activation that is a layer of
+    # its own.
+    made = _make(last, "softmax")
+    chain += made
+    if not any(isinstance(line.layer, Residual) for line in inner):
+        return keras.Sequential([images, *chain], name="inkwise")
+    outputs = _apply(made, [values[name] for name in last.inputs])
+    return keras.Model(images, outputs, name="inkwise")
+
+
+def _apply(made: list[Any], values: list[Any]) -> Any:
+    """Apply layers that follow each other, the first of which may take several values."""
+    taken = values if len(values) > 1 else values[0]
+    for layer in made:
+        taken = layer(taken)
+    return taken
+
+
+def _make(line: LayerSummary, activation: str | None = None) -> list[Any]:
+    """Make the Keras layers of one of ours, with an activation at its end if it has none."""
+    from keras import layers
+
+    layer, name = line.layer, line.name
+    match layer:
+        case Conv() | Dense():
+            return _make_weighted(layer, line, activation)
+        case BatchNorm():
+            momentum = 1 - BATCH_NORM_MOMENTUM
+            return [
+                layers.BatchNormalization(momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=name)
+            ]
+        case Activation("leaky_relu", slope):
+            return [_leaky(name, slope)]
+        case Activation(function):
+            return [layers.Activation(function, name=name)]
+        case MaxPool(size) | AveragePool(size):
+            kind = "Max" if isinstance(layer, MaxPool) else "Average"
+            make = getattr(layers, f"{kind}Pooling2D")
+            return [make(size, layer.step, layer.padding, name=name)]
+        case GlobalPool(kind):
+            return [getattr(layers, f"Global{kind.title()}Pooling2D")(name=name)]
+        case Dropout(rate) | SpatialDropout(rate):
+            kind = "Dropout" if isinstance(layer, Dropout) else "SpatialDropout2D"
+            return [getattr(layers, kind)(rate, name=name)]
+        case Flatten():
+            return [layers.Flatten(name=name)]
+        case Residual():
+            return [layers.Add(name=name)]
+        case _:
+            assert_never(layer)
+
+
+def _make_weighted(layer: Conv | Dense, line: LayerSummary, activation: str | None) -> list[Any]:
+    from keras import layers
+
+    function, name = layer.activation, line.name
+    options = {
+        "activation": None if function in ("linear", "leaky_relu") else function,
+        "kernel_initializer": layer.init,
+        "kernel_regularizer": _l2(layer.l2),
+        "name": name,
+    }
+    rest = [_leaky(f"{name}_leaky_relu")] if function == "leaky_relu" else []
+    if activation is not None and function == "linear":
+        options["activation"] = activation
+    elif activation is not None:
+        rest.append(layers.Softmax(name=activation))
+    if isinstance(layer, Dense):
+        return [layers.Dense(line.output_shape[-1], **options), *rest]
+    sizes = layer.filters, layer.kernel, layer.stride, layer.padding
+    conv = layers.Conv2D(*sizes, dilation_rate=layer.dilation, groups=layer.groups, **options)
+    return [conv, *rest]
+
+
+def _leaky(name: str, slope: float = LEAKY_SLOPE) -> Any:
+    from keras import layers
+
+    return layers.LeakyReLU(negative_slope=slope, name=name)
+
+
+def _l2(factor: float) -> Any:
+    from keras import regularizers
+
+    return regularizers.L2(factor) if factor else None
+
+
+_NORM_ROLES = ("weight", "bias", "running_mean", "running_var")
+"""Roles of the arrays of a batch normalisation, in Keras' order."""
 
 
 def set_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -102,8 +190,9 @@ def set_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
     for name, kernel in weights.items():
         layer, _, role = name.rpartition(".")
         if role == "weight":
-            arrays = [to_keras_layout(kernel), weights[f"{layer}.bias"]]
-            model.get_layer(layer).set_weights(arrays)
+            arrays = [weights.get(f"{layer}.{each}") for each in _NORM_ROLES]
+            arrays[0] = to_keras_layout(kernel)
+            model.get_layer(layer).set_weights([array for array in arrays if array is not None])
 
 
 def get_weights(model: Any) -> dict[str, NDArray[np.float32]]:
@@ -111,19 +200,20 @@ def get_weights(model: Any) -> dict[str, NDArray[np.float32]]:
     weights = {}
     for layer in model.layers:
         if layer.weights:
-            kernel, bias = layer.get_weights()
-            weights[f"{layer.name}.weight"] = from_keras_layout(kernel)
-            weights[f"{layer.name}.bias"] = bias
+            kernel, *others = layer.get_weights()
+            arrays = [from_keras_layout(kernel), *others]
+            for role, array in zip(_NORM_ROLES, arrays, strict=False):
+                weights[f"{layer.name}.{role}"] = array
     return weights
 
 
 def to_keras_layout(weight: NDArray[Any]) -> NDArray[Any]:
-    """Transpose PyTorch's (out, in, h, w) to (h, w, in, out), and (out, in) to (in, out)."""
+    """Transpose (out, in, h, w) to (h, w, in, out), and (out, in) to (in, out); keep vectors."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T)
 
 
 def from_keras_layout(kernel: NDArray[Any]) -> NDArray[Any]:
-    """Transpose Keras' (h, w, in, out) to (out, in, h, w), and (in, out) to (out, in)."""
+    """Transpose (h, w, in, out) to (out, in, h, w), and (in, out) to (out, in); keep vectors."""
     return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1) if kernel.ndim == 4 else kernel.T)
 
 

@@ -9,7 +9,23 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ModelError
 from inkwise.networks.ensemble import Ensemble, members
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network, Shape
+from inkwise.networks.layers import (
+    BATCH_NORM_EPSILON,
+    LEAKY_SLOPE,
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    MaxPool,
+    Pool,
+    Residual,
+    SpatialDropout,
+)
+from inkwise.networks.network import LayerSummary, Network, Shape
 from inkwise.networks.rotations import rotation_grid
 from inkwise.system.extras import require_training
 from inkwise.system.files import to_utf8
@@ -116,41 +132,108 @@ def to_onnx(
 
 def _add_layers(
     graph: "_Graph",
-    values: str,
+    maps: str,
     prefix: str,
     network: Network,
     weights: Mapping[str, NDArray[np.float32]],
 ) -> str:
     """Add the layers of one network to the graph; return the name of its logits."""
-    flattened: Shape | None = None
-    shape: Shape = (*network.image_size, 1)
+    flattened = _flattened(network)
+    values = {"": maps}
     for line in network.summary():
         name, layer = prefix + line.name, line.layer
         parameters = {prefix + each: weights[prefix + each] for each in line.parameters}
+        if line.name in flattened:
+            weight, shape = f"{name}.weight", flattened[line.name].input_shape
+            parameters[weight] = _channels_first(weights[weight], shape)
+        first, *others = (values[each] for each in line.inputs)
+        activation, slope = "linear", LEAKY_SLOPE
         match layer:
             case Conv():
-                strides = [layer.stride, layer.stride]
-                values = graph.add("Conv", values, name, parameters, strides=strides)
-            case MaxPool():
-                window = [layer.size, layer.size]
-                values = graph.add("MaxPool", values, name, kernel_shape=window, strides=window)
+                result = _add_convolution(graph, first, name, layer, line, parameters)
+                activation = layer.activation
+            case BatchNorm():
+                epsilon = BATCH_NORM_EPSILON
+                result = graph.add("BatchNormalization", first, name, parameters, epsilon=epsilon)
+            case MaxPool() | AveragePool():
+                kind = "MaxPool" if isinstance(layer, MaxPool) else "AveragePool"
+                options: dict[str, Any] = {
+                    "kernel_shape": [layer.size] * 2,
+                    "strides": [layer.step] * 2,
+                }
+                options |= _pads(layer, line)
+                result = graph.add(kind, first, name, **options)
+            case GlobalPool():
+                kind = "ReduceMax" if layer.kind == "max" else "ReduceMean"
+                result = graph.add(kind, first, name, axes=[2, 3], keepdims=0)
             case Flatten():
-                values = graph.add("Flatten", values, name)
-                flattened = shape
-            case Dropout():
-                pass
+                in_order = line in flattened.values()
+                maps = first if in_order else _channels_to_the_end(graph, first, name)
+                result = graph.add("Flatten", maps, name)
+            case Dropout() | SpatialDropout():
+                result = first
+            case Activation():
+                result, activation, slope = first, layer.function, layer.slope
+            case Residual():
+                result = graph.join("Add", [first, *others], name)
             case Dense():
-                if flattened is not None:
-                    weight = f"{name}.weight"
-                    parameters[weight] = _channels_first(weights[weight], flattened)
-                    flattened = None
-                values = graph.add("Gemm", values, name, parameters, transB=1)
+                result = graph.add("Gemm", first, name, parameters, transB=1)
+                activation = layer.activation
             case _:
                 assert_never(layer)
         # Before a pooling, unlike in training: ONNX Runtime fuses it with the convolution.
-        if isinstance(layer, Conv | Dense) and layer.relu:
-            values = graph.add("Relu", values, f"{name}_relu")
-        shape = line.output_shape
+        values[line.name] = _add_activation(graph, result, name, activation, slope)
+    return values[line.name]
+
+
+def _add_convolution(
+    graph: "_Graph",
+    values: str,
+    name: str,
+    layer: Conv,
+    line: LayerSummary,
+    parameters: Mapping[str, NDArray[np.float32]],
+) -> str:
+    options: dict[str, Any] = _pads(layer, line)
+    if layer.dilation > 1:
+        options["dilations"] = [layer.dilation] * 2
+    if layer.groups > 1:
+        options["group"] = layer.groups
+    return graph.add("Conv", values, name, parameters, strides=[layer.stride] * 2, **options)
+
+
+def _pads(layer: Conv | Pool, line: LayerSummary) -> dict[str, list[int]]:
+    rows, columns = (layer.pads(side) for side in line.input_shape[:2])
+    if not any((*rows, *columns)):
+        return {}
+    return {"pads": [rows[0], columns[0], rows[1], columns[1]]}
+
+
+def _channels_to_the_end(graph: "_Graph", values: str, name: str) -> str:
+    return graph.add("Transpose", values, f"{name}_last", perm=[0, 2, 3, 1])
+
+
+def _add_activation(graph: "_Graph", values: str, name: str, activation: str, slope: float) -> str:
+    """Add an activation behind a layer of this name; return the name of its output."""
+    end = f"{name}_{activation}"
+    match activation:
+        case "relu" | "tanh" | "sigmoid":
+            return graph.add(activation.title(), values, end)
+        case "leaky_relu":
+            return graph.add("LeakyRelu", values, end, alpha=slope)
+        case "elu":
+            return graph.add("Elu", values, end, alpha=1.0)
+        case "silu":
+            gate = graph.add("Sigmoid", values, f"{end}_gate")
+            return graph.join("Mul", [values, gate], end)
+        case "gelu":  # an operator of its own only from opset 20 on
+            root = {f"{end}_root": np.array(math.sqrt(2), np.float32)}
+            error = graph.add("Erf", graph.add("Div", values, f"{end}_scaled", root), f"{end}_erf")
+            one = {f"{end}_one": np.array(1, np.float32)}
+            half = {f"{end}_half": np.array(0.5, np.float32)}
+            gate = graph.add("Add", error, f"{end}_sum", one)
+            product = graph.join("Mul", [values, gate], f"{end}_product")
+            return graph.add("Mul", product, end, half)
     return values
 
 
@@ -227,20 +310,37 @@ def read_weights(content: bytes, network: Network | Ensemble) -> dict[str, NDArr
 def _read_arrays(
     raw: Mapping[str, bytes], prefix: str, network: Network
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    maps: Shape | None = None  # the feature map before flattening, until a dense layer follows
-    shape: Shape = (*network.image_size, 1)
+    flattened = _flattened(network)
     for line in network.summary():
-        if isinstance(line.layer, Flatten):
-            maps = shape
         for own, dimensions in line.parameters.items():
             name = prefix + own
             if len(raw.get(name, b"")) != 4 * math.prod(dimensions):
                 raise ModelError(f"the file does not hold the weights of the network: {name}")
             array = np.frombuffer(raw[name], "<f4").astype(np.float32).reshape(dimensions)
-            if maps is not None and array.ndim > 1:
-                array, maps = _channels_last(array, maps), None
+            if line.name in flattened and array.ndim > 1:
+                array = _channels_last(array, flattened[line.name].input_shape)
             yield name, array
-        shape = line.output_shape
+
+
+def from_channels_first(
+    network: Network, weights: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Reorder weights for feature maps that are flattened with the channels first, as PyTorch does.
+
+    Raises
+    ------
+    ValueError
+        Something else than a dense layer takes the numbers of such a map.
+    """
+    flattened = _flattened(network)
+    maps = [line for line in network.summary() if isinstance(line.layer, Flatten)]
+    if any(line not in flattened.values() for line in maps if line.input_shape[-1] > 1):
+        raise ValueError("a flattened map goes elsewhere than into a dense layer")
+    reordered = {
+        f"{name}.weight": _channels_last(weights[f"{name}.weight"], line.input_shape)
+        for name, line in flattened.items()
+    }
+    return {**weights, **reordered}
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
@@ -267,8 +367,8 @@ def expose(
     content : bytes
         The same model, with further outputs.
     outputs : dict of str to str
-        Name of the output for each name of a layer. Its values, after the layer's ReLU if it has
-        one, are float32 (N, C, H, W), or (N, features) in the order of the file. The output of a
+        Name of the output for each name of a layer. Its values, after the layer's activation,
+        are float32 (N, C, H, W), or (N, features) in the order of the file. The output of a
         dropout is that of the layer before it, and that of the last layer the logits.
 
     References
@@ -278,13 +378,22 @@ def expose(
     """
     outputs: dict[str, str] = {}
     for prefix, member in members(network):
-        value = "maps"
+        values = {"": "maps"}
         for line in member.summary():
-            name = prefix + line.name
-            if not isinstance(line.layer, Dropout):
-                with_relu = isinstance(line.layer, Conv | Dense) and line.layer.relu
-                value = f"{name}_relu" if with_relu else name
-            outputs[name] = value
+            name, layer = prefix + line.name, line.layer
+            value = values[line.inputs[0]]
+            match layer:
+                case Dropout() | SpatialDropout() | Activation("linear"):
+                    pass
+                case Conv(activation=activation) | Dense(activation=activation) if (
+                    activation != "linear"
+                ):
+                    value = f"{name}_{activation}"
+                case Activation(function):
+                    value = f"{name}_{function}"
+                case _:
+                    value = name
+            values[line.name] = outputs[name] = value
     if not combined:  # in every model the logits have the same name
         outputs[name] = LOGITS
     # Protobuf merges messages that follow each other: a graph that has only outputs adds them to
@@ -295,8 +404,9 @@ def expose(
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """Return a protobuf field of bytes; its number must be below 16 and its length below 128."""
-    return bytes([number << 3 | 2, len(content)]) + content
+    """Return a protobuf field of fewer than 16,384 bytes; its number must be below 16."""
+    low, high = len(content) & 127, len(content) >> 7
+    return bytes([number << 3 | 2, *([low | 128, high] if high else [low])]) + content
 
 
 def _fields(message: bytes, number: int) -> list[bytes]:
@@ -351,6 +461,28 @@ class _Graph:
 
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **options))
         return name
+
+
+def _flattened(network: Network) -> dict[str, LayerSummary]:
+    """Return for each dense layer the flattening just before it, which it can do without.
+
+    Their feature maps are flattened with the channels first, and the columns of the dense layer are
+    reordered instead. Only what treats all numbers alike may stand between the two.
+    """
+    lines = network.summary()
+    takers: dict[str, list[LayerSummary]] = {}
+    for line in lines:
+        for name in line.inputs:
+            takers.setdefault(name, []).append(line)
+    found = {}
+    for line in lines:
+        if isinstance(line.layer, Flatten):
+            followers = takers[line.name]
+            while len(followers) == 1 and isinstance(followers[0].layer, Dropout | Activation):
+                followers = takers[followers[0].name]
+            if len(followers) == 1 and isinstance(followers[0].layer, Dense):
+                found[followers[0].name] = line
+    return found
 
 
 def _channels_first(weight: NDArray[np.float32], maps: Shape) -> NDArray[np.float32]:

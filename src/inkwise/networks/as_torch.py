@@ -3,6 +3,8 @@
 import itertools
 import math
 from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +13,69 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.ensemble import Ensemble, members
-from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool, Network
+from inkwise.networks.layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    Activation,
+    AveragePool,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Pool,
+    Residual,
+    SpatialDropout,
+)
+from inkwise.networks.layers import BatchNorm as BatchNormLayer
+from inkwise.networks.network import LayerSummary, Network, Shape, named_layers
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+_OTHERS: dict[type[Layer], Callable[[Any, int], nn.Module]] = {
+    BatchNormLayer: lambda _, channels: BatchNorm(channels, scaled=True),
+    Activation: lambda layer, _: (
+        nn.LeakyReLU(layer.slope)
+        if layer.function == "leaky_relu"
+        else _ACTIVATIONS[layer.function]()
+    ),
+    MaxPool: lambda layer, _: (
+        nn.MaxPool2d(layer.size, layer.step) if layer.padding == "valid" else _PaddedPool(layer)
+    ),
+    AveragePool: lambda layer, _: (
+        nn.AvgPool2d(layer.size, layer.step) if layer.padding == "valid" else _PaddedPool(layer)
+    ),
+    GlobalPool: lambda layer, _: _GlobalPool(layer.kind == "max"),
+    Flatten: lambda *_: _Flatten(),
+    Dropout: lambda layer, _: nn.Dropout(layer.rate),
+    SpatialDropout: lambda layer, _: nn.Dropout2d(layer.rate),
+}
+"""Modules of the layers that have no activation, from the layer and the number of channels."""
+
+_INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "glorot_uniform": nn.init.xavier_uniform_,
+    "glorot_normal": nn.init.xavier_normal_,
+    "he_uniform": lambda weight: nn.init.kaiming_uniform_(weight, nonlinearity="relu"),
+    "he_normal": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
+}
 
 
 def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequential:
     """Build the PyTorch module of a network, or of an ensemble.
 
-    Initial weights are Glorot-uniform, drawn from PyTorch's global generator, and biases are zero,
-    as in Keras.
+    Initial weights are drawn from PyTorch's global generator as each layer says, by default
+    Glorot-uniform, and biases are zero, as in Keras.
 
     Parameters
     ----------
@@ -39,6 +96,8 @@ def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequentia
     ----------
     X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010.
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers: surpassing human-level
+    performance on ImageNet classification", ICCV 2015.
     """
     if isinstance(network, Ensemble):
         return Members(
@@ -47,44 +106,79 @@ def build(network: Network | Ensemble, batch_norm: bool = False) -> nn.Sequentia
                 for prefix, member in members(network)
             )
         )
-    module = nn.Sequential()
-    lines = network.summary()
-    inputs = 1
-    # Batch normalisation and ReLU of a convolution, to be added after a pooling that follows.
-    pending: OrderedDict[str, nn.Module] = OrderedDict()
-    for line, following in itertools.zip_longest(lines, lines[1:]):
-        name, layer = line.name, line.layer
-        match layer:
-            case Conv(filters, kernel, stride=stride):
-                conv = nn.Conv2d(inputs, filters, kernel, stride, bias=not batch_norm)
-                module.add_module(name, conv)
-                if batch_norm:
-                    pending[f"{name}_norm"] = BatchNorm(filters)
-            case MaxPool():
-                module.add_module(name, nn.MaxPool2d(layer.size))
-            case Flatten():
-                module.add_module(name, _Flatten())
-            case Dropout():
-                module.add_module(name, nn.Dropout(layer.rate))
-            case Dense():
-                module.add_module(name, nn.Linear(inputs, layer.units))
-        if isinstance(layer, Conv | Dense) and layer.relu:
-            pending[f"{name}_relu"] = nn.ReLU(inplace=True)
-        inputs = line.output_shape[-1]
-        # The maximum commutes with both; after a 2×2 pooling they take a quarter of the work.
-        if not (following and isinstance(following.layer, MaxPool)):
-            while pending:
-                module.add_module(*pending.popitem(last=False))
-    _initialise(module)
+    lines = {line.name: line for line in network.summary()}
+    module = _chain(network.layers, "", (*network.image_size, 1), lines, batch_norm)
+    _initialise(module, lines)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _initialise(module: nn.Module) -> None:
-    for parameter in module.parameters():
-        if parameter.ndim > 1:
-            nn.init.xavier_uniform_(parameter)
-        else:
-            nn.init.zeros_(parameter)
+def _chain(
+    layers: Sequence[Layer],
+    prefix: str,
+    shape: Shape,
+    lines: Mapping[str, LayerSummary],
+    batch_norm: bool,
+) -> nn.Sequential:
+    """Build the modules of layers that follow each other, from an input of this shape."""
+    module = nn.Sequential()
+    named = [*named_layers(layers)]
+    # Batch normalisation and activation, to be added after a pooling that follows.
+    pending: OrderedDict[str, nn.Module] = OrderedDict()
+    for (name, layer), following in itertools.zip_longest(named, named[1:]):
+        activation, channels = "linear", shape[-1]
+        match layer:
+            case Conv():
+                activation = layer.activation
+                for part, made in _convolution(name, layer, shape, batch_norm):
+                    module.add_module(part, made)
+                if batch_norm:
+                    pending[f"{name}_norm"] = BatchNorm(layer.filters)
+            case Dense():
+                activation = layer.activation
+                units = lines[prefix + name].output_shape[-1]
+                module.add_module(name, nn.Linear(channels, units))
+            case Residual():
+                ways = (
+                    _chain(way, f"{prefix}{name}.{part}.", shape, lines, batch_norm)
+                    for part, way in (("layers", layer.layers), ("shortcut", layer.shortcut))
+                )
+                module.add_module(name, _Residual(*ways))
+            case _:
+                module.add_module(name, _OTHERS[type(layer)](layer, channels))
+        if activation != "linear":
+            function = _ACTIVATIONS[activation]()
+            if isinstance(function, nn.ReLU):
+                function.inplace = True  # nothing else takes the values before it
+            pending[f"{name}_{activation}"] = function
+        shape = lines[prefix + name].output_shape
+        # The maximum commutes with both; after a 2×2 pooling they take a quarter of the work.
+        commutes = all(isinstance(each, BatchNorm | nn.ReLU) for each in pending.values())
+        if not (following and isinstance(following[1], MaxPool) and commutes):
+            while pending:
+                module.add_module(*pending.popitem(last=False))
+    return module
+
+
+def _convolution(
+    name: str, layer: Conv, shape: Shape, batch_norm: bool
+) -> Iterator[tuple[str, nn.Module]]:
+    rows, columns = layer.pads(shape[0]), layer.pads(shape[1])
+    padding = rows[0], columns[0]
+    if rows[0] != rows[1] or columns[0] != columns[1]:  # which Conv2d does not have
+        yield f"{name}_pad", nn.ZeroPad2d((*columns, *rows))
+        padding = 0, 0
+    sizes = layer.filters, layer.kernel, layer.stride, padding, layer.dilation, layer.groups
+    yield name, nn.Conv2d(shape[-1], *sizes, bias=not batch_norm)
+
+
+def _initialise(module: nn.Module, lines: Mapping[str, LayerSummary]) -> None:
+    for name, parameter in module.named_parameters():
+        layer = lines[name.rpartition(".")[0].removesuffix("_norm")].layer
+        if isinstance(layer, Conv | Dense):
+            if parameter.ndim > 1:
+                _INITIALISERS[layer.init](parameter)
+            else:
+                nn.init.zeros_(parameter)
 
 
 @torch.no_grad()
@@ -100,19 +194,19 @@ def get_weights(module: nn.Module) -> dict[str, NDArray[np.float32]]:
     -------
     dict of str to ndarray of float32
         Arrays with the names and shapes that ``network.summary()`` states. With them, a module
-        without batch normalisation gives the same logits as this one in evaluation mode, within
-        rounding.
+        without the batch normalisation that `build` added gives the same logits as this one in
+        evaluation mode, within rounding.
     """
     weights: dict[str, NDArray[np.float32]] = {}
-    layers = dict(module.named_children())
+    layers = dict(module.named_modules())
     for name, layer in layers.items():
-        if isinstance(module, Members):
-            weights |= {f"{name}.{key}": array for key, array in get_weights(layer).items()}
-        if not isinstance(layer, nn.Conv2d | nn.Linear):
-            continue
-        arrays: dict[str, Tensor] = dict(layer.named_parameters())
+        arrays: Mapping[str, Tensor] = {}
+        if isinstance(layer, nn.Conv2d | nn.Linear) or (
+            isinstance(layer, BatchNorm) and layer.scaled
+        ):
+            arrays = layer.state_dict()
         norm = layers.get(f"{name}_norm")
-        if isinstance(norm, BatchNorm):
+        if isinstance(norm, BatchNorm) and isinstance(layer, nn.Conv2d):
             scale = (norm.running_var + norm.eps).rsqrt()
             arrays = {
                 "weight": layer.weight * scale.view(-1, 1, 1, 1),
@@ -140,44 +234,53 @@ class Members(nn.Sequential):
         return (each - scores).logsumexp(0) - math.log(len(each)) + scores.mean(0)
 
 
-class BatchNorm(nn.Module):
-    """Batch normalisation with a bias but without a scale, which the next layer can learn as well.
+_MOMENTUM = 0.05  # of the normalisation that only trains, where the recipe has many steps
 
-    A scale could be negative; without one, max pooling commutes with the normalisation.
+
+class BatchNorm(nn.Module):
+    """Batch normalisation with a bias, and with a scale if it is asked for.
+
+    A scale can be negative; without one, which the next layer can learn as well, max pooling
+    commutes with the normalisation.
 
     Parameters
     ----------
     channels : int
-        Number of channels of the feature maps.
+        Number of channels of the feature maps, or of numbers in a vector.
+    scaled : bool
+        Whether there is a scale.
 
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
 
-    eps = 1e-5
-    _MOMENTUM = 0.05
-
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, scaled: bool = False) -> None:
         super().__init__()
+        self.eps, self.scaled = BATCH_NORM_EPSILON, scaled
+        self.momentum = BATCH_NORM_MOMENTUM if scaled else _MOMENTUM
+        self.weight: Tensor
+        if scaled:
+            self.weight = nn.Parameter(torch.ones(channels))
+        else:
+            self.register_buffer("weight", torch.ones(channels), persistent=False)
         self.bias = nn.Parameter(torch.zeros(channels))
         self.running_mean: Tensor
         self.running_var: Tensor
-        self._one: Tensor
-        self.register_buffer("_one", torch.ones(channels), persistent=False)
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Normalise maps (N, C, H, W) by the batch in training, else by running averages."""
+    def forward(self, values: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) or (N, C) by the batch in training, else by running averages."""
         return functional.batch_norm(
-            maps,
+            values,
             self.running_mean,
             self.running_var,
-            self._one,
+            self.weight,
             self.bias,
-            self.training,
-            self._MOMENTUM,
+            # A single value has no variance; the last batch of an epoch may have a single image.
+            self.training and values.numel() > values.shape[1],
+            self.momentum,
             self.eps,
         )
 
@@ -187,3 +290,44 @@ class _Flatten(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.permute(0, 2, 3, 1).flatten(1)  # (N, H · W · C)
+
+
+class _PaddedPool(nn.Module):
+    """Pooling whose windows reach over the border, which PyTorch's have alike on both sides."""
+
+    def __init__(self, layer: Pool) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps: Tensor) -> Tensor:
+        layer = self.layer
+        rows, columns = (layer.pads(int(side)) for side in maps.shape[2:])
+        pads = (*columns, *rows)
+        if isinstance(layer, MaxPool):
+            padded = functional.pad(maps, pads, value=-math.inf)
+            return functional.max_pool2d(padded, layer.size, layer.step)
+        within = functional.pad(torch.ones_like(maps[:1, :1]), pads)
+        total = functional.avg_pool2d(functional.pad(maps, pads), layer.size, layer.step)
+        return total / functional.avg_pool2d(within, layer.size, layer.step)
+
+
+class _GlobalPool(nn.Module):
+    """The mean of each channel, or its maximum: (N, C, H, W) to (N, C)."""
+
+    def __init__(self, maximum: bool) -> None:
+        super().__init__()
+        self.maximum = maximum
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.amax((2, 3)) if self.maximum else maps.mean((2, 3))
+
+
+class _Residual(nn.Module):
+    """The sum of what layers and a shortcut make of the same input."""
+
+    def __init__(self, layers: nn.Sequential, shortcut: nn.Sequential) -> None:
+        super().__init__()
+        self.layers, self.shortcut = layers, shortcut
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.layers(values) + self.shortcut(values)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inkwise.errors import ArgumentError, ModelError
-from inkwise.networks.layers import LayerSummary, Network
+from inkwise.networks.network import Network, Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Ensemble:
         """Floating-point operations of a forward pass of one image through all members."""
         return sum(member.flops for member in self.members)
 
-    def summary(self) -> list[LayerSummary]:
+    def summary(self) -> Summary:
         """Return the summaries of all members, with names such as ``member1.conv1``."""
-        return [
+        return Summary(
             dataclasses.replace(
                 line,
                 name=prefix + line.name,
@@ -72,7 +72,7 @@ class Ensemble:
             )
             for prefix, member in members(self)
             for line in member.summary()
-        ]
+        )
 
 
 def members(network: Network | Ensemble) -> Iterator[tuple[str, Network]]:

@@ -15,8 +15,11 @@ from inkwise.evaluation.reliability import BINS, expected_calibration_error, sel
 from inkwise.evaluation.results import Evaluation
 from inkwise.model import Model
 from inkwise.model.calibration import at_another_temperature
+from inkwise.networks.ensemble import members
 from inkwise.networks.layers import Conv
+from inkwise.networks.remarks import remarks
 from inkwise.pages import drawing
+from inkwise.pages.network_drawing import draw_network
 from inkwise.pages.templates import data_uri, page_template
 from inkwise.report import charts
 from inkwise.report.figures import (
@@ -123,6 +126,12 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         record=run.record,
         recipe=run.recipe,
         network=model.network,
+        network_drawing=draw_network(model.network),
+        remarks=[
+            f"{prefix}{remark}"
+            for prefix, member in members(model.network)
+            for remark in remarks(member)
+        ],
         calibration=model.calibration,
         calibration_errors=[
             expected_calibration_error(evaluation.labels, probabilities)
@@ -133,6 +142,7 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         ],
         bins=BINS,
         history=run.history,
+        gains=run.gains,
         evaluation=evaluation,
         example=_hardest_class(evaluation),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),

@@ -1,9 +1,10 @@
 """The run directory: the files that one training writes, and reading them back."""
 
 import contextlib
+import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,24 @@ from inkwise.evaluation.results import Evaluation
 from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.model import Model
+from inkwise.runs.documents import (
+    FORMS,
+    GAINS_SCHEMA,
+    ROBUSTNESS_SCHEMA,
+    RUN_SCHEMA,
+    START_FORM,
+    has_form,
+)
+from inkwise.runs.gains import Gain
 from inkwise.runs.predictions import read_predictions, write_predictions
 from inkwise.runs.seen_images import hash_images, read_seen, write_seen
 from inkwise.runs.shown_images import ShownImages
 from inkwise.system.files import read_bytes, storage, write_bytes, write_json
 from inkwise.system.folders import claim_folder, claim_next, file_name
-from inkwise.training.history import Epoch, read_history, write_history
+from inkwise.system.shown import html_table
+from inkwise.training.history import Epoch, read_history, show_history, write_history
 from inkwise.training.recipe import Recipe
 
-SCHEMA = "inkwise-run/1"
 RECIPE_SCHEMA = "inkwise-recipe/1"
 DEFAULT_PARENT = Path("runs")
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -35,6 +45,17 @@ LABELS_FILE = "labels.csv"
 SEEN_FILE = "seen.npy"
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
+
+
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Describe, as JSON values, a data set so that it can be found again."""
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "source": dataset.source,
+        "sha256": dataset.sha256,
+        "class_names": list(dataset.class_names),
+    }
 
 
 def describe_drawn(splits: Splits, enlarged: Splits) -> dict[str, Any] | None:
@@ -85,6 +106,19 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
+    def _repr_html_(self) -> str:
+        record, history = self.record, self.history
+        rows = [
+            ("status", record["status"]),
+            ("recipe", self.recipe.name),
+            ("data set", record["dataset"]["title"]),
+            ("notices", *record["notices"]) if record["notices"] else (),
+            ("report", self.report_path) if self.report_path.exists() else (),
+        ]
+        shown = html_table(str(self.path), filter(None, rows)) + show_history("History", history)
+        evaluated = (self.path / "predictions.csv").exists()
+        return shown + self.evaluation._repr_html_() if evaluated else shown
+
     @classmethod
     def create(
         cls,
@@ -97,6 +131,8 @@ class Run:
         engine: str,
         corrections: LabelCorrections | None = None,
         enlarged: Splits | None = None,
+        start: Mapping[str, Any] | None = None,
+        seen: NDArray[np.uint64] | None = None,
     ) -> "Run":
         """Start a run directory.
 
@@ -121,6 +157,10 @@ class Run:
             The label corrections that were applied to `splits`; the run keeps a copy.
         enlarged : Splits, optional
             `splits` with the digits that were drawn by pens, if any were.
+        start : mapping, optional
+            What the training goes on from, as JSON values; see `inkwise.runs.starts`.
+        seen : ndarray of uint64, optional
+            Hashes of the images that the model to start from has learned from.
 
         Returns
         -------
@@ -140,20 +180,16 @@ class Run:
             folder = claim_folder(path)
         if corrections is not None:
             write_bytes(folder / LABELS_FILE, corrections.content)
-        write_seen(folder / SEEN_FILE, splits)
-        write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
+        write_seen(folder / SEEN_FILE, splits, seen)
+        _write_recipe(folder, recipe)
         write_json(
             folder / "run.json",
             {
-                "schema": SCHEMA,
+                "schema": RUN_SCHEMA,
                 "status": UNFINISHED,
                 "dataset": {
-                    "name": dataset.name,
-                    "title": dataset.title,
-                    "source": dataset.source,
-                    "sha256": dataset.sha256,
+                    **describe_dataset(dataset),
                     "test_sha256": splits.test.sha256,
-                    "class_names": list(dataset.class_names),
                 },
                 "splits": {
                     "train": len(splits.train),
@@ -162,6 +198,7 @@ class Run:
                 },
                 "drawn": enlarged and describe_drawn(splits, enlarged),
                 "labels": corrections and corrections.describe(),
+                "start": start,
                 "notices": notices,
                 "engine": engine,
                 "machine": dict(machine),
@@ -172,7 +209,21 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """The content of ``run.json``: status, data set, split sizes, notices, engine, machine."""
-        return self._read_own("run.json", SCHEMA)
+        return self._read_own("run.json", RUN_SCHEMA)
+
+    @property
+    def start(self) -> dict[str, Any] | None:
+        """What ``run.json`` says of the model that the training went on from, if it did.
+
+        Raises
+        ------
+        RunError
+            The entry is damaged.
+        """
+        start = self.record.get("start")
+        if start is None or has_form(start, START_FORM):
+            return start
+        raise RunError(f"{self.path / 'run.json'} is damaged or from another version: train again")
 
     @property
     def status(self) -> str:
@@ -188,6 +239,10 @@ class Run:
         """The recipe that the run was trained by."""
         document = self._read_own("recipe.json", RECIPE_SCHEMA)
         return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
+
+    def save_recipe(self, recipe: Recipe) -> None:
+        """Replace the recipe by one with more epochs."""
+        _write_recipe(self.path, recipe)
 
     @property
     def corrections(self) -> LabelCorrections | None:
@@ -281,7 +336,10 @@ class Run:
 
         path = self.path / CHECKPOINT_FILE
         if not path.exists():
-            raise RunError(f"{self.path} has no checkpoint to resume from: train again")
+            raise RunError(
+                f"{self.path} has no checkpoint to resume from: train again, or go on from its "
+                f"model with `inkwise train --from {self.path}`"
+            )
         try:
             return safetensors.numpy.load(read_bytes(path))
         except (
@@ -290,11 +348,6 @@ class Run:
             if isinstance(error, InkwiseError):
                 raise
             raise RunError(f"{path} is damaged: train again ({error})") from error
-
-    def drop_checkpoint(self) -> None:
-        """Remove the checkpoint, because the training is complete."""
-        with storage(self.path, "write to"):
-            (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
 
     def owns(self, evaluation: Evaluation) -> bool:
         """Return whether this is the evaluation of the run's own test split."""
@@ -370,11 +423,30 @@ class Run:
             self._evaluated = identity, evaluation
         return self._evaluated[1]
 
+    def save_gains(self, gains: Sequence[Gain]) -> Path:
+        """Write the mistakes before and after a training that went on from a model."""
+        tests = [dataclasses.asdict(gain) for gain in gains]
+        return write_json(self.path / "gains.json", {"schema": GAINS_SCHEMA, "tests": tests})
+
+    @property
+    def gains(self) -> list[Gain]:
+        """The mistakes before and after a training that went on from a model; else none.
+
+        Raises
+        ------
+        RunError
+            The file is damaged.
+        """
+        document = self.read_document("gains.json", GAINS_SCHEMA)
+        keys = [field.name for field in dataclasses.fields(Gain)]
+        tests = [] if document is None else document["tests"]
+        return [Gain(**{key: test[key] for key in keys}) for test in tests]
+
     @property
     def robustness(self) -> dict[str, Any] | None:
         """The content of ``robustness.json``, or None if robustness was not measured."""
         advice = f"run `inkwise robustness {self.path}` again"
-        return self.read_document("robustness.json", "inkwise-robustness/1", advice)
+        return self.read_document("robustness.json", ROBUSTNESS_SCHEMA, advice)
 
     def save_pictures(self, pictures: ShownImages) -> None:
         """Store the images that the report shows, so that it does not need the data set."""
@@ -408,7 +480,8 @@ class Run:
         name : str
             Name of the file.
         schema : str
-            Schema that the document must have.
+            Schema that the document must have, and by which its form is known; see
+            `inkwise.runs.documents`.
         advice : str
             What to do if the file is damaged, as the end of the error message.
 
@@ -420,14 +493,16 @@ class Run:
         Raises
         ------
         RunError
-            The file is damaged, or has another schema.
+            The file is damaged, or has another schema or form.
         """
         path = self.path / name
         if not path.exists():
             return None
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(read_bytes(path))
-            if isinstance(document, dict) and document.get("schema") == schema:
+            if has_form(document, {"schema": str, **FORMS.get(schema, {})}) and (
+                document["schema"] == schema
+            ):
                 return document
         raise RunError(f"{path} is damaged or from another version: {advice}")
 
@@ -437,6 +512,10 @@ class Run:
         if document is None:
             raise RunError(f"{self.path / name} is missing: train again")
         return document
+
+
+def _write_recipe(folder: Path, recipe: Recipe) -> None:
+    write_json(folder / "recipe.json", {"schema": RECIPE_SCHEMA, **recipe.to_dict()})
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from inkwise.errors import ModelError, RunError
 from inkwise.model import Model
 from inkwise.model.saving import DOCUMENT_FILE
-from inkwise.system.files import storage
+from inkwise.system.files import read_bytes, storage
 
 
 def find_model(path: str | os.PathLike[str]) -> Model:
@@ -15,7 +15,8 @@ def find_model(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : path-like
-        A directory that `inkwise train` wrote, or its ``model/``, or a copy of that.
+        A directory that `inkwise train` wrote, or its ``model/``, or a copy of that; or an ONNX
+        file that `inkwise export` wrote.
 
     Returns
     -------
@@ -33,6 +34,15 @@ def find_model(path: str | os.PathLike[str]) -> Model:
     """
     folder = Path(path)
     with storage(folder, "read"):
+        if folder.is_file():
+            try:
+                return Model.from_onnx(read_bytes(folder))
+            except ModelError as error:
+                raise ModelError(
+                    f"{path} holds no model of inkwise's: name a run, a model directory or a file "
+                    "from `inkwise export --format onnx`; `inkwise import` reads other programs' "
+                    "models"
+                ) from error
         if (folder / "run.json").is_file():
             folder = folder / "model"
             if not folder.exists():
@@ -42,6 +52,6 @@ def find_model(path: str | os.PathLike[str]) -> Model:
         elif not (folder / DOCUMENT_FILE).is_file():
             raise ModelError(
                 f"there is neither a run nor a model at {path}: name a directory that `inkwise "
-                "train` wrote, or its model/"
+                "train` wrote, or its model/, or a file that `inkwise export --format onnx` wrote"
             )
     return Model.load(folder)

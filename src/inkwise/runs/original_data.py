@@ -1,5 +1,6 @@
 """Loading the data set that a run was trained on, and splitting it as the run did."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 from inkwise.data.catalogue import holds, load_dataset
 from inkwise.data.dataset import Dataset
-from inkwise.data.own_data import load_data
+from inkwise.data.own_data import load_data, read_data
+from inkwise.data.own_images import OwnImages
 from inkwise.data.published import DATASET_NAMES
-from inkwise.data.splits import Splits, split_dataset
+from inkwise.data.splits import Holdout, Splits, split_dataset
 from inkwise.errors import DataError, InkwiseError, RunError, StorageError
 from inkwise.runs.directory import Run
+from inkwise.runs.mixed_data import as_own_images, mix
 from inkwise.system.progress import SILENT, Progress
 
 _ADVICE = "pass the data it was trained on, in Python, as dataset=..."
@@ -29,8 +32,9 @@ def load_original_data(
     ----------
     run : Run
     dataset : Dataset, optional
-        The data set that the run was trained on. By default it is found by its name or, if it is
-        the user's own, read from where it was.
+        The data set that the run was trained on; of one that went on from a model, the user's part
+        of it, or all. By default it is found by its name or, if it is the user's own, read from
+        where it was.
     data_dir : path-like, optional
         Where the data set's files are; by default the one that the run was trained from.
     progress : Progress, optional
@@ -48,9 +52,11 @@ def load_original_data(
     DataError, StorageError
         The images cannot be obtained.
     """
-    record = run.record["dataset"]
-    if dataset is None:
-        dataset = _find(run, record, data_dir, progress)
+    record, start = run.record["dataset"], run.start
+    if start is not None and (dataset is None or dataset.sha256 != record["sha256"]):
+        dataset = _mix_again(run, start, dataset, data_dir, progress)
+    elif dataset is None:
+        dataset = _find(str(run.path), record, data_dir, progress)
     if dataset.sha256 != record["sha256"]:
         own = record["name"] not in DATASET_NAMES and Path(dataset.source).exists()
         now = f"inkwise evaluate {run.path} --data {dataset.source}"
@@ -78,8 +84,79 @@ def load_original_splits(
     )
 
 
-def _find(
+def load_earlier(
+    earlier: Mapping[str, Any],
+    owner: str,
+    dataset: Dataset | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Dataset, Splits]:
+    """Load what a model was trained on before another training goes on from it.
+
+    Parameters
+    ----------
+    earlier : mapping
+        The data set, as in ``run.json``, with the ``holdout`` and the ``seed`` that divided it.
+    owner : str
+        What it is for, for messages.
+    dataset, data_dir, progress
+        As for `load_original_data`.
+
+    Returns
+    -------
+    dataset : Dataset
+    splits : Splits
+        Its parts as the model's training had them.
+
+    Raises
+    ------
+    RunError, DataError, StorageError
+        As from `load_original_data`.
+    """
+    if dataset is None:
+        dataset = _find(owner, earlier, data_dir, progress)
+    if dataset.sha256 != earlier["sha256"]:
+        raise RunError(
+            f"{dataset.name} from {dataset.source} is not the data that {owner} was trained on "
+            "(its SHA-256 differs): without it, going on would forget what it has learned"
+        )
+    holdout = Holdout(**earlier["holdout"])
+    return dataset, split_dataset(dataset, holdout, earlier["seed"])
+
+
+def _mix_again(
     run: Run,
+    start: Mapping[str, Any],
+    dataset: Dataset | None,
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> Dataset:
+    """Make the data set of a run that went on from a model, as `inkwise.runs.starts` made it."""
+    record = run.record["dataset"]
+    own: OwnImages
+    if dataset is not None or record["name"] in DATASET_NAMES:
+        own = as_own_images(dataset or _find(str(run.path), record, data_dir, progress))
+    else:
+        own = _read_own(str(run.path), record, progress)
+    names = tuple(record["class_names"])
+    if not {*own.class_names} <= {*names}:
+        raise RunError(f"{own.source} has other classes than {run.path} was trained on: {_ADVICE}")
+    earlier = start["earlier"]
+    seen = None if "whole" not in own.parts else run.has_seen(own.parts["whole"].images)
+    mixed, _ = mix(
+        own,
+        names,
+        seen,
+        None
+        if earlier is None
+        else load_earlier(earlier, start["model"], None, data_dir, progress),
+        run.recipe.seed,
+    )
+    return mixed if dataset is None else dataclasses.replace(mixed, source=dataset.source)
+
+
+def _find(
+    owner: str,
     record: Mapping[str, Any],
     data_dir: str | os.PathLike[str] | None,
     progress: Progress,
@@ -88,13 +165,24 @@ def _find(
         if data_dir is None:
             data_dir = _remembered_folder(record)
         return load_dataset(record["name"], data_dir, progress)
-    own = f"{run.path} was trained on your own data set, {record['name']}: {_ADVICE}"
+    own = _own_is_gone(owner, record)
     if not Path(record["source"]).is_absolute():
-        raise RunError(own)
+        raise own
     try:
         return load_data(record["source"], progress)
     except (DataError, StorageError) as error:  # it no longer exists, or never was a folder
-        raise RunError(own) from error
+        raise own from error
+
+
+def _read_own(owner: str, record: Mapping[str, Any], progress: Progress) -> OwnImages:
+    try:
+        return read_data(record["source"], progress)
+    except (DataError, StorageError) as error:
+        raise _own_is_gone(owner, record) from error
+
+
+def _own_is_gone(owner: str, record: Mapping[str, Any]) -> RunError:
+    return RunError(f"{owner} was trained on your own data set, {record['name']}: {_ADVICE}")
 
 
 def _remembered_folder(record: Mapping[str, Any]) -> str | None:

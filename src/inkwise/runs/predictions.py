@@ -8,6 +8,8 @@ from inkwise.errors import DataError
 from inkwise.evaluation.results import Evaluation
 from inkwise.system.tables import parse_decimal, read_csv, write_csv
 
+_ROUNDING = 1e-3  # by which a probability may exceed 1
+
 
 def write_predictions(path: Path, evaluation: Evaluation) -> Path:
     """Write one row for each image: its labels, and the probabilities of all classes."""
@@ -61,14 +63,17 @@ def read_predictions(
             np.array([index[row[3]] for row in rows], dtype=np.int64) if corrected else None
         )
         cells = [row[3 + corrected :] for row in rows]
-        try:
-            probabilities = np.array(cells, dtype=np.float32)
-        except ValueError:  # a spreadsheet's decimal commas
-            probabilities = np.array([[*map(parse_decimal, row)] for row in cells], np.float32)
+        with np.errstate(over="ignore"):  # the numbers are checked below
+            try:
+                probabilities = np.array(cells, dtype=np.float32)
+            except ValueError:  # a spreadsheet's decimal commas
+                probabilities = np.array([[*map(parse_decimal, row)] for row in cells], np.float32)
     except (KeyError, ValueError, IndexError) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error})") from error
     if probabilities.shape != (images, len(class_names)):
         raise DataError(
             f"{path} is damaged: it does not have the predictions for {images:,} images"
         )
+    if not ((probabilities >= 0) & (probabilities <= 1 + _ROUNDING)).all():  # or NaN
+        raise DataError(f"{path} is damaged: it has probabilities that are not from 0 to 1")
     return Evaluation(dataset, "test", class_names, labels, probabilities, corrected_labels)

@@ -22,9 +22,13 @@ def hash_images(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.frombuffer(hashes, "<u8")
 
 
-def write_seen(path: Path, splits: Splits) -> Path:
-    """Write the hashes of the training and validation images, ascending, as a NumPy file."""
-    seen = np.concatenate([hash_images(splits.train.images), hash_images(splits.validation.images)])
+def write_seen(path: Path, splits: Splits, before: NDArray[np.uint64] | None = None) -> Path:
+    """Write the hashes of the training and validation images, ascending, as a NumPy file.
+
+    Those of images that the model was trained on before, if it was, stand among them.
+    """
+    parts = [hash_images(splits.train.images), hash_images(splits.validation.images)]
+    seen = np.concatenate(parts if before is None else [*parts, before])
     buffer = io.BytesIO()
     np.save(buffer, np.unique(seen), allow_pickle=False)
     return write_bytes(path, buffer.getvalue())

@@ -41,11 +41,18 @@ class ShownImages:
         try:
             with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
                 pictures = cls(arrays["indices"], arrays["images"], arrays["samples"])
+            pictures._check()
         except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors
             raise DataError(f"{path} is damaged ({error})") from error
-        if len(pictures.indices) != len(pictures.images):
-            raise DataError(f"{path} is damaged: the numbers of indices and of images differ")
         return pictures
+
+    def _check(self) -> None:
+        for name, kind, axes in (("indices", "i", 1), ("images", "u", 3), ("samples", "i", 1)):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or (array.dtype.kind, array.ndim) != (kind, axes):
+                raise ValueError(f"its {name} are of another type or shape")
+        if len(self.indices) != len(self.images) or self.images.dtype != np.uint8:
+            raise ValueError("the numbers of indices and of images differ")
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
         """Return the image with an index in the split; raise KeyError if it was not stored."""

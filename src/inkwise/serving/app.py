@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from inkwise.errors import InkwiseError
-from inkwise.serving import page_api, static_files, v1, v2
+from inkwise.serving import kserve_v1, page_api, static_files, v1, v2
 from inkwise.serving.gate import Gate
 from inkwise.serving.metrics import MEDIA_TYPE
 from inkwise.serving.problems import Problem, from_inkwise, respond
@@ -65,6 +65,7 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.include_router(v1.make_router(service))
     app.include_router(page_api.make_router(service))
+    app.include_router(kserve_v1.make_router(service))
     app.include_router(v2.make_router(service))
     app.include_router(static_files.make_router(app))
     app.mount(

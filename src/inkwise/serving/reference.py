@@ -17,6 +17,7 @@ from inkwise.serving.problems import MEDIA_TYPE
 from inkwise.serving.schemas import (
     ArrayRequest,
     InferenceRequest,
+    Instances,
     PictureRequest,
     ProblemDocument,
 )
@@ -33,10 +34,14 @@ TAGS = [
         "name": "Open Inference Protocol",
         "description": "The protocol of clients of KServe and Triton, with binary tensors.",
     },
+    {
+        "name": "KServe, version 1",
+        "description": "The protocol of older clients of KServe, and of TensorFlow Serving.",
+    },
     {"name": "Operation", "description": "Monitoring of the service."},
 ]
 
-UNSEEN = (ArrayRequest, InferenceRequest, PictureRequest, ProblemDocument)
+UNSEEN = (ArrayRequest, InferenceRequest, Instances, PictureRequest, ProblemDocument)
 """Schemas that FastAPI does not know, because our code reads and writes these documents itself."""
 
 SAMPLES = "x-codeSamples"

@@ -1,8 +1,8 @@
 """Schemas of requests and responses: requests are checked, and the reference describes both."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 HAND = (
     "Where the writers learned to write. It shifts the odds between a 1 with an upstroke and a 7 "
@@ -36,6 +36,21 @@ class ArrayRequest(Strict):
     images: list[Any] = Field(
         description="Whole numbers from 0 to 255, nested as (N, H, W), or (H, W) for one image."
     )
+
+
+class Instances(BaseModel):
+    """A request of KServe's protocol, version 1."""
+
+    instances: list[Any] | None = Field(
+        None, description="The images: whole numbers from 0 to 255, nested as (N, H, W)."
+    )
+    inputs: list[Any] | None = Field(None, description="The same under its other name.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.instances is None) == (self.inputs is None):
+            raise ValueError("send the images as `instances`, or as `inputs`")
+        return self
 
 
 class ModelName(BaseModel):
@@ -232,6 +247,20 @@ class InferenceResponse(BaseModel):
     model_version: str
     id: str | None = None
     outputs: list[GivenTensor]
+
+
+class ModelNames(BaseModel):
+    """The models that are served."""
+
+    models: list[str]
+
+
+class Predictions(BaseModel):
+    """A response of KServe's protocol, version 1."""
+
+    predictions: list[list[float]] = Field(
+        description="The calibrated probability of every class, for each image."
+    )
 
 
 class TensorMetadata(BaseModel):

@@ -18,11 +18,12 @@ from inkwise.runs.models import find_model
 from inkwise.serving.batching import Batcher
 from inkwise.serving.kept_pictures import KeptPictures
 from inkwise.serving.metrics import Metrics
+from inkwise.serving.problems import Problem
 from inkwise.serving.settings import Settings
 from inkwise.system.machine import available_cores
 
 NAME = "inkwise"
-"""The model's name in the Open Inference Protocol."""
+"""The model's name in KServe's protocols."""
 
 _PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS  # before any service changes it
 
@@ -113,6 +114,12 @@ class Service:
         """End the service once its threads have finished their work."""
         self.batcher.close()
         Image.MAX_IMAGE_PIXELS = _PILLOWS_LIMIT
+
+    def find(self, name: str) -> Served:
+        """Return the served model; raise `Problem` if it has another name."""
+        if name != NAME:
+            raise Problem(404, f"there is no model {name[:80]!r}: there is {NAME!r}")
+        return self.served
 
     async def reload(self) -> None:
         """Load the model again from its files, and serve it from now on.

@@ -164,9 +164,7 @@ def make_router(service: Service) -> APIRouter:
 
 def _find(service: Service, name: str, request: Request) -> Served:
     """Return the served model, if the request names it and its version."""
-    served = service.served
-    if name != NAME:
-        raise Problem(404, f"there is no model {name[:80]!r}: there is {NAME!r}")
+    served = service.find(name)
     version = request.path_params.get("version", served.version)
     if version != served.version:
         raise Problem(404, f"there is no version {version[:80]!r}: there is {served.version!r}")

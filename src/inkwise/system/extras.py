@@ -25,6 +25,10 @@ _SERVE = {
 
 _PARQUET = {"pyarrow": "PyArrow"}
 
+_MLFLOW = {"mlflow": "MLflow"}
+
+_TENSORBOARD = {"tensorboard": "TensorBoard"}
+
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
 
 
@@ -62,6 +66,16 @@ def require_formats(purpose: str) -> None:
 def require_parquet(purpose: str) -> None:
     """Make sure that the library of the extra ``parquet`` is there; see `require_training`."""
     _require(_PARQUET, "parquet", purpose)
+
+
+def require_tensorboard(purpose: str) -> None:
+    """Make sure that the library of the extra ``tensorboard`` is there; see `require_training`."""
+    _require(_TENSORBOARD, "tensorboard", purpose)
+
+
+def require_mlflow(purpose: str) -> None:
+    """Make sure that the library of the extra ``mlflow`` is there; see `require_training`."""
+    _require(_MLFLOW, "mlflow", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:

@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from inkwise.errors import StorageError
 
@@ -18,6 +19,10 @@ def storage(path: str | os.PathLike[str], verb: str) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise StorageError(f"cannot {verb} {path}: it is no name on this system") from error
+    except ValueError as error:
+        if "null" not in str(error):
+            raise
+        raise StorageError(f"cannot {verb} {path}: no name has a null character") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"cannot {verb} {path}: {reason}") from error
@@ -79,7 +84,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 temporary.replace(path)
     except BaseException:
         for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(ValueError):  # no name of a file; nothing was written
+                temporary.unlink(missing_ok=True)
         raise
 
 
@@ -109,6 +115,23 @@ def json_bytes(document: Any) -> bytes:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the content of a file; raise `StorageError` if the operating system refuses."""
+    """Return the content of a file; see `open_regular`, also for the errors."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that has a beginning and an end: no pipe, for which one would wait, no device.
+
+    Raises
+    ------
+    StorageError
+        It is no such file, or the operating system refuses.
+    """
     with storage(path, "read"):
-        return Path(path).read_bytes()
+        kind = Path(path).stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # opening a folder tells what it is
+            raise StorageError(f"cannot read {path}: it is a pipe or a device, and no file")
+        with Path(path).open("rb") as file:
+            yield file

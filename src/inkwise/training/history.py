@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError, RunError
+from inkwise.system.shown import html_table
 from inkwise.system.tables import parse_decimal, read_csv, write_csv
 
 
@@ -95,3 +96,20 @@ def read_history(path: str | os.PathLike[str]) -> list[Epoch]:
     if table.header != _HEADER:
         raise RunError(f"{path} is not a training history: its columns are {table.header}")
     return history
+
+
+def show_history(caption: str, history: Iterable[Epoch]) -> str:
+    """Return finished epochs as a table in HTML."""
+    header = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "seconds")
+    rows = (
+        (
+            epoch.epoch,
+            f"{epoch.train_loss:.4f}",
+            f"{epoch.train_accuracy:.2%}",
+            f"{epoch.validation_loss:.4f}",
+            f"{epoch.validation_accuracy:.2%}",
+            f"{epoch.seconds:.1f}",
+        )
+        for epoch in history
+    )
+    return html_table(caption, rows, header)

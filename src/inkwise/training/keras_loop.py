@@ -1,6 +1,7 @@
 """Training on the engine ``keras``: in Keras on TensorFlow, which the case study names."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,13 +13,24 @@ from inkwise.data.dataset import Split
 from inkwise.errors import ArgumentError
 from inkwise.networks.as_keras import build_keras, get_weights, require_keras
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.loop import check_loss
-from inkwise.training.recipe import SGD, Adam, Recipe
+from inkwise.training.recipe import SGD, Adam, Recipe, rate_factor
 
-_FOLLOWED = ("name", "network", "dropout", "optimiser", "epochs", "batch_size", "holdout", "seed")
+_FOLLOWED = (
+    "name",
+    "network",
+    "dropout",
+    "optimiser",
+    "schedule",
+    "clip_norm",
+    "epochs",
+    "batch_size",
+    "holdout",
+    "seed",
+)
 
 
 def prepare_keras(recipe: Recipe) -> dict[str, str]:
@@ -101,8 +113,17 @@ def fit_keras(
     inputs, targets = _arrays(train, network.classes)
     validation_data = _arrays(validation, network.classes)
     watch = _Watch(recipe, len(train), progress)
+    steps = math.ceil(len(train) / recipe.batch_size)
+    validation_losses: list[float] = []
+
+    def set_rate(epoch: int, batch: int) -> None:
+        done = (epoch - 1 + batch / steps) / recipe.epochs
+        factor = rate_factor(recipe.schedule, done, validation_losses)
+        model.optimizer.learning_rate = recipe.optimiser.learning_rate * factor
+
     callback = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, _: watch.start(epoch + 1),
+        on_train_batch_begin=lambda batch, **_: set_rate(watch.epoch, batch),
         on_train_batch_end=watch.batch,
         on_test_begin=lambda _: watch.stop(),
     )
@@ -123,6 +144,7 @@ def fit_keras(
         ).history
         figures = {name: values[0] for name, values in log.items()}
         check_loss(figures["val_loss"], epoch, recipe)
+        validation_losses.append(figures["val_loss"])
         yield Checkpoint(
             Epoch(
                 epoch,
@@ -139,11 +161,12 @@ def fit_keras(
 def _optimiser(recipe: Recipe) -> Any:
     from keras import optimizers
 
+    clipping = {"global_clipnorm": recipe.clip_norm} if recipe.clip_norm else {}
     match recipe.optimiser:
         case Adam(learning_rate, beta1, beta2, epsilon):
-            return optimizers.Adam(learning_rate, beta1, beta2, epsilon)
+            return optimizers.Adam(learning_rate, beta1, beta2, epsilon, **clipping)
         case SGD(learning_rate, momentum):
-            return optimizers.SGD(learning_rate, momentum)
+            return optimizers.SGD(learning_rate, momentum, **clipping)
         case _:
             raise _refusal(recipe, ["optimiser"])
 
@@ -153,18 +176,18 @@ class _Watch:
 
     def __init__(self, recipe: Recipe, images: int, progress: Progress) -> None:
         self._recipe, self._images, self._progress = recipe, images, progress
-        self._epoch = 0
+        self.epoch = 0
         self._begin = self.seconds = 0.0
 
     def start(self, epoch: int) -> None:
-        self._epoch = epoch
+        self.epoch = epoch
         self._begin = time.perf_counter()
 
     def batch(self, index: int, logs: Mapping[str, float]) -> None:
-        check_loss(logs["loss"], self._epoch, self._recipe)
+        check_loss(logs["loss"], self.epoch, self._recipe)
         self._progress.batch(
             Batch(
-                self._epoch,
+                self.epoch,
                 self._recipe.epochs,
                 min((index + 1) * self._recipe.batch_size, self._images),
                 self._images,

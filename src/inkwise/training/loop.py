@@ -13,7 +13,7 @@ from inkwise.errors import TrainingError
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
-from inkwise.training.recipe import Recipe
+from inkwise.training.recipe import Recipe, rate_factor
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 EVALUATION_BATCH = 500
@@ -66,6 +66,7 @@ class Training:
         self.averaged = self._step.averaged
         self._plan = _images_by_epoch(recipe, len(images))
         self._epoch = 0
+        self._validation_losses: list[float] = []
 
     def epochs(self, progress: Progress = SILENT) -> Iterator[Epoch]:
         """Train for the epochs that are left, one each time the iterator is advanced.
@@ -102,7 +103,9 @@ class Training:
             seen = 0
             for index in _draw(step.losses, count).split(recipe.batch_size):
                 if recipe.schedule is not None:
-                    step.scale_learning_rates(recipe.schedule(done / steps))
+                    step.scale_learning_rates(
+                        rate_factor(recipe.schedule, done / steps, self._validation_losses)
+                    )
                 if done == freeze_at:
                     step.freeze_first_layer()
                     if captured:
@@ -121,6 +124,7 @@ class Training:
             validation_loss, validation_accuracy = self._validate()
             check_loss(validation_loss, epoch, recipe)  # the last step may have been the fatal one
             self._epoch = epoch
+            self._validation_losses.append(validation_loss)
             yield Epoch(
                 epoch,
                 loss_sum / seen,
@@ -135,6 +139,7 @@ class Training:
         state = {
             **self._step.state(),
             "epoch": torch.tensor(self._epoch),
+            "validation_losses": torch.tensor(self._validation_losses, dtype=torch.float64),
             "generator": torch.get_rng_state(),
         }
         if self._device.type == "cuda":
@@ -152,6 +157,8 @@ class Training:
         try:
             self._step.restore(state)
             self._epoch = int(state["epoch"])
+            if "validation_losses" in state:  # as in checkpoints of earlier versions it is not
+                self._validation_losses = state["validation_losses"].tolist()
             torch.set_rng_state(state["generator"])
             if self._device.type == "cuda":
                 torch.cuda.set_rng_state(state["device_generator"], self._device)

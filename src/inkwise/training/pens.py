@@ -206,9 +206,9 @@ def _resample(strokes: Strokes) -> Strokes:
 
 
 def _bend(strokes: Strokes, generator: np.random.Generator) -> Strokes:
-    """Turn, shear and stretch strokes, and displace them smoothly."""
-    angle, slant = np.radians(generator.normal(0, 5)), generator.normal(0.05, 0.18)
-    ratio = np.exp(generator.normal(0, 0.18))
+    """Turn, shear and stretch strokes, and displace them smoothly; the augmentation adds to it."""
+    angle, slant = np.radians(generator.normal(0, 4)), generator.normal(0.05, 0.12)
+    ratio = np.exp(generator.normal(0, 0.12))
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = matrix @ np.array([[ratio, -slant], [0, 1 / ratio]])
     waves = generator.normal(0, 0.6, (3, 2))  # directions and lengths of waves

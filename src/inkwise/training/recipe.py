@@ -2,16 +2,19 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
-from inkwise.networks.layers import Network
+from inkwise.networks.layer_documents import layers_from_list, layers_to_list
+from inkwise.networks.layers import BatchNorm, Layer, Residual, nearest
 from inkwise.networks.named import NETWORKS
+from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
+from inkwise.training.documents import read
 
 T = TypeVar("T")
 
@@ -19,7 +22,8 @@ T = TypeVar("T")
 def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
     """Return the value of a name; raise `ArgumentError` with all known names if it is unknown."""
     if name not in known:
-        raise ArgumentError(f"unknown {kind} {name!r}: use {', '.join(known)}")
+        near = nearest(name, known)
+        raise ArgumentError(f"unknown {kind} {name!r}{near}: use {', '.join(known)}")
     return known[name]
 
 
@@ -34,6 +38,24 @@ def _check_share(what: str, value: Any) -> None:
 
 def _check_above_0(what: str, value: Any) -> None:
     _check(what, value, int | float, lambda number: 0 < number < math.inf, "be above 0")
+
+
+def _check_factor(what: str, value: Any) -> None:
+    _check(what, value, int | float, lambda factor: 0 <= factor <= 1, "lie in [0, 1]")
+
+
+def _check_count(what: str, value: Any) -> None:
+    _check(
+        what,
+        value,
+        int,
+        lambda count: 1 <= count <= MOST,
+        f"be a whole number from 1 to {MOST:,}",
+    )
+
+
+MOST = 1_000_000
+"""Greatest number of epochs, and of images in a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,14 +165,8 @@ class OneCycle:
     end: float = 0.01
 
     def __post_init__(self) -> None:
-        for what, value in (("start", self.start), ("end", self.end)):
-            _check(
-                f"{what} of a cycle",
-                value,
-                int | float,
-                lambda factor: 0 <= factor <= 1,
-                "lie in [0, 1]",
-            )
+        _check_factor("start of a cycle", self.start)
+        _check_factor("end of a cycle", self.end)
         _check(
             "peak of a cycle", self.peak, int | float, lambda share: 0 < share < 1, "lie in (0, 1)"
         )
@@ -161,9 +177,132 @@ class OneCycle:
             return self.start + (1 - self.start) * done / self.peak
         return self.end + (1 - self.end) * (1 - done) / (1 - self.peak)
 
+    def __str__(self) -> str:
+        """Return what happens to the learning rate, as a clause of a sentence."""
+        return f"which is reached after {self.peak:.0%} of the steps and decreases from there"
 
-MOST = 1_000_000
-"""Greatest number of epochs, and of images in a batch."""
+
+@dataclasses.dataclass(frozen=True)
+class Cosine:
+    """A learning-rate schedule: a linear warm-up, then a decay along half a cosine.
+
+    Parameters
+    ----------
+    warm_up : float
+        Share of the steps in which the learning rate rises from 0 to its value, in [0, 1).
+    end : float
+        Factor of the learning rate after the last step, from 0 to 1.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
+    arXiv:1608.03983.
+    """
+
+    warm_up: float = 0.0
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_share("warm-up of a cosine", self.warm_up)
+        _check_factor("end of a cosine", self.end)
+
+    def __call__(self, done: float) -> float:
+        """Return the factor of the learning rate after this share of the steps, from 0 to 1."""
+        if done < self.warm_up:
+            return done / self.warm_up
+        way = (done - self.warm_up) / (1 - self.warm_up)
+        return self.end + (1 - self.end) * (1 + math.cos(math.pi * way)) / 2
+
+    def __str__(self) -> str:
+        """Return what happens to the learning rate, as a clause of a sentence."""
+        reached = f"is reached after {self.warm_up:.0%} of the steps and " if self.warm_up else ""
+        return f"which {reached}decreases along a cosine to {self.end:.3g} of it"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plateau:
+    """A learning-rate schedule: a lower rate whenever the validation loss no longer falls.
+
+    It is what Keras calls ``ReduceLROnPlateau``.
+
+    Parameters
+    ----------
+    factor : float
+        Number by which the learning rate is multiplied, in (0, 1).
+    patience : int
+        Number of epochs in a row without a lower validation loss after which that happens.
+    least : float
+        Factor of the learning rate below which it does not go, from 0 to 1.
+    """
+
+    factor: float = 0.5
+    patience: int = 2
+    least: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check(
+            "factor of a plateau",
+            self.factor,
+            int | float,
+            lambda factor: 0 < factor < 1,
+            "lie in (0, 1)",
+        )
+        _check_count("patience of a plateau", self.patience)
+        _check_factor("least of a plateau", self.least)
+
+    def after(self, losses: Sequence[float]) -> float:
+        """Return the factor of the learning rate after epochs with these validation losses."""
+        factor, best, waited = 1.0, math.inf, 0
+        for loss in losses:
+            if loss < best - _GAIN:
+                best, waited = loss, 0
+                continue
+            waited += 1
+            if waited >= self.patience:
+                factor, waited = max(factor * self.factor, self.least), 0
+        return factor
+
+    def __str__(self) -> str:
+        """Return what happens to the learning rate, as a clause of a sentence."""
+        epochs = "an epoch" if self.patience == 1 else f"{self.patience} epochs in a row"
+        return (
+            f"which is multiplied by {self.factor:.3g} after {epochs} without a lower validation "
+            f"loss, down to {self.least:.3g} of it"
+        )
+
+
+_GAIN = 1e-4
+"""What a validation loss has to fall by to count as lower, as in Keras."""
+
+Schedule = OneCycle | Cosine | Plateau
+
+SCHEDULES: dict[str, type[Schedule]] = {"one_cycle": OneCycle, "cosine": Cosine, "plateau": Plateau}
+"""Schedules by name; constructed without arguments, each has its default values."""
+
+
+def rate_factor(schedule: Schedule | None, done: float, losses: Sequence[float]) -> float:
+    """Return the factor of the learning rate of the next step.
+
+    Parameters
+    ----------
+    schedule : OneCycle, Cosine, Plateau or None
+        The schedule; None keeps the learning rate constant.
+    done : float
+        Share of the steps that are done, from 0 to 1.
+    losses : sequence of float
+        Validation losses of the epochs that are over.
+    """
+    match schedule:
+        case None:
+            return 1.0
+        case Plateau():
+            return schedule.after(losses)
+        case _:
+            return schedule(done)
+
+
+TAGGED: dict[str, type] = {**OPTIMISERS, **SCHEDULES}
+"""Classes of a recipe's parts by the word that stands for them in a document."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,16 +313,20 @@ class Recipe:
     ----------
     name : str
         The recipe's name; a changed recipe keeps the name it started from.
-    network : str
-        A name in `inkwise.networks.named.NETWORKS`.
+    network : str or tuple of Layer
+        A name in `inkwise.networks.named.NETWORKS`, or the layers of a network of your own, from
+        `inkwise.networks.layers`. The last is a `Dense` without units: it gets one for each class.
     dropout : float
         Rate of dropout before the last layer, in [0, 1); 0 means no dropout.
     augmentation : Augmentation or None
         Data augmentation of the training images.
     optimiser : Adam, SGD or Muon
         The optimiser; the loss is the categorical cross-entropy.
-    schedule : OneCycle or None
+    schedule : OneCycle, Cosine, Plateau or None
         Learning-rate schedule; None keeps the learning rate constant.
+    clip_norm : float
+        Greatest norm of the gradients of all parameters together, from 0 to 1,000,000: longer ones
+        are scaled down to it. 0 means no clipping. Each member of an ensemble is clipped by itself.
     batch_norm : bool
         Whether batch normalisation follows every convolution in training. The trained model has it
         folded into the weights of the convolutions.
@@ -241,11 +384,12 @@ class Recipe:
     """
 
     name: str
-    network: str
+    network: str | tuple[Layer, ...]
     dropout: float = 0.0
     augmentation: Augmentation | None = None
     optimiser: Optimiser = dataclasses.field(default_factory=Adam)
-    schedule: OneCycle | None = None
+    schedule: Schedule | None = None
+    clip_norm: float = 0.0
     batch_norm: bool = False
     mixed_precision: bool = False
     averaging: float = 0.0
@@ -262,7 +406,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        look_up("network", self.network, NETWORKS)
+        self._check_network()
         _check_share("dropout rate", self.dropout)
         _check_share("label smoothing", self.label_smoothing)
         _check_share("share of outliers", self.outliers)
@@ -272,6 +416,13 @@ class Recipe:
             int | float,
             lambda share: 0 <= share <= 10,
             "lie in [0, 10]",
+        )
+        _check(
+            "norm of clipping",
+            self.clip_norm,
+            int | float,
+            lambda norm: 0 <= norm <= MOST,
+            f"lie in [0, {MOST:,}]",
         )
         _check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
@@ -285,13 +436,7 @@ class Recipe:
         ):
             _check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
         for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
-            _check(
-                what,
-                value,
-                int,
-                lambda count: 1 <= count <= MOST,
-                f"be a whole number from 1 to {MOST:,}",
-            )
+            _check_count(what, value)
         _check(
             "seed",
             self.seed,
@@ -302,11 +447,28 @@ class Recipe:
         for what, part, kinds in (
             ("augmentation", self.augmentation, Augmentation | None),
             ("optimiser", self.optimiser, Optimiser),
-            ("schedule", self.schedule, OneCycle | None),
+            ("schedule", self.schedule, Schedule | None),
             ("holdout", self.holdout, Holdout),
         ):
             if not isinstance(part, kinds):
                 raise ArgumentError(f"the {what} must be of type {kinds}, not {part!r}")
+
+    def _check_network(self) -> None:
+        try:
+            if isinstance(self.network, str):
+                look_up("network", self.network, NETWORKS)
+                return
+            check_layers(self.network)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
+        inner = [*self.network]
+        for layer in self.network:
+            inner += (*layer.layers, *layer.shortcut) if isinstance(layer, Residual) else ()
+        if self.batch_norm and any(isinstance(layer, BatchNorm) for layer in inner):
+            raise ArgumentError(
+                "batch_norm puts batch normalisation behind every convolution, and the network has "
+                "some of its own: leave one of them out"
+            )
 
     def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
         """Return the network or ensemble for images of this height and width and these classes.
@@ -314,8 +476,13 @@ class Recipe:
         Raises
         ------
         ArgumentError
-            The images are too small for the network.
+            The images are too small for the network, or its layers do not fit on one another.
         """
+        try:
+            if not isinstance(self.network, str):
+                return complete(image_size, self.network, classes, self.dropout)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
         try:
             return NETWORKS[self.network](image_size, classes, self.dropout)
         except ArgumentError as error:
@@ -327,9 +494,13 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, which `from_dict` reads."""
         document = dataclasses.asdict(self)
-        kinds = {optimiser: kind for kind, optimiser in OPTIMISERS.items()}
+        kinds = {cls: kind for kind, cls in TAGGED.items()}
+        if not isinstance(self.network, str):
+            document["network"] = layers_to_list(self.network)
         document["rotations"] = list(self.rotations)
         document["optimiser"] = {"kind": kinds[type(self.optimiser)], **document["optimiser"]}
+        if self.schedule is not None:
+            document["schedule"] = {"kind": kinds[type(self.schedule)], **document["schedule"]}
         return document
 
     @classmethod
@@ -342,18 +513,32 @@ class Recipe:
             The document is not a recipe.
         """
         try:
-            values = dict(document)
-            optimiser = dict(values.pop("optimiser"))
-            if "adam" in optimiser:
-                optimiser["adam"] = Adam(**optimiser["adam"])
-            augmentation, schedule = values.pop("augmentation"), values.pop("schedule")
-            return cls(
-                optimiser=OPTIMISERS[optimiser.pop("kind")](**optimiser),
-                augmentation=Augmentation(**augmentation) if augmentation else None,
-                schedule=OneCycle(**schedule) if schedule else None,
-                holdout=Holdout(**values.pop("holdout")),
-                rotations=tuple(values.pop("rotations")),
-                **values,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"the recipe is damaged: {type(error).__name__}: {error}") from error
+            return recipe_of(document)
+        except ArgumentError as error:
+            raise RunError(
+                f"the recipe is damaged: {'.'.join(map(str, error.place))} {error}"
+            ) from error
+
+
+def recipe_of(document: object) -> Recipe:
+    """Make a recipe from a document, such as `Recipe.to_dict` returns or a TOML file holds.
+
+    Values that are not there are as by default.
+
+    Raises
+    ------
+    ArgumentError
+        The document is not a recipe; with the place of what is wrong in it.
+    """
+    if isinstance(document, Mapping) and isinstance(document.get("network"), list):
+        try:
+            layers = layers_from_list(document["network"])
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("network", *error.place)) from error
+        document = {**document, "network": layers}
+    schedule = document.get("schedule") if isinstance(document, Mapping) else None
+    if isinstance(document, Mapping) and isinstance(schedule, Mapping):
+        if schedule.keys() == {"start", "peak", "end"}:  # as earlier versions wrote it
+            schedule = {"kind": "one_cycle", **schedule}
+        document = {**document, "schedule": schedule}
+    return read(Recipe, document, TAGGED)

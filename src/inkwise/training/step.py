@@ -1,12 +1,13 @@
 """One step of a training: the forward and backward pass of a batch, and the optimisers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.as_torch import Members
+from inkwise.networks.network import penalties
 from inkwise.system.machine import bfloat16_units
 from inkwise.training.averaging import Average
 from inkwise.training.optimisers import make_optimisers
@@ -37,7 +38,8 @@ class Step:
         The module with the exponential moving average of the weights, or `module` itself if the
         recipe does not average.
     losses : Tensor of float32, shape (N,)
-        The loss of every image when it was last trained on; 0 before that.
+        The loss of every image when it was last trained on, without the L2 penalties of layers; 0
+        before that.
     totals : Tensor of float32, shape (2,)
         Sum of the losses and number of right answers since it was last set to zero. For an
         ensemble these are means over the members.
@@ -52,6 +54,9 @@ class Step:
         on_cpu = images.device.type == "cpu"
         self._mixed = recipe.mixed_precision and on_cpu and bfloat16_units() is not None
         self._parameters = [*module.parameters()]
+        factors = {} if isinstance(recipe.network, str) else penalties(recipe.network)
+        self._penalties = [(module.get_parameter(name), l2) for name, l2 in factors.items()]
+        self._clip_norm = recipe.clip_norm
         self._optimisers = make_optimisers(module, recipe)
         self._average = Average(module, recipe.averaging) if recipe.averaging else None
         self.averaged = self._average.module if self._average else module
@@ -83,6 +88,12 @@ class Step:
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()
+        for parameter, l2 in self._penalties:
+            if parameter.grad is not None:  # as it is in a layer that is frozen
+                parameter.grad.add_(parameter.detach(), alpha=2 * l2)
+        if self._clip_norm:
+            for member in self._members():
+                nn.utils.clip_grad_norm_(member.parameters(), self._clip_norm)
         for optimiser in self._optimisers:
             optimiser.step()
         if self._average:
@@ -92,6 +103,9 @@ class Step:
         self.losses.index_copy_(0, index, losses)
         correct = (logits.detach().argmax(1) == targets).sum() / members
         self.totals += torch.stack([losses.sum(), correct])
+
+    def _members(self) -> Iterable[nn.Module]:
+        return self._module if isinstance(self._module, Members) else [self._module]
 
     def _draw_outliers(self, inputs: Tensor) -> Tensor:
         """Draw pictures of no class, (outliers, 1, H, W), and augment every other one."""
@@ -107,7 +121,7 @@ class Step:
 
     def freeze_first_layer(self) -> None:
         """Freeze the first layer, which saves its gradient and the backward pass to it."""
-        for member in self._module if isinstance(self._module, Members) else [self._module]:
+        for member in self._members():
             first = next(layer for layer in member.children() if [*layer.parameters()])
             first.requires_grad_(False)
 

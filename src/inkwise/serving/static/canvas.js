@@ -138,7 +138,8 @@ const question = async (final) => {
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
-    tell(pictures[0].error ? sentence(pictures[0].error.detail) : "");
+    const more = pictures.length > 1 ? `${pictures.length} pages: this is the answer for the first.` : "";
+    tell(pictures[0].error ? sentence(pictures[0].error.detail) : more);
     answer = { said: pictures[0], about, file, number, why: null };
     show(performance.now() - askedAt);
     if (final) settle();
@@ -431,7 +432,7 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
 const correct = async (name) => {
   try {
     await ask(`v1/corrections?label=${encodeURIComponent(name)}`, answer.file);
-    $("kept-note").textContent = `The picture was kept as ${name}. Thank you!`;
+    $("kept-note").textContent = `The picture was kept as ${name}. Thank you! inkwise train --from learns from it.`;
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.kind === "token") askForToken();

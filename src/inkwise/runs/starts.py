@@ -1,0 +1,235 @@
+"""What a training goes on from: a model, and the data that it has learned before."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.catalogue import load_dataset
+from inkwise.data.dataset import Dataset
+from inkwise.data.own_data import read_data
+from inkwise.data.splits import Splits
+from inkwise.errors import ArgumentError, DataError, ModelError, RunError
+from inkwise.evaluation.results import Evaluation
+from inkwise.model import Model
+from inkwise.model.pretrained import load_pretrained
+from inkwise.runs.directory import SEEN_FILE, Run, describe_dataset
+from inkwise.runs.documents import EARLIER_FORM, START_FORM, has_form
+from inkwise.runs.gains import Gain, find_mistakes
+from inkwise.runs.mixed_data import as_own_images, join_classes, mix
+from inkwise.runs.models import find_model
+from inkwise.runs.original_data import load_earlier
+from inkwise.runs.seen_images import hash_images, read_seen
+from inkwise.system.progress import SILENT, Progress
+from inkwise.training.going_on import trained_by
+
+PRETRAINED = "pretrained"
+"""The name of the package's model, where a model to start from is named."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Start:
+    """A model to go on from, and what to learn.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    dataset : Dataset
+        The images to learn from: the user's own and a share of the earlier ones. The test images
+        are the user's.
+    earlier : Dataset or None
+        What the model has learned before; None if it plays no part any more, or is not at hand.
+    seen : ndarray of uint64
+        Hashes of the images that the model has learned from before.
+    record : dict
+        What ``run.json`` keeps of it.
+    notices : list of str
+        What the user should know.
+    """
+
+    model: Model
+    dataset: Dataset
+    earlier: Dataset | None
+    seen: NDArray[np.uint64]
+    record: dict[str, Any]
+    notices: list[str]
+
+    def measure_gains(self, model: Model, evaluation: Evaluation) -> list[Gain]:
+        """Compare the model with another, on the user's test images and on the earlier ones.
+
+        Parameters
+        ----------
+        model : Model
+            The model after the training.
+        evaluation : Evaluation
+            Its answers about the user's test images.
+
+        Returns
+        -------
+        list of Gain
+            None if the model to start from knew none of the classes.
+        """
+        own, names = self.dataset, self.dataset.class_names
+        if not {*names} & {*self.model.class_names}:
+            return []
+        wrong = np.sort(evaluation.misclassified).tolist()
+        before = find_mistakes(self.model, own.test, names)
+        gains = [Gain(own.name, own.title, len(own.test), before, wrong)]
+        if self.earlier is not None:
+            test, names = self.earlier.test, self.earlier.class_names
+            mistakes = (find_mistakes(each, test, names) for each in (self.model, model))
+            gains.append(Gain(self.earlier.name, self.earlier.title, len(test), *mistakes))
+        return gains
+
+
+class _Earlier(NamedTuple):
+    dataset: Dataset
+    splits: Splits
+    record: dict[str, Any]
+
+
+def find_start(place: str | os.PathLike[str]) -> Model:
+    """Load a model to go on from: ``pretrained``, or as `find_model`, also for the errors."""
+    return load_pretrained() if place == PRETRAINED else find_model(place)
+
+
+def go_on_from(
+    place: str | os.PathLike[str],
+    model: Model,
+    own: Dataset | str | os.PathLike[str] | None,
+    seed: int,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = SILENT,
+) -> Start:
+    """Mix the images to learn from, when a training goes on from a model.
+
+    Parameters
+    ----------
+    place : str or path-like
+        Where the model came from.
+    model : Model
+        What `find_start` returned for it.
+    own : Dataset or path-like
+        The user's images. A folder or a file need not have many of them, nor every class.
+    seed : int
+        Seed of the draw from the earlier images.
+    data_dir : path-like, optional
+        Where the earlier images are; by default where they were.
+    progress : Progress, optional
+        Receives what is read and downloaded.
+
+    Raises
+    ------
+    ArgumentError
+        There are no images to learn from.
+    DataError, StorageError
+        There are too few of them, they have another size, or the earlier ones cannot be obtained.
+    """
+    if own is None:
+        raise ArgumentError(
+            f"name the pictures to learn when going on from {place}: a folder, a file or a data set"
+        )
+    images = as_own_images(own) if isinstance(own, Dataset) else read_data(own, progress)
+    size, needed = next(iter(images.parts.values())).images.shape[1:], model.network.image_size
+    if size != needed:
+        raise DataError(
+            f"{images.source} has images of {'×'.join(map(str, size))}, and {place} takes those of "
+            f"{'×'.join(map(str, needed))}: scale them to that size"
+        )
+    names = join_classes(model.class_names, images.class_names)
+    notices: list[str] = []
+    earlier = None
+    if {*names} & {*model.class_names}:
+        try:
+            earlier = _find_earlier(str(place), model, data_dir, progress)
+        except RunError as error:  # the user's own data, which may be gone for good
+            notices.append(f"Nothing that the model knows is rehearsed, and it may forget: {error}")
+    seen = _find_seen(Path(place), earlier)
+    whole = images.parts.get("whole")
+    dataset, own_images = mix(
+        images,
+        names,
+        None if whole is None else np.isin(hash_images(whole.images), seen),
+        earlier and (earlier.dataset, earlier.splits),
+        seed,
+    )
+    if isinstance(own, Dataset):
+        dataset = dataclasses.replace(dataset, source=own.source)
+    record = {
+        "model": str(place),
+        "sha256": _hash(model),
+        "class_names": list(model.class_names),
+        "own_images": own_images,
+        "earlier": earlier and earlier.record,
+    }
+    told = [dataset.notice] if dataset.notice else []
+    return Start(model, dataset, earlier and earlier.dataset, seen, record, told + notices)
+
+
+def find_again(
+    run: Run,
+    dataset: Dataset,
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> Start | None:
+    """Find what an interrupted run went on from; None if it began anew.
+
+    Raises
+    ------
+    RunError
+        The model is gone, or is another.
+    """
+    start = run.start
+    if start is None:
+        return None
+    try:
+        model = find_start(start["model"])
+    except (ModelError, RunError):
+        model = None
+    if model is None or _hash(model) != start["sha256"]:
+        raise RunError(
+            f"{start['model']} is no longer the model that {run.path} went on from: train again"
+        )
+    earlier = start["earlier"]
+    if earlier is not None:
+        earlier, _ = load_earlier(earlier, start["model"], None, data_dir, progress)
+    return Start(model, dataset, earlier, np.empty(0, np.uint64), start, [])
+
+
+def _hash(model: Model) -> str:
+    return hashlib.sha256(model.onnx).hexdigest()
+
+
+def _find_earlier(
+    owner: str, model: Model, data_dir: str | os.PathLike[str] | None, progress: Progress
+) -> _Earlier:
+    """Load what a model has learned before; raise `RunError` if it is not known or gone."""
+    start, record = model.provenance.get("start"), model.provenance.get("dataset")
+    recipe, found = trained_by(model), None
+    if start is not None:  # it went on from another itself, with a share of the same data
+        record = start["earlier"] if has_form(start, START_FORM) else None
+    elif recipe is not None and isinstance(record, Mapping) and has_form(record, {"sha256": str}):
+        if "name" not in record:  # as in an ONNX file, which has the hash alone
+            found = load_dataset("mnist", data_dir, progress)
+            record = {**describe_dataset(found), "sha256": record["sha256"]}
+        record = {**record, "holdout": dataclasses.asdict(recipe.holdout), "seed": recipe.seed}
+    if not isinstance(record, Mapping) or not has_form(record, EARLIER_FORM):
+        raise RunError(f"the data that {owner} was trained on are not known")
+    return _Earlier(*load_earlier(record, owner, found, data_dir, progress), {**record})
+
+
+def _find_seen(place: Path, earlier: _Earlier | None) -> NDArray[np.uint64]:
+    """Return the hashes of the images that a model was trained or validated on."""
+    seen = [np.empty(0, np.uint64)]
+    if (place / SEEN_FILE).is_file():
+        seen.append(read_seen(place / SEEN_FILE))
+    if earlier is not None:
+        splits = earlier.splits
+        seen += [hash_images(part.images) for part in (splits.train, splits.validation)]
+    return np.unique(np.concatenate(seen))

@@ -1,0 +1,1 @@
+"""Trainings told to programs that keep track of experiments."""

@@ -1,0 +1,251 @@
+"""Recipes as TOML files, and one clear line for each mistake in them."""
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from inkwise import get_recipe, read_recipe
+from inkwise.errors import ArgumentError, StorageError
+from inkwise.networks.layers import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalPool,
+    Residual,
+)
+from inkwise.networks.network import Network
+from inkwise.training.named_recipes import RECIPES
+from inkwise.training.recipe import Recipe
+from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml
+from tests.networks import networks
+from tests.training.test_recipe import RECIPES_DRAWN
+
+BLOCK = Residual(
+    (Conv(8, 3, padding="same", init="he_normal", l2=1e-4), BatchNorm(), Activation("relu")),
+    (Conv(8, 1),),
+)
+OWN = (Conv(8, 3, "gelu", groups=1), BLOCK, GlobalPool(), Dense())
+VALIDATOR = jsonschema.Draft202012Validator(recipe_schema())
+TEXT = to_toml(get_recipe("case-study", name="mine"))
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_named_recipe_is_written_with_its_layers_and_read(name: str, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    again = read_recipe(written(tmp_path, to_toml(recipe)))
+    assert dataclasses.replace(again, network=recipe.network) == recipe
+    assert again.describe_network((28, 28), 10) == recipe.describe_network((28, 28), 10)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=RECIPES_DRAWN, network=networks())
+def test_any_recipe_is_read_as_it_was_written(
+    drawn: Recipe, network: Network, tmp_path: Path
+) -> None:
+    name = drawn.name.encode(errors="replace").decode()  # TOML has no half of a pair
+    recipe = dataclasses.replace(drawn, name=name, network=(*network.layers[:-1], Dense()))
+    text = to_toml(recipe)
+    assert read_recipe(written(tmp_path, text)) == recipe
+    for document in (tomllib.loads(text), recipe.to_dict()):
+        VALIDATOR.validate(document)
+
+
+def test_every_value_has_a_comment() -> None:
+    for recipe in (*RECIPES.values(), get_recipe("swift", augment=True, network=OWN)):
+        before = ""
+        for line in to_toml(recipe).splitlines():
+            if re.match(r"\w+ = (?!\[$)", line) and not before.startswith(("#", "[augmentation.")):
+                assert re.match(r"\w+ = [\d.]+$", before), line  # the effects, one by one
+            if "layer =" in line and not line.endswith("= ["):
+                assert "  # " in line, line
+            before = line
+
+
+def test_what_a_file_leaves_out_is_as_by_default(tmp_path: Path) -> None:
+    path = written(tmp_path, 'network = "swift"\n[augmentation]\n')
+    recipe = read_recipe(path)
+    assert (recipe.name, recipe.network, recipe.epochs) == ("mine", "swift", 5)
+    assert recipe.augmentation == get_recipe("swift", augment=True).augmentation
+
+
+def test_changes_are_those_of_the_values_they_name(tmp_path: Path) -> None:
+    changes = [
+        "network.2.filters=48",
+        "optimiser.learning_rate=0.01",
+        "epochs=3",
+        "network.0.activation=gelu",
+        "augmentation.shift=1",
+        "network.7.l2 = 1e-4",
+    ]
+    recipe = read_recipe(written(tmp_path, TEXT), changes)
+    expected = [*template("case-study")]
+    expected[0] = Conv(32, 3, "gelu")
+    expected[2] = Conv(48, 3, "relu")
+    expected[7] = Dense(l2=1e-4)
+    assert recipe.network == tuple(expected)
+    assert (recipe.optimiser.learning_rate, recipe.epochs) == (0.01, 3)
+    assert recipe.augmentation is not None
+    assert recipe.augmentation.shift == 1
+    by_name, _ = find_recipe("case-study", changes)
+    assert isinstance(by_name, Recipe)
+    assert dataclasses.replace(by_name, name="mine") == recipe
+
+
+def test_a_name_without_changes_stays_a_name() -> None:
+    assert find_recipe("swift")[0] == "swift"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "line", "told"),
+    [
+        # typos
+        (("filters = 64", "filter = 64"), 10, "network.2.filter: unknown key 'filter' of conv (di"),
+        (("\nepochs = 5", "\nepoch = 5"), 50, "epoch: unknown key 'epoch' (did you mean 'epochs'"),
+        (("[optimiser]", "[optimizer]"), 85, "optimizer: unknown key 'optimizer' (did you mean 'o"),
+        (
+            ('"flatten"', '"flaten"'),
+            13,
+            "network.5.layer: unknown layer 'flaten' (did you mean 'f",
+        ),
+        (('"adam"', '"adamw"'), 87, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
+        (('"relu"', '"Relu"'), 8, "network.0.activation: activation must be linear, relu, "),
+        (('"last"', '"lost"'), 109, "holdout.method: must be last or stratified, not 'lost' (did"),
+        # punctuation
+        (("size = 2 },", "size = 2 }"), 10, "Unclosed array: a comma or a bracket ] is missing"),
+        (("kernel = 3, a", "kernel = 3 a"), 8, "Unclosed inline table: a comma or a brace } is"),
+        (
+            ("\nepochs = 5", "\nepochs 5"),
+            50,
+            "Expected '=' after a key in a key/value pair: write",
+        ),
+        (('name = "mine"', 'name = "mine'), 4, "a quotation mark is missing at the end of the"),
+        (("\nseed = 0", "\nseed = 0\nseed = 1"), 73, "a key stands here for the second time"),
+        # values
+        (("\nepochs = 5", '\nepochs = "five"'), 50, "epochs: must be a whole number, not 'five'"),
+        (("\nepochs = 5", "\nepochs = five"), 50, "Invalid value: write numbers as 0.5, text in "),
+        (("\nepochs = 5", "\nepochs = 2.5"), 50, "epochs: must be a whole number, not 2.5"),
+        (("\nepochs = 5", "\nepochs = 0"), 50, "epochs: the epochs must be a whole number from 1 "),
+        (("\nepochs = 5", "\nepochs = true"), 50, "epochs: must be a whole number, not True"),
+        (("rate = 0.001", 'rate = "0.001"'), 89, "optimiser.learning_rate: must be a number, not "),
+        (("rate = 0.001", "rate = -1"), 89, "optimiser.learning_rate: the learning rate must be a"),
+        (("batch_norm = false", "batch_norm = 0"), 27, "batch_norm: must be true or false, not 0"),
+        (
+            ("share = 0.2", "share = 2"),
+            112,
+            "holdout.share: the validation share must lie between",
+        ),
+        # networks
+        (('{ layer = "dense" },', ""), 14, "network.6.activation: the last layer has the activa"),
+        (('{ layer = "dense" }', '{ layer = "dense", activation = "relu" }'), 15, "leave it out"),
+        (("kernel = 3", "kernal = 3"), 8, "network.0.kernal: unknown key 'kernal' of conv (did y"),
+        (("filters = 32, ", ""), 8, "network.0: conv needs filters"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_with_its_place(
+    mistake: tuple[str, str], line: int, told: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, TEXT.replace(*mistake, 1))
+    with pytest.raises(ArgumentError) as refused:
+        read_recipe(path)
+    message = str(refused.value)
+    assert message.startswith(f"{path}, line {line}")
+    assert told in message
+    assert "\n" not in message
+
+
+def test_a_mistake_in_a_residual_block_is_found_in_its_line(tmp_path: Path) -> None:
+    text = to_toml(get_recipe("case-study", network=OWN))
+    assert read_recipe(written(tmp_path, text)).network == OWN
+    number = next(
+        place for place, line in enumerate(text.splitlines(), 1) if '"batch_norm" }' in line
+    )
+    path = written(tmp_path, text.replace('"batch_norm" }', '"batch_norm", size = 2 }', 1))
+    with pytest.raises(ArgumentError, match=f"line {number}, network.1.layers.1.size: unk"):
+        read_recipe(path)
+
+
+def test_layers_that_do_not_fit_are_named_when_the_images_are_known(tmp_path: Path) -> None:
+    file = RecipeFile(written(tmp_path, TEXT.replace('{ layer = "flatten" },', "")))
+    place = r"mine\.toml, line 14, network\.5: dense1, .* 3×3×64"
+    with pytest.raises(ArgumentError, match=place), file.explained():
+        file.recipe.describe_network((28, 28), 10)
+    with pytest.raises(ArgumentError, match=r"^about the data$"), file.explained():
+        raise ArgumentError("about the data")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("epochs", "--set epochs is not of the form KEY=VALUE"),
+        ("=3", "--set =3 is not of the form KEY=VALUE"),
+        ("network.99.filters=3", "there is no network.99.filters in the recipe"),
+        ("epochs.first=3", "there is no epochs.first in the recipe"),
+        ("network.2.filter=3", "--set network.2.filter: unknown key 'filter' of conv"),
+        ("optimiser.learning_rate=fast", "--set optimiser.learning_rate: must be a number"),
+        ("colour=red", "--set colour: unknown key 'colour'"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_named(change: str, told: str, tmp_path: Path) -> None:
+    for refuse in (
+        lambda: read_recipe(written(tmp_path, TEXT), [change]),
+        lambda: find_recipe("case-study", [change]),
+    ):
+        with pytest.raises(ArgumentError, match=re.escape(told)):
+            refuse()
+
+
+def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"nowhere\.toml"):
+        read_recipe(tmp_path / "nowhere.toml")
+    (tmp_path / "mine.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(ArgumentError, match="is not text in UTF-8"):
+        read_recipe(tmp_path / "mine.toml")
+    with pytest.raises(ArgumentError, match="network is missing"):
+        read_recipe(written(tmp_path, "epochs = 3"))
+    with pytest.raises(ArgumentError, match="of another version"):
+        read_recipe(written(tmp_path, 'schema = "inkwise-recipe/9"\nnetwork = "swift"'))
+    with pytest.raises(ArgumentError, match="is an ensemble"):
+        read_recipe(written(tmp_path, 'network = "ensemble"'), ["network.0.filters=3"])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"network": "lenet"},
+        {"network": []},
+        {"network": [{"layer": "conv", "filters": 3}]},
+        {"network": [{"layer": "conv", "filters": 3, "kernel": "3"}]},
+        {"network": [{"layer": "conv", "filters": 3, "kernel": 3, "size": 2}]},
+        {"network": "swift", "epochs": "five"},
+        {"network": "swift", "epoch": 5},
+        {"network": "swift", "optimiser": {"kind": "sgd", "beta1": 0.9}},
+        {"network": "swift", "optimiser": {"learning_rate": 0.9}},
+    ],
+)
+def test_the_schema_refuses_what_the_reader_does(document: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(document)
+
+
+def test_a_network_of_ones_own_ends_in_the_classes() -> None:
+    recipe = get_recipe("case-study", network=(Flatten(), Dense()), dropout=0.5)
+    assert recipe.describe_network((8, 9), 3).classes == 3
+    with pytest.raises(ArgumentError, match="batch_norm puts batch normalisation behind every"):
+        get_recipe("case-study", network=OWN, batch_norm=True)
+    with pytest.raises(ArgumentError, match="a name or a tuple of layers"):
+        get_recipe("case-study", network=[Flatten(), Dense()])
