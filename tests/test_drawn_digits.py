@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkwise import Dataset, Run, get_recipe, resume, train
+from inkwise import Dataset, Model, Run, export_model, get_recipe, resume, train
 from inkwise.data.pendigits import PenDigit
 from inkwise.errors import DownloadError, RunError
+from inkwise.runs.original_data import load_training_splits
+from inkwise.training.calibrating import calibrate
 from inkwise.training.history import Epoch
 from tests.telling import Heard
 
@@ -24,7 +26,7 @@ def stop(epoch: Epoch) -> None:
 def written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A collection of one digit for each class."""
     people = [PenDigit(label, 1, HOOK) for label in "0123456789"]
-    monkeypatch.setattr("inkwise.study.load_pendigits", lambda place, progress: people)
+    monkeypatch.setattr("inkwise.runs.original_data.load_pendigits", lambda place, progress: people)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def nothing_written(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object) -> list[PenDigit]:
         raise DownloadError("there is no network")
 
-    monkeypatch.setattr("inkwise.study.load_pendigits", load)
+    monkeypatch.setattr("inkwise.runs.original_data.load_pendigits", load)
 
 
 @pytest.mark.usefixtures("written", "unreported")
@@ -82,3 +84,21 @@ def test_a_training_is_resumed_with_the_same_drawn_digits_or_not_at_all(
     with pytest.raises(RunError, match="pendigits is or was missing"):
         resume(stopped[1], dataset=optdigits)
     assert stopped[1].status == "interrupted"
+
+
+@pytest.mark.usefixtures("written", "unreported")
+def test_a_model_that_looks_once_is_calibrated_on_drawn_digits_as_well(
+    optdigits: Dataset, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    looks = get_recipe(RECIPE, epochs=1, rotations=(0.0, 12.0, -12.0))
+    run = train(looks, optdigits, output=tmp_path / "run")
+    path = export_model(run.path, "onnx", tmp_path / "once.onnx", dataset=optdigits, once=True)
+    once = Model.from_onnx(path.read_bytes())
+    _, splits = load_training_splits(run, optdigits)
+    drawn = run.record["drawn"]["validation"]
+    assert drawn > 0
+    assert len(splits.validation) == run.record["splits"]["validation"] + drawn
+    assert once.calibration == calibrate(once, splits.validation).calibration
+    request.getfixturevalue("nothing_written")
+    with pytest.raises(RunError, match="put it where it was, or train again"):
+        export_model(run.path, "onnx", dataset=optdigits, once=True)

@@ -143,6 +143,7 @@ def test_new_classes_take_the_place_of_all_old_ones(
     assert run.model.class_names == tuple(sorted(SYMBOLS))
     assert len(run.evaluation) == 40
     assert len(run.evaluation.misclassified) <= 2
+    assert "none of its own classes is among them" in run.record["notices"][-1]
     assert run.gains == []  # a model that knows none of the classes is not worth comparing
     assert len(evaluate(run, "validation")) == 30
     assert run.record["start"]["earlier"] is None

@@ -108,6 +108,13 @@ def test_every_form_of_the_images_trains_the_same(
         np.testing.assert_array_equal(classifier.predict_proba(convert(other)), expected)
 
 
+def test_images_of_another_shape_are_not_guessed_at(digits: Digits) -> None:
+    x, y = digits
+    classifier = quick(epochs=1).fit(x, y)
+    with pytest.raises(ValueError, match="of 16×4 pixels, and the classifier was fitted to 8×8"):
+        classifier.predict(x.reshape(-1, 16, 4))
+
+
 def test_tables_and_lists_are_images_too(digits: Digits) -> None:
     pandas = pytest.importorskip("pandas")
     x, y = digits

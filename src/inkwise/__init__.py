@@ -34,7 +34,7 @@ _HOMES = {
     "compare": "inkwise.comparison.compared_runs",
     "audit": "inkwise.auditing.label_audit",
     "describe_datasets": "inkwise.data.catalogue",
-    "evaluate": "inkwise.study",
+    "evaluate": "inkwise.runs.evaluating",
     "explain": "inkwise.explanation.evidence",
     "export_model": "inkwise.export.writing",
     "find_pictures": "inkwise.ink.sources",
@@ -122,8 +122,9 @@ if TYPE_CHECKING:
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness
     from inkwise.runs.directory import Run
+    from inkwise.runs.evaluating import evaluate
     from inkwise.serving.server import serve
-    from inkwise.study import evaluate, fit, resume, train
+    from inkwise.study import fit, resume, train
     from inkwise.system.progress import Progress
     from inkwise.training.fitting import Fit
     from inkwise.training.named_recipes import get_recipe

@@ -273,6 +273,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             square = side**2 == values.shape[1]
             self.image_size_ = size or ((side, side) if square else (1, values.shape[1]))
             self.levels_ = self.levels or _find_levels(values)
+        elif dimensions > 2 and size != self.image_size_:
+            raise ValueError(
+                f"images are of {'×'.join(map(str, size or ()))} pixels, and the classifier was "
+                f"fitted to {'×'.join(map(str, self.image_size_))}: scale them to that"
+            )
         height, width = self.image_size_
         if values.shape[1] != height * width:
             raise ArgumentError(

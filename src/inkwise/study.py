@@ -1,4 +1,4 @@
-"""The case study from end to end: train, evaluate, report."""
+"""The case study from end to end: train, which evaluates and reports; resume; fit in memory."""
 
 import contextlib
 import dataclasses
@@ -9,25 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.catalogue import check_one, load_dataset, load_either, place_of_files
-from inkwise.data.dataset import Dataset, Split
+from inkwise.data.catalogue import load_dataset, load_either, refuse_two
+from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.own_data import read_data
-from inkwise.data.pendigits import PenDigit, load_pendigits
-from inkwise.data.splits import Splits, split_dataset
-from inkwise.errors import ArgumentError, DownloadError, RunError, StorageError
-from inkwise.evaluation.results import Evaluation, evaluate_model
-from inkwise.evaluation.slices import find_slices
-from inkwise.ink.fitting import CANVAS
+from inkwise.data.splits import Splits
+from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run, describe_drawn
-from inkwise.runs.original_data import load_original_data
-from inkwise.runs.shown_images import ShownImages
+from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.evaluating import evaluate
+from inkwise.runs.original_data import (
+    add_drawn_digits,
+    load_training_splits,
+    split_as,
+)
 from inkwise.runs.starts import Start, find_again, find_start, go_on_from
-from inkwise.runs.unseen_images import choose_unseen, name_apart, own_data
 from inkwise.system.extras import require_training
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
@@ -35,12 +33,9 @@ from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
 from inkwise.training.fitting import Fit
 from inkwise.training.going_on import describe_going_on, keep_some, start_weights
-from inkwise.training.history import Checkpoint, Epoch
+from inkwise.training.history import Checkpoint, Epoch, validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
-
-SAMPLES = 24
-"""Number of images in the grid of sample predictions."""
 
 
 def train(
@@ -62,7 +57,8 @@ def train(
     """Train a network, evaluate it once on the test split, and write the report.
 
     Nothing is chosen on the test split: the number of epochs is fixed beforehand, and the weights
-    are those of the last epoch. A run is the directory that the training writes.
+    are those of the last epoch, unless the recipe lets the validation images decide. A run is the
+    directory that the training writes.
 
     Parameters
     ----------
@@ -131,7 +127,7 @@ def train(
     """
     require_training("training")
     require_tracker(track)
-    check_one(dataset, data)
+    refuse_two(dataset, data)
     by_name, begun = recipe is None or isinstance(recipe, str), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
@@ -152,14 +148,14 @@ def train(
         if begun.earlier is None:  # what pens drew for the model is not rehearsed either
             recipe = dataclasses.replace(recipe, pens=0.0)
     corrections = None if labels is None else LabelCorrections.read(labels)
-    splits = _split(images, recipe, corrections)
+    splits = split_as(recipe, images, corrections)
     if by_name and start is None and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(images.image_size, len(images.class_names))
     if engine == "keras":
         require_single(network, "the engine keras")
-    enlarged, notice = _add_drawn(splits, images, recipe, data_dir, progress)
+    enlarged, notice = add_drawn_digits(splits, images, recipe, data_dir, progress)
     notices += [notice] if notice else []
     machine = {
         **describe_machine(),
@@ -208,7 +204,7 @@ def fit(
     Returns
     -------
     Fit
-        An iterator of every finished `Epoch`, with the model as of the last of them.
+        An iterator of every finished `Epoch`, with the model as of the one that the recipe keeps.
 
     Raises
     ------
@@ -229,12 +225,12 @@ def fit(
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
-    splits = _split(data, recipe, None)
+    splits = split_as(recipe, data, None)
     notices = [data.notice]
     if by_name and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices.append(notice)
-    enlarged, notice = _add_drawn(splits, data, recipe, data_dir, progress)
+    enlarged, notice = add_drawn_digits(splits, data, recipe, data_dir, progress)
     for each in (*notices, notice):
         if each:
             progress.notice(each)
@@ -320,14 +316,7 @@ def resume(
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
     state = run.load_checkpoint()
-    data = load_original_data(run, dataset, data_dir, progress)
-    splits = _split(data, run.recipe, run.corrections)
-    enlarged, _ = _add_drawn(splits, data, run.recipe, data_dir, progress)
-    if describe_drawn(splits, enlarged) != run.record.get("drawn"):
-        raise RunError(
-            f"the digits that pens draw are not those that {run.path} was started with: the "
-            "collection pendigits is or was missing, or a library has changed"
-        )
+    data, enlarged = load_training_splits(run, dataset, data_dir, progress)
     begun = find_again(run, data, data_dir, progress)
     with _keeping_what_is_finished(run):
         run.set_status(UNFINISHED)
@@ -372,12 +361,23 @@ def _train_to_report(
     history = [] if state is None else run.history[: int(state["epoch"])]
     last: Checkpoint | None = None
     try:
-        for checkpoint in _fit(run, data, splits, device, state, progress, begun):
+        epochs = _fit(run, data, splits, device, state, progress, begun)
+        while not recipe.stops_after(losses := validation_losses(history)):
+            checkpoint = next(epochs, None)
+            if checkpoint is None:
+                break
             history.append(checkpoint.epoch)
             last = checkpoint
             _save(run, data, checkpoint, history)
             if on_epoch is not None:
                 on_epoch(checkpoint.epoch)
+        if len(history) < recipe.epochs:
+            progress.notice(
+                f"The training has ended after {len(history)} of {recipe.epochs} epochs: the "
+                f"validation loss has not been lower for {recipe.patience}"
+            )
+        if recipe.keeps(losses) < len(losses):
+            progress.notice(f"The weights of epoch {recipe.keeps(losses)} are kept")
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
         progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
@@ -406,175 +406,14 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
         },
         "epochs_trained": checkpoint.epoch.epoch,
     }
-    network = recipe.describe_network(data.image_size, len(data.class_names))
-    model = Model(network, checkpoint.weights, data.class_names, provenance)
-    run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
-    run.save_history(history[: checkpoint.epoch.epoch])
+    history = history[: checkpoint.epoch.epoch]
+    if recipe.keeps(validation_losses(history)) == len(history):
+        network = recipe.describe_network(data.image_size, len(data.class_names))
+        model = Model(network, checkpoint.weights, data.class_names, provenance)
+        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+    run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)
-
-
-def _split(data: Dataset, recipe: Recipe, corrections: LabelCorrections | None) -> Splits:
-    """Split a data set as a recipe says, with corrected labels if there are any."""
-    corrected = None if corrections is None else corrections.apply(data)
-    return split_dataset(data, recipe.holdout, recipe.seed, corrected)
-
-
-def _add_drawn(
-    splits: Splits,
-    data: Dataset,
-    recipe: Recipe,
-    data_dir: str | os.PathLike[str] | None,
-    progress: Progress,
-) -> tuple[Splits, str | None]:
-    """Add the digits that the recipe has drawn by pens; return a notice of what differs."""
-    if not recipe.pens:
-        return splits, None
-    from inkwise.training.forms import FORMS
-    from inkwise.training.pens import add_drawn
-
-    if not FORMS.keys() >= set(data.class_names) or data.image_size != (CANVAS, CANVAS):
-        return splits, (
-            "no digits are drawn by pens in addition, because the data are not digits of 28×28"
-        )
-    notice = None
-    written: list[PenDigit] = []
-    try:
-        written = load_pendigits(place_of_files(data_dir), progress)
-    except (DownloadError, StorageError) as error:
-        notice = (
-            "digits drawn by pens have the forms that are taught, without those of the collection "
-            f"pendigits: {error}"
-        )
-    progress.notice(f"Drawing {round(recipe.pens * len(splits.train)):,} digits with pens")
-    return add_drawn(splits, recipe.pens, data.class_names, recipe.seed, written), notice
-
-
-def evaluate(
-    run: Run | str | os.PathLike[str],
-    split: str = "test",
-    *,
-    dataset: str | Dataset | None = None,
-    data: str | os.PathLike[str] | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-    labels: str | os.PathLike[str] | None = None,
-    progress: Progress = SILENT,
-) -> Evaluation:
-    """Evaluate the saved model of a run, and write metrics and predictions into the run.
-
-    Parameters
-    ----------
-    run : Run or path-like
-        The run to evaluate.
-    split : {"test", "validation", "train"}
-        The split to evaluate on, divided as the run's recipe says.
-    dataset : str or Dataset, optional
-        A data set other than the run's own, with the same classes and image size, or the name of
-        one.
-    data : path-like, optional
-        A data set in any form that `inkwise.load_data` takes, such as a folder of pictures or a
-        table, in place of `dataset`. If it is what the run was trained on, under any name, the
-        split is the run's. Otherwise all of its images are evaluated, or those of the split if
-        they are divided, but for images that the run was trained or validated on and classes that
-        the model does not know. A notice says which.
-    data_dir : path-like, optional
-        Where the data set's files are; for the run's own data, by default the one that it was
-        trained from.
-    labels : path-like, optional
-        A file of decisions about labels, from the page of an audit; for the run's own data, by
-        default the one that it was trained with, if any. All metrics use the labels as given,
-        except those of `Evaluation.corrected`.
-    progress : Progress, optional
-        Receives notices and downloads.
-
-    Returns
-    -------
-    Evaluation
-
-    Raises
-    ------
-    RunError
-        The run does not exist, has no model yet or is still being trained; or its data set is not
-        the one it was trained on.
-    ModelError
-        The model is damaged, or does not fit the data set.
-    ArgumentError
-        There is no such split or data set, or two data sets are given.
-    DataError, StorageError
-        The images cannot be obtained, none of them is left to evaluate, or the run cannot be
-        written.
-
-    Examples
-    --------
-    >>> import inkwise
-    >>> evaluation = inkwise.evaluate("runs/small", "validation")
-    >>> evaluation.split, len(evaluation)
-    ('validation', 288)
-    >>> evaluation.confusion.shape
-    (10, 10)
-    """
-    require_training("an evaluation")
-    run = run if isinstance(run, Run) else Run(run)
-    epochs = len(run.history)
-    if not epochs:
-        raise RunError(f"{run.path} has no model: its training ended before the first epoch did")
-    recipe, model = run.recipe, run.model
-    if data is not None:
-        check_one(dataset, data)
-        own_images = read_data(data, progress)
-        dataset = own_data(run, own_images)
-        if dataset is None:
-            if labels is not None:
-                raise ArgumentError(
-                    f"corrected labels are for the data that {run.path} was trained on, which "
-                    f"{data} is not: leave out {labels}"
-                )
-            images = choose_unseen(run, model, own_images, split, progress)
-            probabilities = model.predict_proba(images.images)
-            name = name_apart(run, own_images)
-            evaluation = Evaluation(name, split, model.class_names, images.labels, probabilities)
-            return _keep(run, epochs, model, evaluation, images)
-        progress.notice(
-            f"{data} holds the data that {run.path} was trained on: its {split} split is "
-            "evaluated, as the run divided it"
-        )
-    if isinstance(dataset, str):
-        dataset = load_dataset(dataset, data_dir, progress)
-    if dataset is not None and dataset.notice:
-        progress.notice(dataset.notice)
-    own = dataset is None or dataset.name == run.record["dataset"]["name"]
-    if dataset is None or own:
-        dataset = load_original_data(run, dataset, data_dir, progress)
-    images = _choose_split(dataset, split, recipe)
-    corrections = run.corrections if own and labels is None else None
-    if labels is not None:
-        corrections = LabelCorrections.read(labels)
-    corrected = None if corrections is None else corrections.apply(dataset)
-    evaluation = evaluate_model(model, dataset, images, split)
-    if corrected is not None:
-        relabelled = _choose_split(dataset, split, recipe, corrected)
-        evaluation = dataclasses.replace(evaluation, corrected_labels=relabelled.labels)
-    return _keep(run, epochs, model, evaluation, images, corrections)
-
-
-def _keep(
-    run: Run,
-    epochs: int,
-    model: Model,
-    evaluation: Evaluation,
-    images: Split,
-    corrections: LabelCorrections | None = None,
-) -> Evaluation:
-    """Write an evaluation of the model of so many epochs into its run, and return it."""
-    if len(run.history) != epochs:
-        raise RunError(f"{run.path} is still being trained: evaluate it when the training is over")
-    run.save_evaluation(evaluation, corrections)
-    found = find_slices(images.images, images.labels, evaluation.predicted, evaluation.class_names)
-    run.save_slices(found, evaluation)
-    if run.owns(evaluation):
-        run.save_pictures(_choose_pictures(images, evaluation))
-        run.save_model(model.with_provenance(metrics=evaluation.headline()))
-    return evaluation
 
 
 def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, str]]:
@@ -636,19 +475,3 @@ def _fit(
             own = splits.train.take(np.arange(begun.record["own_images"]))
             weights = keep_some(network, old, weights, own)
         yield Checkpoint(epoch, weights, arrays)
-
-
-def _choose_split(
-    dataset: Dataset, name: str, recipe: Recipe, corrected: Dataset | None = None
-) -> Split:
-    if name == "test":  # part of every data set, so that nothing has to be drawn and copied
-        return (corrected or dataset).test
-    return split_dataset(dataset, recipe.holdout, recipe.seed, corrected)[name]
-
-
-def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:
-    """Choose a random sample, the same for every run on this data, and every mistake."""
-    generator = np.random.default_rng(0)
-    samples = generator.choice(len(split), size=min(SAMPLES, len(split)), replace=False)
-    indices = np.union1d(samples, evaluation.misclassified)
-    return ShownImages(indices, split.images[indices], samples)

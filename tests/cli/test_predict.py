@@ -450,15 +450,24 @@ def test_a_run_answers_as_its_model_directory_does(
     assert call("predict", *pictures, "--json", "--model", copy) == expected
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
-def test_no_model_is_one_line(call: Call, pictures: list[Path], tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "there is neither a run nor a model at {}"),
+        ("empty", "there is neither a run nor a model at {}"),
+        ("file", "{} holds no model of inkwise's"),
+    ],
+)
+def test_no_model_is_one_line(
+    call: Call, pictures: list[Path], tmp_path: Path, name: str, told: str
+) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
 
     result = call("predict", "--model", tmp_path / name, *pictures)
 
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"error: there is neither a run nor a model at {tmp_path / name}")
+    assert result.err.startswith(f"error: {told.format(tmp_path / name)}")
     assert result.err.count("\n") == 1
 
 

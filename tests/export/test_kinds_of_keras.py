@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inkwise import import_keras
@@ -282,6 +282,7 @@ def test_weights_in_a_model_within_an_h5_file_are_refused_by_name(
     zeros=st.tuples(st.integers(0, 2), st.integers(0, 2)),
     side=st.integers(8, 13),
 )
+@example(kernel=2, stride=2, zeros=(2, 0), side=9)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_zeros_around_a_map_are_those_of_keras_or_refused(
     keras: Any, tmp_path: Path, kernel: int, stride: int, zeros: tuple[int, int], side: int

@@ -191,12 +191,12 @@ def test_what_stands_on_the_border_is_the_digit_if_it_is_far_larger() -> None:
     assert normalise(cropped).box == (20, 20, 70, 70)
 
 
-@pytest.mark.parametrize(("thickness", "left"), [(4, 70), (8, 0)])
+@pytest.mark.parametrize(("thickness", "length", "left"), [(4, 56, 70), (8, 62, 0)])
 def test_what_reaches_up_to_the_digit_is_part_of_it_if_it_has_much_ink(
-    thickness: int, left: int
+    thickness: int, length: int, left: int
 ) -> None:
     sheet = np.pad(SEVEN, 50)
-    sheet[72 : 72 + thickness, :62] = 255  # with a fifth and with a third of all ink
+    sheet[72 : 72 + thickness, :length] = 255  # with a fifth and with a third of all ink
     ink = normalise(sheet)
     assert ink.box == (70, left, 130, 120)
     assert ink.apart == bool(left)

@@ -72,6 +72,7 @@ def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
         "recipe.json",
         "run.json",
         "history.csv",
+        "checkpoint.safetensors",
         "metrics.json",
         "predictions.csv",
         "slices.json",

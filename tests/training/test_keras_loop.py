@@ -17,7 +17,8 @@ from inkwise.networks.as_keras import require_keras
 from inkwise.system.progress import Batch
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.keras_loop import fit_keras, prepare_keras
-from inkwise.training.recipe import SGD, Adam, Cosine, OneCycle, Plateau, Recipe, rate_factor
+from inkwise.training.recipe import SGD, Adam, Recipe
+from inkwise.training.schedules import Cosine, OneCycle, Plateau, rate_factor
 from tests.telling import AtEachBatch, Heard
 
 pytestmark = pytest.mark.usefixtures("keras")

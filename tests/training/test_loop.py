@@ -23,7 +23,8 @@ from inkwise.training.history import Epoch
 from inkwise.training.loop import EVALUATION_BATCH, Training, predict_logits
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.outliers import make_outliers
-from inkwise.training.recipe import SGD, Adam, Cosine, Muon, OneCycle, Plateau, Recipe
+from inkwise.training.recipe import SGD, Adam, Muon, Recipe
+from inkwise.training.schedules import Cosine, OneCycle, Plateau
 from inkwise.training.step import Step, to_inputs
 from tests.telling import AtEachBatch, Heard
 

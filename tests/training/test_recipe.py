@@ -10,18 +10,10 @@ from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.named import case_study
 from inkwise.training.augmentation import Augmentation
+from inkwise.training.checks import MOST
 from inkwise.training.named_recipes import get_recipe
-from inkwise.training.recipe import (
-    MOST,
-    SGD,
-    Adam,
-    Cosine,
-    Muon,
-    OneCycle,
-    Plateau,
-    Recipe,
-    rate_factor,
-)
+from inkwise.training.recipe import SGD, Adam, Muon, Recipe
+from inkwise.training.schedules import Cosine, OneCycle, Plateau, rate_factor
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -44,6 +36,8 @@ RECIPES_DRAWN = st.builds(
     optimiser=ADAMS | SGDS | MUONS,
     schedule=st.none() | CYCLES | COSINES | PLATEAUS,
     clip_norm=st.floats(0, MOST),
+    patience=st.integers(0, MOST),
+    best_epoch=st.booleans(),
     label_smoothing=SHARES,
     hardest=ABOVE_0,
     freeze_after=ABOVE_0,

@@ -23,8 +23,9 @@ from inkwise.networks.layers import (
 )
 from inkwise.networks.network import Network
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import Recipe
+from inkwise.training.recipe import SGD, Adam, Recipe
 from inkwise.training.recipe_files import RecipeFile, find_recipe, recipe_schema, template, to_toml
+from inkwise.training.schedules import Cosine
 from tests.networks import networks
 from tests.training.test_recipe import RECIPES_DRAWN
 
@@ -105,6 +106,23 @@ def test_changes_are_those_of_the_values_they_name(tmp_path: Path) -> None:
     assert dataclasses.replace(by_name, name="mine") == recipe
 
 
+def test_an_optimiser_without_a_kind_is_adam(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('network = "swift"\n[optimiser]\nlearning_rate = 0.01\n', "utf-8-sig")
+    assert read_recipe(path).optimiser == Adam(learning_rate=0.01)
+    path.write_text('network = "swift"', "utf-8")
+    assert read_recipe(path, ["optimiser.beta1=0.5"]).optimiser == Adam(beta1=0.5)
+
+
+def test_another_kind_begins_with_its_usual_values() -> None:
+    changes = ["schedule.kind=cosine", "schedule.end=0.1", "optimiser.kind=sgd"]
+    recipe, _ = find_recipe("swift", changes)
+    assert isinstance(recipe, Recipe)
+    assert (recipe.schedule, recipe.optimiser) == (Cosine(end=0.1), SGD())
+    recipe, _ = find_recipe("swift", ["schedule.kind=one_cycle", "optimiser.kind=muon"])
+    assert recipe == get_recipe("swift")
+
+
 def test_a_name_without_changes_stays_a_name() -> None:
     assert find_recipe("swift")[0] == "swift"
 
@@ -115,15 +133,15 @@ def test_a_name_without_changes_stays_a_name() -> None:
         # typos
         (("filters = 64", "filter = 64"), 10, "network.2.filter: unknown key 'filter' of conv (di"),
         (("\nepochs = 5", "\nepoch = 5"), 50, "epoch: unknown key 'epoch' (did you mean 'epochs'"),
-        (("[optimiser]", "[optimizer]"), 85, "optimizer: unknown key 'optimizer' (did you mean 'o"),
+        (("[optimiser]", "[optimizer]"), 93, "optimizer: unknown key 'optimizer' (did you mean 'o"),
         (
             ('"flatten"', '"flaten"'),
             13,
             "network.5.layer: unknown layer 'flaten' (did you mean 'f",
         ),
-        (('"adam"', '"adamw"'), 87, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
+        (('"adam"', '"adamw"'), 95, "optimiser.kind: unknown kind 'adamw' (did you mean 'adam'?)"),
         (('"relu"', '"Relu"'), 8, "network.0.activation: activation must be linear, relu, "),
-        (('"last"', '"lost"'), 109, "holdout.method: must be last or stratified, not 'lost' (did"),
+        (('"last"', '"lost"'), 117, "holdout.method: must be last or stratified, not 'lost' (did"),
         # punctuation
         (("size = 2 },", "size = 2 }"), 10, "Unclosed array: a comma or a bracket ] is missing"),
         (("kernel = 3, a", "kernel = 3 a"), 8, "Unclosed inline table: a comma or a brace } is"),
@@ -133,19 +151,19 @@ def test_a_name_without_changes_stays_a_name() -> None:
             "Expected '=' after a key in a key/value pair: write",
         ),
         (('name = "mine"', 'name = "mine'), 4, "a quotation mark is missing at the end of the"),
-        (("\nseed = 0", "\nseed = 0\nseed = 1"), 73, "a key stands here for the second time"),
+        (("\nseed = 0", "\nseed = 0\nseed = 1"), 81, "a key stands here for the second time"),
         # values
         (("\nepochs = 5", '\nepochs = "five"'), 50, "epochs: must be a whole number, not 'five'"),
         (("\nepochs = 5", "\nepochs = five"), 50, "Invalid value: write numbers as 0.5, text in "),
         (("\nepochs = 5", "\nepochs = 2.5"), 50, "epochs: must be a whole number, not 2.5"),
         (("\nepochs = 5", "\nepochs = 0"), 50, "epochs: the epochs must be a whole number from 1 "),
         (("\nepochs = 5", "\nepochs = true"), 50, "epochs: must be a whole number, not True"),
-        (("rate = 0.001", 'rate = "0.001"'), 89, "optimiser.learning_rate: must be a number, not "),
-        (("rate = 0.001", "rate = -1"), 89, "optimiser.learning_rate: the learning rate must be a"),
+        (("rate = 0.001", 'rate = "0.001"'), 97, "optimiser.learning_rate: must be a number, not "),
+        (("rate = 0.001", "rate = -1"), 97, "optimiser.learning_rate: the learning rate must be a"),
         (("batch_norm = false", "batch_norm = 0"), 27, "batch_norm: must be true or false, not 0"),
         (
             ("share = 0.2", "share = 2"),
-            112,
+            120,
             "holdout.share: the validation share must lie between",
         ),
         # networks

@@ -54,7 +54,7 @@ def evaluate(
     """Compute all metrics again with the saved model, and write them into the run."""
     from inkwise.cli.display import Display
     from inkwise.runs.directory import Run
-    from inkwise.study import evaluate as evaluate_run
+    from inkwise.runs.evaluating import evaluate as evaluate_run
 
     with Display() as display:
         evaluation = evaluate_run(

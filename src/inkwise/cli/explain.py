@@ -14,7 +14,7 @@ def explain(
         Path | None,
         typer.Argument(
             metavar="MODEL",
-            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            help="A run, a model directory or an .onnx file of inkwise; the model that comes with "
             "inkwise if not given.",
             show_default=False,
         ),

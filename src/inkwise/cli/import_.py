@@ -66,7 +66,7 @@ def import_(
     255 if the model scales its input down.
     """
     from inkwise.cli.display import Display
-    from inkwise.data.catalogue import check_one, load_either
+    from inkwise.data.catalogue import load_either, refuse_two
     from inkwise.errors import ArgumentError
     from inkwise.export.importing import import_model
     from inkwise.system.folders import claim_folder
@@ -84,7 +84,7 @@ def import_(
             ) from None
         taken = black, white
     with Display() as display:
-        check_one(dataset, own)
+        refuse_two(dataset, own)
         images = None
         if dataset is not None or own is not None:
             images = load_either(dataset or "auto", own, data_dir, display).train

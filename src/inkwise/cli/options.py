@@ -15,7 +15,7 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL",
-        help="A run, a model directory or an .onnx file of ours.",
+        help="A run, a model directory or an .onnx file of inkwise.",
         show_default=False,
     ),
 ]

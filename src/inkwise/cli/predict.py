@@ -49,7 +49,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            help="A run, a model directory or an .onnx file of inkwise; the model that comes with "
             "inkwise if not given.",
         ),
     ] = None,

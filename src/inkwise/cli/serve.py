@@ -13,7 +13,7 @@ def serve(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="A run, a model directory or an .onnx file of ours; the model that comes with "
+            help="A run, a model directory or an .onnx file of inkwise; the model that comes with "
             "inkwise if not given.",
         ),
     ] = None,

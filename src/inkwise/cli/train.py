@@ -40,7 +40,7 @@ def train(
             "--from",
             metavar="MODEL",
             help="Go on from a model, on your pictures and a share of what it has learned before: "
-            "pretrained (the package's), a run or a model directory.",
+            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise.",
             show_default=False,
         ),
     ] = None,

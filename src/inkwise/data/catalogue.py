@@ -140,7 +140,7 @@ def load_either(
     return load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
 
 
-def check_one(dataset: str | Dataset | None, data: str | os.PathLike[str] | None) -> None:
+def refuse_two(dataset: str | Dataset | None, data: str | os.PathLike[str] | None) -> None:
     """Raise `ArgumentError` if a data set and the path of another are given."""
     if dataset is not None and data is not None:
         name = dataset if isinstance(dataset, str) else dataset.name

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.networks.folding import Weights, fold
+from inkwise.networks.layer_summaries import Shape
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     LEAKY_SLOPE,
@@ -21,7 +22,7 @@ from inkwise.networks.layers import (
     Layer,
     Residual,
 )
-from inkwise.networks.network import Network, Shape, named_layers, output_shape
+from inkwise.networks.network import Network, named_layers, output_shape
 
 Arrays = Mapping[str, NDArray[np.float64]]
 """The arrays of a layer by their roles, in PyTorch's layout."""
@@ -388,8 +389,9 @@ def _pad(
     if wanted == ((0, 0), (0, 0)):
         return conv, arrays
     if conv.padding == "valid" and conv.dilation == 1:
-        for before in range(conv.stride + 1):
-            for after in range(conv.stride + 1):
+        most = conv.stride + 2 * max(padding.rows + padding.columns)
+        for before in range(most + 1):
+            for after in range(most + 1):
                 kernel = conv.kernel + before + after
                 larger = dataclasses.replace(conv, kernel=kernel, padding="same")
                 moved = tuple((low + before, high + after) for low, high in wanted)

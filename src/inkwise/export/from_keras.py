@@ -15,6 +15,7 @@ from inkwise.export.hdf5 import MAGIC, Node
 from inkwise.export.imported import Found, explained, make_model
 from inkwise.export.keras_layers import KINDS, LEFT_OUT, SUPPORTED, KerasLayer, is_of_keras
 from inkwise.model import Model
+from inkwise.system.extras import require_training
 from inkwise.system.file_kinds import recognise
 from inkwise.system.files import read_bytes
 
@@ -96,6 +97,7 @@ def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None
     >>> [line.name for line in model.network.summary()][:3]
     ['conv1', 'pool1', 'conv2']
     """
+    require_training("importing a model")
     path = Path(path)
     raw = read_bytes(path)
     with explained(path, "Keras"):

@@ -20,6 +20,7 @@ from inkwise.export.assembling import (
 )
 from inkwise.export.imported import Found
 from inkwise.networks.as_onnx import from_channels_first
+from inkwise.networks.layer_summaries import Shape
 from inkwise.networks.layers import (
     Activation,
     AveragePool,
@@ -30,7 +31,6 @@ from inkwise.networks.layers import (
     GlobalPool,
     MaxPool,
 )
-from inkwise.networks.network import Shape
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto

@@ -1,6 +1,7 @@
 """Import of PyTorch's state dictionaries, for a network that a recipe describes."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from inkwise.export.assembling import Arrays, Part, Pixels, Refusal, Step, assem
 from inkwise.export.imported import Found
 from inkwise.networks.as_onnx import from_channels_first
 from inkwise.networks.ensemble import require_single
-from inkwise.networks.network import LayerSummary, Shape, named_layers
+from inkwise.networks.layer_summaries import LayerSummary, Shape
+from inkwise.networks.network import named_layers
 from inkwise.training.recipe import Recipe
 
 _WITHIN = ("state_dict", "model_state_dict", "model")
@@ -81,7 +83,8 @@ def _groups(raw: bytes) -> dict[str, Group]:
     import torch
 
     try:
-        content: Any = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about the pickle of another program
+            content: Any = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds of errors
         raise Refusal(
             "it is damaged, or holds more than tensors, which could run code: save "

@@ -11,7 +11,6 @@ from inkwise.export.assembling import Pixels, Refusal
 from inkwise.model import Model
 from inkwise.networks.folding import Weights
 from inkwise.networks.network import Network
-from inkwise.system.extras import require_training
 
 
 class Found(NamedTuple):
@@ -37,7 +36,6 @@ class Found(NamedTuple):
 @contextlib.contextmanager
 def explained(path: Path, program: str) -> Iterator[None]:
     """Turn any error in reading a file of a program into a `ModelError` of one line."""
-    require_training(f"importing from {program}")
     try:
         yield
     except (Refusal, ArgumentError) as error:  # ArgumentError: layers that do not fit together

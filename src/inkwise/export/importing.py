@@ -17,6 +17,7 @@ from inkwise.export.from_torch import read_torch
 from inkwise.export.imported import Found, explained, make_model
 from inkwise.model import Model
 from inkwise.networks.as_onnx import read_metadata
+from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.recipe import Recipe
@@ -96,6 +97,7 @@ def import_model(
     >>> model.provenance["imported"]["pixels"]
     [0.0, 1.0]
     """
+    require_training("importing a model")
     if pixels is not None and (not all(map(math.isfinite, pixels)) or pixels[0] == pixels[1]):
         raise ArgumentError(f"black and white must be two different numbers, not {pixels}")
     path = Path(path)

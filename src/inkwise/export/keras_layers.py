@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inkwise.export.assembling import Affine, Padding, Part, Refusal, Softmax, norm_arrays
 from inkwise.export.hdf5 import Node
 from inkwise.networks.as_keras import from_keras_layout
+from inkwise.networks.layer_summaries import Shape
 from inkwise.networks.layers import (
     Activation,
     AveragePool,
@@ -23,7 +24,6 @@ from inkwise.networks.layers import (
     MaxPool,
     SpatialDropout,
 )
-from inkwise.networks.network import Shape
 
 LEFT_OUT = (
     "RandomFlip",

@@ -9,7 +9,7 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
 from inkwise.runs.directory import Run
 from inkwise.runs.models import find_model
-from inkwise.runs.original_data import load_original_splits
+from inkwise.runs.original_data import load_original_splits, load_training_splits
 from inkwise.system.extras import require_training
 from inkwise.system.files import write_bytes
 from inkwise.system.folders import file_name
@@ -118,7 +118,7 @@ def export_model(
         angle = SINGLE_ROTATION if file_format in _ROTATING else 0.0
         model = dataclasses.replace(model, rotations=(angle,))
         if run.recipe.calibrate:
-            model = calibrate(model, load_original_splits(run, dataset).validation)
+            model = calibrate(model, load_training_splits(run, dataset)[1].validation)
     if any(model.rotations) and file_format not in _ROTATING:
         raise ArgumentError(
             f"{file_format} cannot hold a model that rotates images (test-time augmentation): "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import LibraryError
 from inkwise.networks.ensemble import Ensemble, require_single
+from inkwise.networks.layer_summaries import LayerSummary
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
@@ -27,7 +28,7 @@ from inkwise.networks.layers import (
     Residual,
     SpatialDropout,
 )
-from inkwise.networks.network import LayerSummary, Network
+from inkwise.networks.network import Network
 
 
 def require_keras(purpose: str) -> Any:

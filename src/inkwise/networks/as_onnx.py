@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ModelError
 from inkwise.networks.ensemble import Ensemble, members
+from inkwise.networks.layer_summaries import LayerSummary, Shape
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     LEAKY_SLOPE,
@@ -25,7 +26,7 @@ from inkwise.networks.layers import (
     Residual,
     SpatialDropout,
 )
-from inkwise.networks.network import LayerSummary, Network, Shape
+from inkwise.networks.network import Network
 from inkwise.networks.rotations import rotation_grid
 from inkwise.system.extras import require_training
 from inkwise.system.files import to_utf8

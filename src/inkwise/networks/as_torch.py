@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkwise.networks.ensemble import Ensemble, members
+from inkwise.networks.layer_summaries import LayerSummary, Shape
 from inkwise.networks.layers import (
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
@@ -30,7 +31,7 @@ from inkwise.networks.layers import (
     SpatialDropout,
 )
 from inkwise.networks.layers import BatchNorm as BatchNormLayer
-from inkwise.networks.network import LayerSummary, Network, Shape, named_layers
+from inkwise.networks.network import Network, named_layers
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
@@ -297,18 +298,21 @@ class _PaddedPool(nn.Module):
 
     def __init__(self, layer: Pool) -> None:
         super().__init__()
-        self.layer = layer
+        self.size, self.step = layer.size, layer.step
+        self.maximum = isinstance(layer, MaxPool)
 
     def forward(self, maps: Tensor) -> Tensor:
-        layer = self.layer
-        rows, columns = (layer.pads(int(side)) for side in maps.shape[2:])
-        pads = (*columns, *rows)
-        if isinstance(layer, MaxPool):
+        pads: list[int] = []  # left, right, above, below, as `Pool.pads` counts them
+        for side in (maps.size(3), maps.size(2)):
+            places = (side + self.step - 1) // self.step
+            total = max((places - 1) * self.step + self.size - side, 0)
+            pads += [total // 2, total - total // 2]
+        if self.maximum:
             padded = functional.pad(maps, pads, value=-math.inf)
-            return functional.max_pool2d(padded, layer.size, layer.step)
+            return functional.max_pool2d(padded, self.size, self.step)
         within = functional.pad(torch.ones_like(maps[:1, :1]), pads)
-        total = functional.avg_pool2d(functional.pad(maps, pads), layer.size, layer.step)
-        return total / functional.avg_pool2d(within, layer.size, layer.step)
+        sums = functional.avg_pool2d(functional.pad(maps, pads), self.size, self.step)
+        return sums / functional.avg_pool2d(within, self.size, self.step)
 
 
 class _GlobalPool(nn.Module):

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inkwise.errors import ArgumentError, ModelError
-from inkwise.networks.network import Network, Summary
+from inkwise.networks.layer_summaries import Summary
+from inkwise.networks.network import Network
 
 
 @dataclasses.dataclass(frozen=True)

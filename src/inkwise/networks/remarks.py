@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from inkwise.networks.layer_summaries import LayerSummary
 from inkwise.networks.layers import AveragePool, Conv, Dense, MaxPool
-from inkwise.networks.network import LayerSummary, Network
+from inkwise.networks.network import Network
 
 DIGIT = 20 / 28
 """Side of a digit as a share of its image's, as MNIST's digits fill it."""

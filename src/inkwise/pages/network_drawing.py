@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from inkwise.networks.ensemble import Ensemble, members
+from inkwise.networks.layer_summaries import LayerSummary, Shape
 from inkwise.networks.layers import (
     Activation,
     AveragePool,
@@ -17,7 +18,7 @@ from inkwise.networks.layers import (
     Residual,
     SpatialDropout,
 )
-from inkwise.networks.network import LayerSummary, Network, Shape
+from inkwise.networks.network import Network
 
 _WIDTH = 360  # of a phone
 _LEFT, _TEXT = 20.0, 158.0

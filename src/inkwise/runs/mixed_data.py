@@ -109,7 +109,7 @@ def mix(
         parts["test"] = whole.take(np.flatnonzero(tested))
         told.append(
             f"{tested.sum():,} of the {len(whole):,} pictures in {own.places['whole']} are held "
-            "out as test images: a fifth of every class."
+            "out as test images: about a fifth of every class, and at least one of three."
         )
     for part in ("train", "test"):
         if part not in parts:

@@ -1,4 +1,4 @@
-"""Loading the data set that a run was trained on, and splitting it as the run did."""
+"""The data that a run is or was trained on: loading, splitting and enlarging them."""
 
 import dataclasses
 import os
@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inkwise.data.catalogue import holds, load_dataset
+from inkwise.data.catalogue import holds, load_dataset, place_of_files
 from inkwise.data.dataset import Dataset
+from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.own_data import load_data, read_data
 from inkwise.data.own_images import OwnImages
+from inkwise.data.pendigits import PenDigit, load_pendigits
 from inkwise.data.published import DATASET_NAMES
 from inkwise.data.splits import Holdout, Splits, split_dataset
-from inkwise.errors import DataError, InkwiseError, RunError, StorageError
-from inkwise.runs.directory import Run
+from inkwise.errors import DataError, DownloadError, InkwiseError, RunError, StorageError
+from inkwise.ink.fitting import CANVAS
+from inkwise.runs.directory import Run, describe_drawn
 from inkwise.runs.mixed_data import as_own_images, mix
 from inkwise.system.progress import SILENT, Progress
+from inkwise.training.recipe import Recipe
 
 _ADVICE = "pass the data it was trained on, in Python, as dataset=..."
 
@@ -82,6 +86,65 @@ def load_original_splits(
     return split_dataset(
         load_original_data(run, dataset, data_dir, progress), recipe.holdout, recipe.seed
     )
+
+
+def load_training_splits(
+    run: Run,
+    dataset: Dataset | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Dataset, Splits]:
+    """Load the data set of a run, and the splits that it learned from.
+
+    These have its corrected labels, and the digits that pens drew for it. Parameters and errors are
+    those of `load_original_data`; `RunError` is raised as well if pens would draw other digits now.
+    """
+    data = load_original_data(run, dataset, data_dir, progress)
+    splits = split_as(run.recipe, data, run.corrections)
+    enlarged, _ = add_drawn_digits(splits, data, run.recipe, data_dir, progress)
+    if describe_drawn(splits, enlarged) != run.record.get("drawn"):
+        raise RunError(
+            f"the digits that pens draw are not those that {run.path} learned from: the collection "
+            "pendigits is or was missing, or a library has changed; put it where it was, or train "
+            "again"
+        )
+    return data, enlarged
+
+
+def split_as(recipe: Recipe, data: Dataset, corrections: LabelCorrections | None) -> Splits:
+    """Split a data set as a recipe says, with corrected labels if there are any."""
+    corrected = None if corrections is None else corrections.apply(data)
+    return split_dataset(data, recipe.holdout, recipe.seed, corrected)
+
+
+def add_drawn_digits(
+    splits: Splits,
+    data: Dataset,
+    recipe: Recipe,
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> tuple[Splits, str | None]:
+    """Add the digits that the recipe has drawn by pens; return a notice of what differs."""
+    if not recipe.pens:
+        return splits, None
+    from inkwise.training.forms import FORMS
+    from inkwise.training.pens import add_drawn
+
+    if not FORMS.keys() >= set(data.class_names) or data.image_size != (CANVAS, CANVAS):
+        return splits, (
+            "no digits are drawn by pens in addition, because the data are not digits of 28×28"
+        )
+    notice = None
+    written: list[PenDigit] = []
+    try:
+        written = load_pendigits(place_of_files(data_dir), progress)
+    except (DownloadError, StorageError) as error:
+        notice = (
+            "digits drawn by pens have the forms that are taught, without those of the collection "
+            f"pendigits: {error}"
+        )
+    progress.notice(f"Drawing {round(recipe.pens * len(splits.train)):,} digits with pens")
+    return add_drawn(splits, recipe.pens, data.class_names, recipe.seed, written), notice
 
 
 def load_earlier(

@@ -145,7 +145,12 @@ def go_on_from(
     names = join_classes(model.class_names, images.class_names)
     notices: list[str] = []
     earlier = None
-    if {*names} & {*model.class_names}:
+    if not {*names} & {*model.class_names}:
+        notices.append(
+            f"The model will know {', '.join(names)} alone, in place of the classes that it knew: "
+            "none of its own classes is among them"
+        )
+    else:
         try:
             earlier = _find_earlier(str(place), model, data_dir, progress)
         except RunError as error:  # the user's own data, which may be gone for good

@@ -240,7 +240,7 @@ async def read_images(request: Request, size: tuple[int, int], limits: Limits) -
 
 
 def _read_nested(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
-    return as_images(read_json(ArrayRequest, body).images, size, limits)
+    return from_nested(read_json(ArrayRequest, body).images, size, limits)
 
 
 def shaped(
@@ -258,7 +258,7 @@ def shaped(
     return np.frombuffer(body, np.uint8).reshape(-1, *size)
 
 
-def as_images(nested: Any, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
+def from_nested(nested: Any, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
     """Return nested lists of whole numbers from 0 to 255 as images, uint8 (N, H, W)."""
     try:
         array = np.array(nested)

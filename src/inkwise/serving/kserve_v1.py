@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
-from inkwise.serving.bodies import JSON, LONG, as_images, media_type, read_json
+from inkwise.serving.bodies import JSON, LONG, from_nested, media_type, read_json
 from inkwise.serving.problems import Problem
 from inkwise.serving.reference import body_of, curl, problem_responses
 from inkwise.serving.schemas import Instances, ModelNames, ModelReady, Predictions
@@ -82,4 +82,4 @@ def make_router(service: Service) -> APIRouter:
 def _read(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
     document = read_json(Instances, body)
     given = document.inputs if document.instances is None else document.instances
-    return as_images(given, size, limits)
+    return from_nested(given, size, limits)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from inkwise.networks.as_onnx import INPUT, LOGITS, PROBABILITIES, SCORE
 from inkwise.serving.batching import Outputs
-from inkwise.serving.bodies import JSON, OCTETS, as_images, read_json, shaped
+from inkwise.serving.bodies import JSON, OCTETS, from_nested, read_json, shaped
 from inkwise.serving.problems import Problem
 from inkwise.serving.schemas import InferenceRequest, Tensor, WantedTensor
 from inkwise.serving.service import NAME
@@ -102,14 +102,14 @@ def _images(
         _refuse(f"there are {len(rest):,} bytes after the JSON that belong to no input")
     data: Any = tensor.data
     if data and isinstance(data[0], list):
-        images = as_images(data, size, limits)
+        images = from_nested(data, size, limits)
         if list(images.shape) != tensor.shape:
             _refuse(f"{INPUT} has shape {tensor.shape[:8]}, but its data have {list(images.shape)}")
         return images
     # Flat data, in row-major order. They are not reshaped here, so that `shaped` checks the shape.
     if len(data) != math.prod(tensor.shape):
         _refuse(f"{INPUT} has {len(data):,} numbers, which do not fit shape {tensor.shape[:8]}")
-    levels = as_images([data], (1, len(data)), limits).tobytes() if data else b""
+    levels = from_nested([data], (1, len(data)), limits).tobytes() if data else b""
     return shaped(levels, tensor.shape, size, limits)
 
 

@@ -12,7 +12,7 @@ from inkwise.errors import TrainingError
 from inkwise.model import Model
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.calibrating import calibrate
-from inkwise.training.history import Epoch, show_history
+from inkwise.training.history import Epoch, show_history, validation_losses
 from inkwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Fit(Iterator[Epoch]):
         height, width = splits.train.images.shape[1:]
         self.recipe, self.splits = recipe, splits
         self.history: list[Epoch] = []
+        self._kept = 0
         self._class_names, self._provenance = class_names, provenance
         self._network = recipe.describe_network((height, width), len(class_names))
         self._weights: Mapping[str, NDArray[np.float32]] = {}
@@ -94,15 +95,19 @@ class Fit(Iterator[Epoch]):
     def __next__(self) -> Epoch:
         from inkwise.networks.as_torch import get_weights
 
+        if self.recipe.stops_after(validation_losses(self.history)):
+            raise StopIteration
         epoch = next(self._epochs)
-        self._weights = get_weights(self._training.averaged)
         self.history.append(epoch)
+        self._kept = self.recipe.keeps(validation_losses(self.history))
+        if self._kept == len(self.history):
+            self._weights = get_weights(self._training.averaged)
         vars(self).pop("model", None)
         return epoch
 
     @functools.cached_property
     def model(self) -> Model:
-        """The model as of the last finished epoch, calibrated if the recipe says so.
+        """The model as of the epoch that the recipe keeps, calibrated if the recipe says so.
 
         Raises
         ------
@@ -114,7 +119,7 @@ class Fit(Iterator[Epoch]):
         provenance = {
             "recipe": self.recipe.to_dict(),
             **self._provenance,
-            "epochs_trained": len(self.history),
+            "epochs_trained": self._kept,
         }
         model = Model(
             self._network,

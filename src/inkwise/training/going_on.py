@@ -12,7 +12,8 @@ from inkwise.networks.ensemble import Ensemble, members, require_single
 from inkwise.networks.folding import Weights
 from inkwise.networks.network import Network, check_ending
 from inkwise.training.augmentation import Augmentation
-from inkwise.training.recipe import Adam, OneCycle, Recipe
+from inkwise.training.recipe import Adam, Recipe
+from inkwise.training.schedules import OneCycle
 
 FINE_TUNING = Recipe(
     name="own-hand",

@@ -66,6 +66,11 @@ class Checkpoint:
     state: Mapping[str, NDArray[Any]] | None = None
 
 
+def validation_losses(history: Iterable[Epoch]) -> list[float]:
+    """Return the validation loss of each epoch."""
+    return [epoch.validation_loss for epoch in history]
+
+
 _HEADER = [field.name for field in dataclasses.fields(Epoch)]
 
 

@@ -17,7 +17,8 @@ from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.history import Checkpoint, Epoch
 from inkwise.training.loop import check_loss
-from inkwise.training.recipe import SGD, Adam, Recipe, rate_factor
+from inkwise.training.recipe import SGD, Adam, Recipe
+from inkwise.training.schedules import rate_factor
 
 _FOLLOWED = (
     "name",
@@ -27,6 +28,8 @@ _FOLLOWED = (
     "schedule",
     "clip_norm",
     "epochs",
+    "patience",
+    "best_epoch",
     "batch_size",
     "holdout",
     "seed",

@@ -13,7 +13,8 @@ from inkwise.errors import TrainingError
 from inkwise.system.progress import SILENT, Batch, Progress
 from inkwise.training.allocator import keep_freed_memory
 from inkwise.training.history import Epoch
-from inkwise.training.recipe import Recipe, rate_factor
+from inkwise.training.recipe import Recipe
+from inkwise.training.schedules import rate_factor
 from inkwise.training.step import CapturedStep, Step, to_inputs
 
 EVALUATION_BATCH = 500

@@ -6,16 +6,8 @@ from typing import Any
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError
 from inkwise.training.augmentation import EFFECTS, Augmentation
-from inkwise.training.recipe import (
-    OPTIMISERS,
-    SGD,
-    Adam,
-    Muon,
-    OneCycle,
-    Optimiser,
-    Recipe,
-    look_up,
-)
+from inkwise.training.recipe import OPTIMISERS, SGD, Adam, Muon, Optimiser, Recipe, look_up
+from inkwise.training.schedules import OneCycle
 
 _PRECISE = Recipe(
     name="precise",

@@ -1,8 +1,7 @@
 """The recipe, which is a training configuration: one readable description of a whole training."""
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from inkwise.data.splits import Holdout
@@ -14,7 +13,9 @@ from inkwise.networks.named import NETWORKS
 from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
 from inkwise.training.augmentation import Augmentation
+from inkwise.training.checks import MOST, check, check_above_0, check_count, check_share
 from inkwise.training.documents import read
+from inkwise.training.schedules import SCHEDULES, Schedule
 
 T = TypeVar("T")
 
@@ -27,35 +28,9 @@ def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
     return known[name]
 
 
-def _check(what: str, value: Any, kind: Any, fits: Callable[[Any], bool], wanted: str) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool) or not fits(value):
-        raise ArgumentError(f"the {what} must {wanted}, not {value!r}")
-
-
-def _check_share(what: str, value: Any) -> None:
-    _check(what, value, int | float, lambda share: 0 <= share < 1, "lie in [0, 1)")
-
-
-def _check_above_0(what: str, value: Any) -> None:
-    _check(what, value, int | float, lambda number: 0 < number < math.inf, "be above 0")
-
-
-def _check_factor(what: str, value: Any) -> None:
-    _check(what, value, int | float, lambda factor: 0 <= factor <= 1, "lie in [0, 1]")
-
-
-def _check_count(what: str, value: Any) -> None:
-    _check(
-        what,
-        value,
-        int,
-        lambda count: 1 <= count <= MOST,
-        f"be a whole number from 1 to {MOST:,}",
-    )
-
-
-MOST = 1_000_000
-"""Greatest number of epochs, and of images in a batch."""
+def lowest(losses: Sequence[float]) -> int:
+    """Return the epoch, from 1, after which no validation loss was lower; 0 if there is none."""
+    return min(range(len(losses)), key=losses.__getitem__, default=-1) + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +57,10 @@ class Adam:
     epsilon: float = 1e-7
 
     def __post_init__(self) -> None:
-        _check_above_0("learning rate", self.learning_rate)
-        _check_share("beta1 of Adam", self.beta1)
-        _check_share("beta2 of Adam", self.beta2)
-        _check_above_0("epsilon of Adam", self.epsilon)
+        check_above_0("learning rate", self.learning_rate)
+        check_share("beta1 of Adam", self.beta1)
+        check_share("beta2 of Adam", self.beta2)
+        check_above_0("epsilon of Adam", self.epsilon)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +79,8 @@ class SGD:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        _check_above_0("learning rate", self.learning_rate)
-        _check_share("momentum", self.momentum)
+        check_above_0("learning rate", self.learning_rate)
+        check_share("momentum", self.momentum)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +106,8 @@ class Muon:
     adam: Adam = Adam(learning_rate=0.01, beta1=0.7, beta2=0.9, epsilon=1e-8)
 
     def __post_init__(self) -> None:
-        _check_above_0("learning rate", self.learning_rate)
-        _check_share("momentum", self.momentum)
+        check_above_0("learning rate", self.learning_rate)
+        check_share("momentum", self.momentum)
         if not isinstance(self.adam, Adam):
             raise ArgumentError(f"the adam of Muon must be an Adam, not {self.adam!r}")
 
@@ -141,164 +116,6 @@ Optimiser = Adam | SGD | Muon
 
 OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "sgd": SGD, "muon": Muon}
 """Optimisers by name; constructed without arguments, each has its default values."""
-
-
-@dataclasses.dataclass(frozen=True)
-class OneCycle:
-    """A learning-rate schedule: a linear warm-up to the optimiser's rate, then a linear decay.
-
-    Parameters
-    ----------
-    start, end : float
-        Factors of the learning rate at the first step and after the last, from 0 to 1.
-    peak : float
-        Share of the steps after which the factor is 1, in (0, 1).
-
-    References
-    ----------
-    L. N. Smith, "A disciplined approach to neural network hyper-parameters: part 1", 2018,
-    arXiv:1803.09820.
-    """
-
-    start: float = 0.5
-    peak: float = 0.2
-    end: float = 0.01
-
-    def __post_init__(self) -> None:
-        _check_factor("start of a cycle", self.start)
-        _check_factor("end of a cycle", self.end)
-        _check(
-            "peak of a cycle", self.peak, int | float, lambda share: 0 < share < 1, "lie in (0, 1)"
-        )
-
-    def __call__(self, done: float) -> float:
-        """Return the factor of the learning rate after this share of the steps, from 0 to 1."""
-        if done < self.peak:
-            return self.start + (1 - self.start) * done / self.peak
-        return self.end + (1 - self.end) * (1 - done) / (1 - self.peak)
-
-    def __str__(self) -> str:
-        """Return what happens to the learning rate, as a clause of a sentence."""
-        return f"which is reached after {self.peak:.0%} of the steps and decreases from there"
-
-
-@dataclasses.dataclass(frozen=True)
-class Cosine:
-    """A learning-rate schedule: a linear warm-up, then a decay along half a cosine.
-
-    Parameters
-    ----------
-    warm_up : float
-        Share of the steps in which the learning rate rises from 0 to its value, in [0, 1).
-    end : float
-        Factor of the learning rate after the last step, from 0 to 1.
-
-    References
-    ----------
-    I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
-    arXiv:1608.03983.
-    """
-
-    warm_up: float = 0.0
-    end: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_share("warm-up of a cosine", self.warm_up)
-        _check_factor("end of a cosine", self.end)
-
-    def __call__(self, done: float) -> float:
-        """Return the factor of the learning rate after this share of the steps, from 0 to 1."""
-        if done < self.warm_up:
-            return done / self.warm_up
-        way = (done - self.warm_up) / (1 - self.warm_up)
-        return self.end + (1 - self.end) * (1 + math.cos(math.pi * way)) / 2
-
-    def __str__(self) -> str:
-        """Return what happens to the learning rate, as a clause of a sentence."""
-        reached = f"is reached after {self.warm_up:.0%} of the steps and " if self.warm_up else ""
-        return f"which {reached}decreases along a cosine to {self.end:.3g} of it"
-
-
-@dataclasses.dataclass(frozen=True)
-class Plateau:
-    """A learning-rate schedule: a lower rate whenever the validation loss no longer falls.
-
-    It is what Keras calls ``ReduceLROnPlateau``.
-
-    Parameters
-    ----------
-    factor : float
-        Number by which the learning rate is multiplied, in (0, 1).
-    patience : int
-        Number of epochs in a row without a lower validation loss after which that happens.
-    least : float
-        Factor of the learning rate below which it does not go, from 0 to 1.
-    """
-
-    factor: float = 0.5
-    patience: int = 2
-    least: float = 0.01
-
-    def __post_init__(self) -> None:
-        _check(
-            "factor of a plateau",
-            self.factor,
-            int | float,
-            lambda factor: 0 < factor < 1,
-            "lie in (0, 1)",
-        )
-        _check_count("patience of a plateau", self.patience)
-        _check_factor("least of a plateau", self.least)
-
-    def after(self, losses: Sequence[float]) -> float:
-        """Return the factor of the learning rate after epochs with these validation losses."""
-        factor, best, waited = 1.0, math.inf, 0
-        for loss in losses:
-            if loss < best - _GAIN:
-                best, waited = loss, 0
-                continue
-            waited += 1
-            if waited >= self.patience:
-                factor, waited = max(factor * self.factor, self.least), 0
-        return factor
-
-    def __str__(self) -> str:
-        """Return what happens to the learning rate, as a clause of a sentence."""
-        epochs = "an epoch" if self.patience == 1 else f"{self.patience} epochs in a row"
-        return (
-            f"which is multiplied by {self.factor:.3g} after {epochs} without a lower validation "
-            f"loss, down to {self.least:.3g} of it"
-        )
-
-
-_GAIN = 1e-4
-"""What a validation loss has to fall by to count as lower, as in Keras."""
-
-Schedule = OneCycle | Cosine | Plateau
-
-SCHEDULES: dict[str, type[Schedule]] = {"one_cycle": OneCycle, "cosine": Cosine, "plateau": Plateau}
-"""Schedules by name; constructed without arguments, each has its default values."""
-
-
-def rate_factor(schedule: Schedule | None, done: float, losses: Sequence[float]) -> float:
-    """Return the factor of the learning rate of the next step.
-
-    Parameters
-    ----------
-    schedule : OneCycle, Cosine, Plateau or None
-        The schedule; None keeps the learning rate constant.
-    done : float
-        Share of the steps that are done, from 0 to 1.
-    losses : sequence of float
-        Validation losses of the epochs that are over.
-    """
-    match schedule:
-        case None:
-            return 1.0
-        case Plateau():
-            return schedule.after(losses)
-        case _:
-            return schedule(done)
 
 
 TAGGED: dict[str, type] = {**OPTIMISERS, **SCHEDULES}
@@ -347,6 +164,12 @@ class Recipe:
         Share of the target that is spread over all classes, in [0, 1).
     epochs : int
         Number of passes over the training images, each in a new random order.
+    patience : int
+        Number of epochs in a row without a lower validation loss after which the training ends
+        before its last epoch (early stopping); 0 means never.
+    best_epoch : bool
+        Whether the weights of the epoch with the lowest validation loss are kept, and not those of
+        the last.
     hardest : float
         Share of the training images that the second half of the epochs sees, in (0, 1]: those with
         the largest loss when the network last saw them. 1 means all of them.
@@ -397,6 +220,8 @@ class Recipe:
     pens: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 5
+    patience: int = 0
+    best_epoch: bool = False
     hardest: float = 1.0
     freeze_after: float = 1.0
     batch_size: int = 64
@@ -407,26 +232,26 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self._check_network()
-        _check_share("dropout rate", self.dropout)
-        _check_share("label smoothing", self.label_smoothing)
-        _check_share("share of outliers", self.outliers)
-        _check(
+        check_share("dropout rate", self.dropout)
+        check_share("label smoothing", self.label_smoothing)
+        check_share("share of outliers", self.outliers)
+        check(
             "share of drawn digits",
             self.pens,
             int | float,
             lambda share: 0 <= share <= 10,
             "lie in [0, 10]",
         )
-        _check(
+        check(
             "norm of clipping",
             self.clip_norm,
             int | float,
             lambda norm: 0 <= norm <= MOST,
             f"lie in [0, {MOST:,}]",
         )
-        _check_share("decay of the averaged weights", self.averaging)
+        check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
-        for what in ("batch_norm", "mixed_precision", "calibrate"):
+        for what in ("batch_norm", "mixed_precision", "best_epoch", "calibrate"):
             flag = getattr(self, what)
             if not isinstance(flag, bool):
                 raise ArgumentError(f"{what} must be true or false, not {flag!r}")
@@ -434,10 +259,17 @@ class Recipe:
             ("share of hardest images", self.hardest),
             ("share of steps before freezing", self.freeze_after),
         ):
-            _check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
+            check(what, value, int | float, lambda share: 0 < share <= 1, "lie in (0, 1]")
         for what, value in (("epochs", self.epochs), ("batch size", self.batch_size)):
-            _check_count(what, value)
-        _check(
+            check_count(what, value)
+        check(
+            "patience",
+            self.patience,
+            int,
+            lambda count: 0 <= count <= MOST,
+            f"be a whole number from 0 to {MOST:,}",
+        )
+        check(
             "seed",
             self.seed,
             int,
@@ -469,6 +301,14 @@ class Recipe:
                 "batch_norm puts batch normalisation behind every convolution, and the network has "
                 "some of its own: leave one of them out"
             )
+
+    def stops_after(self, losses: Sequence[float]) -> bool:
+        """Return whether a training ends early after epochs with these validation losses."""
+        return 0 < self.patience <= len(losses) - lowest(losses)
+
+    def keeps(self, losses: Sequence[float]) -> int:
+        """Return the epoch, from 1, whose weights are kept of epochs with these losses."""
+        return lowest(losses) if self.best_epoch else len(losses)
 
     def describe_network(self, image_size: tuple[int, int], classes: int) -> Network | Ensemble:
         """Return the network or ensemble for images of this height and width and these classes.

@@ -20,15 +20,8 @@ from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.documents import Tagged, explain_fields, schema_of
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe import (
-    OPTIMISERS,
-    SCHEDULES,
-    TAGGED,
-    OneCycle,
-    Recipe,
-    look_up,
-    recipe_of,
-)
+from inkwise.training.recipe import OPTIMISERS, TAGGED, Recipe, look_up, recipe_of
+from inkwise.training.schedules import SCHEDULES, OneCycle
 
 SCHEMA = "inkwise-recipe/1"
 """Version of the recipes' schema."""
@@ -66,7 +59,7 @@ class RecipeFile:
     def __init__(self, path: str | os.PathLike[str], changes: Sequence[str] = ()) -> None:
         self._path = Path(path)
         try:
-            self._text = read_bytes(self._path).decode()
+            self._text = read_bytes(self._path).decode("utf-8-sig")  # as Notepad writes it
         except UnicodeDecodeError as error:
             raise ArgumentError(f"{self._path} is not text in UTF-8, as TOML is") from error
         try:
@@ -76,6 +69,9 @@ class RecipeFile:
         document.setdefault("name", self._path.stem)
         if document.pop("schema", SCHEMA) != SCHEMA:
             raise ArgumentError(f"{self._path} is a recipe of another version than {SCHEMA}")
+        optimiser = document.setdefault("optimiser", {})
+        if isinstance(optimiser, dict):
+            optimiser.setdefault("kind", "adam")
         self._changed = change(document, changes)
         with self.explained():
             try:
@@ -187,6 +183,9 @@ def _told(place: Place, changed: Sequence[Place]) -> str:
     return ".".join(map(str, place))
 
 
+_KINDS = (("optimiser", "kind"), ("schedule", "kind"))
+
+
 def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
     """Change values of a recipe's document, and return their places.
 
@@ -208,7 +207,10 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
             inner = _step(inner, key)
         if not _has_room(inner, place[-1]):
             raise ArgumentError(f"--set {text}: there is no {keys.strip()} in the recipe")
-        inner[place[-1]] = _parse(value)
+        new = _parse(value)
+        if place in _KINDS and inner.get("kind") != new:
+            inner.clear()  # another kind has other values, and begins with its usual ones
+        inner[place[-1]] = new
         places.append(place)
     return places
 
