@@ -10,11 +10,14 @@ from inkwise.ink.components import Components
 from inkwise.ink.finding import Page
 from inkwise.ink.levels import Box, Levels
 
-HEIGHT = 40
+HEIGHT = 20
 """Height of a digit in a line that was brought to one size, in pixels."""
 
-ABOVE = 16
+ABOVE = 6
 """Room above and below the digits of such a line, in pixels."""
+
+ROWS = HEIGHT + 2 * ABOVE
+"""Height of such a line."""
 
 LARGE = 0.5
 """Least height of a component that shows how high digits are, as a share of the highest."""
@@ -223,7 +226,7 @@ def _level(
     levels = cv2.warpAffine(
         cut,
         forward,
-        (width, HEIGHT + 2 * ABOVE),
+        (width, ROWS),
         flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR,
     )
     whole = np.array(
