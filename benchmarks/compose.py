@@ -11,6 +11,7 @@ from scenes import Generator, Levels, Shape, blank, enlarge, finish, put, write
 
 from inkwise.data.dataset import Split
 from inkwise.ink.components import stroke_width
+from inkwise.reading.alphabet import OTHER
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ KINDS = {
 
 
 def compose(digits: Split, kind: Kind, generator: Generator) -> tuple[Levels, str]:
-    """Draw a number, and return the picture and what is written."""
+    """Return a picture of a number, and what is written, with `OTHER` for what is printed."""
     size = float(np.exp(generator.uniform(np.log(24), np.log(140))))
     least, most = kind.digits
     count = int(generator.integers(least, most + 1))
@@ -173,7 +174,7 @@ def add_mark(
         first = bool(generator.random() < 0.5)
         shapes.insert(0 if first else len(shapes), shape)
         bases.insert(0 if first else len(bases), 0.0)
-        return text
+        return OTHER + text if first else text + OTHER
     if kind == "dirt":
         side = max(2, round(size * generator.uniform(0.02, 0.08)))
         shape = np.pad(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), 1).astype(
@@ -325,7 +326,9 @@ def stamp(shape: tuple[int, int], size: float, generator: Generator) -> Shape:
     for share in (1.0, 0.85, 0.5)[: int(generator.integers(1, 4))]:
         thick = max(1, round(size / 25))
         cv2.circle(drawn, centre, round(radius * share), shade, thick, cv2.LINE_AA)
-    letters = write(str(generator.choice(["PAID", "BANK", "COPY", "1889", "OK"])), size * 0.4, generator)
+    letters = write(
+        str(generator.choice(["PAID", "BANK", "COPY", "1889", "OK"])), size * 0.4, generator
+    )
     turned = slanted(letters, generator.normal(0, 0.5), 1.0) * shade
     top = int(np.clip(centre[1] - turned.shape[0] // 2, 0, max(0, height - turned.shape[0])))
     left = int(np.clip(centre[0] - turned.shape[1] // 2, 0, max(0, width - turned.shape[1])))
@@ -341,7 +344,9 @@ def register(shape: tuple[int, int], size: float, generator: Generator) -> Shape
         smooth = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
         drawn += smooth.clip(0, 1) * np.float32(generator.uniform(0, most))
     if generator.random() < 0.4:
-        behind = write(str(generator.integers(100, 10**5)), size * generator.uniform(0.7, 1.1), generator)
+        behind = write(
+            str(generator.integers(100, 10**5)), size * generator.uniform(0.7, 1.1), generator
+        )
         behind = cv2.GaussianBlur(behind[:, ::-1], (0, 0), size / 40)
         behind = behind[: shape[0], : shape[1]] * np.float32(generator.uniform(0.08, 0.25))
         drawn[: behind.shape[0], : behind.shape[1]] += behind

@@ -1,4 +1,4 @@
-"""Lines of a page, and the cuts of a line."""
+"""Lines of a page."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,6 @@ import pytest
 from numpy.typing import NDArray
 
 from inkwise.ink.finding import find_all_ink
-from inkwise.reading.cuts import find_cuts
 from inkwise.reading.lines import ABOVE, HEIGHT, find_lines
 
 
@@ -62,15 +61,3 @@ def test_a_frame_around_a_number_is_left_out() -> None:
     assert page.dropped == ("surroundings",)
     (line,) = find_lines(page)
     assert cv2.connectedComponents((line.levels > 127).astype(np.uint8))[0] - 1 == 3
-
-
-def test_cuts_go_through_gaps_for_nothing_and_through_touches_for_a_stroke() -> None:
-    picture = blocks((60, 40), (60, 80), shape=(200, 300))  # a gap of 20 pixels
-    picture[80:84, 100:150] = 0  # the second touches a third one
-    picture = np.minimum(picture, blocks((60, 150), shape=(200, 300)))
-    (line,) = find_lines(find_all_ink(picture))
-    cuts = find_cuts(line.levels, 4.0)
-    assert (np.diff(cuts.paths.sum(1)) > 0).all()
-    inner = cuts.costs[1:-1]
-    assert (inner < 0.1).sum() == 1
-    assert ((inner > 0.5) & (inner < 1.5)).sum() >= 1

@@ -64,9 +64,7 @@ def run_session(
     except Exception as error:  # ONNX Runtime's many exceptions have no common base class
         raise ModelError(f"{file} cannot be run: train the model again") from error
     if not all(np.isfinite(values).all() for values in answers):
-        raise ModelError(
-            f"{file} gives values that are infinite or NaN: train the model again"
-        )
+        raise ModelError(f"{file} gives values that are infinite or NaN: train the model again")
     return answers
 
 

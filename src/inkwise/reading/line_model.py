@@ -83,6 +83,10 @@ def load_line_model() -> LineModel:
     try:
         return open_line_model(resources.files("inkwise.reading").joinpath(FILE).read_bytes())
     except FileNotFoundError as error:
-        raise ModelError(f"this copy of inkwise was built without {FILE}: install it again") from error
+        raise ModelError(
+            f"this copy of inkwise was built without {FILE}: install it again"
+        ) from error
     except (KeyError, ValueError, UnicodeDecodeError) as error:
-        raise ModelError(f"{FILE}, which comes with inkwise, is damaged: install it again") from error
+        raise ModelError(
+            f"{FILE}, which comes with inkwise, is damaged: install it again"
+        ) from error

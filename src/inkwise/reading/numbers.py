@@ -1,6 +1,7 @@
 """From a picture to the numbers that are written in it."""
 
 import dataclasses
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -224,9 +225,7 @@ def _shown(text: str, *, marks: bool) -> str:
     return text if marks else "".join(sign for sign in text if sign not in MARKS)
 
 
-def _calibrated(
-    ranked: list[tuple[str, float]], model: LineModel
-) -> list[tuple[str, float]]:
+def _calibrated(ranked: list[tuple[str, float]], model: LineModel) -> list[tuple[str, float]]:
     """Return readings with calibrated probabilities: the likeliest's, and its rest for others."""
     (text, probability), *others = ranked
     calibrated = model.calibrate(probability)
@@ -280,7 +279,7 @@ def _boxes(reading: str, probabilities: NDArray[np.float32], line: Line) -> "lis
     inked = line.levels >= INK
     columns = line.levels.sum(0, dtype=np.float64)
     cuts = [0]
-    for left, right in zip(middles, middles[1:], strict=False):
+    for left, right in itertools.pairwise(middles):
         between = np.arange(math.ceil(left), max(math.ceil(left) + 1, math.floor(right)))
         between = between[between < len(columns)]
         # The emptiest column; of several, the one nearest to the middle.
@@ -288,7 +287,7 @@ def _boxes(reading: str, probabilities: NDArray[np.float32], line: Line) -> "lis
         cuts.append(int(between[np.lexsort((aside, columns[between]))[0]]))
     cuts.append(len(columns))
     boxes = []
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in itertools.pairwise(cuts):
         rows = np.flatnonzero(inked[:, left:right].any(1))
         across = np.flatnonzero(inked[:, left:right].any(0))
         if len(rows):

@@ -21,9 +21,9 @@ from inkwise.serving.service import Service
 from inkwise.version import __version__
 
 DESCRIPTION = """\
-Classifies pictures of handwritten digits, or abstains, and reads numbers. The content of requests is {kept}.
-Errors have the form of RFC 9457. Every response has an `X-Request-ID`, which is that of the request
-if it has one.
+Classifies pictures of handwritten digits, or abstains, and reads numbers. The content of requests
+is {kept}. Errors have the form of RFC 9457. Every response has an `X-Request-ID`, which is that of
+the request if it has one.
 """
 
 KEPT = {

@@ -18,8 +18,8 @@ from inkwise.ink.image_files import Page
 from inkwise.model import Answer, Model
 from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.hands import shift
-from inkwise.networks.sessions import BATCH
 from inkwise.networks.as_onnx import OUTPUTS
+from inkwise.networks.sessions import BATCH
 from inkwise.serving.metrics import Metrics
 from inkwise.serving.problems import too_busy
 
@@ -46,7 +46,8 @@ LARGE = 1 << 17
 
 Floats = NDArray[np.float32]
 
-_Arguments, _Result = ParamSpec("_Arguments"), TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger(__name__)
 

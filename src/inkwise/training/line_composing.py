@@ -101,8 +101,7 @@ class Composer:
 def _merge(text: str) -> list[str]:
     """Write one `OTHER` for each run of them."""
     return [
-        sign for place, sign in enumerate(text)
-        if sign != OTHER or text[place - 1 : place] != OTHER
+        sign for place, sign in enumerate(text) if sign != OTHER or text[place - 1 : place] != OTHER
     ]
 
 
@@ -253,7 +252,9 @@ def _lay(shapes: list[Ink], text: str, hand: _Hand, generator: np.random.Generat
     margin = int(generator.integers(2, 14))
     # Rows of a tall sheet, of which the line's own are cut out at the end.
     tall = ROWS + 2 * _ROOM
-    sheet = np.zeros((tall, margin + len(shapes) * (_ROOM + int(max(0.0, hand.gap)) + 8)), np.float32)
+    sheet = np.zeros(
+        (tall, margin + len(shapes) * (_ROOM + int(max(0.0, hand.gap)) + 8)), np.float32
+    )
     base = _ROOM + ABOVE + HEIGHT + generator.normal(0, 1.2)
     edge = np.full(tall, -1e6)
     left, right = float(margin), margin
@@ -340,7 +341,9 @@ def _add_paper(sheet: Ink, generator: np.random.Generator) -> Ink:
         sheet[y : y + int(generator.integers(1, 3))] *= generator.uniform(0, 0.5)
     elif kind < 0.27:  # a pattern, a stamp or a stain behind the number
         cells = generator.random((int(generator.integers(3, 12)), max(2, width // 5)))
-        pattern = cv2.resize(cells.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        pattern = cv2.resize(
+            cells.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
         pattern = (pattern - generator.uniform(0.4, 0.8)).clip(0, 1) * generator.uniform(0.3, 1.5)
         np.maximum(sheet, pattern.clip(0, 0.6), out=sheet)
     elif kind < 0.34:  # curves of a guilloche, or of a stamp
@@ -358,7 +361,9 @@ def _add_paper(sheet: Ink, generator: np.random.Generator) -> Ink:
     if generator.random() < 0.15:  # specks and dirt
         for _ in range(int(generator.integers(1, 5))):
             place = (int(generator.integers(0, width)), int(generator.integers(0, height)))
-            cv2.circle(sheet, place, int(generator.integers(0, 2)), float(generator.uniform(0.3, 1)), -1)
+            cv2.circle(
+                sheet, place, int(generator.integers(0, 2)), float(generator.uniform(0.3, 1)), -1
+            )
     if generator.random() < 0.12:  # a dry pen or a pale pencil leaves gaps
         grain = generator.random((height // 2, width // 2 + 1), dtype=np.float32)
         grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -11,6 +11,7 @@ unsegmented sequence data with recurrent neural networks", 2006.
 """
 
 import json
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +23,28 @@ from inkwise.reading.line_model import CALIBRATION, LINES, PROBABILITIES, STEP
 from inkwise.reading.lines import ROWS
 from inkwise.version import __version__
 
-class _Conv(nn.Sequential):
+
+class _Conv(nn.Module):
+    """A convolution, batch normalisation and ReLU."""
+
     def __init__(
         self, before: int, after: int, size: tuple[int, int] = (3, 3), stride: int = 1
     ) -> None:
-        pad = (size[0] // 2 if size[0] % 2 else 0, size[1] // 2)
-        super().__init__(
-            nn.Conv2d(before, after, size, stride, pad, bias=False), nn.BatchNorm2d(after), nn.ReLU()
-        )
-        self[1].num_batches_tracked = None  # a count that weight averaging cannot average
+        super().__init__()
+        pad = size[0] // 2 if size[0] % 2 else 0, size[1] // 2
+        self.conv = nn.Conv2d(before, after, size, stride, pad, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+        self.norm.num_batches_tracked = None  # a count that weight averaging cannot average
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.norm(self.conv(values)).relu()  # type: ignore[no-any-return]
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the same convolution without the normalisation."""
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None and variance is not None  # noqa: PT018, S101 - they are tracked
+        factor = self.norm.weight / (variance + self.norm.eps).sqrt()
+        return self.conv.weight * factor[:, None, None, None], self.norm.bias - mean * factor
 
 
 class _Residual(nn.Module):
@@ -118,12 +132,12 @@ def _add(graph: Graph, values: str, name: str, layer: nn.Module) -> str:
         inner = _add(graph, values, f"{name}.inner", layer.conv)
         return graph.join("Add", [values, inner], name)
     if isinstance(layer, _Conv):
-        conv, norm, _ = layer
-        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-        weight = conv.weight * factor[:, None, None, None]
-        bias = norm.bias - norm.running_mean * factor
-        return graph.add("Relu", _convolve(graph, values, f"{name}.conv", conv, weight, bias), name)
+        weight, bias = layer.folded()
+        return graph.add(
+            "Relu", _convolve(graph, values, f"{name}.conv", layer.conv, weight, bias), name
+        )
     if isinstance(layer, nn.Conv2d):
+        assert layer.bias is not None  # noqa: S101 - only those of `_Conv` have none
         return _convolve(graph, values, name, layer, layer.weight, layer.bias)
     if isinstance(layer, nn.MaxPool2d):
         return graph.add("MaxPool", values, name, kernel_shape=[2, 1], strides=[2, 1])
@@ -131,13 +145,15 @@ def _add(graph: Graph, values: str, name: str, layer: nn.Module) -> str:
 
 
 def _convolve(
-    graph: Graph, values: str, name: str, conv: nn.Conv2d, weight: Tensor, bias: Tensor | None
+    graph: Graph, values: str, name: str, conv: nn.Conv2d, weight: Tensor, bias: Tensor
 ) -> str:
     wide = [
-        graph.add("Cast", graph.constant(_half(array), f"{name}.{role}"), f"{name}.{role}.single", to=1)
+        graph.add(
+            "Cast", graph.constant(_half(array), f"{name}.{role}"), f"{name}.{role}.single", to=1
+        )
         for role, array in (("weight", weight), ("bias", bias))
     ]
-    down, across = conv.padding
+    down, across = cast(tuple[int, int], conv.padding)
     return graph.join(
         "Conv",
         [values, *wide],
