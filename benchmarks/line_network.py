@@ -9,6 +9,8 @@ development`.
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -29,6 +31,7 @@ from inkwise.reading.alphabet import OTHER
 from inkwise.reading.decoding import decode
 from inkwise.reading.lines import find_lines
 from inkwise.reading.numbers import READINGS
+from inkwise.system.machine import available_cores
 from inkwise.training.line_learning import Line, train
 from inkwise.training.line_network import line_network, to_onnx
 from inkwise.training.pens import add_drawn
@@ -57,10 +60,18 @@ def validation_digits(splits: Splits, place: int) -> Split:
 
 def find_written(digits: Split, count: int, seed: int) -> list[Line]:
     """Compose pictures, and return the lines that are found in them with what is written there."""
+    with ProcessPoolExecutor(available_cores(), get_context("spawn")) as pool:
+        parts = np.array_split(np.arange(count), available_cores())
+        each = pool.map(_find_some, [digits] * len(parts), parts, [seed] * len(parts))
+        return [line for part in each for line in part]
+
+
+def _find_some(digits: Split, places: np.ndarray, seed: int) -> list[Line]:
+    cv2.setNumThreads(1)
     names = [*SHARES]
     shares = np.array([*SHARES.values()])
     found: list[Line] = []
-    for place in range(count):
+    for place in places.tolist():
         generator = np.random.default_rng([seed, place])
         picture, text = compose(digits, KINDS[str(generator.choice(names, p=shares))], generator)
         try:
@@ -90,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--chunks", type=int, default=900, help="512 composed lines each")
-    parser.add_argument("--written", type=int, default=24_000, help="composed pictures")
+    parser.add_argument("--written", type=int, default=30_000, help="composed pictures")
     parser.add_argument("--more", type=int, default=180, help="chunks with them")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

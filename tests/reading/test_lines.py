@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from compose import Kind, compose
 from numpy.typing import NDArray
 
+from inkwise import Dataset
 from inkwise.ink.finding import find_all_ink
 from inkwise.reading.lines import ABOVE, HEIGHT, find_lines
 
@@ -61,3 +63,21 @@ def test_a_frame_around_a_number_is_left_out() -> None:
     assert page.dropped == ("surroundings",)
     (line,) = find_lines(page)
     assert cv2.connectedComponents((line.levels > 127).astype(np.uint8))[0] - 1 == 3
+
+
+@pytest.mark.parametrize("paper", ["ruled", "squared", "stained", "guilloche", "register", "stamp"])
+def test_a_number_is_one_line_on_any_paper(paper: str, mnist: Dataset) -> None:
+    digits = mnist.train.take(np.arange(57_000, 60_000))
+    kind = Kind(0.0, 0.3, digits=(2, 7), papers=(paper,))
+    alone = 0
+    for seed in range(12):
+        picture, _ = compose(digits, kind, np.random.default_rng([2, seed]))
+        alone += len(find_lines(find_all_ink(picture))) == 1
+    assert alone >= 11
+
+
+def test_what_shines_through_is_no_line() -> None:
+    picture = blocks((40, 60), (40, 90), (40, 120), shape=(130, 420))
+    picture = np.minimum(picture, 255 - (255 - blocks((42, 300), (42, 340), shape=(130, 420))) // 3)
+    (line,) = find_lines(find_all_ink(picture))
+    assert line.levels.shape[1] < 80

@@ -50,6 +50,10 @@ shape is in its grey levels. So fainter pixels are kept, and the width of stroke
 FULL, BASE = 0.6, 0.12
 """The quantile of the ink's levels that becomes full ink, and the share of it that becomes 0."""
 
+COVERED, CLEARER = 0.25, 2.2
+"""Greatest share of a page that writing on a printed pattern covers, and by which factor it is
+stronger at least than both are in the mean."""
+
 LOW_FULL, LOW_BASE = 0.9, 0.06
 """The same for pictures of low resolution."""
 
@@ -210,8 +214,8 @@ class _Sheet:
         return top + down, left + across, bottom + down, right + across
 
 
-def _separate(picture: NDArray[np.uint8]) -> _Sheet:
-    """Separate the ink from its background, and erase ruled lines."""
+def _separate(picture: NDArray[np.uint8], ruled_from: int = SMALLEST_SIDE) -> _Sheet:
+    """Separate the ink from its background, and erase ruled lines of pictures of some size."""
     inset, crowded = find_inset(picture)
     if inset is not None:
         top, left, bottom, right = inset
@@ -228,7 +232,7 @@ def _separate(picture: NDArray[np.uint8]) -> _Sheet:
     factor = max(1, math.ceil(SMALLEST_SIDE / side))
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    ruled = min(grey.shape) > SMALLEST_SIDE and erase_lines(
+    ruled = min(grey.shape) > ruled_from and erase_lines(
         ink, floor=max(CLEAR * noise, LOWEST_CONTRAST)
     )
     return _Sheet(ink, noise, dark, factor, inset, ruled, crowded)
@@ -279,7 +283,14 @@ def find_all_ink(picture: NDArray[np.uint8]) -> Page:
     NoInkError
         As `find_ink` does.
     """
-    sheet = _separate(picture)
+    sheet = _separate(picture, LOW_RESOLUTION)
+    try:
+        return _all_ink_of(sheet)
+    except NoInkError:
+        return _all_ink_of(_without_pattern(sheet))
+
+
+def _all_ink_of(sheet: _Sheet) -> Page:
     mask, strong = _threshold(sheet.ink, sheet.noise)
     dropped = sheet.dropped
     if erase_frames(sheet.ink, mask):
@@ -290,6 +301,22 @@ def find_all_ink(picture: NDArray[np.uint8]) -> Page:
     levels = _stretch_ink(sheet.ink, strong, sheet.noise, full, base)
     top, left, _, _ = sheet.in_the_picture((0, 0, 0, 0))
     return Page(levels, mask, sheet.dark, dropped, float(sheet.factor), (top, left))
+
+
+def _without_pattern(sheet: _Sheet) -> _Sheet:
+    """Subtract a pattern that was printed all over the paper, such as a guilloche.
+
+    It covers so much that it passes for noise. What is written is what stands out from it, by
+    Otsu's threshold.
+    """
+    printed = sheet.ink[sheet.ink > 0]
+    if not printed.size:
+        raise NoInkError("nothing in it stands out from its background")
+    level, _ = cv2.threshold(printed[None], 0, 255, cv2.THRESH_OTSU)
+    above = printed[printed > level]
+    if above.size > COVERED * sheet.ink.size or above.mean() < CLEARER * printed.mean():
+        raise NoInkError("nothing in it stands out from its background")
+    return dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
 
 
 def _stretch(grey: Levels) -> Levels:

@@ -28,6 +28,9 @@ SMALLEST, SPECK = 0.25, 0.06
 FLAT = 0.22
 """Greatest ratio of height to width of a component that is an underline or a stray line."""
 
+PALE = 120
+"""Least highest level of what is written; what is paler shines through, or is a stamp's."""
+
 LONG = 1.6
 """Least width of such a line, as a multiple of the digits' height."""
 
@@ -71,18 +74,26 @@ def find_lines(page: Page) -> list[Line]:
     The high components show how high digits are and which of them stand in one line; the small
     ones, such as points and loose flags, go with the nearest line.
     """
+    lines = _find_lines(page)
+    if not lines:  # a pale line or pattern may join all digits
+        lines = _find_lines(dataclasses.replace(page, mask=page.mask & (page.levels >= PALE)))
+    return lines
+
+
+def _find_lines(page: Page) -> list[Line]:
     components = Components.of(page.mask)
     high = (components.bottom - components.top).astype(np.float64)
     wide = (components.right - components.left).astype(np.float64)
     flat = (high < FLAT * wide) & (np.arange(len(components)) > 0)
-    upright = ~flat
+    pale = _highest_levels(components, page.levels) < PALE
+    upright = ~flat & ~pale
     upright[0] = False
     if not upright.any():
         return []
     # The height that most ink belongs to: a speck or a blot decides nothing.
     tall = upright & (high >= LARGE * _common_height(high[upright], components.area[upright]))
     size = float(np.median(high[tall]))
-    ink = ~(flat & (wide >= LONG * size)) & (components.longest >= SPECK * size)
+    ink = ~pale & ~(flat & (wide >= LONG * size)) & (components.longest >= SPECK * size)
     ink[0] = False
     bases = tall & ink & (high >= SMALLEST * size)
     if not bases.any():
@@ -100,6 +111,13 @@ def find_lines(page: Page) -> list[Line]:
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _highest_levels(components: Components, levels: Levels) -> NDArray[np.uint8]:
+    """Return the highest level in each component."""
+    highest = np.zeros(len(components), np.uint8)
+    np.maximum.at(highest, components.labels.ravel(), levels.ravel())
+    return highest
 
 
 def _nearest(

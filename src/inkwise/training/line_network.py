@@ -34,7 +34,6 @@ class _Conv(nn.Module):
         pad = size[0] // 2 if size[0] % 2 else 0, size[1] // 2
         self.conv = nn.Conv2d(before, after, size, stride, pad, bias=False)
         self.norm = nn.BatchNorm2d(after)
-        self.norm.num_batches_tracked = None  # a count that weight averaging cannot average
 
     def forward(self, values: Tensor) -> Tensor:
         return self.norm(self.conv(values)).relu()  # type: ignore[no-any-return]
