@@ -28,8 +28,8 @@ from inkwise.errors import NoInkError
 from inkwise.ink.finding import find_all_ink
 from inkwise.reading import line_model
 from inkwise.reading.alphabet import OTHER
-from inkwise.reading.decoding import decode
 from inkwise.reading.lines import find_lines
+from inkwise.reading.looks import look
 from inkwise.reading.numbers import READINGS
 from inkwise.system.machine import available_cores
 from inkwise.training.line_learning import Line, train
@@ -88,7 +88,7 @@ def fit_calibration(content: bytes, lines: list[Line]) -> tuple[float, float]:
     model = line_model.open_line_model(content)
     odds, right = [], []
     for levels, text in lines:
-        best = decode(model.run(levels), READINGS)[0]
+        best = look(model, levels, READINGS)[0][0]
         inside = min(max(best.probability, 1e-9), 1 - 1e-9)
         odds.append(np.log(inside / (1 - inside)))
         right.append(best.text.strip(OTHER) == text.strip(OTHER))
@@ -101,8 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--chunks", type=int, default=900, help="512 composed lines each")
-    parser.add_argument("--written", type=int, default=30_000, help="composed pictures")
-    parser.add_argument("--more", type=int, default=180, help="chunks with them")
+    parser.add_argument("--written", type=int, default=30_000, help="composed pictures in a round")
+    parser.add_argument("--more", type=int, default=180, help="chunks with them in a round")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds with other pictures each")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -121,20 +122,24 @@ def main() -> None:
         torch.save(network.state_dict(), first)
     network = line_network()
     network.load_state_dict(torch.load(first, weights_only=True))
-    written = find_written(splits.train, arguments.written, arguments.seed)
-    print(
-        f"{len(written)} lines found in {arguments.written} pictures; {time.time() - started:.0f} s"
-    )
-    network = train(
-        splits.train,
-        chunks=arguments.more,
-        seed=arguments.seed + 1,
-        written=written,
-        start=network,
-        rate=1e-3,
-        on_chunk=report,
-    )
-    torch.save(network.state_dict(), arguments.work / "written.pt")
+    for place in range(arguments.rounds):
+        checkpoint = arguments.work / f"written{place}.pt"
+        if not checkpoint.exists():
+            seed = arguments.seed + 10 * place
+            written = find_written(splits.train, arguments.written, seed)
+            print(f"{len(written)} lines in {arguments.written} pictures", flush=True)
+            network = train(
+                splits.train,
+                chunks=arguments.more,
+                seed=seed + 1,
+                written=written,
+                start=network,
+                rate=1e-3,
+                on_chunk=report,
+            )
+            torch.save(network.state_dict(), checkpoint)
+        network.load_state_dict(torch.load(checkpoint, weights_only=True))
+    network.eval()
     held_out = find_written(validation_digits(splits, 0), 4000, arguments.seed + 2)
     slope, offset = fit_calibration(to_onnx(network, 1.0, 0.0), held_out)
     content = to_onnx(network, slope, offset)
@@ -142,8 +147,9 @@ def main() -> None:
     path.write_bytes(content)
     record = {
         "chunks": arguments.chunks,
-        "written": len(written),
+        "written": arguments.written,
         "more": arguments.more,
+        "rounds": arguments.rounds,
         "seed": arguments.seed,
         "seconds": round(time.time() - started),
         "slope": slope,

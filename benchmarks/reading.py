@@ -1,7 +1,7 @@
 """Measure how composed numbers are read, by inkwise and by other programs, on one core each.
 
-Prints a Markdown table with a row for each kind of number and program: whole numbers right, counting
-digits only; of inkwise, how many are sure and wrong among these; milliseconds a number; and the
+Prints a Markdown table with a row for each kind of number and program: whole numbers right, by
+their digits; of inkwise, how many are sure and wrong among these; milliseconds a number; and the
 greatest memory of the process. `--split development` takes validation digits that the network of
 lines was not calibrated on; `--split test` MNIST's test digits, of which nothing was chosen. Single
 digits are read in their pictures by `read` and by `classify`.
@@ -66,7 +66,7 @@ def open_inkwise() -> Reader:
 
 def open_rapidocr() -> Reader:
     """Return a function that reads a picture by RapidOCR."""
-    import rapidocr
+    import rapidocr  # noqa: PLC0415 - it may not be installed
 
     engine = rapidocr.RapidOCR(params={"Global.log_level": "critical"})
 
@@ -84,7 +84,10 @@ def open_tesseract() -> Reader:
     def read(path: Path) -> Reading:
         options = ["--psm", "7", "-c", f"tessedit_char_whitelist={DIGITS}"]
         told = subprocess.run(
-            ["tesseract", str(path), "-", *options], capture_output=True, text=True, check=False
+            ["tesseract", str(path), "-", *options],  # noqa: S607 - wherever it is
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return Reading(told.stdout.strip(), True, 1.0)
 

@@ -16,9 +16,10 @@ from inkwise.ink.finding import find_all_ink
 from inkwise.ink.fitting import CANVAS
 from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check
-from inkwise.reading.decoding import Reading, align, decode
+from inkwise.reading.decoding import Reading, align
 from inkwise.reading.line_model import STEP, LineModel, load_line_model
 from inkwise.reading.lines import ABOVE, HEIGHT, Line, find_lines
+from inkwise.reading.looks import look
 
 if TYPE_CHECKING:
     from inkwise.ink import Picture
@@ -184,8 +185,8 @@ def _read(
     line: Line, model: LineModel, to_picture: _Places, check: Check | None, *, marks: bool
 ) -> Number | None:
     """Choose the likeliest reading of a line; None if that is no number."""
-    probabilities = model.run(line.levels)
-    readings = decode(probabilities, READINGS if check is None else READINGS_TO_CHECK)
+    beams = READINGS if check is None else READINGS_TO_CHECK
+    readings, probabilities = look(model, line.levels, beams)
     texts: defaultdict[str, float] = defaultdict(float)
     best: dict[str, Reading] = {}
     for reading in readings:
