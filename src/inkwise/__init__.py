@@ -23,6 +23,7 @@ _HOMES = {
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
     "Fit": "inkwise.training.fitting",
+    "Form": "inkwise.forms.form",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
     "Network": "inkwise.networks.network",
@@ -48,6 +49,7 @@ _HOMES = {
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
     "read": "inkwise.model.pretrained",
+    "read_form": "inkwise.forms.form",
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
@@ -63,6 +65,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Fit",
+    "Form",
     "InkwiseError",
     "Model",
     "Network",
@@ -88,6 +91,7 @@ __all__ = [
     "load_pretrained",
     "measure_robustness",
     "read",
+    "read_form",
     "read_recipe",
     "resume",
     "serve",
@@ -113,6 +117,7 @@ if TYPE_CHECKING:
     from inkwise.export.from_keras import import_keras
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
+    from inkwise.forms.form import Form, read_form
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read
