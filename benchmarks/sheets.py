@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scenes import FONTS, Generator, Levels, Shape, enlarge, write
+from scenes import FONTS, Generator, Shape, enlarge, write
 
 from inkwise.data.dataset import Split
 
@@ -58,7 +58,9 @@ def draw_form(kind: str, digits: Split, generator: Generator, *, angle: float = 
     lefts, tops, gap = _edges(kind, rows, columns, generator)
     height, width = round(tops[-1][1]), round(lefts[-1][1])
     margins = np.rint(FINE * generator.uniform(0.05, 0.22, 4)).astype(int)
-    sheet = np.zeros((height + margins[0] + margins[1], width + margins[2] + margins[3]), np.float32)
+    sheet = np.zeros(
+        (height + margins[0] + margins[1], width + margins[2] + margins[3]), np.float32
+    )
     lefts, tops = lefts + margins[2], tops + margins[0]
     cell = float(min((lefts[:, 1] - lefts[:, 0]).min(), (tops[:, 1] - tops[:, 0]).min()))
     ruled = np.zeros_like(sheet)
@@ -66,7 +68,7 @@ def draw_form(kind: str, digits: Split, generator: Generator, *, angle: float = 
     shade = generator.uniform(0.35, 1.0)
     texts, printed = _fill(sheet, kind, digits, lefts, tops, cell, generator)
     sheet = np.maximum(sheet, ruled * shade)
-    _write_around(sheet, lefts, tops, generator)
+    _write_around(sheet, tops, generator)
     corners = np.array(
         [
             [[[l, t], [r, t], [r, b], [l, b]] for l, r in lefts]  # noqa: E741
@@ -206,8 +208,14 @@ def _fill(
 
 
 def _by_pen(shape: Shape, width: float) -> Shape:
-    own = 4 * cv2.mean(cv2.distanceTransform((shape > 0.5).astype(np.uint8), cv2.DIST_L2, 5),
-                       (shape > 0.5).astype(np.uint8))[0] - 2
+    own = (
+        4
+        * cv2.mean(
+            cv2.distanceTransform((shape > 0.5).astype(np.uint8), cv2.DIST_L2, 5),
+            (shape > 0.5).astype(np.uint8),
+        )[0]
+        - 2
+    )
     by = round(0.6 * (width - own))
     if by <= 0:
         return shape
@@ -231,14 +239,14 @@ def _print_digit(
     np.maximum(sheet, np.asarray(image).astype(np.float32) / np.float32(255), out=sheet)
 
 
-def _write_around(
-    sheet: Shape, lefts: NDArray[np.float64], tops: NDArray[np.float64], generator: Generator
-) -> None:
+def _write_around(sheet: Shape, tops: NDArray[np.float64], generator: Generator) -> None:
     """Print a heading above the form, and something below it."""
     for top, bottom in ((0, tops[0, 0]), (tops[-1, 1], len(sheet))):
         room = bottom - top
         if generator.random() < 0.6 and room > 60:
-            words = generator.choice(["Total", "Name", "No. 7", "Round 3", "Date 12.5.", "Points"], 3)
+            words = generator.choice(
+                ["Total", "Name", "No. 7", "Round 3", "Date 12.5.", "Points"], 3
+            )
             text = write(" ".join(words), room * 0.25, generator)
             left = generator.uniform(0.05, 0.4) * sheet.shape[1]
             _put(sheet, text[:, : round(sheet.shape[1] - left) - 2], top + room * 0.35, left)
@@ -333,7 +341,9 @@ def _light(height: int, width: int, generator: Generator) -> Shape:
     slope = (np.cos(way) * (x - 0.5) + np.sin(way) * (y - 0.5)) * generator.uniform(0, 0.5)
     light = 0.95 + slope - float(np.abs(slope).max()) * 0.5
     if generator.random() < 0.5:
-        edge = (np.cos(way + 1) * (x - 0.5) + np.sin(way + 1) * (y - 0.5)) - generator.uniform(-0.3, 0.3)
+        edge = (np.cos(way + 1) * (x - 0.5) + np.sin(way + 1) * (y - 0.5)) - generator.uniform(
+            -0.3, 0.3
+        )
         soft = generator.uniform(0.005, 0.1)
         light = light * (1 - generator.uniform(0.15, 0.5) / (1 + np.exp(-edge / soft)))
     return light.astype(np.float32)

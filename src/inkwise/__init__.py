@@ -43,6 +43,7 @@ _HOMES = {
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "import_model": "inkwise.export.importing",
+    "learn_sheet": "inkwise.forms.sheet",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
@@ -55,9 +56,11 @@ _HOMES = {
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
+    "write_form_page": "inkwise.forms.form_page",
     "write_map": "inkwise.explanation.feature_map",
     "write_notebook": "inkwise.report.notebook",
     "write_report": "inkwise.report.html",
+    "write_sheet": "inkwise.forms.sheet",
 }
 
 __all__ = [
@@ -85,6 +88,7 @@ __all__ = [
     "get_recipe",
     "import_keras",
     "import_model",
+    "learn_sheet",
     "load_data",
     "load_dataset",
     "load_folder",
@@ -97,9 +101,11 @@ __all__ = [
     "serve",
     "train",
     "write_explanation",
+    "write_form_page",
     "write_map",
     "write_notebook",
     "write_report",
+    "write_sheet",
 ]
 
 if TYPE_CHECKING:
@@ -118,6 +124,8 @@ if TYPE_CHECKING:
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
     from inkwise.forms.form import Form, read_form
+    from inkwise.forms.form_page import write_form_page
+    from inkwise.forms.sheet import learn_sheet, write_sheet
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read

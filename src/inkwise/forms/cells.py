@@ -23,6 +23,9 @@ SHORTEST = 0.22
 SPECK = 0.07
 """Least length of a part of what is written, as a share of the cell's shorter side."""
 
+DOTTED = 0.01
+"""Least area of a row of dots that was a stroke, as a share of the square of that side."""
+
 EDGE = 0.1
 """Width of the band along a cell's sides where a flat thing is the rest of a line."""
 
@@ -158,9 +161,7 @@ class _Patch:
         )
         return cls(
             cv2.warpPerspective(darkness, matrix, size, flags=way),
-            cv2.warpPerspective(
-                grey, matrix, size, flags=way, borderMode=cv2.BORDER_REPLICATE
-            ),
+            cv2.warpPerspective(grey, matrix, size, flags=way, borderMode=cv2.BORDER_REPLICATE),
             margin,
             box,
         )
@@ -257,17 +258,21 @@ class _Patch:
         high, wide = bottom - top, right - left
         here = (x > margin) & (x < width - margin) & (y > margin) & (y < height - margin)
         flat = (bottom <= band) | (top >= height - band) | (right <= band) | (left >= width - band)
-        # A stroke that comes in from a neighbour, most of it beyond the line.
-        own = components.longest >= SPECK * side
         rest_of_line = ((wide > 0.8 * (width - 2 * margin)) & (high < EDGE * side)) | (
             (high > 0.8 * (height - 2 * margin)) & (wide < 0.6 * EDGE * side) & (left < band)
         )
-        kept = here & ~flat & own & ~rest_of_line
-        kept[0] = False
-        large = kept & (components.longest >= SHORTEST * side)
-        if not large.any():
-            kept[:] = False
-        return kept
+        likely = here & ~flat & ~rest_of_line
+        likely[0] = False
+        kept = likely & (components.longest >= SPECK * side)
+        if (kept & (components.longest >= SHORTEST * side)).any():
+            return kept
+        # A stroke that is too faint in places is left as a row of dots.
+        dots = likely & (components.longest >= SPECK * side / 2)
+        if np.count_nonzero(dots) >= 3 and components.area[dots].sum() >= DOTTED * side**2:
+            upper, lefter, lower, righter = components.box(dots)
+            if max(lower - upper, righter - lefter) >= 1.5 * SHORTEST * side:
+                return dots
+        return np.zeros_like(kept)
 
     def _marks(self, chosen: Levels, box: Box) -> Marks:
         top, left, bottom, right = box

@@ -7,6 +7,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inkwise.errors import ArgumentError, DataError
 from inkwise.forms.cells import Cut, cut_cells
@@ -173,8 +174,7 @@ def read_form(
     shape = parse_shape(grid)
     raster = decode(picture, SIDE)
     pixels = raster.pixels
-    # Blue ink is dark in red light, and red lines are in green.
-    grey = pixels if pixels.ndim == 2 else np.minimum(pixels[..., 0], pixels[..., 1])
+    grey = lightness(pixels)
     try:
         found = find_grid(grey, shape)
     except DataError as error:
@@ -183,6 +183,14 @@ def read_form(
     upright = turn_upright(chosen, grey, found, shape)
     scale = raster.size[1] / pixels.shape[1], raster.size[0] / pixels.shape[0]
     return read_cells(chosen, cut_cells(grey, upright), scale, ignore_printed=ignore_printed)
+
+
+def lightness(pixels: NDArray[np.uint8]) -> Levels:
+    """Return grey levels, (H, W), in which ink and lines of most colours are dark.
+
+    Blue ink is dark in red light, and red lines are in green.
+    """
+    return pixels if pixels.ndim == 2 else np.minimum(pixels[..., 0], pixels[..., 1])
 
 
 def turn_upright(model: Model, grey: Levels, grid: Grid, shape: tuple[int, int] | None) -> Grid:
@@ -232,7 +240,9 @@ def read_cells(
     flat = [cut for row in cuts for cut in row]
     written = [cut for cut in flat if cut.ink is not None]
     answers = iter(model.classify([cut.ink for cut in written if cut.ink is not None]))
-    readings = [_EMPTY if cut.ink is None else _reading(model, cut.ink, next(answers)) for cut in flat]
+    readings = [
+        _EMPTY if cut.ink is None else _reading(model, cut.ink, next(answers)) for cut in flat
+    ]
     printed = iter(printed_probabilities([cut.marks for cut in flat if cut.marks is not None]))
     cells = []
     x, y = scale

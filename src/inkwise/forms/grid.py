@@ -7,8 +7,10 @@ such cells, such as the gaps between separate boxes, are no part of the grid.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -46,7 +48,7 @@ NARROW = 0.3
 DOUBLE = 0.1
 """The same of the space between the two lines that are one line, ruled twice."""
 
-STEADY = 0.8
+STEADY = 0.88
 """Least share of a line's sides along which it is there, relative to that of other lines."""
 
 SURE = 0.75
@@ -85,7 +87,7 @@ class Grid:
     def turned(self, quarters: int) -> "Grid":
         """Return the same grid as it is seen when the picture is turned to the left."""
         corners = np.roll(np.rot90(self.corners, quarters), -quarters, axis=2)
-        return dataclasses.replace(self, corners=corners)
+        return replace(self, corners=corners)
 
 
 def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
@@ -112,12 +114,8 @@ def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
     small = grey
     if scale < 1:
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found: list[Grid] = []
-    for levels in (small, 255 - small):
-        for grid in _candidates(levels, shape):
-            found.append(dataclasses.replace(grid, corners=(grid.corners + 0.5) / scale - 0.5))
-        if found:
-            break
+    found = [*_candidates(small, shape)] or [*_candidates(255 - small, shape)]
+    found = [replace(grid, corners=(grid.corners + 0.5) / scale - 0.5) for grid in found]
     if not found:
         raise DataError(
             "no grid was found: ruled lines must be around each cell, and all of them in the "
@@ -159,8 +157,10 @@ def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
         if grid is None:
             continue
         yield grid
-        if grid.support > CLEAR and grid.area > CLEAR_AREA and (
-            shape is None or grid.shape in (shape, shape[::-1])
+        if (
+            grid.support > CLEAR
+            and grid.area > CLEAR_AREA
+            and (shape is None or grid.shape in (shape, shape[::-1]))
         ):
             return
 
@@ -213,27 +213,37 @@ def _cells_of(
 ) -> tuple[Points, float] | None:
     """Return the corners of the cells between lines, (R, C, 4, 2), and how well they are ruled."""
     height, width = plane.shape
+    turned = np.ascontiguousarray(plane.T)
+    seen, seen_turned = (_Seen(steady_darkness(one)) for one in (plane, turned))
     level, upright = _without_doubles(level, width), _without_doubles(upright, height)
-    level, upright = (
-        _with_ends(level, upright, height),
-        _with_ends(upright, level, width),
-    )
-    if not (2 <= len(level) <= MOST and 2 <= len(upright) <= MOST):
-        return None
+    ended = False
     while True:
-        crossings = _crossings(level, upright, width)
-        along, down = _sides(plane, crossings, level, upright)
-        kept = _steady(along), _steady(down)
-        if all(map(all, kept)):
-            break
-        level = list(itertools.compress(level, kept[0]))
-        upright = list(itertools.compress(upright, kept[1]))
-        if min(len(level), len(upright)) < 2:
+        if not (2 <= len(level) <= MOST and 2 <= len(upright) <= MOST):
             return None
-    four = np.stack([along[:-1], along[1:], down.T[:, :-1], down.T[:, 1:]])
-    support = (four.sum(0) + four.min(0)) / 5  # the worst side counts twice
-    valid = support >= SUPPORTED
-    rows, columns = _choose(valid)
+        crossings = cross(level, upright, width)
+        along = seen.sides(crossings, level)
+        down = seen_turned.sides(crossings.transpose(1, 0, 2)[..., ::-1], upright)
+        four = np.stack([along[:-1], along[1:], down.T[:, :-1], down.T[:, 1:]])
+        support = (four.sum(0) + four.min(0)) / 5  # the worst side counts twice
+        rows, columns = _choose(support >= SUPPORTED)
+        if not rows or not columns:
+            return None
+        wanted = _nearer(shape, (len(rows), len(columns)))
+        kept = (
+            _steady(along[:, columns], rows, wanted[0]),
+            _steady(down[:, rows], columns, wanted[1]),
+        )
+        if not all(map(all, kept)):
+            level = list(itertools.compress(level, kept[0]))
+            upright = list(itertools.compress(upright, kept[1]))
+        elif not ended:
+            ended = True
+            level, upright = (
+                _with_ends(level, rows, upright, columns, seen_turned),
+                _with_ends(upright, columns, level, rows, seen),
+            )
+        else:
+            break
     rows = _without_narrow(rows, crossings[..., 1].mean(1))
     columns = _without_narrow(columns, crossings[..., 0].mean(0))
     if len(rows) * len(columns) < (3 if shape is None else 1):
@@ -241,10 +251,15 @@ def _cells_of(
     quality = float(support[np.ix_(rows, columns)].mean())
     if quality < SURE:
         return None
-    corners = np.stack(
-        [crossings[:-1, :-1], crossings[:-1, 1:], crossings[1:, 1:], crossings[1:, :-1]], axis=2
-    )
-    return corners[np.ix_(rows, columns)], quality
+    return cells_between(crossings)[np.ix_(rows, columns)], quality
+
+
+def _nearer(shape: tuple[int, int] | None, found: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows and columns that are wanted, turned if that is nearer to what was found."""
+    if shape is None:
+        return MOST, MOST
+    both = shape, shape[::-1]
+    return min(both, key=lambda one: abs(one[0] - found[0]) + abs(one[1] - found[1]))
 
 
 def _without_doubles(lines: list[Line], length: int) -> list[Line]:
@@ -264,28 +279,52 @@ def _without_doubles(lines: list[Line], length: int) -> list[Line]:
 def _without_narrow(bands: list[int], places: NDArray[np.float64]) -> list[int]:
     """Leave out rows or columns that are much narrower than the others."""
     sizes = np.diff(places)[bands]
-    return [band for band, size in zip(bands, sizes, strict=True) if size > NARROW * np.median(sizes)]
+    return [
+        band for band, size in zip(bands, sizes, strict=True) if size > NARROW * np.median(sizes)
+    ]
 
 
-def _with_ends(lines: list[Line], across: list[Line], length: int) -> list[Line]:
-    """Add lines where those across begin and end, if these go on beyond the outermost."""
-    if len(lines) < 2 or len(across) < 3:
-        return lines
-    starts = np.median([line.places[0, 0] for line in across])
-    stops = np.median([line.places[-1, 0] for line in across])
-    middle = float(np.median([line.at(line.places[:, 0]).mean() for line in across]))
+def _with_ends(
+    lines: list[Line], bands: list[int], across: list[Line], others: list[int], seen: "_Seen"
+) -> list[Line]:
+    """Add lines where those across the grid begin and end, if these go on beyond it.
+
+    Parameters
+    ----------
+    lines, bands : list of Line, list of int
+        The lines of which the outermost may be missing, and the bands of the grid between them.
+    across, others : list of Line, list of int
+        The lines across, and the bands of the grid between those.
+    seen : _Seen
+        Where the lines across are dark.
+    """
+    bounds = sorted({*others, *(band + 1 for band in others)})
+    ends = np.array([seen.ends(across[bound]) for bound in bounds])
+    start, stop = np.median(ends, axis=0)
+    middle = float(np.mean([across[bound].at((start + stop) / 2) for bound in bounds]))
     places = np.array([float(line.at(middle)) for line in lines])
-    gap = float(np.median(np.diff(places)))
-    longer = []
-    if places[0] - starts > 0.5 * gap:
-        longer.append(dataclasses.replace(lines[0].moved(float(starts - places[0])), strength=0.0))
-    longer += lines
-    if stops - places[-1] > 0.5 * gap:
-        longer.append(dataclasses.replace(lines[-1].moved(float(stops - places[-1])), strength=0.0))
-    return longer
+    gap = float(np.median(np.diff(places)[bands]))
+    agreed = np.mean(np.abs(ends - [start, stop]) < 0.2 * gap, axis=0) >= 0.6
+    first, last = bands[0], bands[-1] + 1
+    added = []
+    if agreed[0] and 0.4 * gap < places[first] - start < 3 * gap:
+        added.append(replace(lines[first].moved(start - places[first]), strength=0.0))
+    if agreed[1] and 0.4 * gap < stop - places[last] < 3 * gap:
+        added.append(replace(lines[last].moved(stop - places[last]), strength=0.0))
+    if not added:
+        return lines
+    # What else is beyond the grid is no line of it.
+    return sorted([*lines[first : last + 1], *added], key=lambda line: float(line.at(middle)))
 
 
-def _crossings(level: list[Line], upright: list[Line], width: int) -> Points:
+def cells_between(crossings: Points) -> Points:
+    """Return the corners of the cells between crossings, (R, C, 4, 2), clockwise."""
+    return np.stack(
+        [crossings[:-1, :-1], crossings[:-1, 1:], crossings[1:, 1:], crossings[1:, :-1]], axis=2
+    )
+
+
+def cross(level: list[Line], upright: list[Line], width: int) -> Points:
     """Return where lines cross, float64 (len(level), len(upright), 2)."""
     x = np.full((len(level), len(upright)), width / 2)
     y = np.zeros_like(x)
@@ -295,44 +334,83 @@ def _crossings(level: list[Line], upright: list[Line], width: int) -> Points:
     return np.stack([x, y], -1)
 
 
-def _steady(sides: NDArray[np.float64]) -> list[bool]:
-    """Tell which lines are there along as many sides as most: a stroke of a digit is not."""
-    shares = sides.mean(1)
-    return (shares >= STEADY * np.quantile(shares, 0.75)).tolist()
+def _steady(sides: NDArray[np.float64], bands: list[int], wanted: int) -> list[bool]:
+    """Tell which lines to keep: a stroke of a digit in the grid is there along fewer sides.
 
-
-def _sides(
-    plane: Levels, crossings: Points, level: list[Line], upright: list[Line]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return along which share of each side, between neighbouring crossings, there is its line.
-
-    Returns
-    -------
-    ndarray of float64, shape (level, upright - 1)
-        Of the level lines' sides.
-    ndarray of float64, shape (upright, level - 1)
-        Of the upright lines' sides.
+    Parameters
+    ----------
+    sides : ndarray of float64, shape (L, N)
+        Along which share of the grid's N sides each line is there.
+    bands : list of int
+        The rows or columns of the grid, each after the line of the same number.
+    wanted : int
+        If there are more rows or columns than this, the line that is there least is not kept.
     """
-    turned = np.ascontiguousarray(plane.T)
-    flipped = crossings.transpose(1, 0, 2)[..., ::-1]
-    return (
-        _sides_along(plane, crossings, [line.strength for line in level]),
-        _sides_along(turned, flipped, [line.strength for line in upright]),
-    )
+    shares = sides.mean(1)
+    inner = np.zeros(len(sides), bool)
+    inner[[band for band in bands if band - 1 in bands]] = True
+    bounds = sorted({*bands, *(band + 1 for band in bands)})
+    usual = float(np.quantile(shares[bounds], 0.75))
+    kept = ~inner | (shares >= STEADY * usual)
+    if len(bands) > wanted and kept.all() and inner.any():
+        worst = int(np.where(inner, shares, 2).argmin())
+        kept[worst] = shares[worst] > 0.97 * usual
+    return kept.tolist()
 
 
-def _sides_along(plane: Levels, crossings: Points, strengths: list[float]) -> NDArray[np.float64]:
-    wide = cv2.dilate(steady_darkness(plane), np.ones((7, 1), np.uint8))
-    shares = np.linspace(0.04, 0.96, 30)[:, None]
-    x, y = np.rint(
-        crossings[:, :-1, None] + shares * (crossings[:, 1:] - crossings[:, :-1])[:, :, None]
-    ).astype(int).transpose(3, 0, 1, 2)
-    inside = (x >= 0) & (y >= 0) & (x < plane.shape[1]) & (y < plane.shape[0])
-    dark = wide[y.clip(0, plane.shape[0] - 1), x.clip(0, plane.shape[1] - 1)]
-    least = 0.4 * np.array(strengths)[:, None, None]
-    sides = ((dark >= least) & inside).mean(2)
-    sides[np.array(strengths) == 0] = 1.0  # where the lines across end
-    return sides
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """Where there is a level line, in a picture that shows them alone."""
+
+    steady: Levels
+
+    def sides(self, crossings: Points, lines: list[Line]) -> NDArray[np.float64]:
+        """Return along which share of each side, between neighbouring crossings, there is a line.
+
+        Parameters
+        ----------
+        crossings : ndarray of float64, shape (L, N + 1, 2)
+            Crossings along each of the lines.
+        lines : list of Line
+            The lines.
+
+        Returns
+        -------
+        ndarray of float64, shape (L, N)
+        """
+        shares = np.linspace(0.04, 0.96, 30)[:, None]
+        steps = (crossings[:, 1:] - crossings[:, :-1])[:, :, None]
+        x, y = (crossings[:, :-1, None] + shares * steps).transpose(3, 0, 1, 2)
+        strengths = np.array([line.strength for line in lines])
+        dark = self._dark(x, y, strengths[:, None, None])
+        # A line reaches those across; most strokes of a digit do not.
+        reaches = dark[..., 1:4].any(2) & dark[..., -4:-1].any(2)
+        sides = dark.mean(2) * np.where(reaches, 1, 0.6)
+        sides[strengths == 0] = 1.0  # where the lines across end
+        return sides
+
+    def ends(self, line: Line) -> tuple[float, float]:
+        """Return x where a line begins and ends."""
+        x = np.arange(self.steady.shape[1], dtype=np.float64)
+        dark = self._dark(x, line.at(x), line.strength).astype(np.float64)
+        long = np.flatnonzero(np.convolve(dark, np.ones(15) / 15, "same") >= 0.5)
+        return (float(long[0]), float(long[-1])) if len(long) else (0.0, 0.0)
+
+    def _dark(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        strength: NDArray[np.float64] | float,
+    ) -> NDArray[np.bool_]:
+        across, down = np.rint(x).astype(int), np.rint(y).astype(int)
+        height, width = self.steady.shape
+        inside = (across >= 0) & (down >= 0) & (across < width) & (down < height)
+        levels = self._wide[down.clip(0, height - 1), across.clip(0, width - 1)]
+        return (levels >= 0.4 * np.asarray(strength)) & inside
+
+    @functools.cached_property
+    def _wide(self) -> Levels:
+        return cv2.dilate(self.steady, np.ones((7, 1), np.uint8))
 
 
 def _choose(valid: NDArray[np.bool_]) -> tuple[list[int], list[int]]:

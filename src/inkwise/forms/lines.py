@@ -1,6 +1,7 @@
 """Ruled lines: how dark a photograph is along them, their directions, and each line's course."""
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -31,6 +32,9 @@ STRIPS = 48
 
 POWERS = 4
 """Degree of the polynomials by which all lines of a sheet bend."""
+
+PALE = 0.25
+"""Least darkness of a line, as a share of that of most of them."""
 
 NEAR = 4.0
 """Greatest distance of a place of a line from its curve, in pixels."""
@@ -110,7 +114,9 @@ def straighten(segments: NDArray[np.float64]) -> NDArray[np.float64] | None:
     inverse = np.column_stack([level, upright, [0.0, 0.0, 1.0]])
     if abs(np.linalg.det(inverse)) < 0.3:
         return None
-    to_unit = np.array([[1 / size, 0, -centre[0] / size], [0, 1 / size, -centre[1] / size], [0, 0, 1]])
+    to_unit = np.array(
+        [[1 / size, 0, -centre[0] / size], [0, 1 / size, -centre[1] / size], [0, 0, 1]]
+    )
     return np.diag([size, size, 1.0]) @ np.linalg.inv(inverse) @ to_unit
 
 
@@ -185,7 +191,12 @@ class Line:
         """Return a line beside this one."""
         coefficients = self.coefficients.copy()
         coefficients[-1] += by
-        return Line(self.places + [0, by], self.strength, coefficients)
+        return Line(self.places + np.array([0.0, by]), self.strength, coefficients)
+
+
+def level_line(y: float) -> Line:
+    """Return a line that is known, and not seen."""
+    return Line(np.array([[0.0, y]]), 0.0, np.array([y]))
 
 
 def trace_lines(darkness: Levels) -> list[Line]:
@@ -221,6 +232,13 @@ def trace_lines(darkness: Levels) -> list[Line]:
         for chain in joined
         if len(chain) >= max(least_length, 0.5 * (chain[-1][0] - chain[0][0]))
     ]
+    strengths = np.array([np.median([each[2] for each in chain]) for chain in long])
+    if len(long):
+        # Half of all that is traced is at least as dark as this.
+        order = np.argsort(strengths)
+        shares = np.cumsum([len(long[one]) for one in order]) / sum(map(len, long))
+        faintest = PALE * strengths[order[int(np.searchsorted(shares, 0.5))]]
+        long = list(itertools.compress(long, strengths >= faintest))
     lines = _fit_together(
         [np.array([(centres[at], row) for at, row, _ in chain], np.float64) for chain in long],
         [float(np.median([each[2] for each in chain])) for chain in long],
@@ -231,7 +249,7 @@ def trace_lines(darkness: Levels) -> list[Line]:
 
 def strip_of(width: int) -> int:
     """Return the width of the strips in each of which a line has a place, in pixels."""
-    return max(6, min(max(20, round(width / STRIPS)), width // 8))
+    return max(6, min(max(14, round(width / STRIPS)), width // 8))
 
 
 def steady_darkness(darkness: Levels) -> Levels:

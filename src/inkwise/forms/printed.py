@@ -50,7 +50,7 @@ def printed_features(marks: Sequence[Marks]) -> NDArray[np.float64]:
 
 def _likeness(shapes: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the greatest intersection over union of each mask with any other one."""
-    count, side, _ = shapes.shape
+    count = len(shapes)
     flat = shapes.reshape(count, -1).astype(np.float32)
     areas = flat.sum(1)
     best = np.zeros((count, count))
