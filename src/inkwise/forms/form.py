@@ -180,9 +180,9 @@ def read_form(
     except DataError as error:
         raise DataError(f"{describe(picture)}: {error}") from error
     chosen = model or load_pretrained()
-    upright = turn_upright(chosen, grey, found, shape)
+    cuts = cut_upright(chosen, grey, found, shape)
     scale = raster.size[1] / pixels.shape[1], raster.size[0] / pixels.shape[0]
-    return read_cells(chosen, cut_cells(grey, upright), scale, ignore_printed=ignore_printed)
+    return read_cells(chosen, cuts, scale, ignore_printed=ignore_printed)
 
 
 def lightness(pixels: NDArray[np.uint8]) -> Levels:
@@ -193,28 +193,32 @@ def lightness(pixels: NDArray[np.uint8]) -> Levels:
     return pixels if pixels.ndim == 2 else np.minimum(pixels[..., 0], pixels[..., 1])
 
 
-def turn_upright(model: Model, grey: Levels, grid: Grid, shape: tuple[int, int] | None) -> Grid:
-    """Turn a grid by quarters of a turn, if what is written in it is read much better then."""
+def cut_upright(
+    model: Model, grey: Levels, grid: Grid, shape: tuple[int, int] | None
+) -> list[list[Cut]]:
+    """Cut out the cells, turned by quarters of a turn if they are read much better then."""
     quarters = [
         quarter
         for quarter in range(4)
         if shape is None or (grid.shape if quarter % 2 == 0 else grid.shape[::-1]) == shape
     ]
-    inks = [cut.ink for row in cut_cells(grey, grid) for cut in row if cut.ink is not None]
+    cuts = cut_cells(grey, grid.turned(quarters[0]))
+    inks = [cut.ink for row in cuts for cut in row if cut.ink is not None]
     inks = sorted(inks, key=lambda ink: -int((ink < 128).sum()))[:LOOKED_AT]
     if not inks or len(quarters) == 1:
-        return grid.turned(quarters[0])
+        return cuts
     shares: dict[int, float] = {}
     for quarter in quarters:
-        answers = model.classify([np.ascontiguousarray(np.rot90(ink, quarter)) for ink in inks])
+        turn = quarter - quarters[0]
+        answers = model.classify([np.ascontiguousarray(np.rot90(ink, turn)) for ink in inks])
         sure = [answer.probability for answer in answers if answer.verdict == "digit"]
         shares[quarter] = sum(sure) / len(inks)
-        if quarter == quarters[0] and shares[quarter] >= FEW_DIGITS:
-            break
+        if turn == 0 and shares[quarter] >= FEW_DIGITS:
+            return cuts
     best = max(shares, key=lambda quarter: shares[quarter])
     if shares[best] < shares[quarters[0]] + BETTER:
-        best = quarters[0]
-    return grid.turned(best)
+        return cuts
+    return cut_cells(grey, grid.turned(best))
 
 
 def read_cells(

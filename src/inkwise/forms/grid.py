@@ -230,8 +230,8 @@ def _cells_of(
             return None
         wanted = _nearer(shape, (len(rows), len(columns)))
         kept = (
-            _steady(along[:, columns], rows, wanted[0]),
-            _steady(down[:, rows], columns, wanted[1]),
+            _steady(along[:, columns], rows, crossings[..., 1].mean(1), wanted[0]),
+            _steady(down[:, rows], columns, crossings[..., 0].mean(0), wanted[1]),
         )
         if not all(map(all, kept)):
             level = list(itertools.compress(level, kept[0]))
@@ -244,8 +244,6 @@ def _cells_of(
             )
         else:
             break
-    rows = _without_narrow(rows, crossings[..., 1].mean(1))
-    columns = _without_narrow(columns, crossings[..., 0].mean(0))
     if len(rows) * len(columns) < (3 if shape is None else 1):
         return None
     quality = float(support[np.ix_(rows, columns)].mean())
@@ -274,14 +272,6 @@ def _without_doubles(lines: list[Line], length: int) -> list[Line]:
         weaker = place + (len(one.places) * one.strength > len(other.places) * other.strength)
         lines = lines[:weaker] + lines[weaker + 1 :]
     return lines
-
-
-def _without_narrow(bands: list[int], places: NDArray[np.float64]) -> list[int]:
-    """Leave out rows or columns that are much narrower than the others."""
-    sizes = np.diff(places)[bands]
-    return [
-        band for band, size in zip(bands, sizes, strict=True) if size > NARROW * np.median(sizes)
-    ]
 
 
 def _with_ends(
@@ -334,7 +324,9 @@ def cross(level: list[Line], upright: list[Line], width: int) -> Points:
     return np.stack([x, y], -1)
 
 
-def _steady(sides: NDArray[np.float64], bands: list[int], wanted: int) -> list[bool]:
+def _steady(
+    sides: NDArray[np.float64], bands: list[int], places: NDArray[np.float64], wanted: int
+) -> list[bool]:
     """Tell which lines to keep: a stroke of a digit in the grid is there along fewer sides.
 
     Parameters
@@ -343,6 +335,8 @@ def _steady(sides: NDArray[np.float64], bands: list[int], wanted: int) -> list[b
         Along which share of the grid's N sides each line is there.
     bands : list of int
         The rows or columns of the grid, each after the line of the same number.
+    places : ndarray of float64, shape (L,)
+        Where the lines are, in pixels.
     wanted : int
         If there are more rows or columns than this, the line that is there least is not kept.
     """
@@ -352,7 +346,15 @@ def _steady(sides: NDArray[np.float64], bands: list[int], wanted: int) -> list[b
     bounds = sorted({*bands, *(band + 1 for band in bands)})
     usual = float(np.quantile(shares[bounds], 0.75))
     kept = ~inner | (shares >= STEADY * usual)
-    if len(bands) > wanted and kept.all() and inner.any():
+    if not kept.all():
+        return kept.tolist()
+    sizes = np.diff(places)[bands]
+    narrowest = int(sizes.argmin())
+    if len(bands) > 1 and sizes[narrowest] < NARROW * np.median(sizes):
+        # One of the two lines beside it is a stroke, or the other half of a doubled line.
+        pair = bands[narrowest], bands[narrowest] + 1
+        kept[min(pair, key=lambda line: (shares[line], not inner[line]))] = False
+    elif len(bands) > wanted and inner.any():
         worst = int(np.where(inner, shares, 2).argmin())
         kept[worst] = shares[worst] > 0.97 * usual
     return kept.tolist()

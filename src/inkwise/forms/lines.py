@@ -233,7 +233,7 @@ def trace_lines(darkness: Levels) -> list[Line]:
         if len(chain) >= max(least_length, 0.5 * (chain[-1][0] - chain[0][0]))
     ]
     strengths = np.array([np.median([each[2] for each in chain]) for chain in long])
-    if len(long):
+    if long:
         # Half of all that is traced is at least as dark as this.
         order = np.argsort(strengths)
         shares = np.cumsum([len(long[one]) for one in order]) / sum(map(len, long))
@@ -327,6 +327,9 @@ def _leads(
     x, y = np.array([(at, row) for at, row, _ in one], np.float64).T
     ends = [(at, row) for at, row, _ in (other[0], other[-1])]
     near = min(ends, key=lambda end: float(np.abs(x - end[0]).min()))
+    # Most are far from each other, which is told at once.
+    if abs(float(np.interp(near[0], x, y)) - near[1]) > FAR * strip:
+        return False
     gap = float(np.abs(x - near[0]).min())
     inside = x.min() < near[0] < x.max()
     if inside:
