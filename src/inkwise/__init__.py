@@ -23,6 +23,7 @@ _HOMES = {
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
     "Fit": "inkwise.training.fitting",
+    "Form": "inkwise.forms.form",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
     "Network": "inkwise.networks.network",
@@ -42,20 +43,24 @@ _HOMES = {
     "get_recipe": "inkwise.training.named_recipes",
     "import_keras": "inkwise.export.from_keras",
     "import_model": "inkwise.export.importing",
+    "learn_sheet": "inkwise.forms.sheet",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
     "read": "inkwise.model.pretrained",
+    "read_form": "inkwise.forms.form",
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
+    "write_form_page": "inkwise.forms.form_page",
     "write_map": "inkwise.explanation.feature_map",
     "write_notebook": "inkwise.report.notebook",
     "write_report": "inkwise.report.html",
+    "write_sheet": "inkwise.forms.sheet",
 }
 
 __all__ = [
@@ -63,6 +68,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Fit",
+    "Form",
     "InkwiseError",
     "Model",
     "Network",
@@ -82,20 +88,24 @@ __all__ = [
     "get_recipe",
     "import_keras",
     "import_model",
+    "learn_sheet",
     "load_data",
     "load_dataset",
     "load_folder",
     "load_pretrained",
     "measure_robustness",
     "read",
+    "read_form",
     "read_recipe",
     "resume",
     "serve",
     "train",
     "write_explanation",
+    "write_form_page",
     "write_map",
     "write_notebook",
     "write_report",
+    "write_sheet",
 ]
 
 if TYPE_CHECKING:
@@ -113,6 +123,9 @@ if TYPE_CHECKING:
     from inkwise.export.from_keras import import_keras
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
+    from inkwise.forms.form import Form, read_form
+    from inkwise.forms.form_page import write_form_page
+    from inkwise.forms.sheet import learn_sheet, write_sheet
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read

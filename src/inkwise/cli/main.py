@@ -25,6 +25,7 @@ from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
 from inkwise.cli.serve import serve
+from inkwise.cli.sheet import sheet
 from inkwise.cli.streams import echo, prepare
 from inkwise.cli.train import train
 
@@ -46,6 +47,7 @@ for command in (
     robustness,
     predict,
     read,
+    sheet,
     serve,
     report,
     explain,

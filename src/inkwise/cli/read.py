@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inkwise.cli.forms import (
+    Forms,
+    show_form_csv,
+    show_form_json,
+    show_form_texts,
+)
+from inkwise.cli.forms import learn as learn_sheets
 from inkwise.cli.predict import STANDARD_INPUT, find_sources, print_csv
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, InkwiseError, one_line
 
 if TYPE_CHECKING:
+    from inkwise.forms.form import Form
+    from inkwise.model import Model
     from inkwise.reading.numbers import Number
 
 _BOX = ("top", "left", "bottom", "right")
@@ -55,6 +64,36 @@ def read(
             help="Read points, commas, apostrophes, dashes and = as well, or leave them out."
         ),
     ] = True,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROWSxCOLUMNS",
+            help="Read each cell of a ruled form, such as 10x5; auto finds how many there are.",
+            show_default=False,
+        ),
+    ] = None,
+    ignore_printed: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-printed", help="Leave out what is printed in a form, as a sudoku's givens."
+        ),
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a page on which to look through the cells of forms and correct them.",
+            show_default=False,
+        ),
+    ] = None,
+    learn: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Make a data set of a photographed sheet of `inkwise sheet`, in this folder.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -73,7 +112,7 @@ def read(
         ),
     ] = False,
 ) -> None:
-    """Read the numbers in each picture, line by line.
+    """Read the numbers in each picture, line by line; or a form, cell by cell.
 
     What is known of the numbers chooses among their readings, and never invents
     one. The exit code is 1 if a picture could not be read.
@@ -85,7 +124,34 @@ def read(
     if json and csv:
         raise ArgumentError("--json and --csv are two formats of the same output: choose one")
     make_check(digits, pattern, check)  # before any picture is read
+    if grid is None and (html is not None or ignore_printed):
+        grid = "auto"
+    known = digits is not None or pattern is not None or check is not None or not marks
+    if known and (grid is not None or learn is not None):
+        raise ArgumentError("--digits, --pattern, --check and --no-marks are not for forms")
+    if learn is not None and (json or csv or grid is not None):
+        raise ArgumentError("--learn makes a data set of a sheet, and shows no numbers")
+    if grid is not None:
+        from inkwise.forms.form import parse_shape
+
+        parse_shape(grid)
     chosen = load_pretrained() if model is None else find_model(model)
+    if learn is not None:
+        if not learn_sheets(find_sources(files, first=first), learn, chosen):
+            raise typer.Exit(1)
+        return
+    if grid is not None:
+        forms = _read_forms(files, grid, ignore_printed, chosen, first)
+        show_forms = show_form_json if json else show_form_csv if csv else show_form_texts
+        shown: dict[str, Form] = {}
+        complete = show_forms(_keeping(forms, shown))
+        if html is not None and shown:
+            from inkwise.forms.form_page import write_form_page
+
+            echo(one_line(f"Page: {write_form_page(shown, html)}"), err=json or csv)
+        if not complete:
+            raise typer.Exit(1)
+        return
 
     def each() -> Readings:
         for source in find_sources(files, first=first):
@@ -106,6 +172,32 @@ def read(
     show = _show_json if json else _show_csv if csv else _show_text
     if not show(each()):
         raise typer.Exit(1)
+
+
+def _read_forms(
+    files: list[str], grid: str, ignore_printed: bool, model: "Model", first: bool
+) -> Forms:
+    from inkwise.forms.form import read_form
+
+    for source in find_sources(files, first=first):
+        try:
+            if isinstance(source.picture, InkwiseError):
+                raise source.picture
+            form = read_form(source.picture, grid=grid, ignore_printed=ignore_printed, model=model)
+        except ArgumentError:
+            raise
+        except InkwiseError as error:
+            yield source.name, error
+        else:
+            yield source.name, form
+
+
+def _keeping(forms: Forms, kept: "dict[str, Form]") -> Forms:
+    """Pass forms on one by one, and keep those that could be read."""
+    for name, form in forms:
+        if not isinstance(form, InkwiseError):
+            kept[name] = form
+        yield name, form
 
 
 def _show_text(readings: Readings) -> bool:
