@@ -16,6 +16,9 @@ HEIGHT = 20
 ABOVE = 6
 """Room above and below the digits of such a line, in pixels."""
 
+INK = 64
+"""Least level of a pixel that counts as ink in such a line."""
+
 ROWS = HEIGHT + 2 * ABOVE
 """Height of such a line."""
 
@@ -30,6 +33,9 @@ FLAT = 0.22
 
 PALE = 120
 """Least highest level of what is written; what is paler shines through, or is a stamp's."""
+
+FULL = 0.65
+"""Share of its box that a level line fills, and digits do not."""
 
 LONG = 1.6
 """Least width of such a line, as a multiple of the digits' height."""
@@ -74,17 +80,15 @@ def find_lines(page: Page) -> list[Line]:
     The high components show how high digits are and which of them stand in one line; the small
     ones, such as points and loose flags, go with the nearest line.
     """
-    lines = _find_lines(page)
-    if not lines:  # a pale line or pattern may join all digits
-        lines = _find_lines(dataclasses.replace(page, mask=page.mask & (page.levels >= PALE)))
-    return lines
-
-
-def _find_lines(page: Page) -> list[Line]:
     components = Components.of(page.mask)
+    flat = _flat(components)
+    if flat.any():  # a pale line may join digits
+        within = flat[components.labels] & (page.levels < PALE)
+        page = dataclasses.replace(page, mask=page.mask & ~within)
+        components = Components.of(page.mask)
+        flat = _flat(components)
     high = (components.bottom - components.top).astype(np.float64)
     wide = (components.right - components.left).astype(np.float64)
-    flat = (high < FLAT * wide) & (np.arange(len(components)) > 0)
     pale = _highest_levels(components, page.levels) < PALE
     upright = ~flat & ~pale
     upright[0] = False
@@ -111,6 +115,19 @@ def _find_lines(page: Page) -> list[Line]:
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _flat(components: Components) -> NDArray[np.bool_]:
+    """Tell which components are lines, level or not, and not a row of digits that touch."""
+    high, wide = components.bottom - components.top, components.right - components.left
+    flat = high < FLAT * wide
+    flat[0] = False
+    for place in np.flatnonzero(flat).tolist():
+        ink = components.cut(place) > 0
+        tall = len(ink) - np.argmax(ink[::-1], axis=0) - np.argmax(ink, axis=0)
+        full = components.area[place] > FULL * high[place] * wide[place]
+        flat[place] = full or tall[ink.any(0)].mean() < high[place] / 2
+    return flat
 
 
 def _highest_levels(components: Components, levels: Levels) -> NDArray[np.uint8]:

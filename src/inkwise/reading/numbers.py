@@ -18,7 +18,7 @@ from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check
 from inkwise.reading.decoding import Reading, align
 from inkwise.reading.line_model import STEP, LineModel, load_line_model
-from inkwise.reading.lines import ABOVE, HEIGHT, Line, find_lines
+from inkwise.reading.lines import ABOVE, HEIGHT, INK, Line, find_lines
 from inkwise.reading.looks import look
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ OTHERS = 4
 
 READINGS, READINGS_TO_CHECK = 16, 150
 """Number of readings of a line that are followed; more if a check chooses among them."""
-
-INK = 64
-"""Least level of a pixel that a sign's box encloses."""
 
 
 @dataclasses.dataclass(frozen=True)
