@@ -191,12 +191,11 @@ def add_mark(
         shape = blank(width * 2 + apart * (bars - 1) + 4, length + 2 * width)
         for bar in range(bars):
             y = width + 1 + bar * apart
-            ends = np.array(
-                [[width, y + generator.normal(0, 0.03 * size)], [width + length, y]], np.float32
-            )
+            tilt = generator.normal(0, 0.03 * size)
             cv2.line(
                 shape,
-                *((int(x * 16), int(y * 16)) for x, y in ends.tolist()),
+                (int(width * 16), int((y + tilt) * 16)),
+                (int((width + length) * 16), int(y * 16)),
                 1.0,
                 max(1, round(width)),
                 cv2.LINE_AA,

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -122,7 +123,7 @@ def read_all(program: str, folder: Path) -> None:
     print(json.dumps({"readings": readings, "ms": 1e3 * float(np.median(spent)), "kB": most}))
 
 
-def ask(program: str, folder: Path) -> dict[str, object]:
+def ask(program: str, folder: Path) -> dict[str, Any]:
     """Let a process of its own read a folder of pictures."""
     told = subprocess.run(
         [sys.executable, __file__, "--program", program, "--folder", str(folder)],
@@ -130,7 +131,7 @@ def ask(program: str, folder: Path) -> dict[str, object]:
         text=True,
         check=True,
     )
-    return json.loads(told.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(told.stdout.splitlines()[-1])
 
 
 def digits_of(text: str) -> str:
@@ -141,16 +142,16 @@ def digits_of(text: str) -> str:
 def measure(program: str, folder: Path, texts: list[str], name: str) -> dict[str, float]:
     """Compare what a program reads in a folder of pictures with what is written there."""
     told = ask(program, folder)
-    readings = [Reading(**each) for each in told["readings"]]  # type: ignore[attr-defined]
+    readings = [Reading(**each) for each in told["readings"]]
     same = (lambda text: text.strip("?")) if (program, name) == ("inkwise", MARKED) else digits_of
     hits = [same(reading.text) == same(text) for reading, text in zip(readings, texts, strict=True)]
     sure = [hit for hit, reading in zip(hits, readings, strict=True) if reading.sure]
-    figures = {"right": float(np.mean(hits)), "ms": told["ms"], "MB": told["kB"] / 1024}  # type: ignore[operator]
+    figures = {"right": float(np.mean(hits)), "ms": told["ms"], "MB": told["kB"] / 1024}
     if program == "inkwise":
         figures["sure"] = len(sure) / len(hits)
         figures["wrong among sure"] = 1 - float(np.mean(sure)) if sure else 0.0
         figures["mean probability"] = float(np.mean([each.probability for each in readings]))
-    return figures  # type: ignore[return-value]
+    return figures
 
 
 def measure_single(digits: Split, count: int, seed: int) -> dict[str, float]:

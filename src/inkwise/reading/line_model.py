@@ -49,7 +49,7 @@ class LineModel:
         line = np.zeros((1, ROWS, width), np.uint8)
         line[0, :, : levels.shape[1]] = levels
         (probabilities,) = run_session(self._session, line, [PROBABILITIES], FILE, LINES)
-        return probabilities[0]  # type: ignore[no-any-return]
+        return probabilities[0]
 
     def calibrate(self, probability: float) -> float:
         """Return the probability that a whole reading is right, from the network's own.

@@ -331,8 +331,8 @@ def _add_paper(sheet: Ink, generator: np.random.Generator) -> Ink:
         shade = generator.uniform(0.2, 1)
         tilt = generator.normal(0, 0.01) * width
         line = np.zeros_like(sheet)
-        ends = [(0, round(y * 16)), (width * 16, round((y + tilt) * 16))]
-        cv2.line(line, *ends, shade, 1 + (generator.random() < 0.3), cv2.LINE_AA, 4)
+        start, end = (0, round(y * 16)), (width * 16, round((y + tilt) * 16))
+        cv2.line(line, start, end, shade, 1 + (generator.random() < 0.3), cv2.LINE_AA, 4)
         if generator.random() < 0.6:
             line *= np.repeat(generator.random(width // 6 + 1) < 0.4, 6)[:width]
         np.maximum(sheet, line, out=sheet)

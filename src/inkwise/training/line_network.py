@@ -36,7 +36,7 @@ class _Conv(nn.Module):
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.norm(self.conv(values)).relu()  # type: ignore[no-any-return]
+        return self.norm(self.conv(values)).relu()
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return weight and bias of the same convolution without the normalisation."""
@@ -52,7 +52,7 @@ class _Residual(nn.Module):
         self.conv = _Conv(filters, filters, size)
 
     def forward(self, values: Tensor) -> Tensor:
-        return values + self.conv(values)  # type: ignore[no-any-return]
+        return values + self.conv(values)
 
 
 def line_network() -> nn.Sequential:
