@@ -102,6 +102,10 @@ class Found:
     apart : bool
         Whether the picture shows several things, of which `levels` has perhaps only the greatest;
         or something that can be read in two ways.
+    pieces : int
+        In how many pieces the ink is, without dirt.
+    lost : int
+        How many of them are not in `levels`.
     """
 
     levels: Levels
@@ -111,15 +115,19 @@ class Found:
     parts: tuple[tuple[float, float, float, float], ...] = ()
     alone: tuple[Levels, ...] = ()
     apart: bool = False
+    pieces: int = 1
+    lost: int = 0
 
 
-def find_ink(picture: NDArray[np.uint8]) -> Found:
+def find_ink(picture: NDArray[np.uint8], *, together: bool = False) -> Found:
     """Find the ink in a picture of one digit.
 
     Parameters
     ----------
     picture : ndarray of uint8, shape (H, W) or (H, W, 3)
         Grey levels, or red, green and blue.
+    together : bool
+        Whether all ink that is no dirt is kept as one thing, see `inkwise.ink.normalise`.
 
     Returns
     -------
@@ -137,17 +145,17 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     mask, strong = _threshold(ink, noise)
     low = side <= LOW_RESOLUTION
     erased = unclear = False
-    if not low:
+    if not low and not together:
         erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
     if erased:
         dropped += [] if sheet.inset else ["surroundings"]
         mask, strong = _threshold(ink, noise)
     parts = Parts(mask, np.zeros_like(mask))
     if not low:
-        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor)
+        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor, together=together)
     chosen, rest = parts.chosen, parts.rest
-    apart = parts.apart or unclear or sheet.crowded
-    if not low and not apart:
+    apart = not together and (parts.apart or unclear or sheet.crowded)
+    if not low and not apart and not together:
         apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
     if rest.any() and not apart:
         dropped.append("specks")
@@ -169,6 +177,8 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         tuple(map(sheet.in_the_picture, parts.boxes)),
         alone,
         apart,
+        parts.pieces,
+        parts.lost,
     )
 
 

@@ -54,6 +54,9 @@ class Model:
         Angles by which every image is rotated before the network sees it, in degrees
         counter-clockwise, from -90 to 90. Several are test-time augmentation: the probabilities
         and the scores are averaged over them.
+    together : bool
+        Whether all ink of a picture is kept together, as classes such as i, ÷ and ä are made of
+        several pieces; see `inkwise.ink.normalise`. Then no answer is ``several``.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class Model:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     rotations: tuple[float, ...] = (0.0,)
+    together: bool = False
 
     def __post_init__(self) -> None:
         self._parts().check()
@@ -455,6 +459,7 @@ class Model:
             self.provenance,
             self.calibration,
             self.rotations,
+            self.together,
         )
 
     @functools.cached_property

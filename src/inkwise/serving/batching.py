@@ -268,7 +268,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     """
     model = works[0].model
     image_size = model.network.image_size
-    inks = [[_preprocess(picture, image_size) for picture in work.pictures] for work in works]
+    inks = [[_preprocess(picture, model) for picture in work.pictures] for work in works]
     blocks = [
         stack_readings(found, image_size) if work.images is None else work.images
         for work, found in zip(works, inks, strict=True)
@@ -284,9 +284,9 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     return results
 
 
-def _preprocess(picture: bytes | Page, image_size: tuple[int, int]) -> Ink | InkwiseError:
+def _preprocess(picture: bytes | Page, model: Model) -> Ink | InkwiseError:
     try:
-        return preprocess(picture, image_size)
+        return preprocess(picture, model.network.image_size, model.together)
     except Exception:  # one odd picture must not fail the other requests of its batch
         _log.exception("a picture could not be preprocessed")
         return DataError("the picture cannot be read: save it as PNG or JPEG")
