@@ -2,7 +2,8 @@
 
 Every other form is written with test digits of MNIST, the others by the pens. Of both, half are
 read with their rows and columns given, half with `auto`. Prints a Markdown table with a row for
-each kind of form. A cell is assigned if the grid has it where it is, and it is rightly empty or not.
+each kind of form. A cell is assigned if the grid has it where it is, and if it is rightly found to
+be empty or not.
 """
 
 import argparse

@@ -261,7 +261,10 @@ class _Patch:
         rest_of_line = ((wide > 0.8 * (width - 2 * margin)) & (high < EDGE * side)) | (
             (high > 0.8 * (height - 2 * margin)) & (wide < 0.6 * EDGE * side) & (left < band)
         )
-        likely = here & ~flat & ~rest_of_line
+        # Lines go on around the cell, and neighbours reach into it.
+        inner = components.labels[margin + 3 : height - margin - 3, margin + 3 : width - margin - 3]
+        inside = np.bincount(inner.ravel(), minlength=len(components)) / components.area
+        likely = here & ~flat & ~rest_of_line & (inside >= 0.5)
         likely[0] = False
         kept = likely & (components.longest >= SPECK * side)
         if (kept & (components.longest >= SHORTEST * side)).any():

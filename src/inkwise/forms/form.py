@@ -31,6 +31,9 @@ BETTER = 0.15
 LOOKED_AT = 24
 """Number of cells that tell how a form is turned."""
 
+LIKELY, STRANGE = 0.8, 0.5
+"""Least probability of a digit in ink that is like no digit, and what is told instead of it."""
+
 PRINTED = 0.5
 """Least probability of being printed of what is left out if print is to be ignored."""
 
@@ -294,6 +297,9 @@ def _reading(model: Model, ink: Levels, answer: Answer) -> _Reading:
     padded = cv2.copyMakeBorder(ink, 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=255)
     numbers = model.read(padded)
     if not numbers:
+        if answer.top and answer.top[0][1] >= LIKELY:
+            # In a cell there is likely a digit, though perhaps none like those of the training.
+            return _Reading(answer.top[0][0], STRANGE, "unsure", answer.top[1:])
         return _NOTHING
     text = " ".join(number.text for number in numbers)
     probability = float(np.prod([number.probability for number in numbers]))

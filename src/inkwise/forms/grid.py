@@ -39,6 +39,9 @@ CANDIDATES = 5
 LARGE = 0.12
 """Least longer side of a grid, as a share of the picture's longer side."""
 
+BEYOND = 0.08
+"""What is searched around the lines that hang together, as a share of their extent."""
+
 SUPPORTED = 0.6
 """Least share of a cell's sides along which there are lines."""
 
@@ -56,6 +59,9 @@ SURE = 0.75
 
 CLEAR, CLEAR_AREA = 0.9, 0.1
 """Support and share of the picture of a grid beside which no other is searched."""
+
+BETWEEN = 0.4
+"""Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
 
 MOST = 100
 """Greatest number of rows and of columns."""
@@ -186,8 +192,8 @@ def _grid_of(
     size = float((high - low).max())
     if not 0 < size < 8 * max(darkness.shape):
         return None
-    factor = SIDE / size
-    margin = 12
+    factor = SIDE / (size * (1 + 2 * BEYOND))
+    margin = max(12, round(BEYOND * SIDE))
     shift = np.array(
         [[factor, 0, margin - factor * low[0]], [0, factor, margin - factor * low[1]], [0, 0, 1]]
     )
@@ -247,7 +253,14 @@ def _cells_of(
     if len(rows) * len(columns) < (3 if shape is None else 1):
         return None
     quality = float(support[np.ix_(rows, columns)].mean())
-    if quality < SURE:
+    between = (
+        seen.sides((crossings[:-1] + crossings[1:]) / 2, level[1:])[np.ix_(rows, columns)],
+        seen_turned.sides(
+            ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1], upright[:-1]
+        )[np.ix_(columns, rows)],
+    )
+    # Text and textures are as dark between the lines.
+    if quality < SURE or max(sides.mean() for sides in between) > BETWEEN * quality:
         return None
     return cells_between(crossings)[np.ix_(rows, columns)], quality
 
@@ -342,7 +355,7 @@ def _steady(
     """
     shares = sides.mean(1)
     inner = np.zeros(len(sides), bool)
-    inner[[band for band in bands if band - 1 in bands]] = True
+    inner[bands[0] + 1 : bands[-1] + 1] = True
     bounds = sorted({*bands, *(band + 1 for band in bands)})
     usual = float(np.quantile(shares[bounds], 0.75))
     kept = ~inner | (shares >= STEADY * usual)

@@ -33,8 +33,8 @@ STRIPS = 48
 POWERS = 4
 """Degree of the polynomials by which all lines of a sheet bend."""
 
-PALE = 0.25
-"""Least darkness of a line, as a share of that of most of them."""
+PALE, NOISY = 0.12, 0.4
+"""Least darkness of a line, as shares of that of dark lines and of the level of noise."""
 
 NEAR = 4.0
 """Greatest distance of a place of a line from its curve, in pixels."""
@@ -59,7 +59,7 @@ def noise_level(darkness: Levels) -> float:
     """Return the level of darkness that hardly any paper without ink reaches."""
     values = sample(darkness)
     # Half of the noise is darker than the median, which is 0 here.
-    return max(8.0, 4 * float(np.quantile(values, 0.75)) / 0.67)
+    return min(max(8.0, 4 * float(np.quantile(values, 0.75)) / 0.67), 60.0)
 
 
 def find_segments(darkness: Levels) -> NDArray[np.float64]:
@@ -234,10 +234,7 @@ def trace_lines(darkness: Levels) -> list[Line]:
     ]
     strengths = np.array([np.median([each[2] for each in chain]) for chain in long])
     if long:
-        # Half of all that is traced is at least as dark as this.
-        order = np.argsort(strengths)
-        shares = np.cumsum([len(long[one]) for one in order]) / sum(map(len, long))
-        faintest = PALE * strengths[order[int(np.searchsorted(shares, 0.5))]]
+        faintest = max(PALE * float(np.quantile(strengths, 0.85)), NOISY * noise_level(darkness))
         long = list(itertools.compress(long, strengths >= faintest))
     lines = _fit_together(
         [np.array([(centres[at], row) for at, row, _ in chain], np.float64) for chain in long],
