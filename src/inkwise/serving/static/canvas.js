@@ -186,7 +186,7 @@ const settle = () => {
     ? ""
     : `${$("label").textContent.replace("?", "")} ${$("verdict").textContent}`;
   $("kept-note").textContent = "";
-  $("wrong").hidden = !served.keeps_corrections || !said.image;
+  $("wrong").hidden = !served.keeps_corrections || !said.image || said.verdict === "several";
   if (said.image && ($("looked").checked || served.has_neighbours)) explain();
 };
 
