@@ -33,6 +33,8 @@ class Kind:
         What they are written on.
     tight : bool
         Whether a picture may be cut out close to the number, or a little through it.
+    one_pen : bool
+        Whether all strokes are brought near one width, which makes some digits hard to tell.
     """
 
     least: float
@@ -42,6 +44,7 @@ class Kind:
     marks: float = 0.0
     papers: tuple[str, ...] = ("plain", "plain", "ruled", "squared", "stained")
     tight: bool = False
+    one_pen: bool = True
 
 
 KINDS = {
@@ -49,6 +52,10 @@ KINDS = {
     "every neighbour touching": Kind(-0.05, -0.01, spread=0.015),
     "with marks": Kind(0.02, 0.3, digits=(1, 7), marks=1.0),
     "one to nine digits": Kind(-0.03, 0.3, digits=(1, 9)),
+    "apart to overlapping, strokes as in MNIST": Kind(-0.03, 0.4, one_pen=False),
+    "every neighbour touching, strokes as in MNIST": Kind(
+        -0.05, -0.01, spread=0.015, one_pen=False
+    ),
     "on cheques and in registers": Kind(
         -0.04,
         0.2,
@@ -70,7 +77,8 @@ def compose(digits: Split, kind: Kind, generator: Generator) -> tuple[Levels, st
     shapes = []
     for image in digits.images[places]:
         shape = enlarge(image, size * np.exp(generator.normal(0, 0.09)))
-        shapes.append(by_pen(slanted(shape, lean, wide), width, generator))
+        shape = slanted(shape, lean, wide)
+        shapes.append(by_pen(shape, width, generator) if kind.one_pen else shape)
     text = "".join(map(str, digits.labels[places].tolist()))
     mean = generator.uniform(kind.least, kind.most)
     gaps = size * generator.normal(mean, kind.spread, count)
