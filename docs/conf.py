@@ -83,7 +83,7 @@ KINDS = {
         "Run",
         "Evaluation",
     ],
-    "Use a model": ["load_pretrained", "Model", "Answer", "serve"],
+    "Use a model": ["load_pretrained", "read", "Model", "Answer", "Number", "serve"],
     "Look closer": [
         "compare",
         "explain",

@@ -23,9 +23,11 @@ _HOMES = {
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
     "Fit": "inkwise.training.fitting",
+    "Form": "inkwise.forms.form",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
     "Network": "inkwise.networks.network",
+    "Number": "inkwise.reading.numbers",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
@@ -40,19 +42,24 @@ _HOMES = {
     "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
     "import_model": "inkwise.export.importing",
+    "learn_sheet": "inkwise.forms.sheet",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
     "load_folder": "inkwise.data.picture_folder",
     "load_pretrained": "inkwise.model.pretrained",
     "measure_robustness": "inkwise.robustness.measuring",
+    "read": "inkwise.model.pretrained",
+    "read_form": "inkwise.forms.form",
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
+    "write_form_page": "inkwise.forms.form_page",
     "write_map": "inkwise.explanation.feature_map",
     "write_notebook": "inkwise.report.notebook",
     "write_report": "inkwise.report.html",
+    "write_sheet": "inkwise.forms.sheet",
 }
 
 __all__ = [
@@ -60,9 +67,11 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Fit",
+    "Form",
     "InkwiseError",
     "Model",
     "Network",
+    "Number",
     "Progress",
     "Recipe",
     "Run",
@@ -77,19 +86,24 @@ __all__ = [
     "fit",
     "get_recipe",
     "import_model",
+    "learn_sheet",
     "load_data",
     "load_dataset",
     "load_folder",
     "load_pretrained",
     "measure_robustness",
+    "read",
+    "read_form",
     "read_recipe",
     "resume",
     "serve",
     "train",
     "write_explanation",
+    "write_form_page",
     "write_map",
     "write_notebook",
     "write_report",
+    "write_sheet",
 ]
 
 if TYPE_CHECKING:
@@ -106,10 +120,14 @@ if TYPE_CHECKING:
     from inkwise.explanation.picture_page import write_explanation
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
+    from inkwise.forms.form import Form, read_form
+    from inkwise.forms.form_page import write_form_page
+    from inkwise.forms.sheet import learn_sheet, write_sheet
     from inkwise.ink.sources import find_pictures
     from inkwise.model import Answer, Model
-    from inkwise.model.pretrained import load_pretrained
+    from inkwise.model.pretrained import load_pretrained, read
     from inkwise.networks.network import Network
+    from inkwise.reading.numbers import Number
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness

@@ -19,11 +19,13 @@ from inkwise.cli.import_ import import_
 from inkwise.cli.info import info
 from inkwise.cli.map import map_
 from inkwise.cli.predict import predict
+from inkwise.cli.read import read
 from inkwise.cli.recipes import recipes
 from inkwise.cli.report import report
 from inkwise.cli.resume import resume
 from inkwise.cli.robustness import robustness
 from inkwise.cli.serve import serve
+from inkwise.cli.sheet import sheet
 from inkwise.cli.streams import echo, prepare
 from inkwise.cli.train import train
 from inkwise.cli.usage import UsageError, explain_usage
@@ -45,6 +47,8 @@ for command in (
     compare,
     robustness,
     predict,
+    read,
+    sheet,
     serve,
     report,
     explain,

@@ -211,7 +211,7 @@ def show_csv(answers: Answers) -> bool:
     others = [f"{column}_{place}" for place in places for column in ("label", "probability")]
     columns = ["file", "label", "probability", "verdict", *others, "score"]
     columns += [*_BOX, "polarity", "scale", "dropped", "parts", "error"]
-    _print_csv(columns)
+    print_csv(columns)
     complete = True
     for name, answer in answers:
         complete &= not isinstance(answer, InkwiseError)
@@ -221,7 +221,7 @@ def show_csv(answers: Answers) -> bool:
         entry |= zip(_BOX, entry.pop("box", None) or (), strict=False)
         entry["dropped"] = " ".join(entry.get("dropped") or ())
         entry["parts"] = "; ".join(" ".join(map(str, box)) for box in entry.get("parts") or ())
-        _print_csv([entry.get(column) for column in columns])
+        print_csv([entry.get(column) for column in columns])
     return complete
 
 
@@ -245,7 +245,8 @@ def _entry(name: str, answer: "Answer | InkwiseError") -> dict[str, Any]:
     }
 
 
-def _print_csv(values: Sequence[object]) -> None:
+def print_csv(values: Sequence[object]) -> None:
+    """Print a row of a CSV table."""
     buffer = io.StringIO()
     csv_format.writer(buffer, lineterminator="\n").writerow(values)
     row = buffer.getvalue().removesuffix("\n")

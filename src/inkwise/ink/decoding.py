@@ -28,7 +28,10 @@ Picture = str | os.PathLike[str] | bytes | Page | Image.Image | NDArray[np.gener
 """A path, the bytes of a file, a page, a PIL image or an array; see `inkwise.ink.normalise`."""
 
 SIDE = 800
-"""Longest side after decoding, in pixels; larger pictures are reduced, to half of it at least."""
+"""Longest side after decoding, in pixels, unless another is asked for.
+
+Larger pictures are reduced, to half of it at least.
+"""
 
 STRIP = 1 << 21
 """Number of pixels of a large picture that are converted to grey levels or colours at a time."""
@@ -54,7 +57,7 @@ _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Raster:
-    """A picture's pixels: upright, without transparency, and at most `SIDE` on each side.
+    """A picture's pixels: upright, without transparency, and few enough on each side.
 
     Parameters
     ----------
@@ -76,8 +79,15 @@ def describe(picture: Picture) -> str:
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
-def decode(picture: Picture) -> Raster:
-    """Decode any picture; one of more than `SIDE` pixels on a side is reduced while it is read.
+def decode(picture: Picture, side: int = SIDE) -> Raster:
+    """Decode any picture; one of more pixels on a side is reduced while it is read.
+
+    Parameters
+    ----------
+    picture : Picture
+        The picture.
+    side : int
+        Longest side after decoding, in pixels.
 
     Raises
     ------
@@ -92,26 +102,26 @@ def decode(picture: Picture) -> Raster:
     match picture:
         case str() | os.PathLike():
             with storage(picture, "read"), open_file(picture) as file:
-                return _read_file(file, str(picture))
+                return _read_file(file, str(picture), side)
         case Page(source, place):
             if isinstance(source, bytes):
-                return _read_file(io.BytesIO(source), describe(picture), place)
+                return _read_file(io.BytesIO(source), describe(picture), side, place)
             with storage(source, "read"), open_file(source) as file:
-                return _read_file(file, describe(picture), place)
+                return _read_file(file, describe(picture), side, place)
         case bytes():
-            return _read_file(io.BytesIO(picture), "the picture")
+            return _read_file(io.BytesIO(picture), "the picture", side)
         case Image.Image():
             with naming_damage("the picture"):
-                return _read_image(picture, picture.size)
+                return _read_image(picture, picture.size, side)
         case np.ndarray():
-            return _read_array(picture)
+            return _read_array(picture, side)
     raise ArgumentError(
         "a picture is a path, the bytes of a file, a PIL image or a NumPy array, not "
         f"{type(picture).__name__}"
     )
 
 
-def _read_file(file: IO[bytes], name: str, page: int | None = None) -> Raster:
+def _read_file(file: IO[bytes], name: str, side: int, page: int | None = None) -> Raster:
     """Read a page of a file; without a page the first, with a warning if there are more."""
     with open_image(file, name, page or 0) as image:
         _check_tiles(image)
@@ -125,11 +135,11 @@ def _read_file(file: IO[bytes], name: str, page: int | None = None) -> Raster:
             )
         width, height = size = image.size
         for part in (8, 4, 2):
-            if max(image.size) >= part * SIDE / 2:
+            if max(image.size) >= part * side / 2:
                 # A JPEG is decoded at a fraction of its size in a fraction of the time.
                 image.draft(None, (max(1, width // part), max(1, height // part)))
                 break
-        return _read_image(image, size)
+        return _read_image(image, size, side)
 
 
 def _check_tiles(image: Image.Image) -> None:
@@ -139,7 +149,7 @@ def _check_tiles(image: Image.Image) -> None:
         raise Image.DecompressionBombError
 
 
-def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
+def _read_image(image: Image.Image, size: tuple[int, int], side: int) -> Raster:
     """Read a PIL image; `size` is its width and height before the decoder reduced it."""
     image.load()
     if not all(image.size + size):  # a damaged file may tell another size before it is decoded
@@ -150,6 +160,7 @@ def _read_image(image: Image.Image, size: tuple[int, int]) -> Raster:
         height,
         width,
         lambda top, bottom: to_levels(_rows(image, top, bottom)),
+        side,
     )
     orientation = _orientation_of(image)
     turned = _TURNS.get(orientation, np.asarray)(_on_a_background(pixels))
@@ -185,7 +196,7 @@ def _orientation_of(image: Image.Image) -> int:
     return 1
 
 
-def _read_array(array: NDArray[np.generic]) -> Raster:
+def _read_array(array: NDArray[np.generic], side: int) -> Raster:
     if array.dtype.kind not in "buif":
         raise ArgumentError(f"a picture's array holds numbers, not {array.dtype}")
     channels = array.shape[2:]
@@ -202,7 +213,9 @@ def _read_array(array: NDArray[np.generic]) -> Raster:
     if array.dtype != np.uint8 or array.max() <= 1:
         low, high = _span(array, deepest=255 if array.dtype.kind == "f" else 65535)
     # Opacity is scaled like the other channels: what means white in them is full opacity.
-    pixels = _reduce(height, width, lambda top, bottom: _stretch(array[top:bottom], low, high))
+    pixels = _reduce(
+        height, width, lambda top, bottom: _stretch(array[top:bottom], low, high), side
+    )
     return Raster(_on_a_background(pixels), (height, width))
 
 
@@ -233,14 +246,14 @@ def _stretch(array: NDArray[np.generic], low: float, high: float) -> NDArray[np.
 
 
 def _reduce(
-    height: int, width: int, strip: Callable[[int, int], NDArray[np.uint8]]
+    height: int, width: int, strip: Callable[[int, int], NDArray[np.uint8]], side: int
 ) -> NDArray[np.uint8]:
-    """Join strips of rows to a picture of at most `SIDE` pixels a side.
+    """Join strips of rows to a picture of at most `side` pixels a side.
 
     `strip` returns the pixels from one row up to another. Each strip is reduced at once, so that
     the picture is never in memory at full size.
     """
-    factor = math.ceil(max(height, width) / SIDE)
+    factor = math.ceil(max(height, width) / side)
     if factor == 1:
         return strip(0, height)
     rows = max(1, STRIP // width // factor) * factor

@@ -23,10 +23,10 @@ from inkwise.ink.colours import strongest_grey
 from inkwise.ink.components import stroke_width
 from inkwise.ink.fitting import BOX
 from inkwise.ink.insets import find_inset
-from inkwise.ink.levels import Levels, quantiles, sample
+from inkwise.ink.levels import Box, Levels, quantiles, sample
 from inkwise.ink.lines import erase_lines
 from inkwise.ink.parts import Parts, choose_parts, has_fainter
-from inkwise.ink.surroundings import erase_surroundings
+from inkwise.ink.surroundings import erase_frames, erase_surroundings
 
 NARROWEST = 4
 """Least height and width of a picture, in pixels."""
@@ -49,6 +49,10 @@ shape is in its grey levels. So fainter pixels are kept, and the width of stroke
 
 FULL, BASE = 0.6, 0.12
 """The quantile of the ink's levels that becomes full ink, and the share of it that becomes 0."""
+
+COVERED, CLEARER = 0.25, 2.2
+"""Greatest share of a page that writing on a printed pattern covers, and by which factor it is
+stronger at least than both are in the mean."""
 
 LOW_FULL, LOW_BASE = 0.9, 0.06
 """The same for pictures of low resolution."""
@@ -134,6 +138,94 @@ def find_ink(picture: NDArray[np.uint8], *, together: bool = False) -> Found:
     NoInkError
         The picture is too narrow, or has no ink that can be told from noise.
     """
+    sheet = _separate(picture)
+    ink, noise, factor, ruled = sheet.ink, sheet.noise, sheet.factor, sheet.ruled
+    side = max(ink.shape) // factor
+    dropped = list(sheet.dropped)
+    mask, strong = _threshold(ink, noise)
+    low = side <= LOW_RESOLUTION
+    erased = unclear = False
+    if not low and not together:
+        erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
+    if erased:
+        dropped += [] if sheet.inset else ["surroundings"]
+        mask, strong = _threshold(ink, noise)
+    parts = Parts(mask, np.zeros_like(mask))
+    if not low:
+        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor, together=together)
+    chosen, rest = parts.chosen, parts.rest
+    apart = not together and (parts.apart or unclear or sheet.crowded)
+    if not low and not apart and not together:
+        apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
+    if rest.any() and not apart:
+        dropped.append("specks")
+    cut = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
+    full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
+    levels = _stretch_ink(cut, chosen, noise, full, base)
+    alone = tuple(
+        _adjust_strokes(_crop(one))
+        for part in parts.alone
+        if (one := _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)).any()
+    )
+    left, top, width, height = cv2.boundingRect(levels)
+    levels = levels[top : top + height, left : left + width]
+    return Found(
+        levels if low else _adjust_strokes(levels),
+        sheet.in_the_picture((top, left, top + height, left + width)),
+        sheet.dark,
+        tuple(dropped),
+        tuple(map(sheet.in_the_picture, parts.boxes)),
+        alone,
+        apart,
+        parts.pieces,
+        parts.lost,
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sheet:
+    """A picture's ink above its background, with everything that was written.
+
+    Parameters
+    ----------
+    ink : ndarray of uint8, shape (H, W)
+        Levels of light ink on black, `factor` times as large as the part that was searched.
+    noise : float
+        Standard deviation of the noise, in levels.
+    dark : bool
+        Whether the ink was darker than its background.
+    factor : int
+        The factor by which a small picture was enlarged.
+    inset : Box or None
+        The part of the picture that was searched, if it is a figure's inset.
+    ruled, crowded : bool
+        Whether ruled lines were erased, and whether there is more around the inset.
+    """
+
+    ink: Levels
+    noise: float
+    dark: bool
+    factor: int
+    inset: Box | None
+    ruled: bool
+    crowded: bool
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What was left out so far."""
+        return ("surroundings",) * (self.inset is not None) + ("lines",) * self.ruled
+
+    def in_the_picture(
+        self, box: tuple[float, float, float, float]
+    ) -> tuple[float, float, float, float]:
+        """Return where a box of `ink` lies in the picture."""
+        top, left, bottom, right = (edge / self.factor for edge in box)
+        down, across = (0, 0) if self.inset is None else self.inset[:2]
+        return top + down, left + across, bottom + down, right + across
+
+
+def _separate(picture: NDArray[np.uint8], ruled_from: int = SMALLEST_SIDE) -> _Sheet:
+    """Separate the ink from its background, and erase ruled lines of pictures of some size."""
     inset, crowded = find_inset(picture)
     if inset is not None:
         top, left, bottom, right = inset
@@ -150,56 +242,91 @@ def find_ink(picture: NDArray[np.uint8], *, together: bool = False) -> Found:
     factor = max(1, math.ceil(SMALLEST_SIDE / side))
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    dropped = [] if inset is None else ["surroundings"]
-    ruled = min(grey.shape) > SMALLEST_SIDE and erase_lines(
+    ruled = min(grey.shape) > ruled_from and erase_lines(
         ink, floor=max(CLEAR * noise, LOWEST_CONTRAST)
     )
-    if ruled:
-        dropped.append("lines")
-    mask, strong = _threshold(ink, noise)
-    low = side <= LOW_RESOLUTION
-    erased = unclear = False
-    if not low and not together:
-        erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
-    if erased:
-        dropped += [] if inset else ["surroundings"]
-        mask, strong = _threshold(ink, noise)
-    parts = Parts(mask, np.zeros_like(mask))
-    if not low:
-        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor, together=together)
-    chosen, rest = parts.chosen, parts.rest
-    apart = not together and (parts.apart or unclear or crowded)
-    if not low and not apart and not together:
-        apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
-    if rest.any() and not apart:
-        dropped.append("specks")
-    cut = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
+    return _Sheet(ink, noise, dark, factor, inset, ruled, crowded)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Page:
+    """All ink of a picture, of any number of things.
+
+    Parameters
+    ----------
+    levels : ndarray of uint8, shape (H, W)
+        Light ink on a black background, stretched to the full range, without ruled lines.
+    mask : ndarray of uint8, shape (H, W)
+        Where there is ink, as 0 and 1.
+    dark : bool
+        Whether the ink was darker than its background.
+    dropped : tuple of str
+        What else was in the picture and was removed, as `Found.dropped`.
+    scale : float
+        Pixels of `levels` per pixel of the picture.
+    origin : tuple of float
+        Row and column, in the picture, of the first pixel of `levels`.
+    """
+
+    levels: Levels
+    mask: Levels
+    dark: bool
+    dropped: tuple[str, ...]
+    scale: float
+    origin: tuple[float, float]
+
+
+def find_all_ink(picture: NDArray[np.uint8]) -> Page:
+    """Find everything that is written in a picture, such as a number or several lines of them.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (H, W) or (H, W, 3)
+        Grey levels, or red, green and blue.
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    NoInkError
+        As `find_ink` does.
+    """
+    sheet = _separate(picture, LOW_RESOLUTION)
+    try:
+        return _all_ink_of(sheet)
+    except NoInkError:
+        return _all_ink_of(_without_pattern(sheet))
+
+
+def _all_ink_of(sheet: _Sheet) -> Page:
+    mask, strong = _threshold(sheet.ink, sheet.noise)
+    dropped = sheet.dropped
+    if erase_frames(sheet.ink, mask):
+        dropped = (*{**dict.fromkeys(dropped), "surroundings": None},)
+        mask, strong = _threshold(sheet.ink, sheet.noise)
+    low = max(sheet.ink.shape) // sheet.factor <= LOW_RESOLUTION
     full, base = (LOW_FULL, LOW_BASE) if low else (FULL, BASE)
-    levels = _stretch_ink(cut, chosen, noise, full, base)
-    alone = tuple(
-        _adjust_strokes(_crop(one))
-        for part in parts.alone
-        if (one := _cut_out(levels, part, rest | (chosen & ~part), halo=2 * factor + 1)).any()
-    )
-    left, top, width, height = cv2.boundingRect(levels)
-    levels = levels[top : top + height, left : left + width]
-    down, across = (0, 0) if inset is None else inset[:2]
+    levels = _stretch_ink(sheet.ink, strong, sheet.noise, full, base)
+    top, left, _, _ = sheet.in_the_picture((0, 0, 0, 0))
+    return Page(levels, mask, sheet.dark, dropped, float(sheet.factor), (top, left))
 
-    def in_the_picture(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        top, left, bottom, right = (edge / factor for edge in box)
-        return top + down, left + across, bottom + down, right + across
 
-    return Found(
-        levels if low else _adjust_strokes(levels),
-        in_the_picture((top, left, top + height, left + width)),
-        dark,
-        tuple(dropped),
-        tuple(map(in_the_picture, parts.boxes)),
-        alone,
-        apart,
-        parts.pieces,
-        parts.lost,
-    )
+def _without_pattern(sheet: _Sheet) -> _Sheet:
+    """Subtract a pattern that was printed all over the paper, such as a guilloche.
+
+    It covers so much that it passes for noise. What is written is what stands out from it, by
+    Otsu's threshold.
+    """
+    printed = sheet.ink[sheet.ink > 0]
+    if not printed.size:
+        raise NoInkError("nothing in it stands out from its background")
+    level, _ = cv2.threshold(printed[None], 0, 255, cv2.THRESH_OTSU)
+    above = printed[printed > level]
+    if above.size > COVERED * sheet.ink.size or above.mean() < CLEARER * printed.mean():
+        raise NoInkError("nothing in it stands out from its background")
+    return dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
 
 
 def _stretch(grey: Levels) -> Levels:

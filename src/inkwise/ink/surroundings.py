@@ -106,6 +106,36 @@ def erase_surroundings(ink: Levels, masks: list[Levels]) -> tuple[bool, bool]:
     return erased, unclear
 
 
+def erase_frames(ink: Levels, mask: Levels) -> bool:
+    """Erase frames of straight lines with something in them: boxes, combs, the cells of a table.
+
+    Parameters
+    ----------
+    ink : ndarray of uint8, shape (H, W)
+        Levels of the ink above the background; changed in place.
+    mask : ndarray of uint8, shape (H, W)
+        A mask of the ink, as 0 and 1; changed in place.
+
+    Returns
+    -------
+    bool
+        Whether there was any.
+    """
+    components = Components.of(mask)
+    frames = np.zeros(len(components), bool)
+    for place in (1 + np.argsort(-components.longest[1:], kind="stable")[:PIECES]).tolist():
+        if _inside(components, place).any() and _is_comb(components.cut(place)):
+            frames[place] = True
+    if not frames.any():
+        return False
+    erase = frames[components.labels].astype(np.uint8)
+    mask &= ~erase
+    edges = cv2.dilate(erase, np.ones((5, 5), np.uint8))
+    kept = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    ink[(edges & ~kept | erase).astype(bool)] = 0
+    return True
+
+
 def _find_around(components: Components) -> tuple[NDArray[np.bool_], bool]:
     """Return which components surround others, bool (count,), and whether that is in doubt."""
     none = np.zeros(len(components), bool)

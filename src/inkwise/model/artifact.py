@@ -14,12 +14,13 @@ from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
 from inkwise.model.hands import check_hand
-from inkwise.model.inference import open_model, open_session, run_session
+from inkwise.model.inference import open_model
 from inkwise.model.parts import Parts
-from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
+from inkwise.model.saving import ONNX_FILE, load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.network import Network
+from inkwise.networks.sessions import open_session, run_session
 from inkwise.system.arrays import as_array, as_images
 from inkwise.system.shown import html_table
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
     from inkwise.ink import Picture
+    from inkwise.reading.checks import Check
+    from inkwise.reading.numbers import Number
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -241,13 +244,82 @@ class Model:
         check_hand(hand)
         return answer_each(self, map(_read_tensor, pictures), hand)
 
+    def read(
+        self,
+        picture: "Picture",
+        *,
+        digits: int | None = None,
+        pattern: str | None = None,
+        check: "str | Check | None" = None,
+        marks: bool = True,
+    ) -> "list[Number]":
+        """Read the numbers in a picture: in one line or in several, digit by digit.
+
+        Parameters
+        ----------
+        picture : Picture
+            A picture in any form that `inkwise.ink.normalise` takes.
+        digits : int, optional
+            How many digits each number has.
+        pattern : str, optional
+            What each number looks like: ``#`` is a digit, anything else itself, as in ``##.##``.
+        check : {"luhn", "isbn", "mod11", "iban:XX"} or callable, optional
+            The rule of each number's check digit, where XX is an IBAN's country; or a function
+            that takes a text and tells whether it can be right.
+        marks : bool
+            Whether points, commas, apostrophes, dashes and ``=`` are read, or left out.
+
+        Returns
+        -------
+        list of Number
+            From top to bottom, and in each line from left to right; empty if there is no number.
+            A single digit is read as `classify` reads it.
+            `digits`, `pattern` and `check` choose among the readings of what is written, and never
+            invent one: if no reading is allowed, the likeliest one is returned, and is unsure.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such check, or the model's classes are not the ten digits.
+        DataError, StorageError
+            The picture is damaged or cannot be read.
+
+        Examples
+        --------
+        >>> import inkwise, numpy
+        >>> digits = inkwise.load_dataset("optdigits").test.images
+        >>> picture = 255 - numpy.hstack([digits[4], digits[0], digits[2]])
+        >>> [number.text for number in inkwise.load_pretrained().read(picture)]
+        ['507']
+        """
+        from inkwise.reading.alphabet import DIGITS
+        from inkwise.reading.checks import make_check
+        from inkwise.reading.numbers import may_be_one_digit, one_digit, read_numbers
+
+        if self.class_names != tuple(DIGITS):
+            raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
+        allows = make_check(digits, pattern, check)
+        pixels = _read_tensor(picture)
+        if isinstance(pixels, InkwiseError):
+            raise pixels
+        numbers = read_numbers(pixels, allows, marks=marks)
+        if not may_be_one_digit(numbers):
+            return numbers
+        (answer,) = self.classify([pixels])
+        if answer.label is None or answer.ink is None:
+            return numbers if answer.verdict == "several" else []
+        if numbers and len(numbers[0].text) > 1 and answer.verdict != "digit":
+            return numbers
+        one = one_digit(answer.top, answer.ink.box, sure=answer.verdict == "digit")
+        return [one if allows is None or allows(one.text) else one.unsure()]
+
     def run(self, images: ArrayLike, *outputs: str) -> list[NDArray[np.float32]]:
         """Return several outputs of the ONNX file from one pass over the images.
 
         Parameters
         ----------
         images : array-like
-            Images as for `predict_proba`. Up to `inkwise.model.inference.BATCH` of them are
+            Images as for `predict_proba`. Up to `inkwise.networks.sessions.BATCH` of them are
             computed on the caller's thread, more of them on every core.
         *outputs : str
             Names of outputs, from `inkwise.networks.as_onnx.OUTPUTS`.
@@ -277,7 +349,7 @@ class Model:
                 f"this model takes images of shape (N, {height}, {width}), not of shape "
                 f"{levels.shape}"
             )
-        return run_session(session, levels, outputs)
+        return run_session(session, levels, outputs, ONNX_FILE)
 
     def with_provenance(self, **entries: Any) -> "Model":
         """Return the same model with entries added to its provenance."""
@@ -410,7 +482,7 @@ class Model:
         """A session whose outputs are those of the layers, and each output's name by layer."""
         combined = isinstance(self.network, Ensemble) or len(self.rotations) > 1
         content, outputs = expose(self.onnx, self.network, combined)
-        return open_session(content), outputs
+        return open_session(content, ONNX_FILE), outputs
 
     @functools.cached_property
     def _session(self) -> "InferenceSession":

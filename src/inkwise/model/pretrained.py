@@ -1,9 +1,15 @@
 """The pretrained model that comes with the package."""
 
+import functools
 from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 from inkwise.errors import ModelError
 from inkwise.model.artifact import Model
+
+if TYPE_CHECKING:
+    from inkwise.ink import Picture
+    from inkwise.reading.numbers import Number
 
 FOLDER = resources.files("inkwise.model")
 """The package that holds the file: a folder, or a zip file that Python imports from."""
@@ -45,3 +51,41 @@ def load_pretrained() -> Model:
         return Model.from_onnx(content)
     except ModelError as error:
         raise ModelError(f"the model that comes with inkwise is damaged: {error}") from error
+
+
+def read(picture: "Picture", *, model: Model | None = None, **known: Any) -> "list[Number]":
+    """Read the numbers in a picture with the model that comes with the package.
+
+    Parameters
+    ----------
+    picture : Picture
+        A picture in any form that `inkwise.ink.normalise` takes.
+    model : Model, optional
+        Another model of the ten digits.
+    **known
+        What is known of the numbers: `digits`, `pattern`, `check` and `marks` of `Model.read`.
+
+    Returns
+    -------
+    list of Number
+        From top to bottom, and in each line from left to right; empty if there is no number.
+
+    Raises
+    ------
+    InkwiseError
+        As `Model.read` does.
+
+    Examples
+    --------
+    >>> import inkwise, numpy
+    >>> digits = inkwise.load_dataset("optdigits").test.images
+    >>> number = inkwise.read(255 - numpy.hstack([digits[4], digits[0], digits[2]]))[0]
+    >>> number.text, number.verdict
+    ('507', 'number')
+    """
+    return (model or _pretrained()).read(picture, **known)
+
+
+@functools.cache
+def _pretrained() -> Model:
+    return load_pretrained()

@@ -1,0 +1,444 @@
+"""The grid of a form: where each of its cells is in a photograph.
+
+The ruled lines show how the paper is turned and tilted, by their two vanishing points. In the plane
+in which they are level and upright, each line is followed by itself, so that the paper may be bent.
+A cell is what has a line at each of its four sides. Rows and columns between which there are no
+such cells, such as the gaps between separate boxes, are no part of the grid.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.errors import DataError
+from inkwise.forms.lines import (
+    Line,
+    Points,
+    find_segments,
+    noise_level,
+    steady_darkness,
+    straighten,
+    thin_darkness,
+    trace_lines,
+)
+from inkwise.ink.components import Components
+from inkwise.ink.levels import Levels
+
+SIDE = 1200
+"""Longest side of the picture in which lines are searched, in pixels."""
+
+CANDIDATES = 5
+"""Number of connected things in the picture that may be a grid; all together are one as well."""
+
+LARGE = 0.12
+"""Least longer side of a grid, as a share of the picture's longer side."""
+
+BEYOND = 0.08
+"""What is searched around the lines that hang together, as a share of their extent."""
+
+SUPPORTED = 0.6
+"""Least share of a cell's sides along which there are lines."""
+
+NARROW = 0.3
+"""Least height of a row or width of a column, as a share of their median."""
+
+DOUBLE = 0.1
+"""The same of the space between the two lines that are one line, ruled twice."""
+
+STEADY = 0.88
+"""Least share of a line's sides along which it is there, relative to that of other lines."""
+
+SURE = 0.75
+"""Least share of all sides of a grid's cells along which there are lines."""
+
+CLEAR, CLEAR_AREA = 0.9, 0.1
+"""Support and share of the picture of a grid beside which no other is searched."""
+
+BETWEEN = 0.4
+"""Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
+
+MOST = 100
+"""Greatest number of rows and of columns."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the cells of a grid are.
+
+    Parameters
+    ----------
+    corners : ndarray of float64, shape (R, C, 4, 2)
+        Corners of each cell in the picture, x and y, clockwise from the top left.
+    support : float
+        Share of the cells' sides along which there are lines.
+    area : float
+        Share of the picture that the cells cover.
+    """
+
+    corners: Points
+    support: float
+    area: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and columns."""
+        return self.corners.shape[0], self.corners.shape[1]
+
+    def turned(self, quarters: int) -> "Grid":
+        """Return the same grid as it is seen when the picture is turned to the left."""
+        corners = np.roll(np.rot90(self.corners, quarters), -quarters, axis=2)
+        return replace(self, corners=corners)
+
+
+def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
+    """Find the grid of a form.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, shape (H, W)
+        A photograph of the form, at any angle up to 45°, and seen from any side.
+    shape : tuple of int, optional
+        Numbers of rows and columns. Without it, they are found.
+
+    Returns
+    -------
+    Grid
+        The largest that is found; of the given shape, or of the same turned by 90°.
+
+    Raises
+    ------
+    DataError
+        There is no grid, or none of this shape.
+    """
+    scale = min(1.0, SIDE / max(grey.shape))
+    small = grey
+    if scale < 1:
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = [*_candidates(small, shape)] or [*_candidates(255 - small, shape)]
+    found = [replace(grid, corners=(grid.corners + 0.5) / scale - 0.5) for grid in found]
+    if not found:
+        raise DataError(
+            "no grid was found: ruled lines must be around each cell, and all of them in the "
+            "picture"
+        )
+    best = max(found, key=lambda grid: grid.area * grid.support)
+    if shape is None:
+        return best
+    fitting = [grid for grid in found if grid.shape in (shape, shape[::-1])]
+    if not fitting:
+        rows, columns = best.shape
+        raise DataError(
+            f"the grid that was found has {rows} rows and {columns} columns, not {shape[0]} and "
+            f"{shape[1]}"
+        )
+    return max(fitting, key=lambda grid: grid.area * grid.support)
+
+
+def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
+    darkness = thin_darkness(grey)
+    floor = noise_level(darkness)
+    segments = find_segments(darkness)
+    if len(segments) < 4:
+        return
+    mask = cv2.compare(darkness, floor, cv2.CMP_GT) & 1
+    components = Components.of(cv2.dilate(mask, np.ones((3, 3), np.uint8)))
+    middles = np.rint((segments[:, :2] + segments[:, 2:]) / 2).astype(int)
+    x, y = middles.T.clip(0, np.array(grey.shape[::-1])[:, None] - 1)
+    owners = components.labels[y, x]
+    spans = (components.bottom - components.top) * (components.right - components.left)
+    spans[0] = 0
+    chosen = [
+        one
+        for one in np.argsort(-spans)[:CANDIDATES].tolist()
+        if components.longest[one] >= LARGE * max(grey.shape)
+    ]
+    for own in [*(owners == one for one in chosen), np.ones(len(segments), bool)]:
+        grid = _grid_of(darkness, segments[own], shape)
+        if grid is None:
+            continue
+        yield grid
+        if (
+            grid.support > CLEAR
+            and grid.area > CLEAR_AREA
+            and (shape is None or grid.shape in (shape, shape[::-1]))
+        ):
+            return
+
+
+def _grid_of(
+    darkness: Levels,
+    segments: NDArray[np.float64],
+    shape: tuple[int, int] | None,
+) -> Grid | None:
+    """Find the grid that some of the segments are the lines of."""
+    to_plane = straighten(segments)
+    if to_plane is None:
+        return None
+    ends = segments.reshape(-1, 1, 2)
+    nearness = (np.column_stack([ends[:, 0], np.ones(len(ends))]) @ to_plane[2]) > 0.2
+    if not nearness.all():
+        ends = ends[nearness]
+        if len(ends) < 8:
+            return None
+    flat = cv2.perspectiveTransform(ends, to_plane)[:, 0]
+    # What few segments reach is not worth the pixels.
+    low, high = flat.min(0), flat.max(0)
+    size = float((high - low).max())
+    if not 0 < size < 8 * max(darkness.shape):
+        return None
+    factor = SIDE / (size * (1 + 2 * BEYOND))
+    margin = max(12, round(BEYOND * SIDE))
+    shift = np.array(
+        [[factor, 0, margin - factor * low[0]], [0, factor, margin - factor * low[1]], [0, 0, 1]]
+    )
+    matrix = shift @ to_plane
+    width, height = np.ceil((high - low) * factor).astype(int) + 2 * margin
+    if min(width, height) < 24:
+        return None
+    plane = cv2.warpPerspective(darkness, matrix, (int(width), int(height)), flags=cv2.INTER_LINEAR)
+    level = trace_lines(plane)
+    upright = trace_lines(np.ascontiguousarray(plane.T))
+    cells = _cells_of(plane, level, upright, shape)
+    if cells is None:
+        return None
+    corners, support = cells
+    back = np.linalg.inv(matrix)
+    places = cv2.perspectiveTransform(corners.reshape(-1, 1, 2), back).reshape(corners.shape)
+    area = sum(cv2.contourArea(cell.astype(np.float32)) for cell in places.reshape(-1, 4, 2))
+    return Grid(places, support, area / darkness.size)
+
+
+def _cells_of(
+    plane: Levels, level: list[Line], upright: list[Line], shape: tuple[int, int] | None
+) -> tuple[Points, float] | None:
+    """Return the corners of the cells between lines, (R, C, 4, 2), and how well they are ruled."""
+    height, width = plane.shape
+    turned = np.ascontiguousarray(plane.T)
+    seen, seen_turned = (_Seen(steady_darkness(one)) for one in (plane, turned))
+    level, upright = _without_doubles(level, width), _without_doubles(upright, height)
+    ended = False
+    while True:
+        if not (2 <= len(level) <= MOST and 2 <= len(upright) <= MOST):
+            return None
+        crossings = cross(level, upright, width)
+        along = seen.sides(crossings, level)
+        down = seen_turned.sides(crossings.transpose(1, 0, 2)[..., ::-1], upright)
+        four = np.stack([along[:-1], along[1:], down.T[:, :-1], down.T[:, 1:]])
+        support = (four.sum(0) + four.min(0)) / 5  # the worst side counts twice
+        rows, columns = _choose(support >= SUPPORTED)
+        if not rows or not columns:
+            return None
+        wanted = _nearer(shape, (len(rows), len(columns)))
+        kept = (
+            _steady(along[:, columns], rows, crossings[..., 1].mean(1), wanted[0]),
+            _steady(down[:, rows], columns, crossings[..., 0].mean(0), wanted[1]),
+        )
+        if not all(map(all, kept)):
+            level = list(itertools.compress(level, kept[0]))
+            upright = list(itertools.compress(upright, kept[1]))
+        elif not ended:
+            ended = True
+            level, upright = (
+                _with_ends(level, rows, upright, columns, seen_turned),
+                _with_ends(upright, columns, level, rows, seen),
+            )
+        else:
+            break
+    if len(rows) * len(columns) < (3 if shape is None else 1):
+        return None
+    quality = float(support[np.ix_(rows, columns)].mean())
+    between = (
+        seen.sides((crossings[:-1] + crossings[1:]) / 2, level[1:])[np.ix_(rows, columns)],
+        seen_turned.sides(
+            ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1], upright[:-1]
+        )[np.ix_(columns, rows)],
+    )
+    # Text and textures are as dark between the lines.
+    if quality < SURE or max(sides.mean() for sides in between) > BETWEEN * quality:
+        return None
+    return cells_between(crossings)[np.ix_(rows, columns)], quality
+
+
+def _nearer(shape: tuple[int, int] | None, found: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows and columns that are wanted, turned if that is nearer to what was found."""
+    if shape is None:
+        return MOST, MOST
+    both = shape, shape[::-1]
+    return min(both, key=lambda one: abs(one[0] - found[0]) + abs(one[1] - found[1]))
+
+
+def _without_doubles(lines: list[Line], length: int) -> list[Line]:
+    """Leave out the fainter of two lines that are much nearer to each other than the others."""
+    while len(lines) > 3:
+        places = np.array([float(line.at(length / 2)) for line in lines])
+        gaps = np.diff(places)
+        place = int(gaps.argmin())
+        if gaps[place] >= DOUBLE * np.median(gaps) and gaps[place] > 5:
+            break
+        one, other = lines[place], lines[place + 1]
+        weaker = place + (len(one.places) * one.strength > len(other.places) * other.strength)
+        lines = lines[:weaker] + lines[weaker + 1 :]
+    return lines
+
+
+def _with_ends(
+    lines: list[Line], bands: list[int], across: list[Line], others: list[int], seen: "_Seen"
+) -> list[Line]:
+    """Add lines where those across the grid begin and end, if these go on beyond it.
+
+    Parameters
+    ----------
+    lines, bands : list of Line, list of int
+        The lines of which the outermost may be missing, and the bands of the grid between them.
+    across, others : list of Line, list of int
+        The lines across, and the bands of the grid between those.
+    seen : _Seen
+        Where the lines across are dark.
+    """
+    bounds = sorted({*others, *(band + 1 for band in others)})
+    ends = np.array([seen.ends(across[bound]) for bound in bounds])
+    start, stop = np.median(ends, axis=0)
+    middle = float(np.mean([across[bound].at((start + stop) / 2) for bound in bounds]))
+    places = np.array([float(line.at(middle)) for line in lines])
+    gap = float(np.median(np.diff(places)[bands]))
+    agreed = np.mean(np.abs(ends - [start, stop]) < 0.2 * gap, axis=0) >= 0.6
+    first, last = bands[0], bands[-1] + 1
+    added = []
+    if agreed[0] and 0.4 * gap < places[first] - start < 3 * gap:
+        added.append(replace(lines[first].moved(start - places[first]), strength=0.0))
+    if agreed[1] and 0.4 * gap < stop - places[last] < 3 * gap:
+        added.append(replace(lines[last].moved(stop - places[last]), strength=0.0))
+    if not added:
+        return lines
+    # What else is beyond the grid is no line of it.
+    return sorted([*lines[first : last + 1], *added], key=lambda line: float(line.at(middle)))
+
+
+def cells_between(crossings: Points) -> Points:
+    """Return the corners of the cells between crossings, (R, C, 4, 2), clockwise."""
+    return np.stack(
+        [crossings[:-1, :-1], crossings[:-1, 1:], crossings[1:, 1:], crossings[1:, :-1]], axis=2
+    )
+
+
+def cross(level: list[Line], upright: list[Line], width: int) -> Points:
+    """Return where lines cross, float64 (len(level), len(upright), 2)."""
+    x = np.full((len(level), len(upright)), width / 2)
+    y = np.zeros_like(x)
+    for _ in range(6):
+        y = np.stack([line.at(row) for line, row in zip(level, x, strict=True)])
+        x = np.stack([line.at(column) for line, column in zip(upright, y.T, strict=True)], 1)
+    return np.stack([x, y], -1)
+
+
+def _steady(
+    sides: NDArray[np.float64], bands: list[int], places: NDArray[np.float64], wanted: int
+) -> list[bool]:
+    """Tell which lines to keep: a stroke of a digit in the grid is there along fewer sides.
+
+    Parameters
+    ----------
+    sides : ndarray of float64, shape (L, N)
+        Along which share of the grid's N sides each line is there.
+    bands : list of int
+        The rows or columns of the grid, each after the line of the same number.
+    places : ndarray of float64, shape (L,)
+        Where the lines are, in pixels.
+    wanted : int
+        If there are more rows or columns than this, the line that is there least is not kept.
+    """
+    shares = sides.mean(1)
+    inner = np.zeros(len(sides), bool)
+    inner[bands[0] + 1 : bands[-1] + 1] = True
+    bounds = sorted({*bands, *(band + 1 for band in bands)})
+    usual = float(np.quantile(shares[bounds], 0.75))
+    kept = ~inner | (shares >= STEADY * usual)
+    if not kept.all():
+        return kept.tolist()
+    sizes = np.diff(places)[bands]
+    narrowest = int(sizes.argmin())
+    if len(bands) > 1 and sizes[narrowest] < NARROW * np.median(sizes):
+        # One of the two lines beside it is a stroke, or the other half of a doubled line.
+        pair = bands[narrowest], bands[narrowest] + 1
+        kept[min(pair, key=lambda line: (shares[line], not inner[line]))] = False
+    elif len(bands) > wanted and inner.any():
+        worst = int(np.where(inner, shares, 2).argmin())
+        kept[worst] = shares[worst] > 0.97 * usual
+    return kept.tolist()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """Where there is a level line, in a picture that shows them alone."""
+
+    steady: Levels
+
+    def sides(self, crossings: Points, lines: list[Line]) -> NDArray[np.float64]:
+        """Return along which share of each side, between neighbouring crossings, there is a line.
+
+        Parameters
+        ----------
+        crossings : ndarray of float64, shape (L, N + 1, 2)
+            Crossings along each of the lines.
+        lines : list of Line
+            The lines.
+
+        Returns
+        -------
+        ndarray of float64, shape (L, N)
+        """
+        shares = np.linspace(0.04, 0.96, 30)[:, None]
+        steps = (crossings[:, 1:] - crossings[:, :-1])[:, :, None]
+        x, y = (crossings[:, :-1, None] + shares * steps).transpose(3, 0, 1, 2)
+        strengths = np.array([line.strength for line in lines])
+        dark = self._dark(x, y, strengths[:, None, None])
+        # A line reaches those across; most strokes of a digit do not.
+        reaches = dark[..., 1:4].any(2) & dark[..., -4:-1].any(2)
+        sides = dark.mean(2) * np.where(reaches, 1, 0.6)
+        sides[strengths == 0] = 1.0  # where the lines across end
+        return sides
+
+    def ends(self, line: Line) -> tuple[float, float]:
+        """Return x where a line begins and ends."""
+        x = np.arange(self.steady.shape[1], dtype=np.float64)
+        dark = self._dark(x, line.at(x), line.strength).astype(np.float64)
+        long = np.flatnonzero(np.convolve(dark, np.ones(15) / 15, "same") >= 0.5)
+        return (float(long[0]), float(long[-1])) if len(long) else (0.0, 0.0)
+
+    def _dark(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        strength: NDArray[np.float64] | float,
+    ) -> NDArray[np.bool_]:
+        across, down = np.rint(x).astype(int), np.rint(y).astype(int)
+        height, width = self.steady.shape
+        inside = (across >= 0) & (down >= 0) & (across < width) & (down < height)
+        levels = self._wide[down.clip(0, height - 1), across.clip(0, width - 1)]
+        return (levels >= 0.4 * np.asarray(strength)) & inside
+
+    @functools.cached_property
+    def _wide(self) -> Levels:
+        return cv2.dilate(self.steady, np.ones((7, 1), np.uint8))
+
+
+def _choose(valid: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
+    """Choose the rows and columns between which most cells are valid."""
+    rows, columns = list(range(valid.shape[0])), list(range(valid.shape[1]))
+    while rows and columns:
+        part = valid[np.ix_(rows, columns)]
+        by_row, by_column = part.mean(1), part.mean(0)
+        worst = min(by_row.min(), by_column.min())
+        if worst >= 0.5:
+            break
+        if by_row.min() <= by_column.min():
+            rows.pop(int(by_row.argmin()))
+        else:
+            columns.pop(int(by_column.argmin()))
+    return rows, columns

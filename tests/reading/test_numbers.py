@@ -1,0 +1,165 @@
+"""Numbers in pictures, read by the model in the package."""
+
+import cv2
+import numpy as np
+import pytest
+from compose import KINDS, compose
+from numpy.typing import NDArray
+
+import inkwise
+from inkwise import Dataset, Model, Number, Split
+from inkwise.errors import ArgumentError
+from inkwise.reading.alphabet import OTHER
+from tests.strokes import strokes
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return inkwise.load_pretrained()
+
+
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset) -> Split:
+    return mnist.train.take(np.arange(57_000, 60_000))
+
+
+def written(
+    digits: Split, *lines: str, gap: int = 2, seed: int = 0
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Write lines of digits as images of 28×28 pixels, enlarged, dark on light."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for line in lines:
+        images = [
+            np.pad(
+                np.zeros((28, 28), np.uint8)
+                if sign == " "
+                else digits.images[generator.choice(np.flatnonzero(digits.labels == int(sign)))],
+                ((4, 4), (gap, gap)),
+            )
+            for sign in line
+        ]
+        rows.append(np.hstack(images))
+    width = max(row.shape[1] for row in rows) + 16
+    sheet = np.vstack([np.pad(row, ((4, 4), (8, width - 8 - row.shape[1]))) for row in rows])
+    return 255 - cv2.resize(sheet, None, fx=3, fy=3), list(lines)
+
+
+def texts(numbers: list[Number]) -> list[str]:
+    return [number.text for number in numbers]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ("apart to overlapping", 0.9),
+        ("every neighbour touching", 0.75),
+        ("with marks", 0.75),
+        ("on cheques and in registers", 0.8),
+    ],
+)
+def test_composed_numbers_are_read_and_sure_ones_are_right(
+    kind: str, least: float, model: Model, digits: Split
+) -> None:
+    right = sure = wrong = 0
+    count = 40
+    for place in range(count):
+        picture, text = compose(digits, KINDS[kind], np.random.default_rng([7, place]))
+        numbers = model.read(picture)
+        hit = texts(numbers) == [text.strip(OTHER)]
+        right += hit
+        if numbers and all(number.verdict == "number" for number in numbers):
+            sure += 1
+            wrong += not hit
+    assert right >= least * count
+    assert sure >= 0.4 * count
+    assert wrong <= 0.05 * count
+
+
+def test_a_column_comes_from_top_to_bottom(model: Model, digits: Split) -> None:
+    picture, lines = written(digits, "402", "73", "9156", seed=1)
+    assert texts(model.read(picture)) == lines
+
+
+def test_a_number_is_what_its_signs_are_and_lies_where_they_do(model: Model, digits: Split) -> None:
+    picture, (text,) = written(digits, "40213", seed=2)
+    (number,) = model.read(picture)
+    assert number.text == text == "".join(digit.label for digit in number.digits)
+    assert number.verdict == "number"
+    assert all(digit.verdict == "digit" for digit in number.digits)
+    lefts = [digit.box[1] for digit in number.digits]
+    assert lefts == sorted(lefts)
+    boxes = np.array([digit.box for digit in number.digits])
+    assert number.box == (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    for top, left, bottom, right in boxes.tolist():  # each box has ink at all of its sides
+        ink = picture[top:bottom, left:right] < 128
+        assert ink.any()
+        assert bottom - top > 40
+    total = number.probability + sum(probability for _, probability in number.others)
+    assert 0.95 <= total <= 1 + 1e-6
+
+
+def test_what_is_known_chooses_among_readings_and_invents_none(model: Model, digits: Split) -> None:
+    picture, (text,) = written(digits, "40213", seed=2)
+    assert texts(model.read(picture, digits=5)) == [text]
+    (number,) = model.read(picture, digits=5, check=lambda other: other == text)
+    assert (number.text, number.verdict) == (text, "number")
+    for known in ({"digits": 9}, {"pattern": "##.###"}, {"check": lambda _: False}):
+        (number,) = model.read(picture, **known)
+        assert number.verdict == "unsure"
+        assert number.text == text or known == {"pattern": "##.###"}
+
+
+def test_marks_are_read_or_left_out(model: Model, digits: Split) -> None:
+    read = [
+        (text, model.read(picture), model.read(picture, marks=False))
+        for picture, text in (
+            compose(digits, KINDS["with marks"], np.random.default_rng([3, place]))
+            for place in range(8)
+        )
+    ]
+    assert any(
+        texts(numbers) == [text.strip(OTHER)] and not text.isdigit() for text, numbers, _ in read
+    )
+    for _, _, bare in read:
+        assert all(number.text.isdigit() for number in bare)
+
+
+def test_single_digits_are_read_as_they_are_classified(model: Model, digits: Split) -> None:
+    images = digits.images[:6]
+    pictures = [
+        *images,
+        *(np.pad(255 - cv2.resize(image, (90, 90)), 9, constant_values=255) for image in images),
+    ]
+    for picture, answer in zip(pictures, model.classify(pictures), strict=True):
+        (number,) = model.read(picture)
+        assert (number.text, number.probability) == (answer.label, answer.probability)
+        assert (number.verdict == "number") == (answer.verdict == "digit")
+        (number,) = model.read(picture, digits=2)
+        assert (number.text, number.verdict) == (answer.label, "unsure")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((80, 200), 255, np.uint8),
+        np.linspace(0, 255, 200, dtype=np.uint8)[None].repeat(80, 0),
+        np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8),
+    ],
+    ids=["blank", "slope", "noise"],
+)
+def test_where_there_is_no_number_none_is_read(picture: NDArray[np.uint8], model: Model) -> None:
+    assert model.read(picture) == []
+
+
+def test_a_model_of_other_classes_reads_no_numbers(digits: Split) -> None:
+    with pytest.raises(ArgumentError, match="digits 0 to 9"):
+        strokes().read(written(digits, "12")[0])
+
+
+def test_the_package_reads_without_being_given_a_model(digits: Split) -> None:
+    picture, lines = written(digits, "402", seed=1)
+    assert texts(inkwise.read(picture)) == lines
+    with pytest.raises(ArgumentError, match="unknown check"):
+        inkwise.read(picture, check="iban")
