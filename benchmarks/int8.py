@@ -17,7 +17,7 @@ from record import write_record
 
 import inkwise
 from inkwise.data.splits import split_dataset
-from inkwise.model.inference import BATCH
+from inkwise.networks.sessions import BATCH
 from inkwise.system.machine import available_cores
 
 SPEED_IMAGES = 30_000

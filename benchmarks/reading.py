@@ -1,77 +1,169 @@
-"""Measure how composed numbers are read: whole numbers right, wrong among sure, time for each.
+"""Measure how composed numbers are read, by inkwise and by other programs, on one core each.
 
-Prints a Markdown table with a row for each kind of number, of the pretrained model's validation
-digits that the reader was not fitted on, or of test digits. Single digits are read in their
-pictures by `read` and by `classify`.
+Prints a Markdown table with a row for each kind of number and program: whole numbers right, by
+their digits; of inkwise, how many are sure and wrong among these; milliseconds a number; and the
+greatest memory of the process. `--split development` takes validation digits that the network of
+lines was not calibrated on; `--split test` MNIST's test digits, of which nothing was chosen. Single
+digits are read in their pictures by `read` and by `classify`.
+
+The other programs are measured if they are installed: RapidOCR without its text detection, and
+Tesseract in line mode with digits only, by their own defaults otherwise.
 """
 
 import argparse
+import dataclasses
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from compose import KINDS, compose
-from fit_reader import held_out_digits
+from line_network import load_digits, validation_digits
 from record import write_record
 from scenes import alone, finish
 
 import inkwise
 from inkwise.data.dataset import Split
-from inkwise.model import Model
+from inkwise.reading.alphabet import DIGITS
+
+MARKED = "with marks"
+"""The kind of which marks are compared as well, for inkwise."""
 
 
-def read_text(model: Model, picture: np.ndarray) -> tuple[str, bool, float]:
-    """Return what is read, line by line, whether all of it is sure, and its probability."""
-    numbers = model.read(picture)
-    if not numbers:
-        return "", False, 0.0
-    text = " ".join(number.text for number in numbers)
-    probability = float(np.prod([number.probability for number in numbers]))
-    return text, all(number.verdict == "number" for number in numbers), probability
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a program read in a picture."""
+
+    text: str
+    sure: bool
+    probability: float
 
 
-def measure_kind(
-    model: Model, digits: Split, name: str, count: int, seed: int, mistakes: Path | None
-) -> dict[str, float]:
-    """Compose and read numbers of a kind."""
-    right, sure, wrong, spent, signs = 0, 0, 0, [], 0
-    believed: list[tuple[float, bool]] = []
-    for place in range(count):
-        picture, text = compose(digits, KINDS[name], np.random.default_rng([seed, place]))
+Reader = Callable[[Path], Reading]
+
+
+def open_inkwise() -> Reader:
+    """Return a function that reads a picture by inkwise."""
+    model = inkwise.load_pretrained()
+
+    def read(path: Path) -> Reading:
+        numbers = model.read(path)
+        sure = bool(numbers) and all(number.verdict == "number" for number in numbers)
+        probability = float(np.prod([number.probability for number in numbers]))
+        return Reading(" ".join(number.text for number in numbers), sure, probability)
+
+    return read
+
+
+def open_rapidocr() -> Reader:
+    """Return a function that reads a picture by RapidOCR."""
+    import rapidocr  # noqa: PLC0415 - it may not be installed
+
+    engine = rapidocr.RapidOCR(params={"Global.log_level": "critical"})
+
+    def read(path: Path) -> Reading:
+        found = engine(str(path), use_det=False, use_cls=False, use_rec=True)
+        texts = found.txts or ("",)
+        return Reading(" ".join(texts), True, 1.0)
+
+    return read
+
+
+def open_tesseract() -> Reader:
+    """Return a function that reads a picture by Tesseract."""
+
+    def read(path: Path) -> Reading:
+        options = ["--psm", "7", "-c", f"tessedit_char_whitelist={DIGITS}"]
+        told = subprocess.run(
+            ["tesseract", str(path), "-", *options],  # noqa: S607 - wherever it is
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Reading(told.stdout.strip(), True, 1.0)
+
+    return read
+
+
+PROGRAMS: dict[str, tuple[Callable[[], Reader], Callable[[], bool]]] = {
+    "inkwise": (open_inkwise, lambda: True),
+    "RapidOCR": (open_rapidocr, lambda: importlib.util.find_spec("rapidocr") is not None),
+    "Tesseract": (open_tesseract, lambda: shutil.which("tesseract") is not None),
+}
+"""How each program is opened, and whether it is installed."""
+
+
+def read_all(program: str, folder: Path) -> None:
+    """Read all pictures of a folder on one core, and print what was read as JSON."""
+    os.sched_setaffinity(0, {0})
+    read = PROGRAMS[program][0]()
+    paths = sorted(folder.glob("*.png"))
+    read(paths[0])  # a program's first picture is slower
+    readings, spent = [], []
+    for path in paths:
         started = time.process_time()
-        read, is_sure, probability = read_text(model, picture)
-        spent.append(time.process_time() - started)
-        hit = read == text
-        right += hit
-        sure += is_sure
-        wrong += is_sure and not hit
-        signs += len(text)
-        believed.append((probability, hit))
-        if mistakes and not hit:
-            shown = cv2.resize(picture, None, fx=(f := 96 / picture.shape[0]), fy=f)
-            mark = "sure" if is_sure else "unsure"
-            file = f"{name} {place} {text} read {read or 'nothing'} {mark} {probability:.2f}.png"
-            cv2.imwrite(str(mistakes / file), shown)
-    return {
-        "right": right / count,
-        "sure": sure / count,
-        "wrong among sure": wrong / max(1, sure),
-        "mean probability": float(np.mean([one for one, _ in believed])),
-        "signs": signs / count,
-        "ms": 1e3 * float(np.median(spent)),
-    }
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        readings.append(dataclasses.asdict(read(path)))
+        other = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - children
+        spent.append(time.process_time() - started + other)
+    most = max(
+        resource.getrusage(whose).ru_maxrss
+        for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(json.dumps({"readings": readings, "ms": 1e3 * float(np.median(spent)), "kB": most}))
 
 
-def measure_single(model: Model, digits: Split, count: int, seed: int) -> dict[str, float]:
+def ask(program: str, folder: Path) -> dict[str, Any]:
+    """Let a process of its own read a folder of pictures."""
+    told = subprocess.run(
+        [sys.executable, __file__, "--program", program, "--folder", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+def digits_of(text: str) -> str:
+    """Leave only the digits of a text."""
+    return "".join(sign for sign in text if sign in DIGITS)
+
+
+def measure(program: str, folder: Path, texts: list[str], name: str) -> dict[str, float]:
+    """Compare what a program reads in a folder of pictures with what is written there."""
+    told = ask(program, folder)
+    readings = [Reading(**each) for each in told["readings"]]
+    same = (lambda text: text.strip("?")) if (program, name) == ("inkwise", MARKED) else digits_of
+    hits = [same(reading.text) == same(text) for reading, text in zip(readings, texts, strict=True)]
+    sure = [hit for hit, reading in zip(hits, readings, strict=True) if reading.sure]
+    figures = {"right": float(np.mean(hits)), "ms": told["ms"], "MB": told["kB"] / 1024}
+    if program == "inkwise":
+        figures["sure"] = len(sure) / len(hits)
+        figures["wrong among sure"] = 1 - float(np.mean(sure)) if sure else 0.0
+        figures["mean probability"] = float(np.mean([each.probability for each in readings]))
+    return figures
+
+
+def measure_single(digits: Split, count: int, seed: int) -> dict[str, float]:
     """Read pictures of single digits by `read` and by `classify`."""
+    model = inkwise.load_pretrained()
     by_read = by_classify = 0
     for place in range(count):
         generator = np.random.default_rng([seed, place])
         index = int(generator.integers(len(digits)))
         picture = finish(alone(digits.images[[index]], generator), generator)
         label = str(digits.labels[index])
-        by_read += read_text(model, picture)[0] == label
+        by_read += " ".join(number.text for number in model.read(picture)) == label
         by_classify += model.classify([picture])[0].label == label
     return {"by read": by_read / count, "by classify": by_classify / count}
 
@@ -82,36 +174,62 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="numbers of each kind")
     parser.add_argument("--split", choices=("development", "test"), default="development")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="only kinds whose name contains this")
-    parser.add_argument("--mistakes", type=Path, help="write pictures of mistakes here")
+    parser.add_argument("--mistakes", type=Path, help="write pictures of inkwise's mistakes here")
+    parser.add_argument("--program", choices=[*PROGRAMS], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    model = inkwise.load_pretrained()
+    if arguments.program:
+        read_all(arguments.program, arguments.folder)
+        return
     test = arguments.split == "test"
-    digits = inkwise.load_dataset("mnist").test if test else held_out_digits(1)
-    if arguments.mistakes:
-        arguments.mistakes.mkdir(parents=True, exist_ok=True)
-    columns = ("right", "sure", "wrong among sure", "mean probability", "ms")
-    figures: dict[str, dict[str, float]] = {}
-    print(f"| | {' | '.join(columns)} |\n|---{'|---:' * len(columns)}|")
-    for name in KINDS:
-        if arguments.only not in name:
-            continue
-        figures[name] = one = measure_kind(
-            model, digits, name, arguments.count, arguments.seed, arguments.mistakes
-        )
-        cells = [f"{one[column]:.1%}" for column in columns[:-1]] + [f"{one['ms']:.1f}"]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    if not arguments.only:
-        figures["single digits"] = measure_single(model, digits, arguments.count, arguments.seed)
-        print(figures["single digits"])
-        record = {
-            "split": arguments.split,
-            "count": arguments.count,
-            "seed": arguments.seed,
-            "kinds": figures,
-        }
-        print(f"wrote {write_record(f'reading-{arguments.split}', record)}")
+    digits = inkwise.load_dataset("mnist").test if test else validation_digits(load_digits(), 1)
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    columns = ("right", "sure", "wrong among sure", "mean probability")
+    print(f"| | | {' | '.join(columns)} | ms | MB |\n|---|---{'|---:' * (len(columns) + 2)}|")
+    for name, kind in KINDS.items():
+        figures[name] = {}
+        with tempfile.TemporaryDirectory() as temporary:
+            texts = []
+            for place in range(arguments.count):
+                generator = np.random.default_rng([arguments.seed, place])
+                picture, text = compose(digits, kind, generator)
+                texts.append(text)
+                cv2.imwrite(str(Path(temporary) / f"{place:05d}.png"), picture)
+            for program, (_, is_there) in PROGRAMS.items():
+                if not is_there():
+                    continue
+                figures[name][program] = one = measure(program, Path(temporary), texts, name)
+                cells = [f"{one[column]:.1%}" if column in one else "" for column in columns]
+                print(
+                    f"| {name} | {program} | {' | '.join(cells)} | {one['ms']:.1f} "
+                    f"| {one['MB']:.0f} |",
+                    flush=True,
+                )
+            if arguments.mistakes:
+                save_mistakes(arguments.mistakes, Path(temporary), texts, name)
+    single = measure_single(digits, 2 * arguments.count, arguments.seed)
+    print(f"single digits: {single}")
+    record = {
+        "split": arguments.split,
+        "count": arguments.count,
+        "seed": arguments.seed,
+        "kinds": figures,
+        "single digits": single,
+    }
+    print(f"wrote {write_record(f'reading-{arguments.split}', record)}")
+
+
+def save_mistakes(folder: Path, pictures: Path, texts: list[str], name: str) -> None:
+    """Copy the pictures that inkwise misreads, named after what is written and what is read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    read = open_inkwise()
+    for path, text in zip(sorted(pictures.glob("*.png")), texts, strict=True):
+        reading = read(path)
+        if digits_of(reading.text) != digits_of(text):
+            mark = "sure" if reading.sure else "unsure"
+            shown = f"{name} {path.stem} {text} read {reading.text or 'nothing'} {mark}"
+            shutil.copy(path, folder / f"{shown.replace('?', '_')}.png")
 
 
 if __name__ == "__main__":

@@ -85,10 +85,12 @@ def write(text: str, height: float, generator: Generator) -> Shape:
     return np.asarray(image).astype(np.float32) / np.float32(255)
 
 
-def finish(sheet: Shape, generator: Generator, *, faint: bool = True) -> Levels:
+def finish(
+    sheet: Shape, generator: Generator, *, faint: bool = True, pencil: bool = False
+) -> Levels:
     """Colour ink and paper, and add noise and compression as pictures have them."""
     paper = generator.uniform(200, 255)
-    ink = generator.uniform(0, 110 if faint else 60)
+    ink = generator.uniform(90, 180) if pencil else generator.uniform(0, 110 if faint else 60)
     levels = sheet * ink + (1 - sheet) * paper
     if generator.random() < 0.3:
         slope = np.linspace(1, generator.uniform(0.75, 1), sheet.shape[1], dtype=np.float32)

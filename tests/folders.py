@@ -38,11 +38,31 @@ SYMBOLS: dict[str, list[list[tuple[float, float]]]] = {
 }
 """Ten symbols that nobody has trained a model for, as the corners of their strokes."""
 
+IN_PIECES: dict[str, list[list[tuple[float, float]]]] = {
+    "equals": [[(0, 0.2), (1, 0.2)], [(0, 0.8), (1, 0.8)]],
+    "divided": [[(0, 0.5), (1, 0.5)], [(0.5, 0), (0.5, 0.07)], [(0.5, 0.93), (0.5, 1)]],
+    "i": [[(0.5, 0.35), (0.5, 1)], [(0.5, 0), (0.5, 0.07)]],
+    "exclaimed": [[(0.5, 0), (0.5, 0.65)], [(0.5, 0.93), (0.5, 1)]],
+    "dieresis": [
+        [(0.1, 0.35), (0.1, 1), (0.9, 1), (0.9, 0.35)],
+        [(0.25, 0), (0.25, 0.07)],
+        [(0.75, 0), (0.75, 0.07)],
+    ],
+    "identical": [[(0, 0), (1, 0)], [(0, 0.5), (1, 0.5)], [(0, 1), (1, 1)]],
+    "percent": [
+        [(1, 0), (0, 1)],
+        [(0, 0), (0.25, 0), (0.25, 0.25), (0, 0.25), (0, 0)],
+        [(1, 1), (0.75, 1), (0.75, 0.75), (1, 0.75), (1, 1)],
+    ],
+    "double": [[(0.1, 0), (0.1, 1)], [(0.9, 0), (0.9, 1)]],
+}
+"""Symbols of several pieces, in the same form."""
+
 
 def write_symbols(folder: Path, classes: Mapping[str, str], count: int, seed: int = 0) -> Path:
     """Draw so many pictures of each class by hand, as it were: no two are alike.
 
-    `classes` are names of `SYMBOLS` by the names of the classes.
+    `classes` are names of `SYMBOLS` and `IN_PIECES` by the names of the classes.
     """
     generator = np.random.default_rng(seed)
     for name, symbol in classes.items():
@@ -50,7 +70,7 @@ def write_symbols(folder: Path, classes: Mapping[str, str], count: int, seed: in
         for number in range(count):
             picture = Image.new("L", (120, 120), 235)
             turn = np.eye(2) + generator.normal(0, 0.08, (2, 2))
-            for stroke in SYMBOLS[symbol]:
+            for stroke in (SYMBOLS | IN_PIECES)[symbol]:
                 corners = np.array(stroke) + generator.normal(0, 0.03, (len(stroke), 2))
                 line = (60 + 70 * (corners - 0.5) @ turn).flatten().tolist()
                 ImageDraw.Draw(picture).line(line, 30, width=int(generator.integers(4, 9)))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkwise import Dataset, Run, Split, evaluate, load_folder, resume, train
-from inkwise.errors import ArgumentError, DataError, RunError
+from inkwise import Dataset, Model, Run, Split, evaluate, load_folder, resume, train
+from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.runs.gains import Gain
 from inkwise.runs.mixed_data import hold_out, join_classes
 from inkwise.runs.seen_images import hash_images
@@ -161,6 +161,21 @@ def test_new_classes_join_the_old_ones(finished: Path, unreported: None, tmp_pat
     assert len(earlier.wrong_after) <= len(earlier.wrong_before) + 0.01 * earlier.images
 
 
+def test_a_new_class_in_pieces_keeps_the_ink_together(
+    finished: Path, unreported: None, tmp_path: Path
+) -> None:
+    own = write_symbols(tmp_path / "own", {"7": "tee", "=": "equals", "÷": "divided"}, 8)
+    dotted = write_symbols(tmp_path / "dotted", {"7": "i"}, 8)
+
+    run = train(start=finished, data=own, output=tmp_path / "run", epochs=1)
+    again = evaluate(run)
+
+    assert run.model.together
+    assert len(again) == len(run.evaluation)
+    known = train(start=finished, data=dotted, output=tmp_path / "known", epochs=1)
+    assert not known.model.together  # a class that the model knows is of one piece, as before
+
+
 @pytest.mark.usefixtures("unreported")
 def test_arrays_and_data_sets_of_ones_own_go_on_too(
     zoo: Run, animals: Dataset, tmp_path: Path
@@ -179,13 +194,24 @@ def test_arrays_and_data_sets_of_ones_own_go_on_too(
 
 
 @pytest.mark.usefixtures("trains")
-def test_what_cannot_go_on_is_refused(finished: Path, zoo: Run, hand: Path, tmp_path: Path) -> None:
+def test_what_cannot_go_on_is_refused(
+    finished: Path, zoo: Run, animals: Dataset, hand: Path, tmp_path: Path
+) -> None:
     few = write_pictures(tmp_path / "few", {"1": 2})
     output = tmp_path / "run"
     with pytest.raises(ArgumentError, match="name the pictures to learn when going on from"):
         train(start=finished, output=output)
-    with pytest.raises(ArgumentError, match="are two data sets"):
-        train(start=finished, dataset="optdigits", data=hand, output=output)
+    with pytest.raises(RunError, match=r"is not the data that .* was trained on"):
+        train(start=finished, dataset=animals, data=hand, output=output)
+    for name in ("pretraind", "Pretrained", "pre-trained", "models/pretrained"):
+        with pytest.raises(ModelError, match="did you mean 'pretrained'"):
+            train(start=name, data=hand, output=output)
+    with pytest.raises(ModelError, match=r"no model at swift .did you mean 'pretrained', the pack"):
+        train(start="swift", data=hand, output=output)
+    damaged = Path(shutil.copytree(finished, tmp_path / "damaged"))
+    (damaged / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"damaged.run\.json is damaged"):
+        train(start=damaged, data=hand, output=output)
     with pytest.raises(ArgumentError, match="only the engine torch goes on"):
         train(start=finished, data=hand, engine="keras", output=output)
     with pytest.raises(ArgumentError, match=r"leave out labels\.csv"):
@@ -196,6 +222,41 @@ def test_what_cannot_go_on_is_refused(finished: Path, zoo: Run, hand: Path, tmp_
     with pytest.raises(DataError, match=r"has images of 28×28, and .* takes those of 20×24"):
         train(start=zoo.path, data=strokes, output=output)
     assert not output.exists()
+
+
+def as_file(model: Model, path: Path, **dataset: str) -> Path:
+    """Write a model's ONNX file, whose training data are these."""
+    path.write_bytes(model.with_provenance(dataset=dataset or None).onnx)
+    return path
+
+
+@pytest.mark.usefixtures("unreported")
+def test_a_file_goes_on_with_the_data_that_it_names(
+    finished: Path, hand: Path, optdigits: Dataset, tmp_path: Path
+) -> None:
+    model, sha256 = Run(finished).model, optdigits.sha256
+    named = as_file(model, tmp_path / "named.onnx", sha256=sha256, name="optdigits")
+    assert Model.from_onnx(named.read_bytes()).provenance["dataset"]["name"] == "optdigits"
+
+    run = train(start=named, data=hand, output=tmp_path / "named", epochs=1)
+
+    assert [gain.name for gain in run.gains] == ["hand", "optdigits"]
+    for name, dataset in (("hashed.onnx", {"sha256": sha256}), ("bare.onnx", {})):
+        start = as_file(model, tmp_path / name, **dataset)
+        with pytest.raises(DataError, match=rf"no images of 1 .*may forget: .*{name} .* --dataset"):
+            train(start=start, data=hand, output=tmp_path / "none", epochs=1)
+        again = train(start=start, dataset="optdigits", data=hand, output=tmp_path / name[:-5])
+        assert [gain.name for gain in again.gains] == ["hand", "optdigits"]
+    own = as_file(model, tmp_path / "own.onnx", sha256="0" * 64, name="letters")
+    with pytest.raises(DataError, match=r"own\.onnx was trained on letters, your own data: name"):
+        train(start=own, data=hand, output=tmp_path / "none", epochs=1)
+
+
+@pytest.mark.usefixtures("unreported")
+def test_the_same_data_are_compared_once(finished: Path, tmp_path: Path) -> None:
+    run = train(start=finished, dataset="optdigits", output=tmp_path / "run", epochs=1)
+
+    assert [gain.name for gain in run.gains] == ["optdigits"]
 
 
 @given(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from inkwise import Run, evaluate, load_data, train
+from inkwise import Model, Run, evaluate, load_data, train
 from inkwise.data.picture_folder import LEAST, load_folder
 from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.runs.directory import SEEN_FILE
 from tests.data import forms
-from tests.folders import write_pictures
+from tests.folders import IN_PIECES, write_pictures, write_symbols
 from tests.mixed import BROKEN, NO_PICTURES, PAGED, PAGES, SINGLE, write_mixed
 from tests.shared_runs import without_report
 from tests.telling import Heard
@@ -62,6 +62,32 @@ def test_everything_in_a_mixed_folder_is_trained_on_or_told(tmp_path: Path) -> N
     assert f"{2 * (len(NO_PICTURES) - 1)} files that are no pictures" in told
     evaluation = evaluate(run, data=folder)
     assert len(evaluation) == run.record["splits"]["test"]
+
+
+@pytest.mark.usefixtures("unreported")
+def test_signs_of_several_pieces_are_learnt_and_read(tmp_path: Path) -> None:
+    signs = {name: name for name in IN_PIECES} | {"slash": "tick", "bar": "tee"}
+    learnt = write_symbols(tmp_path / "signs", signs, 20)
+    others = write_symbols(tmp_path / "others", signs, 5, seed=1)
+    files = sorted(others.glob("*/*.png"))
+
+    run = train("swift", data=learnt, epochs=30, output=tmp_path / "run")
+
+    model = run.model
+    answers = model.classify(files)
+    assert "several" not in {answer.verdict for answer in answers}
+    right = [answer.label == file.parent.name for answer, file in zip(answers, files, strict=True)]
+    assert np.mean(right) >= 0.9
+    contract = json.loads((run.path / "model" / "model.json").read_bytes())["input"]
+    assert contract["ink"] == "all of a picture's together"
+    assert Model.from_onnx(model.onnx).classify(files[:1])[0].label == answers[0].label
+    evaluation = evaluate(run, data=others)  # read as the model reads them
+    read = [answer.ink.image for answer in answers if answer.ink is not None]
+    assert (evaluation.predicted == model.predict(np.stack(read))).all()
+    pens = write_pictures(tmp_path / "pens", COUNTS)
+    single = train("swift", data=pens, epochs=1, output=tmp_path / "single")
+    assert not single.model.together
+    assert "ink" not in json.loads((single.path / "model" / "model.json").read_bytes())["input"]
 
 
 def _stroke(width: int, number: int) -> Image.Image:

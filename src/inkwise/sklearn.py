@@ -218,6 +218,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _recipe(self) -> Recipe:
         """Return the recipe with the seed that is asked for."""
         recipe = get_recipe(self.recipe)
+        if recipe.positive:
+            raise ValueError(
+                f"the labels of y are the task: leave {recipe.positive!r} out of the recipe as the "
+                "positive class"
+            )
         if self.random_state is None:
             return recipe
         if isinstance(self.random_state, int | np.integer):

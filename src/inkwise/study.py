@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, RunError
 from inkwise.model import Model
@@ -67,7 +68,8 @@ def train(
         with `start`, few and small steps.
     dataset : str or Dataset, optional
         The data set, which may be your own, or the name of one in the catalogue, by default
-        ``auto``.
+        ``auto``. With `start` and `data`, what the model was trained on before, which not every
+        model says.
     start : str or path-like, optional
         A model to go on from: ``pretrained`` for the package's, or a run or model directory. It
         learns the data set together with a share of what it was trained on before, so that it
@@ -127,12 +129,13 @@ def train(
     """
     require_training("training")
     require_tracker(track)
-    refuse_two(dataset, data)
+    if start is None:
+        refuse_two(dataset, data)
     by_name, begun = recipe is None or isinstance(recipe, str), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
         trained_on, engine_versions = _prepare(engine, device, recipe)
-        images = load_either(dataset or "auto", data, data_dir, progress)
+        images = recipe.task(load_either(dataset or "auto", data, data_dir, progress))
         notices = [images.notice] if images.notice else []
     else:
         _check_going_on(engine, labels)
@@ -140,19 +143,31 @@ def train(
         recipe = get_recipe(
             describe_going_on(model, None if recipe is None else get_recipe(recipe)), **changes
         )
+        if recipe.positive:
+            raise ArgumentError(
+                f"the binary task of {recipe.positive} is trained from the start, and not from "
+                "another model: leave out one of the two"
+            )
         trained_on, engine_versions = _prepare(engine, device, recipe)
         if isinstance(dataset, str):
             dataset = load_dataset(dataset, data_dir, progress)
-        begun = go_on_from(start, model, dataset or data, recipe.seed, data_dir, progress)
+        own, learned = (dataset, None) if data is None else (data, dataset)
+        begun = go_on_from(start, model, own, recipe.seed, data_dir, progress, learned)
         images, notices = begun.dataset, begun.notices
         if begun.earlier is None:  # what pens drew for the model is not rehearsed either
             recipe = dataclasses.replace(recipe, pens=0.0)
+    if recipe.positive and labels is not None:
+        raise ArgumentError(
+            f"corrected labels are of all classes, and the binary task of {recipe.positive} has "
+            f"two: leave out {labels}"
+        )
     corrections = None if labels is None else LabelCorrections.read(labels)
     splits = split_as(recipe, images, corrections)
     if by_name and start is None and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(images.image_size, len(images.class_names))
+    recipe.weigh_classes(splits.train.labels, images.class_names)  # or refuse unknown classes now
     if engine == "keras":
         require_single(network, "the engine keras")
     enlarged, notice = add_drawn_digits(splits, images, recipe, data_dir, progress)
@@ -225,6 +240,7 @@ def fit(
     by_name = isinstance(recipe, str)
     recipe = get_recipe(recipe, **changes)
     data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
+    data = recipe.task(data)
     splits = split_as(recipe, data, None)
     notices = [data.notice]
     if by_name and "epochs" not in changes:
@@ -235,7 +251,8 @@ def fit(
         if each:
             progress.notice(each)
     origin = {"dataset": {"name": data.name, "title": data.title, "sha256": data.sha256}}
-    return Fit(recipe, enlarged, data.class_names, origin, device, progress)
+    together = keeps_together(data)
+    return Fit(recipe, enlarged, data.class_names, origin, device, progress, together)
 
 
 def resume(
@@ -409,8 +426,15 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     history = history[: checkpoint.epoch.epoch]
     if recipe.keeps(validation_losses(history)) == len(history):
         network = recipe.describe_network(data.image_size, len(data.class_names))
-        model = Model(network, checkpoint.weights, data.class_names, provenance)
-        run.save_model(dataclasses.replace(model, rotations=recipe.rotations))
+        model = Model(
+            network,
+            checkpoint.weights,
+            data.class_names,
+            provenance,
+            rotations=recipe.rotations,
+            together=bool(record["dataset"].get("together")),
+        )
+        run.save_model(model)
     run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)
@@ -451,7 +475,8 @@ def _fit(
     if run.record["engine"] == "keras":
         from inkwise.training.keras_loop import fit_keras
 
-        yield from fit_keras(network, splits.train, splits.validation, recipe, progress)
+        names = data.class_names
+        yield from fit_keras(network, splits.train, splits.validation, recipe, progress, names)
         return
     import torch
 
@@ -465,7 +490,8 @@ def _fit(
     if begun is not None:
         old = start_weights(begun.model, network, data.class_names, splits.train)
         module.load_state_dict({name: torch.from_numpy(array) for name, array in old.items()})
-    training = Training(module, splits.train, splits.validation, recipe, choose_device(device))
+    chosen, names = choose_device(device), data.class_names
+    training = Training(module, splits.train, splits.validation, recipe, chosen, names)
     if state is not None:
         training.restore({name: torch.from_numpy(array) for name, array in state.items()})
     for epoch in training.epochs(progress):

@@ -47,7 +47,17 @@ def test_a_drawing_has_every_layer_and_fits_a_phone(call: Call, name: str, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--size", "28"], "the size '28' is not HEIGHTxWIDTH, such as 28x28"),
+        *(
+            (
+                ["--size", size],
+                f"--size must be HEIGHTxWIDTH, such as 28x28, each from 1 to 65,536, not '{size}'",
+            )
+            for size in ("28", "28x", "0x0", "28x0", "-1x5", "99999x5", "9999999999x5", "²x5")
+        ),
+        *(
+            (["--classes", classes], f"--classes must be a number from 1 to 65,536, not {classes}")
+            for classes in ("0", "-3", "65537")
+        ),
         (["--size", "8x8"], "images of 8×8 do not fit the network case-study: pool2, layer 3"),
         (["--output", "net.png"], "the drawing is an SVG file: let net.png end in .svg"),
         (["case-stdy"], "unknown recipe 'case-stdy' (did you mean 'case-study'?)"),

@@ -153,26 +153,48 @@ def test_missing_run_is_one_line(call: Call, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "told"),
     [
-        ["unknown"],
-        ["train", "--unknown"],
-        ["info"],
-        ["report"],
-        ["evaluate"],
-        ["predict"],
-        ["export", "run"],
-        ["import"],
-        ["train", "swift", "extra"],
+        (["unknown"], "there is no command 'unknown': see inkwise --help"),
+        (["trian"], "there is no command 'trian' (did you mean 'train'?): see inkwise --help"),
+        (["--unknown"], "there is no option --unknown: see inkwise --help"),
+        (["train", "--unknown"], "there is no option --unknown: see inkwise train --help"),
+        (["train", "--lr", "1"], "there is no option --lr (did you mean '--learning-rate'?): see "),
+        (["train", "--optimizer", "x"], "there is no option --optimizer (did you mean '--optimis"),
+        (["info"], "RUN is missing, a directory that `inkwise train` wrote: see inkwise info "),
+        (["export", "run"], "--format is missing, the format: onnx, "),
+        *(([name], " is missing, ") for name in ("report", "evaluate", "predict", "import")),
+        (["train", "swift", "more", "yet"], "there is one argument too many, more yet: see inkwi"),
+        (["train", "--seed"], "--seed needs a value behind it"),
+        (["train", "--augment=yes"], "--augment takes no value"),
+        (["train", "--epochs", "five"], "--epochs must be a whole number, not 'five': see inkwise"),
+        (["train", "--epochs=2.5"], "--epochs must be a whole number, not '2.5': see inkwise "),
+        (
+            ["train", "--epochs", "5", "--learning-rate", "x"],
+            "--learning-rate must be a number, no",
+        ),
+        (
+            ["serve", "--port", ""],
+            "--port must be a whole number, not '': see inkwise serve --help",
+        ),
     ],
     ids=str,
 )
-def test_bad_usage_is_told_without_a_traceback(call: Call, arguments: list[str]) -> None:
+def test_bad_usage_is_one_line(call: Call, arguments: list[str], told: str) -> None:
     result = call(*arguments)
 
-    assert result.code == 2
-    assert "Usage" in result.err
-    assert result.out == ""
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: ")
+    assert told in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_ctrl_c_ends_a_command_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inkwise.training.recipe_files.recipe_schema", stop)
+    assert call("recipes", "schema").code == 130
 
 
 @pytest.mark.parametrize("name", ["evaluate", "robustness", "report", "info"])

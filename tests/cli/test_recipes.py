@@ -7,7 +7,7 @@ import pytest
 
 from inkwise import Run, read_recipe
 from inkwise.training.named_recipes import RECIPES
-from inkwise.training.recipe_files import recipe_schema
+from inkwise.training.recipe_files import recipe_schema, to_toml
 from tests.cli.conftest import Call
 
 TINY = """
@@ -33,6 +33,13 @@ def test_a_shown_recipe_is_a_file(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(result.out, encoding="utf-8")
     assert read_recipe(path).epochs == RECIPES["swift"].epochs
+
+
+def test_the_recipe_of_a_run_is_shown_as_a_file(call: Call, finished: Path, tmp_path: Path) -> None:
+    result = call("recipes", "show", finished / "recipe.json")
+    path = tmp_path / "mine.toml"
+    path.write_text(result.out, encoding="utf-8")
+    assert to_toml(read_recipe(path)) == to_toml(Run(finished).recipe)
 
 
 def test_the_schema_is_printed(call: Call) -> None:

@@ -12,10 +12,16 @@ from tests.runs import MACHINE
 
 
 def write_run(
-    path: Path, dataset: Dataset, wrong: list[int], seed: int = 0, recipe: str = "case-study"
+    path: Path,
+    dataset: Dataset,
+    wrong: list[int],
+    seed: int = 0,
+    recipe: str = "case-study",
+    positive: str = "",
 ) -> Run:
     """Write a run that has these images of the test split wrong, all of them by one class."""
-    described = dataclasses.replace(get_recipe("case-study", seed=seed), name=recipe)
+    described = get_recipe("case-study", seed=seed, positive=positive)
+    described = dataclasses.replace(described, name=recipe)
     splits = split_dataset(dataset, described.holdout, seed)
     run = Run.create(path, described, dataset, splits, [], MACHINE, "torch")
     labels, classes = dataset.test.labels, len(dataset.class_names)

@@ -1,5 +1,6 @@
 """Runs side by side: what may be concluded, and which cannot be compared."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import inkwise
@@ -19,6 +21,7 @@ from inkwise.comparison.compared_runs import (
     RecipePair,
     compare,
 )
+from inkwise.comparison.runs_page import write_comparison
 from inkwise.comparison.statistics import Paired
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.intervals import Estimate
@@ -189,3 +192,31 @@ def test_runs_of_one_name_go_by_their_paths(make: Make, tmp_path: Path) -> None:
     second = Run(shutil.copytree(first.path, tmp_path / "other" / "run"))
     [pair] = inkwise.compare(first, second).pairs
     assert (pair.first, pair.second) == (str(first.path), str(second.path))
+
+
+def test_a_binary_run_is_compared_by_its_task_alone(
+    make: Make, optdigits: Dataset, tmp_path: Path
+) -> None:
+    sevens = optdigits.test.labels == 7
+    of_all = make(
+        "of-all", [*np.flatnonzero(sevens)[:3], *np.flatnonzero(optdigits.test.labels < 5)]
+    )
+    task = optdigits.against_the_rest("7")
+    binary = write_run(tmp_path / "binary", task, [], positive="7")
+    comparison = compare(of_all, binary)
+    assert [compared.errors for compared in comparison.runs] == [3, 0]
+    assert comparison.conclusions[0].startswith("All answers are read as those to a binary quest")
+    assert comparison.disagreements.tolist() == np.flatnonzero(sevens)[:3].tolist()
+    assert "is it 7" in write_comparison(comparison, tmp_path / "page.html").read_text("utf-8")
+    assert compare(of_all, make("other", [1])).task == ""
+
+    third = write_run(tmp_path / "third", optdigits.against_the_rest("3"), [], positive="3")
+    with pytest.raises(ArgumentError, match="different binary tasks, 3 and 7"):
+        compare(binary, third)
+    shuffled = dataclasses.replace(task, test=task.test.take(np.arange(359)[::-1]))
+    with pytest.raises(RunError, match="compare runs on the same data"):
+        compare(of_all, write_run(tmp_path / "shuffled", shuffled, [], positive="7"))
+    record = {k: v for k, v in of_all.record["dataset"].items() if k != "test_images_sha256"}
+    change_json(of_all.path / "run.json", dataset=record)
+    with pytest.raises(RunError, match="of-all was trained by an earlier version"):
+        compare(of_all, binary)

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.errors import DataError
+from inkwise.errors import ArgumentError, DataError
 
 IMAGES = np.arange(3 * 2 * 4, dtype=np.uint8).reshape(3, 2, 4)
 LABELS = np.array([0, 1, 1])
@@ -135,3 +135,27 @@ def test_the_hash_of_a_split_is_that_of_its_images_and_labels() -> None:
         split.take(np.array([1, 0])),
     ]
     assert len({split.sha256, *(other.sha256 for other in others)}) == 5
+
+
+@pytest.mark.parametrize("positive", ["a", "b", "c"])
+def test_a_class_against_the_rest_has_two_labels(positive: str) -> None:
+    labels = np.array([2, 0, 1])
+    dataset = toy(class_names=("a", "b", "c"), train=Split(IMAGES, labels))
+    binary = dataset.against_the_rest(positive)
+    assert binary.class_names == (f"not {positive}", positive)
+    for part, whole in ((binary.train, labels), (binary.test, LABELS[:2])):
+        assert part.labels.tolist() == (whole == "abc".index(positive)).tolist()
+    assert binary.train.images_sha256 == dataset.train.images_sha256
+    assert binary.train.sha256 != dataset.train.sha256
+    assert binary.validation is None
+    assert binary.against_the_rest(positive).sha256 == binary.sha256
+
+
+def test_of_two_classes_the_other_keeps_its_name() -> None:
+    binary = toy(validation=Split(IMAGES, LABELS)).against_the_rest("nought")
+    assert binary.class_names == ("one", "nought")
+    assert binary.validation is not None
+    for part in (binary.train, binary.validation):
+        assert part.labels.tolist() == (1 - LABELS).tolist()
+    with pytest.raises(ArgumentError, match=r"toy has no class 'two': use one of nought, one"):
+        toy().against_the_rest("two")

@@ -13,7 +13,7 @@ from inkwise import InkwiseError, Progress, load_folder
 from inkwise.data.picture_folder import class_folder
 from inkwise.errors import ArgumentError, DataError, StorageError
 from inkwise.ink import normalise
-from tests.folders import write_pictures
+from tests.folders import IN_PIECES, SYMBOLS, write_pictures, write_symbols
 
 
 def test_every_picture_is_in_one_part_as_the_network_takes_it(tmp_path: Path) -> None:
@@ -93,11 +93,33 @@ def test_what_is_beside_the_largest_thing_in_a_picture_is_said(tmp_path: Path) -
     assert f"Several things are in 2 pictures ({pairs}): only the largest is taken, " in str(notice)
 
 
+@pytest.mark.parametrize("symbol", IN_PIECES)
+def test_a_class_in_pieces_keeps_all_ink_of_every_picture_together(
+    symbol: str, tmp_path: Path
+) -> None:
+    folder = write_symbols(tmp_path / "signs", {"1": symbol, "2": "tick"}, 10)
+
+    dataset = load_folder(folder)
+
+    assert dataset.together is True
+    told = "Most pictures of 1 are of several pieces: all ink of a picture is kept together"
+    assert told in str(dataset.notice)
+    files = sorted(folder.glob("*/*.png"))
+    whole = {normalise(file, together=True).image.tobytes() for file in files}
+    for part in (dataset.train, dataset.test):
+        assert {image.tobytes() for image in part.images} <= whole
+
+
+def test_classes_of_one_piece_are_read_as_before(tmp_path: Path) -> None:
+    folder = write_symbols(tmp_path / "signs", {name: name for name in SYMBOLS}, 5)
+    assert load_folder(folder).together is False
+
+
 @pytest.mark.parametrize("radius", [3, 5, 7])
 def test_a_dot_that_is_left_out_as_a_speck_is_said(radius: int, tmp_path: Path) -> None:
-    folder = write_pictures(tmp_path / "letters", {"l": 6, "i": 6})
+    folder = write_pictures(tmp_path / "letters", {"l": 14, "i": 14})
     dotted = []
-    for place, path in enumerate(sorted((folder / "i").iterdir())):
+    for place, path in enumerate(sorted((folder / "i").iterdir())[:6]):
         letter = Image.new("L", (120, 120), 235)
         ImageDraw.Draw(letter).line((60, 40, 60 + place, 100), 30, width=9)
         ImageDraw.Draw(letter).circle((60, 22), radius, 30)

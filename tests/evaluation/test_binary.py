@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from inkwise.evaluation.binary import binary_task
+from inkwise import Evaluation
+from inkwise.errors import ArgumentError
+from inkwise.evaluation.binary import binary_task, matrix_at
 from inkwise.evaluation.confusion import OneVersusRest, confusion_matrix, one_versus_rest
 from inkwise.evaluation.intervals import wilson
 
@@ -94,3 +96,30 @@ def test_always_no_is_hard_to_beat_on_a_rare_class() -> None:
     assert task.matrix.recall == 0
     assert math.isnan(task.matrix.precision)
     assert task.roc_auc.value == 0.5
+
+
+@given(seed=st.integers(0, 1000), positive=st.sampled_from("abcd"))
+@settings(max_examples=20)
+def test_answers_to_all_classes_are_read_as_those_of_a_binary_task(
+    seed: int, positive: str
+) -> None:
+    labels = np.random.default_rng(seed).integers(4, size=40)
+    evaluation = Evaluation("it", "test", tuple("abcd"), labels, draw_probabilities(seed, 40, 4))
+    binary = evaluation.as_binary(positive)
+    assert binary.class_names == (f"not {positive}", positive)
+    assert binary.binary(positive) == evaluation.binary(positive)
+    assert binary.classes[1].one_versus_rest == evaluation.binary(positive).matrix
+    assert binary.as_binary(positive).predicted.tolist() == binary.predicted.tolist()
+    with pytest.raises(ArgumentError, match="there is no class 'e': use one of a, b, c, d"):
+        evaluation.as_binary("e")
+
+
+@given(seed=st.integers(0, 1000), threshold=st.floats(0, 1))
+@settings(max_examples=20)
+def test_a_higher_threshold_never_says_yes_more_often(seed: int, threshold: float) -> None:
+    score = draw_probabilities(seed, 40, 2)[:, 1]
+    actual = np.random.default_rng(seed).random(40) < score
+    low, high = (matrix_at(each, actual, score) for each in (threshold / 2, threshold))
+    assert (low.tp + low.fp, low.tp) >= (high.tp + high.fp, high.tp)
+    assert (high.tp + high.fp) == int((score > threshold).sum())
+    assert sum(vars(high).values()) == 40

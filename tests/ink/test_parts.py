@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inkwise.ink import normalise
@@ -65,6 +65,21 @@ def test_a_piece_across_a_wider_gap_may_be_a_digit(width: int, gap: float, high:
     start = 120 + width + round(gap * width)
     ink = normalise(strokes((100, 120, 200, 120 + width), (100, start, 100 + high, start + width)))
     assert ink.apart or len(ink.alone) == len(ink.parts) == 2
+
+
+@given(size=st.integers(9, 60), x=st.integers(20, 300), y=st.integers(20, 200))
+def test_pieces_are_kept_together_where_signs_are_made_of_them(size: int, x: int, y: int) -> None:
+    assume(not (120 - size - 2 <= x <= 134 and 100 - size - 2 <= y <= 202))  # they do not touch
+    sheet = strokes(STEM, (y, x, y + size, x + size))
+    ink = normalise(sheet, together=True)
+    assert ink.box == (min(100, y), min(120, x), max(200, y + size), max(132, x + size))
+    assert (ink.pieces, ink.lost, ink.apart, ink.parts, ink.alone) == (2, 0, False, (), ())
+
+
+def test_dirt_smaller_than_the_strokes_is_no_piece() -> None:
+    for together in (True, False):
+        ink = normalise(strokes(STEM, (120, 180, 125, 185)), together=together)
+        assert (ink.box, ink.pieces, ink.dropped) == (STEM, 1, ("specks",))
 
 
 def test_a_colon_a_dash_and_print_are_no_specks() -> None:

@@ -19,11 +19,11 @@ from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.model import Model
 from inkwise.model.calibration import Calibration
-from inkwise.model.inference import BATCH
 from inkwise.networks.as_torch import build
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.network import Network
+from inkwise.networks.sessions import BATCH
 from tests.models import PROVENANCE, SMALL, make, small
 from tests.networks import networks
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import inkwise
 from inkwise import Dataset, Model, Number, Split
 from inkwise.errors import ArgumentError
+from inkwise.reading.alphabet import OTHER
 from tests.strokes import strokes
 
 
@@ -51,7 +52,12 @@ def texts(numbers: list[Number]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "least"),
-    [("apart to overlapping", 0.85), ("every neighbour touching", 0.6), ("with marks", 0.7)],
+    [
+        ("apart to overlapping", 0.9),
+        ("every neighbour touching", 0.75),
+        ("with marks", 0.75),
+        ("on cheques and in registers", 0.8),
+    ],
 )
 def test_composed_numbers_are_read_and_sure_ones_are_right(
     kind: str, least: float, model: Model, digits: Split
@@ -61,7 +67,7 @@ def test_composed_numbers_are_read_and_sure_ones_are_right(
     for place in range(count):
         picture, text = compose(digits, KINDS[kind], np.random.default_rng([7, place]))
         numbers = model.read(picture)
-        hit = texts(numbers) == [text]
+        hit = texts(numbers) == [text.strip(OTHER)]
         right += hit
         if numbers and all(number.verdict == "number" for number in numbers):
             sure += 1
@@ -113,7 +119,9 @@ def test_marks_are_read_or_left_out(model: Model, digits: Split) -> None:
             for place in range(8)
         )
     ]
-    assert any(texts(numbers) == [text] and not text.isdigit() for text, numbers, _ in read)
+    assert any(
+        texts(numbers) == [text.strip(OTHER)] and not text.isdigit() for text, numbers, _ in read
+    )
     for _, _, bare in read:
         assert all(number.text.isdigit() for number in bare)
 

@@ -97,6 +97,7 @@ def test_run_json(finished: Path, optdigits: Dataset) -> None:
         "source": optdigits.source,
         "sha256": optdigits.sha256,
         "test_sha256": optdigits.test.sha256,
+        "test_images_sha256": optdigits.test.images_sha256,
         "class_names": list("0123456789"),
     }
     assert record["splits"] == {"train": 1150, "validation": 288, "test": 359}
@@ -217,12 +218,15 @@ def test_an_evaluation_that_another_process_wrote_is_read(
         assert run.evaluation is run.evaluation  # and is computed once
 
 
-def test_pictures_are_the_samples_and_every_mistake(finished: Path, optdigits: Dataset) -> None:
+def test_pictures_are_the_samples_the_mistakes_and_the_doubtful(
+    finished: Path, optdigits: Dataset
+) -> None:
     run = Run(finished)
     pictures, mistakes = run.pictures, run.evaluation.misclassified
+    doubtful = np.flatnonzero(run.evaluation.confidence <= 0.5)
 
     assert len(set(pictures.samples.tolist())) == 24
-    assert set(pictures.indices.tolist()) == {*pictures.samples.tolist(), *mistakes.tolist()}
+    assert set(pictures.indices.tolist()) == {*pictures.samples, *mistakes, *doubtful}
     assert pictures.indices.tolist() == sorted(pictures.indices)
     np.testing.assert_array_equal(pictures.images, optdigits.test.images[pictures.indices])
     np.testing.assert_array_equal(pictures[mistakes[0]], optdigits.test.images[mistakes[0]])

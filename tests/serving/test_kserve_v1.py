@@ -37,8 +37,28 @@ def test_the_model_is_listed_and_ready(client: TestClient) -> None:
     ):
         assert response.status_code == 404
         assert "no model 'other'" in response.json()["detail"]
-    assert client.get(PREDICT).status_code == 404  # no model has this name
     assert client.post("/v1/models/inkwise").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "verb", "status", "told"),
+    [
+        ("GET", "predict", 405, "by POST"),
+        ("GET", "explain", 405, "by POST"),
+        ("PUT", "predict", 405, "does not accept this method"),
+        ("POST", "explain", 501, "/v1/explain"),
+        ("POST", "classify", 404, "use :predict"),
+    ],
+)
+def test_verbs_and_methods_that_there_are_not(
+    method: str, verb: str, status: int, told: str, client: TestClient
+) -> None:
+    answer = client.request(method, f"/v1/models/inkwise:{verb}", json={"instances": []})
+    assert answer.status_code == status
+    assert told in answer.json()["detail"]
+    assert answer.json()["error"] == answer.json()["detail"]
+    assert (answer.headers.get("Allow") is not None) == (status == 405)
+    assert client.request(method, f"/v1/models/other:{verb}").status_code in (404, 405)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +73,14 @@ def test_the_model_is_listed_and_ready(client: TestClient) -> None:
         ({"instances": [[[0] * 28] * 27 + [[0] * 27]]}, 422, "different lengths"),
         ({"instances": [[[256] * 28] * 28]}, 422, "from 0 to 255"),
         ({"instances": [[[0.5] * 28] * 28]}, 422, "whole numbers"),
-        ({"instances": [{"b64": "AAAA"}]}, 422, "whole numbers"),
+        ({"instances": [{"b64": "AAAA"}]}, 422, "each of 28 rows .*, without names or base64"),
+        ({"inputs": [{"images": [[0] * 28] * 28}]}, 422, "inputs must be a list of images, each"),
+        ({"instances": RANDOM[0].tolist()}, 422, "put a single image in brackets"),
+        ({"instances": RANDOM[0].ravel().tolist()}, 422, "here lists are 1 deep"),
+        ({"instances": RANDOM[:2].reshape(2, 784).tolist()}, 422, "here lists are 2 deep"),
+        ({"instances": RANDOM[:2, ..., None].tolist()}, 422, "here lists are 4 deep"),
+        ({"instances": [["a", "b"]]}, 422, "here lists are 2 deep"),
+        ({"instances": [[["a"]]]}, 422, "whole numbers"),
     ],
 )
 def test_mistakes_are_named(document: Any, status: int, told: str, client: TestClient) -> None:

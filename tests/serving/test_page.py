@@ -131,11 +131,15 @@ def test_a_star_is_no_digit_and_a_dot_is_ink(page: Page) -> None:
     assert page.ink("#sheet") > 100
 
 
-def test_two_digits_are_several(page: Page) -> None:
-    page.draw(*([(0.5 * x + shift, y) for x, y in SEVEN] for shift in (0.02, 0.48)))
-    page.wait(lambda: "several" in page.text("#said") and page.text("#label") == "")
-    assert page.text("#verdict") == "several: write one at a time"
+def test_a_number_is_read_while_it_is_drawn(page: Page) -> None:
+    seven, one = [(0.4 * (x - 0.28), 0.5 * y + 0.25) for x, y in SEVEN], [(0, 0.36), (0, 0.65)]
+    places = (0.08, 0.36, 0.48, 0.6, 0.88)
+    for shape, left in zip((seven, one, one, seven, one), places, strict=True):
+        page.line([(left + x, y) for x, y in shape])
+    page.wait_for("#said", "71171 number, ")
+    assert page.text("#label") == "71171"
     assert page.text("#chances").count("–") == 10
+    page.shoot("number")
 
 
 @pytest.mark.parametrize(

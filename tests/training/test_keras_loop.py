@@ -279,6 +279,22 @@ def test_keras_clips_gradients_by_their_norm(animals: Dataset) -> None:
     assert np.linalg.norm(np.concatenate(moves)) == pytest.approx(1e-3, rel=0.02)
 
 
+def test_weights_of_all_classes_multiply_the_rate_in_keras(animals: Dataset) -> None:
+    def moved(rate: float, **changes: Any) -> Checkpoint:
+        optimiser = SGD(rate, 0.0)
+        recipe = Recipe("own", "case-study", optimiser=optimiser, epochs=1, **changes)
+        [checkpoint] = fit(animals, recipe, class_names=animals.class_names)
+        return checkpoint
+
+    plain, weighted = moved(0.1), moved(0.05, class_weights=dict.fromkeys(animals.class_names, 2.0))
+    for name, array in plain.weights.items():
+        np.testing.assert_allclose(weighted.weights[name], array, atol=1e-5)
+    assert weighted.epoch.train_loss == pytest.approx(plain.epoch.train_loss, rel=1e-4)
+    assert weighted.epoch.validation_loss == pytest.approx(plain.epoch.validation_loss, rel=1e-4)
+    uneven = moved(0.05, class_weights={"bee": 2.0})
+    assert (uneven.weights["conv1.weight"] != weighted.weights["conv1.weight"]).any()
+
+
 @pytest.mark.parametrize(
     ("changes", "part"),
     [

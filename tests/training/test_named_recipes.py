@@ -108,6 +108,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones(
         ("optimiser", [0.1], "the optimiser must be of type"),
         ("schedule", [0.1, "one-cycle"], "the schedule must be of type"),
         ("label_smoothing", [-0.1, 1, NAN, "0.1", None], "the label smoothing must lie in"),
+        ("positive", [7, None, True], "positive must be the name of a class"),
+        (
+            "class_weights",
+            ["balance", 2.0, None, ["balanced"]],
+            "class_weights must be none or bal",
+        ),
+        ("class_weights", [{"7": 0}, {"7": NAN}, {"7": "2"}], "the weight of the class 7 must be"),
         ("hardest", [0, 1.1, NAN, True, "all"], "the share of hardest images must lie in"),
         ("freeze_after", [0, 1.1, NAN, None], "the share of steps before freezing must lie in"),
         ("holdout", [0.2, None], "the holdout must be of type"),

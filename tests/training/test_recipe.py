@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,9 @@ RECIPES_DRAWN = st.builds(
     clip_norm=st.floats(0, MOST),
     patience=st.integers(0, MOST),
     best_epoch=st.booleans(),
+    positive=st.text(),
+    class_weights=st.sampled_from(["none", "balanced"])
+    | st.dictionaries(st.text(), st.floats(0, MOST, exclude_min=True)),
     label_smoothing=SHARES,
     hardest=ABOVE_0,
     freeze_after=ABOVE_0,
@@ -233,3 +237,22 @@ def test_reading_a_recipe_leaves_its_document_as_it_was() -> None:
     document = changed()
     Recipe.from_dict(document)
     assert document == changed()
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=50).map(np.array))
+def test_balanced_classes_count_the_same_in_all(labels: np.ndarray) -> None:
+    weights = get_recipe("swift", class_weights="balanced").weigh_classes(labels, tuple("abcde"))
+    assert weights is not None
+    in_all = [weights[labels[labels == label]].sum() for label in np.unique(labels)]
+    assert in_all == pytest.approx([len(labels) / len(in_all)] * len(in_all))
+
+
+def test_class_weights_are_found_by_name() -> None:
+    labels, names = np.array([0, 0, 1]), ("ant", "bee", "cat")
+    weights = get_recipe("swift", class_weights={"cat": 3, "ant": 0.5}).weigh_classes(labels, names)
+    assert weights is not None
+    assert weights.tolist() == [0.5, 1, 3]
+    assert weights.dtype == np.float32
+    assert get_recipe("swift").weigh_classes(labels, names) is None
+    with pytest.raises(ArgumentError, match=r"no class 'cart' \(did you mean 'cat'\?\): use ant"):
+        get_recipe("swift", class_weights={"cart": 3}).weigh_classes(labels, names)

@@ -52,6 +52,24 @@ def test_a_step_goes_down_the_gradient_of_the_smoothed_loss(smoothing: float) ->
         torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_class_weights_multiply_the_losses_of_their_images(smoothing: float) -> None:
+    weights = torch.tensor([1.0, 0.25, 3.0, 0.0, 2.0])
+    ours, reference = network(), network()
+    recipe = get_recipe(RECIPE, label_smoothing=smoothing)
+    step = Step(ours, IMAGES, LABELS, recipe, weights)
+    step(torch.arange(20))
+    logits = reference(to_inputs(IMAGES))
+    losses = functional.cross_entropy(logits, LABELS, reduction="none", label_smoothing=smoothing)
+    (losses * weights[LABELS]).mean().backward()  # as Keras averages, and not over the weights
+    for trained, parameter in zip(ours.parameters(), reference.parameters(), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(trained, parameter - RATE * parameter.grad)
+    told = functional.cross_entropy(logits.detach(), LABELS, reduction="none")
+    torch.testing.assert_close(step.losses, told)
+    torch.testing.assert_close(step.totals[0], told.sum())
+
+
 @pytest.mark.parametrize("share", [0.1, 0.9, 1.1, 10])
 def test_gradients_are_clipped_by_their_norm_together(share: float) -> None:
     ours, reference = network(), network()

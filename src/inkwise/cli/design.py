@@ -38,9 +38,12 @@ def design(
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe_files import find_recipe
 
+    image_size = _image_size(size)
+    if not 1 <= classes <= _MOST:
+        raise ArgumentError(f"--classes must be a number from 1 to {_MOST:,}, not {classes}")
     chosen, explained = find_recipe(recipe, changes or ())
     with explained():
-        network = get_recipe(chosen).describe_network(_image_size(size), classes)
+        network = get_recipe(chosen).describe_network(image_size, classes)
     summary = network.summary()
     table = new_table(*summary.columns, left=2)
     *rows, sums = summary.rows()
@@ -58,8 +61,14 @@ def design(
         show_path("Drawing", write_text(output, draw_network(network)))
 
 
+_MOST = 1 << 16  # pixels on a side, or classes
+
+
 def _image_size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().replace("×", "x").partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        raise ArgumentError(f"the size {text!r} is not HEIGHTxWIDTH, such as 28x28")
-    return int(height), int(width)
+    sides = [int(side) if side.isdecimal() and len(side) < 9 else 0 for side in (height, width)]
+    if not all(1 <= side <= _MOST for side in sides):
+        raise ArgumentError(
+            f"--size must be HEIGHTxWIDTH, such as 28x28, each from 1 to {_MOST:,}, not {text!r}"
+        )
+    return sides[0], sides[1]

@@ -198,7 +198,9 @@ def show_binary(evaluation: "Evaluation", positive: str) -> None:
     console.print(f"Is it {positive}? {_where(evaluation)}")
     table = new_table("", "TP", "FP", "FN", "TN", "accuracy", "precision", "recall", "F1")
     table.add_row(f"p({positive}) is above ½", *_binary_cells(task.matrix))
-    table.add_row(f"{positive} is the most probable", *_binary_cells(figures.one_versus_rest))
+    several = len(evaluation.class_names) > 2
+    if several:
+        table.add_row(f"{positive} is the most probable", *_binary_cells(figures.one_versus_rest))
     always_no = OneVersusRest(0, 0, figures.support, len(evaluation) - figures.support)
     table.add_row("always “no”", *_binary_cells(always_no))
     show_table(table)
@@ -207,9 +209,9 @@ def show_binary(evaluation: "Evaluation", positive: str) -> None:
         f"ROC AUC {number_with_interval(task.roc_auc)}; "
         f"average precision {number(task.average_precision)}"
     )
-    console.print(
-        f"Multi-class accuracy on the same images: {percent_with_interval(evaluation.accuracy)}"
-    )
+    if several:
+        multi = percent_with_interval(evaluation.accuracy)
+        console.print(f"Multi-class accuracy on the same images: {multi}")
 
 
 def _binary_cells(matrix: "OneVersusRest") -> list[str]:

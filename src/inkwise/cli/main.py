@@ -28,6 +28,7 @@ from inkwise.cli.serve import serve
 from inkwise.cli.sheet import sheet
 from inkwise.cli.streams import echo, prepare
 from inkwise.cli.train import train
+from inkwise.cli.usage import UsageError, explain_usage
 
 app = typer.Typer(
     help="Train a handwritten-digit CNN, evaluate it honestly, and look at every mistake.",
@@ -84,7 +85,14 @@ def main() -> None:
     atexit.register(gc.freeze)
     prepare()
     try:
-        app()
+        # Typer would show its errors in boxes of several lines.
+        sys.exit(app(standalone_mode=False) or 0)
+    except UsageError as error:
+        if told := explain_usage(error):
+            echo(f"error: {one_line(told)}", err=True)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except InkwiseError as error:
         echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, ArgumentError) else 1)

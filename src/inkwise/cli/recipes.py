@@ -16,7 +16,11 @@ def recipes(
     ] = "list",
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="The recipe to show.", show_default=False),
+        typer.Argument(
+            metavar="[NAME]",
+            help="The recipe to show, or a file of one, such as a run's recipe.json.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """List the recipes; `show NAME` prints one as a file, `schema` the JSON Schema of such files.
@@ -26,17 +30,18 @@ def recipes(
     trains it.
     """
     from inkwise.training.named_recipes import ABOUT, RECIPES, get_recipe
-    from inkwise.training.recipe_files import recipe_schema, to_toml
+    from inkwise.training.recipe_files import find_recipe, recipe_schema, to_toml
 
     match what, name:
         case "list", None:
             table = new_table("name", "what it is for", "epochs", "parameters", left=2)
-            for recipe in RECIPES.values():
-                count = recipe.describe_network((28, 28), 10).parameter_count
-                table.add_row(recipe.name, ABOUT[recipe.name], f"{recipe.epochs}", f"{count:,}")
+            for each in RECIPES.values():
+                count = each.describe_network((28, 28), 10).parameter_count
+                table.add_row(each.name, ABOUT[each.name], f"{each.epochs}", f"{count:,}")
             show_table(table)
         case "show", str():
-            echo(to_toml(get_recipe(name)).rstrip())
+            recipe, _ = find_recipe(name)
+            echo(to_toml(get_recipe(recipe)).rstrip())
         case "show", None:
             raise ArgumentError(f"name the recipe to show: {', '.join(RECIPES)}")
         case "schema", None:

@@ -26,7 +26,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="[RECIPE]",
-            help="A name from `inkwise recipes` or a TOML file; case-study by default.",
+            help="A name from `inkwise recipes`, a TOML file or a run's recipe.json; case-study by "
+            "default.",
             show_default=False,
         ),
     ] = None,
@@ -40,7 +41,8 @@ def train(
             "--from",
             metavar="MODEL",
             help="Go on from a model, on your pictures and a share of what it has learned before: "
-            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise.",
+            "pretrained (the package's), a run, a model directory or an .onnx file of inkwise. "
+            "What it has learned is found or, beside --data, named with --dataset.",
             show_default=False,
         ),
     ] = None,
@@ -81,6 +83,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Learning rate of the optimiser.")
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Train for the binary task of this class: is it the class, or any other?",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -109,7 +119,8 @@ def train(
 
     if given is not None and recipe is not None:
         raise ArgumentError(f"{given} and --recipe {recipe} are two recipes: leave out one of them")
-    named = given or recipe or (None if start else "case-study")
+    asked = recipe if given is None else given
+    named = "case-study" if asked is None and start is None else asked
     if named is None and changes:
         raise ArgumentError("--set changes a recipe: with --from, name one to change")
     chosen, explained = (
@@ -122,6 +133,7 @@ def train(
         "dropout": dropout,
         "optimiser": optimiser,
         "learning_rate": learning_rate,
+        "positive": positive,
     }
     with Display() as display, explained():
         run = train_run(
@@ -147,7 +159,7 @@ def train(
 
 def show_outcome(run: "Run") -> None:
     """Show the outcome of a training."""
-    from inkwise.cli.evaluate import show_headline
+    from inkwise.cli.evaluate import show_binary, show_headline
     from inkwise.runs.directory import INTERRUPTED
 
     if run.status == INTERRUPTED:
@@ -165,6 +177,8 @@ def show_outcome(run: "Run") -> None:
             console.print("No epoch was finished, so there is no model.")
     else:
         show_headline(run.evaluation)
+        if positive := run.recipe.positive:
+            show_binary(run.evaluation, positive)
         if gains := run.gains:
             for gain in gains:
                 console.print(str(gain), soft_wrap=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import operator
 import os
 from collections.abc import Sequence
 
@@ -56,7 +57,8 @@ class Compared:
     engine : str
         What trained it: ``torch`` or ``keras``.
     evaluation : Evaluation
-        Its evaluation on its own test split.
+        Its evaluation on its own test split. Beside runs that were trained for a binary task, the
+        answers of one with more classes are read as those of that task.
     """
 
     name: str
@@ -196,12 +198,25 @@ class Comparison:
         Recipes with runs from several seeds.
     recipe_pairs : tuple of RecipePair
         All pairs of groups, except those in which neither group has any spread.
+    positive : str
+        The positive class, if a run was trained for a binary task, which all are then compared by.
     """
 
     runs: tuple[Compared, ...]
     pairs: tuple[Pair, ...]
     groups: tuple[RecipeGroup, ...]
     recipe_pairs: tuple[RecipePair, ...]
+    positive: str = ""
+
+    @property
+    def task(self) -> str:
+        """What the answers are read as, in a sentence; none if as those to all classes."""
+        if not self.positive:
+            return ""
+        return (
+            f"All answers are read as those to a binary question, is it {self.positive}: yes where "
+            "the probability of this class is above ½."
+        )
 
     @property
     def images(self) -> int:
@@ -221,6 +236,7 @@ class Comparison:
             it.conclusion for it in self.recipe_pairs
         ]
         return [
+            *([self.task] if self.task else []),
             *(pair.conclusion for pair in self.pairs),
             CAUTION,
             *of_seeds,
@@ -234,7 +250,8 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     Predictions are paired image by image: the comparison makes McNemar's exact test and a paired
     bootstrap interval for the difference, with Holm's correction if there are more than two runs.
     Runs that differ in nothing but the seed are summarised as a recipe, with the spread over its
-    seeds. Everything comes from the runs' own files; the data set is not needed.
+    seeds. Everything comes from the runs' own files; the data set is not needed. A run that was
+    trained for the binary task of a class is compared with others by that task alone.
 
     Parameters
     ----------
@@ -272,6 +289,13 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     for place in places:
         if places.count(place) > 1:
             raise ArgumentError(f"{place} is named twice: compare different runs")
+    tasks = sorted({run.recipe.positive for run in opened} - {""})
+    if len(tasks) > 1:
+        raise ArgumentError(
+            f"the runs were trained for different binary tasks, {' and '.join(tasks)}: compare "
+            "runs of one task"
+        )
+    positive = tasks[0] if tasks else ""
     names = [place.name for place in places]
     compared = tuple(
         Compared(
@@ -279,21 +303,39 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
             run,
             run.recipe,
             run.record["engine"],
-            run.evaluation,
+            _read_as(positive, run),
         )
         for name, run in zip(names, opened, strict=True)
     )
     for other in compared[1:]:
         _check_same_images(compared[0], other)
     groups = _recipe_groups(compared)
-    return Comparison(compared, _pairs(compared), groups, _recipe_pairs(groups))
+    return Comparison(compared, _pairs(compared), groups, _recipe_pairs(groups), positive)
+
+
+def _read_as(positive: str, run: Run) -> Evaluation:
+    """Return the evaluation of a run, read as that of a binary task if there is one."""
+    evaluation = run.evaluation
+    if positive in evaluation.class_names:
+        return evaluation.as_binary(positive)
+    return evaluation
 
 
 def _check_same_images(first: Compared, other: Compared) -> None:
     ours, theirs = (compared.run.record["dataset"] for compared in (first, other))
     # Runs of earlier versions recorded only the hash of the whole data set.
     key = "test_sha256" if "test_sha256" in ours and "test_sha256" in theirs else "sha256"
-    if ours[key] != theirs[key] or ours["class_names"] != theirs["class_names"]:
+    if ours["class_names"] != theirs["class_names"]:
+        key = "test_images_sha256"  # a binary task has other labels
+        for compared in (first, other):
+            if key not in compared.run.record["dataset"]:
+                raise RunError(
+                    f"{compared.run.path} was trained by an earlier version, which did not record "
+                    "its test images without their labels: train it again to compare it with a "
+                    "run of another task"
+                )
+    names = (compared.evaluation.class_names for compared in (first, other))
+    if ours[key] != theirs[key] or operator.ne(*names):
         raise RunError(
             f"{other.run.path} was evaluated on {theirs['name']}, and not on the images of "
             f"{ours['name']} that {first.run.path} was evaluated on: compare runs on the same data"

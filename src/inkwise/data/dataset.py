@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inkwise.errors import DataError
+from inkwise.errors import ArgumentError, DataError
 from inkwise.system.arrays import as_images, as_labels
 
 
@@ -76,6 +76,13 @@ class Split:
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return digest.hexdigest()
 
+    @functools.cached_property
+    def images_sha256(self) -> str:
+        """SHA-256 over the image size, the count and all images, whatever their labels."""
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        return digest.hexdigest()
+
     def take(self, indices: NDArray[np.intp]) -> "Split":
         """Return the images and labels with these indices, shape (M,), in this order."""
         return Split(self.images[indices], self.labels[indices])
@@ -102,6 +109,10 @@ class Dataset:
     validation : Split, optional
         Images of the same size for validation. By default a recipe sets some of the training images
         apart.
+    together : bool, optional
+        Whether a model of these classes keeps all ink of a picture together, as signs such as i, ÷
+        and ä are made of several pieces; see `inkwise.ink.normalise`. By default the training
+        images tell.
 
     Raises
     ------
@@ -130,6 +141,7 @@ class Dataset:
     source: str
     notice: str | None = None
     validation: Split | None = None
+    together: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -170,6 +182,49 @@ class Dataset:
         parts = {"training": self.train, "test": self.test}
         return parts if self.validation is None else {**parts, "validation": self.validation}
 
+    def against_the_rest(self, positive: str) -> "Dataset":
+        """Return the same images for a binary task: those of one class, and all others.
+
+        Parameters
+        ----------
+        positive : str
+            Name of the positive class, which gets the label 1.
+
+        Returns
+        -------
+        Dataset
+            Its other class, with the label 0, is called ``not`` and the name of the positive one;
+            of a data set of two classes it is the other one, with its own name.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such class.
+
+        Examples
+        --------
+        >>> import inkwise
+        >>> dataset = inkwise.load_dataset("optdigits").against_the_rest("7")
+        >>> dataset.class_names, int(dataset.test.labels.sum())
+        (('not 7', '7'), 36)
+        """
+        if positive not in self.class_names:
+            raise ArgumentError(
+                f"{self.name} has no class {positive!r}: use one of {', '.join(self.class_names)}"
+            )
+        number = self.class_names.index(positive)
+
+        def relabel(part: Split) -> Split:
+            return Split(part.images, (part.labels == number).astype(np.int64))
+
+        return dataclasses.replace(
+            self,
+            class_names=binary_names(self.class_names, positive),
+            train=relabel(self.train),
+            test=relabel(self.test),
+            validation=self.validation and relabel(self.validation),
+        )
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of every image, in pixels."""
@@ -188,3 +243,9 @@ class Dataset:
             digest.update(np.ascontiguousarray(split.images).data)
             digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
         return digest.hexdigest()
+
+
+def binary_names(class_names: Sequence[str], positive: str) -> tuple[str, str]:
+    """Return the names of the classes of a binary task: of all others together, and this one."""
+    others = [name for name in class_names if name != positive]
+    return (others[0] if len(others) == 1 else f"not {positive}"), positive

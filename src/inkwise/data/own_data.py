@@ -77,18 +77,24 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
     return load_finds(path, finds, progress) if finds else load_folder(path, progress)
 
 
-def read_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> OwnImages:
+def read_data(
+    path: str | os.PathLike[str],
+    progress: Progress = SILENT,
+    *,
+    together: bool | None = None,
+    known: Collection[str] = (),
+) -> OwnImages:
     """Read images, whatever form they have, without asking for enough of them to train on.
 
-    Parameters and errors are those of `load_data`, but any number of classes and images will do,
-    from one, and any of the splits.
+    Parameters and errors are those of `load_data` and `read_folder`, but any number of classes and
+    images will do, from one, and any of the splits.
     """
     path = Path(path)
     finds = _find(path)
     if finds:
         return read_finds(path, finds, progress)
     require_training("a folder of pictures")
-    return read_folder(path, progress)
+    return read_folder(path, progress, together=together, known=known)
 
 
 def _find(path: Path) -> list[Find]:

@@ -35,6 +35,8 @@ class OwnImages:
         The folder or the file of each part.
     notices : tuple of str
         What was left out, passed over or assumed.
+    together : bool or None
+        As of `Dataset`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class OwnImages:
     parts: Mapping[str, Split]
     places: Mapping[str, Path]
     notices: tuple[str, ...] = ()
+    together: bool | None = None
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -69,6 +72,7 @@ class OwnImages:
             source=str(self.source.resolve()),
             notice=" ".join([*told, *self.notices]) or None,
             validation=validation,
+            together=self.together,
         )
 
     def _whole(self) -> tuple[Split, Split, None, list[str]]:

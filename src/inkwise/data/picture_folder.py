@@ -1,7 +1,7 @@
 """Data sets from folders of pictures, with one sub-folder for each class."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.own_images import OwnImages, own_name
+from inkwise.data.pieces import in_pieces
 from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, shuffle
 from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.ink import Ink, normalise
@@ -61,8 +62,10 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     """Load a data set from a folder of pictures, with one sub-folder named after each class.
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
-    prediction. Pictures that cannot be read or hold no ink are left out; of several things in a
-    picture the largest is taken, and dots may be specks, as that of an i is. The test part is a
+    prediction. Pictures that cannot be read or hold no ink are left out. Of several things in a
+    picture the largest is taken, and small ones are specks; unless most pictures of some class are
+    of several pieces, as those of i, ÷ and ä are: then all ink of every picture is kept together,
+    and so it is by a model that is trained on them. The test part is a
     fifth of the rest, drawn by class and always the same; unless the folder has the splits apart,
     in folders ``train`` and ``test``, and perhaps ``validation``, each with a sub-folder for every
     class. All parts are shuffled, so that the last images of a part are of all classes too.
@@ -135,11 +138,24 @@ def _require_enough(pictures: OwnImages) -> None:
                 )
 
 
-def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> OwnImages:
+def read_folder(
+    folder: str | os.PathLike[str],
+    progress: Progress = SILENT,
+    *,
+    together: bool | None = None,
+    known: Collection[str] = (),
+) -> OwnImages:
     """Read a folder of pictures, without asking for enough of them to train on.
 
     Parameters and errors are those of `load_folder`, but any number of classes and pictures will
     do, from one, and any of the splits.
+
+    Parameters
+    ----------
+    together : bool, optional
+        Whether all ink of every picture is kept together; by default as the pictures show.
+    known : collection of str
+        Names of classes that a model knows which does not keep it together: they do not decide.
     """
     folder = Path(folder)
     passed_over: list[Path] = []
@@ -157,19 +173,24 @@ def read_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
             f"{folder} has 0 sub-folders with pictures: it needs one for each class, with "
             "pictures such as 7/photo.jpg"
         )
-    images, kept, left_out = _read(folder, sources, progress)
+    classes = np.array([names.index(name) for _, name in found])
+    indices = [names.index(name) for name in names if name in known]
+    images, kept, left_out, together = _read(
+        folder, sources, names, classes, together, indices, progress
+    )
     parts = {}
     for part in places:
         own = [place for place, index in enumerate(kept) if found[index][0] == part]
         if not own:
             raise DataError(f"no picture in {places[part]} can be used: add some, or remove it")
-        labels = [names.index(found[kept[place]][1]) for place in own]
-        split = Split(np.stack([images[place] for place in own]), np.array(labels, np.int64))
+        split = Split(
+            np.stack([images[place] for place in own]), classes[[kept[place] for place in own]]
+        )
         parts[part] = split if part == "whole" else shuffle(split)
     rest = [tell_rest(folder, passed_over)] if passed_over else []
     name = own_name(folder)
     title = f"{name}, {len(images):,} pictures in a folder, brought to 28×28"
-    return OwnImages(name, title, folder, names, parts, places, (*left_out, *rest))
+    return OwnImages(name, title, folder, names, parts, places, (*left_out, *rest), together)
 
 
 def _find_parts(folder: Path, passed_over: list[Path]) -> dict[str, Path]:
@@ -237,48 +258,69 @@ def _in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read(
-    folder: Path, sources: Sequence[Source], progress: Progress
-) -> tuple[list[NDArray[np.uint8]], list[int], list[str]]:
-    """Return the images, their indices among the sources, and notices of what is left out."""
-
-    def look(source: Source) -> Ink | InkwiseError:
-        if isinstance(source.picture, InkwiseError):
-            return source.picture
-        try:
-            return normalise(source.picture)
-        except InkwiseError as error:
-            return error
-
-    bar = progress.reading(folder.name)
-    bar.total = len(sources)
-    images, kept, errors, crowded, speckled = [], [], [], [], []
-    with ThreadPoolExecutor(available_cores()) as pool:
-        try:
-            for place, found in enumerate(pool.map(look, sources)):
-                if isinstance(found, Ink):
-                    images.append(found.image)
-                    kept.append(place)
-                    crowded += [sources[place].name] * found.apart
-                    speckled += [sources[place].name] * ("specks" in found.dropped)
-                else:
-                    errors.append(found)
-                bar.update(1)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    if not images:
-        raise DataError(f"no picture in {folder} can be used: {errors[0]}")
+    folder: Path,
+    sources: Sequence[Source],
+    names: Sequence[str],
+    classes: NDArray[np.int64],
+    together: bool | None,
+    known: Collection[int],
+    progress: Progress,
+) -> tuple[list[NDArray[np.uint8]], list[int], list[str], bool]:
+    """Return the images, their indices among the sources, notices, and if ink is kept together."""
+    inks, errors = _look_at(folder, sources, bool(together), progress)
     notices = []
+    if together is None and (made := in_pieces([*inks.values()], classes[[*inks]], known)):
+        inks, errors = _look_at(folder, sources, True, progress)
+        notices.append(
+            f"Most pictures of {', '.join(names[label] for label in made)} are of several pieces: "
+            "all ink of a picture is kept together, here and by the model that is trained on them, "
+            "which never answers several."
+        )
+        together = True
     if errors:
         notices.append(
             f"{len(errors):,} of {len(sources):,} pictures are left out; the first: {errors[0]}."
         )
+    crowded = [sources[place].name for place, ink in inks.items() if ink.apart]
     if crowded:
         notices.append(
             f"Several things are in {count_and_name('picture', 'pictures', crowded)}: only the "
             "largest is taken, and about such pictures a model answers several."
         )
+    speckled = [sources[place].name for place, ink in inks.items() if "specks" in ink.dropped]
     if speckled:
         notices.append(
             f"Left out as specks are dots in {count_and_name('picture', 'pictures', speckled)}."
         )
-    return images, kept, notices
+    return [ink.image for ink in inks.values()], [*inks], notices, bool(together)
+
+
+def _look_at(
+    folder: Path, sources: Sequence[Source], together: bool, progress: Progress
+) -> tuple[dict[int, Ink], list[InkwiseError]]:
+    """Return the ink of each picture that has some, by its index, and the errors of the others."""
+
+    def look(source: Source) -> Ink | InkwiseError:
+        if isinstance(source.picture, InkwiseError):
+            return source.picture
+        try:
+            return normalise(source.picture, together=together)
+        except InkwiseError as error:
+            return error
+
+    bar = progress.reading(folder.name)
+    bar.total = len(sources)
+    inks, errors = {}, []
+    with ThreadPoolExecutor(available_cores()) as pool:
+        try:
+            for place, found in enumerate(pool.map(look, sources)):
+                if isinstance(found, Ink):
+                    inks[place] = found
+                else:
+                    errors.append(found)
+                bar.update(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if not inks:
+        raise DataError(f"no picture in {folder} can be used: {errors[0]}")
+    return inks, errors

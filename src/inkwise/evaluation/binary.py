@@ -47,6 +47,33 @@ class BinaryTask:
     average_precision: float
 
 
+def matrix_at(
+    threshold: float, actual: NDArray[np.bool_], score: NDArray[np.float32]
+) -> OneVersusRest:
+    """Count the answers if they are yes where a score is above a threshold.
+
+    Parameters
+    ----------
+    threshold : float
+        The threshold, in [0, 1].
+    actual : ndarray of bool, shape (N,)
+        Whether each image is of the positive class.
+    score : ndarray of float32, shape (N,)
+        The probability of the positive class.
+
+    Returns
+    -------
+    OneVersusRest
+    """
+    answer = score > threshold
+    return OneVersusRest(
+        tp=int(np.sum(answer & actual)),
+        fp=int(np.sum(answer & ~actual)),
+        fn=int(np.sum(~answer & actual)),
+        tn=int(np.sum(~answer & ~actual)),
+    )
+
+
 def binary_task(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32], positive: int, name: str
 ) -> BinaryTask:
@@ -68,13 +95,7 @@ def binary_task(
     """
     actual = labels == positive
     score = probabilities[:, positive]
-    answer = score > THRESHOLD
-    matrix = OneVersusRest(
-        tp=int(np.sum(answer & actual)),
-        fp=int(np.sum(answer & ~actual)),
-        fn=int(np.sum(~answer & actual)),
-        tn=int(np.sum(~answer & ~actual)),
-    )
+    matrix = matrix_at(THRESHOLD, actual, score)
     return BinaryTask(
         positive=name,
         matrix=matrix,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.data.dataset import Dataset, Split
+from inkwise.data.dataset import Dataset, Split, binary_names
 from inkwise.errors import ArgumentError, DataError, ModelError
 from inkwise.evaluation.binary import BinaryTask, binary_task
 from inkwise.evaluation.confusion import (
@@ -300,12 +300,38 @@ class Evaluation:
         ArgumentError
             There is no such class.
         """
-        if positive not in self.class_names:
+        return binary_task(self.labels, self.probabilities, self._index(positive), positive)
+
+    def as_binary(self, positive: str) -> "Evaluation":
+        """Read the answers as those of the binary task of one class.
+
+        Parameters
+        ----------
+        positive : str
+            Name of the positive class, one of `class_names`.
+
+        Returns
+        -------
+        Evaluation
+            Its second class is the positive one; the probability of the first is that of all
+            others together.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such class.
+        """
+        yes = self.probabilities[:, self._index(positive)]
+        labels = (self.labels == self._index(positive)).astype(np.int64)
+        names = binary_names(self.class_names, positive)
+        return Evaluation(self.dataset, self.split, names, labels, np.stack([1 - yes, yes], axis=1))
+
+    def _index(self, name: str) -> int:
+        if name not in self.class_names:
             raise ArgumentError(
-                f"there is no class {positive!r}: use one of {', '.join(self.class_names)}"
+                f"there is no class {name!r}: use one of {', '.join(self.class_names)}"
             )
-        index = self.class_names.index(positive)
-        return binary_task(self.labels, self.probabilities, index, positive)
+        return self.class_names.index(name)
 
     def headline(self) -> dict[str, Any]:
         """Return accuracy, loss and macro F1 with their intervals, as JSON values."""

@@ -250,7 +250,7 @@ def explain(
     truth: int | None = None
     if picture is not None and index is None:
         title = describe(picture)
-        found = preprocess(picture, image_size)
+        found = preprocess(picture, image_size, model.together)
         if isinstance(found, NoInkError):
             raise NoInkError(f"there is no ink in {title}: there is nothing to explain")
         if isinstance(found, InkwiseError):

@@ -50,6 +50,10 @@ shape is in its grey levels. So fainter pixels are kept, and the width of stroke
 FULL, BASE = 0.6, 0.12
 """The quantile of the ink's levels that becomes full ink, and the share of it that becomes 0."""
 
+COVERED, CLEARER = 0.25, 2.2
+"""Greatest share of a page that writing on a printed pattern covers, and by which factor it is
+stronger at least than both are in the mean."""
+
 LOW_FULL, LOW_BASE = 0.9, 0.06
 """The same for pictures of low resolution."""
 
@@ -98,6 +102,10 @@ class Found:
     apart : bool
         Whether the picture shows several things, of which `levels` has perhaps only the greatest;
         or something that can be read in two ways.
+    pieces : int
+        In how many pieces the ink is, without dirt.
+    lost : int
+        How many of them are not in `levels`.
     """
 
     levels: Levels
@@ -107,15 +115,19 @@ class Found:
     parts: tuple[tuple[float, float, float, float], ...] = ()
     alone: tuple[Levels, ...] = ()
     apart: bool = False
+    pieces: int = 1
+    lost: int = 0
 
 
-def find_ink(picture: NDArray[np.uint8]) -> Found:
+def find_ink(picture: NDArray[np.uint8], *, together: bool = False) -> Found:
     """Find the ink in a picture of one digit.
 
     Parameters
     ----------
     picture : ndarray of uint8, shape (H, W) or (H, W, 3)
         Grey levels, or red, green and blue.
+    together : bool
+        Whether all ink that is no dirt is kept as one thing, see `inkwise.ink.normalise`.
 
     Returns
     -------
@@ -133,17 +145,17 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
     mask, strong = _threshold(ink, noise)
     low = side <= LOW_RESOLUTION
     erased = unclear = False
-    if not low:
+    if not low and not together:
         erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
     if erased:
         dropped += [] if sheet.inset else ["surroundings"]
         mask, strong = _threshold(ink, noise)
     parts = Parts(mask, np.zeros_like(mask))
     if not low:
-        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor)
+        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor, together=together)
     chosen, rest = parts.chosen, parts.rest
-    apart = parts.apart or unclear or sheet.crowded
-    if not low and not apart:
+    apart = not together and (parts.apart or unclear or sheet.crowded)
+    if not low and not apart and not together:
         apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
     if rest.any() and not apart:
         dropped.append("specks")
@@ -165,6 +177,8 @@ def find_ink(picture: NDArray[np.uint8]) -> Found:
         tuple(map(sheet.in_the_picture, parts.boxes)),
         alone,
         apart,
+        parts.pieces,
+        parts.lost,
     )
 
 
@@ -210,8 +224,8 @@ class _Sheet:
         return top + down, left + across, bottom + down, right + across
 
 
-def _separate(picture: NDArray[np.uint8]) -> _Sheet:
-    """Separate the ink from its background, and erase ruled lines."""
+def _separate(picture: NDArray[np.uint8], ruled_from: int = SMALLEST_SIDE) -> _Sheet:
+    """Separate the ink from its background, and erase ruled lines of pictures of some size."""
     inset, crowded = find_inset(picture)
     if inset is not None:
         top, left, bottom, right = inset
@@ -228,7 +242,7 @@ def _separate(picture: NDArray[np.uint8]) -> _Sheet:
     factor = max(1, math.ceil(SMALLEST_SIDE / side))
     if factor > 1:
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    ruled = min(grey.shape) > SMALLEST_SIDE and erase_lines(
+    ruled = min(grey.shape) > ruled_from and erase_lines(
         ink, floor=max(CLEAR * noise, LOWEST_CONTRAST)
     )
     return _Sheet(ink, noise, dark, factor, inset, ruled, crowded)
@@ -279,7 +293,14 @@ def find_all_ink(picture: NDArray[np.uint8]) -> Page:
     NoInkError
         As `find_ink` does.
     """
-    sheet = _separate(picture)
+    sheet = _separate(picture, LOW_RESOLUTION)
+    try:
+        return _all_ink_of(sheet)
+    except NoInkError:
+        return _all_ink_of(_without_pattern(sheet))
+
+
+def _all_ink_of(sheet: _Sheet) -> Page:
     mask, strong = _threshold(sheet.ink, sheet.noise)
     dropped = sheet.dropped
     if erase_frames(sheet.ink, mask):
@@ -290,6 +311,22 @@ def find_all_ink(picture: NDArray[np.uint8]) -> Page:
     levels = _stretch_ink(sheet.ink, strong, sheet.noise, full, base)
     top, left, _, _ = sheet.in_the_picture((0, 0, 0, 0))
     return Page(levels, mask, sheet.dark, dropped, float(sheet.factor), (top, left))
+
+
+def _without_pattern(sheet: _Sheet) -> _Sheet:
+    """Subtract a pattern that was printed all over the paper, such as a guilloche.
+
+    It covers so much that it passes for noise. What is written is what stands out from it, by
+    Otsu's threshold.
+    """
+    printed = sheet.ink[sheet.ink > 0]
+    if not printed.size:
+        raise NoInkError("nothing in it stands out from its background")
+    level, _ = cv2.threshold(printed[None], 0, 255, cv2.THRESH_OTSU)
+    above = printed[printed > level]
+    if above.size > COVERED * sheet.ink.size or above.mean() < CLEARER * printed.mean():
+        raise NoInkError("nothing in it stands out from its background")
+    return dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
 
 
 def _stretch(grey: Levels) -> Levels:

@@ -54,6 +54,10 @@ class Ink:
         If a model finds them more like its classes than `image`, the picture shows several.
     apart : bool
         Whether the parts are certainly several things, as they are far from each other.
+    pieces : int
+        In how many pieces the picture's ink is, without dirt and what surrounds it.
+    lost : int
+        How many of them are not in `image`.
     """
 
     image: NDArray[np.uint8]
@@ -65,6 +69,8 @@ class Ink:
     parts: tuple[Box, ...] = ()
     alone: Alone = ()
     apart: bool = False
+    pieces: int = 1
+    lost: int = 0
 
     @property
     def readings(self) -> tuple[NDArray[np.uint8], ...]:
@@ -79,7 +85,7 @@ class Ink:
         return Ink(self.readings[place], self.polarity, (0, 0, height, width), 1.0)
 
 
-def normalise(picture: Picture) -> Ink:
+def normalise(picture: Picture, *, together: bool = False) -> Ink:
     """Bring a picture of one digit to what the network expects.
 
     The ink, which is the foreground of the picture, may be light or dark, of any colour, and
@@ -98,6 +104,10 @@ def normalise(picture: Picture) -> Ink:
         of that, or some are larger or negative, the largest number is white; a negative smallest
         number is black. Transparent pixels become white, but black if the ink is white. A photo is
         turned upright as its metadata say.
+    together : bool
+        Whether all ink is kept as one thing, as signs such as i, ÷ and ä are made of several
+        pieces. Then nothing is left out but ruled lines and dirt, which is smaller than strokes
+        are wide; what may surround a sign stays, too, and nothing is several things.
 
     Returns
     -------
@@ -124,7 +134,7 @@ def normalise(picture: Picture) -> Ink:
     from inkwise.ink.finding import LOW_RESOLUTION, find_ink
 
     try:
-        found = find_ink(raster.pixels)
+        found = find_ink(raster.pixels, together=together)
         image = fit_and_centre(found.levels)
     except NoInkError as error:
         raise NoInkError(f"there is no digit in {describe(picture)}: {error}") from error
@@ -132,7 +142,7 @@ def normalise(picture: Picture) -> Ink:
     for part in found.alone:
         with contextlib.suppress(NoInkError):  # too faint for its size
             alone += ((fit_and_centre(part),),)
-    if not found.parts and max(raster.size) > LOW_RESOLUTION:
+    if not together and not found.parts and max(raster.size) > LOW_RESOLUTION:
         alone = cut_in_two(image)
     unchanged = None
     if raster.size == (CANVAS, CANVAS):
@@ -157,6 +167,8 @@ def normalise(picture: Picture) -> Ink:
         tuple(map(in_the_picture, found.parts)),
         alone,
         found.apart,
+        found.pieces,
+        found.lost,
     )
 
 

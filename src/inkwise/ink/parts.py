@@ -49,6 +49,9 @@ NARROW = 0.9
 CLEAR_GAP = 0.05
 """Least gap between parts that may be digits, as a share of the size of all parts."""
 
+DIRT, SMALLEST_PIECE = 0.6, 0.03
+"""Least size of a piece that is no dirt: as shares of the width of the strokes, and of all size."""
+
 LARGE = 0.35
 """Least height of a part that may be a digit by itself, as a share of the height of all parts."""
 
@@ -68,6 +71,10 @@ class Parts:
         several parts.
     apart : bool
         Whether something as heavy as a digit's stroke is among the others.
+    pieces : int
+        How many components there are that are no dirt, chosen or not.
+    lost : int
+        How many of them are not chosen.
     """
 
     chosen: Levels
@@ -75,9 +82,13 @@ class Parts:
     boxes: tuple[Box, ...] = ()
     alone: tuple[Levels, ...] = ()
     apart: bool = False
+    pieces: int = 1
+    lost: int = 0
 
 
-def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enlarged: int) -> Parts:
+def choose_parts(
+    mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enlarged: int, together: bool
+) -> Parts:
     """Tell which components make up the digit.
 
     Components near each other form a group. The digit is the group with the most ink, where ink
@@ -94,6 +105,8 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
         Whether ruled lines were erased, pieces of which may be left.
     enlarged : int
         The factor by which the picture was enlarged.
+    together : bool
+        Whether all pieces are chosen that are no dirt, as a sign may be made of several.
 
     Raises
     ------
@@ -145,6 +158,9 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
     chosen |= loose & (mass > 0.06 * mass[chosen].sum())
     chosen &= ~_are_dots(components, chosen)
     others = certain & ~junk & _are_heavy(components, mass, chosen, enlarged)
+    pieces = chosen | _are_pieces(components, chosen, certain & ~junk)
+    if together:
+        return Parts(*_masks(components, pieces, mask), pieces=int(pieces.sum()))
     if others.any():
         # A small piece that nearly touches the digit is a stroke of it, and so is one across a gap
         # narrower than the stroke; the model is asked whether that is a digit.
@@ -158,12 +174,35 @@ def choose_parts(mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enla
     clusters = _side_by_side(components, chosen | others)
     several = len(clusters) > 1
     return Parts(
-        chosen[components.labels].astype(np.uint8),
-        (~chosen)[components.labels].astype(np.uint8) & mask,
+        *_masks(components, chosen, mask),
         tuple(map(components.box, clusters)) if several else (),
         _alone(components, clusters) if several and not others.any() else (),
         bool(others.any()),
+        int((pieces | chosen).sum()),
+        int((pieces & ~chosen).sum()),
     )
+
+
+def _masks(
+    components: Components, chosen: NDArray[np.bool_], mask: Levels
+) -> tuple[Levels, Levels]:
+    """Return masks of the chosen components, and of all others."""
+    return (
+        chosen[components.labels].astype(np.uint8),
+        (~chosen)[components.labels].astype(np.uint8) & mask,
+    )
+
+
+def _are_pieces(
+    components: Components, chosen: NDArray[np.bool_], ink: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which components of the ink are no dirt beside the chosen ones, bool (count,)."""
+    top, left, bottom, right = components.box(chosen)
+    size = max(bottom - top, right - left)
+    width = stroke_width(chosen[components.labels].astype(np.uint8))
+    # What reaches the border and is far larger is the paper's edge or a shadow.
+    own = ~components.at_border | (components.longest <= 1.6 * size)
+    return ink & own & (components.longest >= max(DIRT * width, SMALLEST_PIECE * size))
 
 
 def has_fainter(faint: Levels, chosen: Levels, ink: Levels) -> bool:

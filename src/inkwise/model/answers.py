@@ -113,6 +113,10 @@ class Classifier(Protocol):
     def calibration(self) -> Calibration:
         """The calibration, which gives the verdicts."""
 
+    @property
+    def together(self) -> bool:
+        """Whether all ink of a picture is kept together."""
+
     def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
         """Return the network's outputs with the given names."""
 
@@ -151,14 +155,14 @@ def _answer(
     model: Classifier, pictures: "Sequence[Picture | InkwiseError]", hand: str
 ) -> list[Answer | InkwiseError]:
     image_size = model.network.image_size
-    inks = [preprocess(picture, image_size) for picture in pictures]
+    inks = [preprocess(picture, image_size, model.together) for picture in pictures]
     probabilities, scores = model.run(stack_readings(inks, image_size), PROBABILITIES, SCORE)
     probabilities = shift(probabilities, model.class_names, hand)
     return [answer for answer, _ in judge_each(model, inks, probabilities, scores)]
 
 
 def preprocess(
-    picture: "Picture | InkwiseError", image_size: tuple[int, int]
+    picture: "Picture | InkwiseError", image_size: tuple[int, int], together: bool = False
 ) -> "Ink | InkwiseError":
     """Preprocess a picture for a network, or return the error if that is impossible.
 
@@ -169,6 +173,8 @@ def preprocess(
     image_size : tuple of int
         Height and width of the network's images. For any other size than 28×28 the picture must
         be such an image already.
+    together : bool
+        Whether all ink is kept together, as for `inkwise.ink.normalise`.
 
     Returns
     -------
@@ -182,7 +188,7 @@ def preprocess(
         return picture
     try:
         if image_size == (CANVAS, CANVAS):
-            return normalise(picture)
+            return normalise(picture, together=together)
         image = take_as_is(picture, image_size)
     except InkwiseError as error:
         return error
@@ -294,7 +300,7 @@ def _judge(
 
 
 def preprocess_all(
-    pictures: "Iterable[Picture]", image_size: tuple[int, int]
+    pictures: "Iterable[Picture]", image_size: tuple[int, int], together: bool = False
 ) -> "list[Ink | InkwiseError]":
     """Preprocess pictures on every core, so that several models can be run on the results.
 
@@ -303,7 +309,7 @@ def preprocess_all(
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(available_cores()) as pool:
-        return list(pool.map(lambda picture: preprocess(picture, image_size), pictures))
+        return list(pool.map(lambda picture: preprocess(picture, image_size, together), pictures))
 
 
 def chosen_logits(model: Classifier, inks: "Sequence[Ink]") -> NDArray[np.float32]:

@@ -14,12 +14,13 @@ from inkwise.errors import ArgumentError, DataError, InkwiseError
 from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
 from inkwise.model.hands import check_hand
-from inkwise.model.inference import open_model, open_session, run_session
+from inkwise.model.inference import open_model
 from inkwise.model.parts import Parts
-from inkwise.model.saving import load_parts, onnx_metadata, parts_from_onnx, save_parts
+from inkwise.model.saving import ONNX_FILE, load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members
 from inkwise.networks.network import Network
+from inkwise.networks.sessions import open_session, run_session
 from inkwise.system.arrays import as_array, as_images
 from inkwise.system.shown import html_table
 
@@ -53,6 +54,9 @@ class Model:
         Angles by which every image is rotated before the network sees it, in degrees
         counter-clockwise, from -90 to 90. Several are test-time augmentation: the probabilities
         and the scores are averaged over them.
+    together : bool
+        Whether all ink of a picture is kept together, as classes such as i, ÷ and ä are made of
+        several pieces; see `inkwise.ink.normalise`. Then no answer is ``several``.
 
     Raises
     ------
@@ -81,6 +85,7 @@ class Model:
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     rotations: tuple[float, ...] = (0.0,)
+    together: bool = False
 
     def __post_init__(self) -> None:
         self._parts().check()
@@ -288,21 +293,17 @@ class Model:
         >>> [number.text for number in inkwise.load_pretrained().read(picture)]
         ['507']
         """
+        from inkwise.reading.alphabet import DIGITS
         from inkwise.reading.checks import make_check
         from inkwise.reading.numbers import may_be_one_digit, one_digit, read_numbers
 
+        if self.class_names != tuple(DIGITS):
+            raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
         allows = make_check(digits, pattern, check)
         pixels = _read_tensor(picture)
         if isinstance(pixels, InkwiseError):
             raise pixels
-        numbers = read_numbers(
-            self,
-            pixels,
-            self.calibration.lowest_score,
-            self.calibration.temperature,
-            allows,
-            marks=marks,
-        )
+        numbers = read_numbers(pixels, allows, marks=marks)
         if not may_be_one_digit(numbers):
             return numbers
         (answer,) = self.classify([pixels])
@@ -319,7 +320,7 @@ class Model:
         Parameters
         ----------
         images : array-like
-            Images as for `predict_proba`. Up to `inkwise.model.inference.BATCH` of them are
+            Images as for `predict_proba`. Up to `inkwise.networks.sessions.BATCH` of them are
             computed on the caller's thread, more of them on every core.
         *outputs : str
             Names of outputs, from `inkwise.networks.as_onnx.OUTPUTS`.
@@ -349,7 +350,7 @@ class Model:
                 f"this model takes images of shape (N, {height}, {width}), not of shape "
                 f"{levels.shape}"
             )
-        return run_session(session, levels, outputs)
+        return run_session(session, levels, outputs, ONNX_FILE)
 
     def with_provenance(self, **entries: Any) -> "Model":
         """Return the same model with entries added to its provenance."""
@@ -458,6 +459,7 @@ class Model:
             self.provenance,
             self.calibration,
             self.rotations,
+            self.together,
         )
 
     @functools.cached_property
@@ -481,7 +483,7 @@ class Model:
         """A session whose outputs are those of the layers, and each output's name by layer."""
         combined = isinstance(self.network, Ensemble) or len(self.rotations) > 1
         content, outputs = expose(self.onnx, self.network, combined)
-        return open_session(content), outputs
+        return open_session(content, ONNX_FILE), outputs
 
     @functools.cached_property
     def _session(self) -> "InferenceSession":

@@ -22,6 +22,7 @@ class Parts(NamedTuple):
     provenance: Mapping[str, Any]
     calibration: Calibration
     rotations: tuple[float, ...]
+    together: bool
 
     def check(self) -> None:
         """Make sure that the parts fit together.

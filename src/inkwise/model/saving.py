@@ -24,6 +24,9 @@ WEIGHTS_FILE = "weights.safetensors"
 ONNX_FILE = "model.onnx"
 DOCUMENT_FILE = "model.json"
 
+TOGETHER = "all of a picture's together"
+"""What the input contract says of the ink of a model whose classes are made of several pieces."""
+
 
 def save_parts(parts: Parts, onnx: bytes, folder: Path) -> None:
     """Write a model's parts and its ONNX file into a folder; see `Model.save`."""
@@ -87,6 +90,8 @@ def parts_from_onnx(content: bytes) -> Parts:
         provenance = {key: document[key] for key in ("recipe",) if key in document}
         if "dataset_sha256" in metadata:
             provenance["dataset"] = {"sha256": metadata["dataset_sha256"]}
+            if "dataset_name" in metadata:  # which earlier versions left out
+                provenance["dataset"]["name"] = metadata["dataset_name"]
         weights = read_weights(content, _read_network(document))
         return _read_parts(document, weights, provenance)
     except (KeyError, TypeError, ValueError, RecursionError, ModelError) as error:
@@ -105,6 +110,8 @@ def onnx_metadata(parts: Parts) -> dict[str, str]:
     dataset = parts.provenance.get("dataset")
     if isinstance(dataset, Mapping) and isinstance(dataset.get("sha256"), str):
         metadata["dataset_sha256"] = dataset["sha256"]
+        if isinstance(dataset.get("name"), str):
+            metadata["dataset_name"] = to_utf8(dataset["name"]).decode()
     return metadata
 
 
@@ -119,6 +126,7 @@ def _describe(parts: Parts) -> dict[str, Any]:
         "range": [0, 255],
         "polarity": "light ink on a black ground",
         "scaling": "divided by 255",
+        **({"ink": TOGETHER} if parts.together else {}),
     }
     values = (
         list(parts.class_names),
@@ -140,6 +148,7 @@ def _read_parts(
         provenance,
         Calibration.from_dict(document["calibration"]),
         tuple(document["rotations"]),
+        document["input"].get("ink") == TOGETHER,
     )
     parts.check()
     return parts

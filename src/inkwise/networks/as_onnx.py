@@ -88,7 +88,7 @@ def to_onnx(
     import onnx
     from onnx import TensorProto, helper
 
-    graph = _Graph()
+    graph = Graph()
     values = graph.add("Cast", INPUT, "levels", to=TensorProto.FLOAT)
     values = graph.add("Div", values, "inputs", {"white": np.array(255, np.float32)})
     height, width = network.image_size
@@ -132,7 +132,7 @@ def to_onnx(
 
 
 def _add_layers(
-    graph: "_Graph",
+    graph: "Graph",
     maps: str,
     prefix: str,
     network: Network,
@@ -188,7 +188,7 @@ def _add_layers(
 
 
 def _add_convolution(
-    graph: "_Graph",
+    graph: "Graph",
     values: str,
     name: str,
     layer: Conv,
@@ -210,11 +210,11 @@ def _pads(layer: Conv | Pool, line: LayerSummary) -> dict[str, list[int]]:
     return {"pads": [rows[0], columns[0], rows[1], columns[1]]}
 
 
-def _channels_to_the_end(graph: "_Graph", values: str, name: str) -> str:
+def _channels_to_the_end(graph: "Graph", values: str, name: str) -> str:
     return graph.add("Transpose", values, f"{name}_last", perm=[0, 2, 3, 1])
 
 
-def _add_activation(graph: "_Graph", values: str, name: str, activation: str, slope: float) -> str:
+def _add_activation(graph: "Graph", values: str, name: str, activation: str, slope: float) -> str:
     """Add an activation behind a layer of this name; return the name of its output."""
     end = f"{name}_{activation}"
     match activation:
@@ -239,7 +239,7 @@ def _add_activation(graph: "_Graph", values: str, name: str, activation: str, sl
 
 
 def _add_rotations(
-    graph: "_Graph", maps: str, image_size: tuple[int, int], rotations: Sequence[float]
+    graph: "Graph", maps: str, image_size: tuple[int, int], rotations: Sequence[float]
 ) -> str:
     """Add the rotated images to the graph: all of the first angle, then all of the next."""
     # All images become channels of one, (1, N, H, W), so that they share a grid that is a constant.
@@ -260,7 +260,7 @@ def _add_rotations(
     return graph.add("Reshape", together, "rotated_maps", as_maps)
 
 
-def _add_mean(graph: "_Graph", ends: Sequence[str], looks: int, classes: int) -> None:
+def _add_mean(graph: "Graph", ends: Sequence[str], looks: int, classes: int) -> None:
     """Add the mean over members and rotations (`looks` in all) of every image, see `Ensemble`."""
     joined = graph.join("Concat", ends, "joined", axis=0)
     shape = {"looks_shape": np.array([looks, -1, classes])}
@@ -433,7 +433,7 @@ def _text(message: bytes, number: int) -> str:
     return b"".join(_fields(message, number)).decode(errors="replace")
 
 
-class _Graph:
+class Graph:
     """The nodes and constants of a graph that grows one node at a time."""
 
     def __init__(self) -> None:
@@ -449,12 +449,15 @@ class _Graph:
         **options: Any,
     ) -> str:
         """Add a node whose inputs are another's output and constants; return its output's name."""
+        each = [self.constant(array, constant) for constant, array in (constants or {}).items()]
+        return self.join(kind, [values, *each], name, **options)
+
+    def constant(self, array: NDArray[Any], name: str) -> str:
+        """Add a constant; return its name."""
         from onnx import numpy_helper
 
-        constants = constants or {}
-        for constant, array in constants.items():
-            self.constants.append(numpy_helper.from_array(array, constant))
-        return self.join(kind, [values, *constants], name, **options)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
 
     def join(self, kind: str, inputs: Sequence[str], name: str, **options: Any) -> str:
         """Add a node whose inputs are outputs or constants by name; return its output's name."""

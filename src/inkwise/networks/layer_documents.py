@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inkwise.errors import ArgumentError
-from inkwise.networks.layers import KINDS, LAYERS, Layer, nearest
+from inkwise.networks.layers import ACTIVATIONS, KINDS, LAYERS, Layer
+from inkwise.networks.words import instead_of, nearest, shown
 
 
 def layers_to_list(layers: Sequence[Layer]) -> list[dict[str, Any]]:
@@ -31,7 +32,10 @@ def layers_from_list(documents: Sequence[Mapping[str, Any]]) -> tuple[Layer, ...
         A layer or key is unknown, or a value is missing or out of range.
     """
     if not isinstance(documents, list | tuple):
-        raise ArgumentError(f"a network is a list of layers, not {documents!r}")
+        raise ArgumentError(
+            "must be a name in quotation marks or a list of layers, each written as "
+            f'{{layer = "…", …}}, not {shown(documents)}'
+        )
     layers = []
     for place, document in enumerate(documents):
         try:
@@ -43,16 +47,13 @@ def layers_from_list(documents: Sequence[Mapping[str, Any]]) -> tuple[Layer, ...
 
 def _layer_from_dict(document: Mapping[str, Any]) -> Layer:
     if not isinstance(document, Mapping):
-        raise ArgumentError(f"a layer is written as {{layer = …, …}}, and here stands {document!r}")
+        raise ArgumentError(
+            f'a layer is written as {{layer = "…", …}}, and here stands {shown(document)}'
+        )
     values = dict(document)
     kind = values.pop("layer", None)
     if not isinstance(kind, str) or kind not in LAYERS:
-        known = ", ".join(LAYERS)
-        found = "a layer without a kind" if kind is None else f"unknown layer {kind!r}"
-        raise ArgumentError(
-            f"{found}{nearest(kind, LAYERS) or f': layer must be one of {known}'}",
-            () if kind is None else ("layer",),
-        )
+        raise _refuse_kind(kind)
     fields = {field.name: field for field in dataclasses.fields(LAYERS[kind])}
     if "activation" in fields and isinstance(values.get("relu"), bool):  # of version 0.1
         values["activation"] = "relu" if values.pop("relu") else "linear"
@@ -70,3 +71,20 @@ def _layer_from_dict(document: Mapping[str, Any]) -> Layer:
             except ArgumentError as error:
                 raise ArgumentError(str(error), (part, *error.place)) from error
     return LAYERS[kind](**values)
+
+
+def _refuse_kind(kind: object) -> ArgumentError:
+    known = ", ".join(LAYERS)
+    if kind is None:
+        return ArgumentError(f'a layer without a kind: begin it with layer = "…", one of {known}')
+    activation = str(kind).lower()
+    if activation in ACTIVATIONS and activation != "linear":
+        told = (
+            f': write activation = "{activation}" in the layer before it, or '
+            f'{{layer = "activation", function = "{activation}"}}'
+        )
+    elif instead := instead_of(kind):
+        told = f": {instead}"
+    else:
+        told = nearest(kind, LAYERS) or f": layer must be one of {known}"
+    return ArgumentError(f"unknown layer {kind!r}{told}", ("layer",))

@@ -1,11 +1,10 @@
 """The layers of a network, described as data."""
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Collection
 
 from inkwise.errors import ArgumentError
+from inkwise.networks.words import nearest, shown
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 """Activations by name; ``linear`` is none.
@@ -33,16 +32,10 @@ BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM = 1e-5, 0.1
 _MAX_COUNT = 1 << 16  # a damaged description must not exhaust the memory
 
 
-def nearest(word: object, known: Collection[str]) -> str:
-    """Return " (did you mean 'X'?)" for the known word most like this one, or nothing."""
-    close = difflib.get_close_matches(str(word).lower(), known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def check_count(name: str, value: object) -> None:
     """Raise `ArgumentError` unless this is a whole number that a network may have of anything."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_COUNT:
-        message = f"{name} must be a whole number from 1 to {_MAX_COUNT}, not {value!r}"
+        message = f"{name} must be a whole number from 1 to {_MAX_COUNT}, not {shown(value)}"
         raise ArgumentError(message, (name,))
 
 
@@ -54,7 +47,7 @@ def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         choices = ", ".join(known)
         raise ArgumentError(
-            f"{name} must be {choices}, not {value!r}{nearest(value, known)}", (name,)
+            f"{name} must be {choices}, not {shown(value)}{nearest(value, known)}", (name,)
         )
 
 

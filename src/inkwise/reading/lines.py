@@ -10,11 +10,17 @@ from inkwise.ink.components import Components
 from inkwise.ink.finding import Page
 from inkwise.ink.levels import Box, Levels
 
-HEIGHT = 40
+HEIGHT = 20
 """Height of a digit in a line that was brought to one size, in pixels."""
 
-ABOVE = 16
+ABOVE = 6
 """Room above and below the digits of such a line, in pixels."""
+
+INK = 64
+"""Least level of a pixel that counts as ink in such a line."""
+
+ROWS = HEIGHT + 2 * ABOVE
+"""Height of such a line."""
 
 LARGE = 0.5
 """Least height of a component that shows how high digits are, as a share of the highest."""
@@ -24,6 +30,12 @@ SMALLEST, SPECK = 0.25, 0.06
 
 FLAT = 0.22
 """Greatest ratio of height to width of a component that is an underline or a stray line."""
+
+PALE = 120
+"""Least highest level of what is written; what is paler shines through, or is a stamp's."""
+
+FULL = 0.65
+"""Share of its box that a level line fills, and digits do not."""
 
 LONG = 1.6
 """Least width of such a line, as a multiple of the digits' height."""
@@ -69,17 +81,23 @@ def find_lines(page: Page) -> list[Line]:
     ones, such as points and loose flags, go with the nearest line.
     """
     components = Components.of(page.mask)
+    flat = _flat(components)
+    if flat.any():  # a pale line may join digits
+        within = flat[components.labels] & (page.levels < PALE)
+        page = dataclasses.replace(page, mask=page.mask & ~within)
+        components = Components.of(page.mask)
+        flat = _flat(components)
     high = (components.bottom - components.top).astype(np.float64)
     wide = (components.right - components.left).astype(np.float64)
-    flat = (high < FLAT * wide) & (np.arange(len(components)) > 0)
-    upright = ~flat
+    pale = _highest_levels(components, page.levels) < PALE
+    upright = ~flat & ~pale
     upright[0] = False
     if not upright.any():
         return []
     # The height that most ink belongs to: a speck or a blot decides nothing.
     tall = upright & (high >= LARGE * _common_height(high[upright], components.area[upright]))
     size = float(np.median(high[tall]))
-    ink = ~(flat & (wide >= LONG * size)) & (components.longest >= SPECK * size)
+    ink = ~pale & ~(flat & (wide >= LONG * size)) & (components.longest >= SPECK * size)
     ink[0] = False
     bases = tall & ink & (high >= SMALLEST * size)
     if not bases.any():
@@ -97,6 +115,26 @@ def find_lines(page: Page) -> list[Line]:
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _flat(components: Components) -> NDArray[np.bool_]:
+    """Tell which components are lines, level or not, and not a row of digits that touch."""
+    high, wide = components.bottom - components.top, components.right - components.left
+    flat = high < FLAT * wide
+    flat[0] = False
+    for place in np.flatnonzero(flat).tolist():
+        ink = components.cut(place) > 0
+        tall = len(ink) - np.argmax(ink[::-1], axis=0) - np.argmax(ink, axis=0)
+        full = components.area[place] > FULL * high[place] * wide[place]
+        flat[place] = full or tall[ink.any(0)].mean() < high[place] / 2
+    return flat
+
+
+def _highest_levels(components: Components, levels: Levels) -> NDArray[np.uint8]:
+    """Return the highest level in each component."""
+    highest = np.zeros(len(components), np.uint8)
+    np.maximum.at(highest, components.labels.ravel(), levels.ravel())
+    return highest
 
 
 def _nearest(
@@ -223,7 +261,7 @@ def _level(
     levels = cv2.warpAffine(
         cut,
         forward,
-        (width, HEIGHT + 2 * ABOVE),
+        (width, ROWS),
         flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR,
     )
     whole = np.array(

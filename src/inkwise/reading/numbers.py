@@ -1,32 +1,25 @@
 """From a picture to the numbers that are written in it."""
 
 import dataclasses
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.errors import ArgumentError, NoInkError
-from inkwise.ink.decoding import decode
+from inkwise.errors import NoInkError
+from inkwise.ink.decoding import decode as decode_picture
 from inkwise.ink.finding import find_all_ink
 from inkwise.ink.fitting import CANVAS
-from inkwise.networks.as_onnx import LOGITS, SCORE
+from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check
-from inkwise.reading.lattice import (
-    DIGITS,
-    MARKS,
-    Way,
-    inputs,
-    likeliest_ways,
-    load_weights,
-    prices,
-    total_weight,
-)
-from inkwise.reading.lines import Line, find_lines
-from inkwise.reading.segments import Segments, find_segments
+from inkwise.reading.decoding import Reading, align
+from inkwise.reading.line_model import STEP, LineModel, load_line_model
+from inkwise.reading.lines import ABOVE, HEIGHT, INK, Line, find_lines
+from inkwise.reading.looks import look
 
 if TYPE_CHECKING:
     from inkwise.ink import Picture
@@ -41,22 +34,8 @@ ALLOWED = 0.05
 OTHERS = 4
 """Number of next best readings that a number lists."""
 
-WAYS, WAYS_TO_CHECK = 16, 150
-"""Number of likeliest ways that are followed to each cut; more if a check chooses among them."""
-
-SIGNS = (*map(str, range(DIGITS)), *MARKS)
-"""What each label is written as."""
-
-
-class DigitModel(Protocol):
-    """The attributes of a model that reading needs; see `inkwise.Model`, which has them."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class."""
-
-    def run(self, images: NDArray[np.uint8], *outputs: str) -> list[NDArray[np.float32]]:
-        """Return the network's outputs with the given names."""
+READINGS, READINGS_TO_CHECK = 16, 150
+"""Number of readings of a line that are followed; more if a check chooses among them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +45,8 @@ class ReadDigit:
     Parameters
     ----------
     label : str
-        The digit, or one of the marks ``.``, ``,``, ``'``, ``-`` and ``=``.
+        The digit; one of the marks ``.``, ``,``, ``'``, ``-`` and ``=``; or ``?`` for something
+        else between them.
     probability : float
         Probability that this sign stands in this place of the number.
     verdict : {"digit", "mark", "unsure"}
@@ -95,7 +75,8 @@ class Number:
     probability : float
         Calibrated probability that all of them are right.
     verdict : {"number", "unsure"}
-        ``unsure`` if the probability is below 95%; the verdicts of `digits` say where.
+        ``unsure`` if the probability is below 95%, or if something else stands between the digits;
+        the verdicts of `digits` say where.
     others : tuple of (str, float)
         The next best readings and their probabilities.
     digits : tuple of ReadDigit
@@ -134,24 +115,14 @@ def one_digit(top: tuple[tuple[str, float], ...], box: "Box", *, sure: bool) -> 
 
 
 def read_numbers(
-    model: DigitModel,
-    picture: "Picture",
-    lowest_score: float,
-    temperature: float,
-    check: Check | None = None,
-    *,
-    marks: bool = True,
+    picture: "Picture", check: Check | None = None, *, marks: bool = True
 ) -> list[Number]:
     """Read all numbers in a picture, from top to bottom and from left to right.
 
     Parameters
     ----------
-    model : DigitModel
-        A model of the ten digits.
     picture : Picture
         The picture, in any form that `inkwise.ink.normalise` takes.
-    lowest_score, temperature : float
-        Of the model's calibration.
     check : callable, optional
         Chooses among the readings of each number.
     marks : bool
@@ -164,49 +135,26 @@ def read_numbers(
 
     Raises
     ------
-    ArgumentError
-        The model's classes are not the ten digits.
     InkwiseError
         As `inkwise.ink.decoding.decode` does.
     """
-    if tuple(model.class_names) != SIGNS[:DIGITS]:
-        raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
-    raster = decode(picture)
+    raster = decode_picture(picture)
     if raster.size == (CANVAS, CANVAS):
         return []
     try:
         page = find_all_ink(raster.pixels)
     except NoInkError:
         return []
-    lines = find_lines(page)
-    weights = load_weights()
-    each = [find_segments(line, weights) for line in lines]
-    images = np.concatenate(
-        [np.empty((0, CANVAS, CANVAS), np.uint8), *(one.images for one in each)]
-    )
-    logits, scores = classify(model, images, lowest_score, temperature)
     height, width = raster.size
     across = width / raster.pixels.shape[1], height / raster.pixels.shape[0]
+    model = load_line_model()
     numbers = []
-    first = 0
-    for line, segments in zip(lines, each, strict=True):
-        own = slice(first, first := first + len(segments.images))
+    for line in find_lines(page):
         to_picture = _Places(line, page.scale, page.origin, across)
-        number = _read(segments, logits[own], scores[own], to_picture, check, marks=marks)
+        number = _read(line, model, to_picture, check, marks=marks)
         if number is not None:
             numbers.append(number)
     return numbers
-
-
-def classify(
-    model: DigitModel, images: NDArray[np.uint8], lowest_score: float, temperature: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return logarithms of the digits' probabilities, and scores above the lowest of a digit."""
-    logits, scores = model.run(images, LOGITS, SCORE)
-    logits = logits / np.float32(temperature)
-    logits -= logits.max(1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(1, keepdims=True))
-    return logits, scores - np.float32(lowest_score)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,27 +179,18 @@ class _Places:
 
 
 def _read(
-    segments: Segments,
-    logits: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    to_picture: _Places,
-    check: Check | None,
-    *,
-    marks: bool,
+    line: Line, model: LineModel, to_picture: _Places, check: Check | None, *, marks: bool
 ) -> Number | None:
-    """Choose the likeliest reading of a line; None if that is nothing."""
-    if not len(segments.images):
-        return None
-    price = prices(inputs(segments, logits, scores), logits, load_weights())
-    whole = total_weight(segments, price)
+    """Choose the likeliest reading of a line; None if that is no number."""
+    beams = READINGS if check is None else READINGS_TO_CHECK
+    readings, probabilities = look(model, line.levels, beams)
     texts: defaultdict[str, float] = defaultdict(float)
-    best: dict[str, Way] = {}
-    for weight, way in likeliest_ways(segments, price, WAYS if check is None else WAYS_TO_CHECK):
-        signs = [SIGNS[label] for _, label in way if marks or label < DIGITS]
-        text = "".join(signs)
-        texts[text] += math.exp(weight - whole)
-        best.setdefault(text, way)
-    ranked = sorted(texts.items(), key=lambda one: -one[1])
+    best: dict[str, Reading] = {}
+    for reading in readings:
+        text = _shown(reading.text, marks=marks)
+        texts[text] += reading.probability
+        best.setdefault(text, reading)
+    ranked = _calibrated(sorted(texts.items(), key=lambda one: -one[1]), model)
     if not any(sign.isdigit() for sign in ranked[0][0]):
         return None
     enough = True
@@ -261,52 +200,97 @@ def _read(
         enough = known >= ALLOWED
         if allowed:
             # What is not allowed cannot be; readings that were not followed still can.
-            rest = max(0.0, 1 - sum(texts.values()))
+            rest = max(0.0, 1 - sum(probability for _, probability in ranked))
             ranked = [(text, probability / (known + rest)) for text, probability in allowed]
     text, probability = ranked[0]
-    probability = min(1.0, probability)
-    signs_of = _signs(text, best[text], ranked, segments, to_picture)
-    boxes = np.array([sign.box for sign in signs_of])
+    signs = _signs(best[text].text, ranked, probabilities, line, to_picture, marks=marks)
+    boxes = np.array([sign.box for sign in signs])
     box = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
-    sure = enough and probability >= SURE
+    sure = enough and probability >= SURE and OTHER not in text
     return Number(
         text,
         probability,
         "number" if sure else "unsure",
         tuple(ranked[1 : 1 + OTHERS]),
-        signs_of,
+        signs,
         box,
     )
 
 
+def _shown(text: str, *, marks: bool) -> str:
+    """Leave out what is no digit at both ends of a reading, and marks where they are not asked."""
+    text = text.strip(OTHER)
+    return text if marks else "".join(sign for sign in text if sign not in MARKS)
+
+
+def _calibrated(ranked: list[tuple[str, float]], model: LineModel) -> list[tuple[str, float]]:
+    """Return readings with calibrated probabilities: the likeliest's, and its rest for others."""
+    (text, probability), *others = ranked
+    calibrated = model.calibrate(probability)
+    share = (1 - calibrated) / max(1 - probability, 1e-12)
+    return [
+        (text, calibrated),
+        *((other, min(less * share, calibrated)) for other, less in others),
+    ]
+
+
 def _signs(
-    text: str,
-    way: Way,
+    reading: str,
     ranked: Sequence[tuple[str, float]],
-    segments: Segments,
+    probabilities: NDArray[np.float32],
+    line: Line,
     to_picture: _Places,
+    *,
+    marks: bool,
 ) -> tuple[ReadDigit, ...]:
     """Return the signs of a reading, each with its probability in all readings."""
-    kept = [(one, SIGNS[label]) for one, label in way if SIGNS[label]]
-    if len(kept) != len(text):  # marks are left out
-        kept = [(one, sign) for one, sign in kept if sign.isdigit()]
-    whole = sum(probability for _, probability in ranked)
+    text = ranked[0][0]
+    first = len(reading) - len(reading.lstrip(OTHER))
+    last = len(reading.rstrip(OTHER))
+    kept = [
+        (sign, box)
+        for sign, box in list(zip(reading, _boxes(reading, probabilities, line), strict=True))[
+            first:last
+        ]
+        if marks or sign not in MARKS
+    ]
+    whole = max(1.0, sum(probability for _, probability in ranked))
     signs = []
-    for place, (one, sign) in enumerate(kept):
+    for place, (sign, box) in enumerate(kept):
         likely: defaultdict[str, float] = defaultdict(float)
         for other, probability in ranked:
             if len(other) == len(text):
-                likely[other[place]] += probability / max(1.0, whole)
+                likely[other[place]] += probability / whole
         top = tuple(sorted(likely.items(), key=lambda entry: -entry[1])[:3])
         probability = min(1.0, likely[sign])
-        verdict: Literal["digit", "mark", "unsure"] = "digit" if sign.isdigit() else "mark"
+        verdict: Literal["digit", "mark", "unsure"] = "mark" if sign in MARKS else "digit"
+        sure = probability >= SURE and sign != OTHER
         signs.append(
-            ReadDigit(
-                sign,
-                probability,
-                verdict if probability >= SURE else "unsure",
-                top,
-                to_picture(segments.boxes[one]),
-            )
+            ReadDigit(sign, probability, verdict if sure else "unsure", top, to_picture(box))
         )
     return tuple(signs)
+
+
+def _boxes(reading: str, probabilities: NDArray[np.float32], line: Line) -> "list[Box]":
+    """Return the box of each sign in a line: what is inked between the gaps beside it."""
+    middles = [STEP * (first + last) / 2 for first, last in align(probabilities, reading)]
+    inked = line.levels >= INK
+    columns = line.levels.sum(0, dtype=np.float64)
+    cuts = [0]
+    for left, right in itertools.pairwise(middles):
+        between = np.arange(math.ceil(left), max(math.ceil(left) + 1, math.floor(right)))
+        between = between[between < len(columns)]
+        # The emptiest column; of several, the one nearest to the middle.
+        aside = np.abs(between - (left + right) / 2)
+        cuts.append(int(between[np.lexsort((aside, columns[between]))[0]]))
+    cuts.append(len(columns))
+    boxes = []
+    for left, right in itertools.pairwise(cuts):
+        rows = np.flatnonzero(inked[:, left:right].any(1))
+        across = np.flatnonzero(inked[:, left:right].any(0))
+        if len(rows):
+            box = (rows[0], left + across[0], rows[-1] + 1, left + across[-1] + 1)
+        else:
+            box = (ABOVE, left, ABOVE + HEIGHT, max(right, left + 1))
+        boxes.append(tuple(map(int, box)))
+    return boxes  # type: ignore[return-value]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.evaluation.confusion import normalise_rows
+from inkwise.evaluation.binary import matrix_at
+from inkwise.evaluation.confusion import OneVersusRest, normalise_rows
 from inkwise.evaluation.reliability import BINS, expected_calibration_error, selective_accuracy
 from inkwise.evaluation.results import Evaluation
 from inkwise.model import Model
@@ -41,6 +42,9 @@ MISTAKES_SHOWN = 2_000
 
 ANSWERED = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8)
 """Shares of the images that are answered, in the table of what abstaining gains."""
+
+THRESHOLDS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Thresholds on the probability of the positive class, in the table of a binary task."""
 
 INLINE = {
     "accuracy": "Training and validation accuracy by epoch",
@@ -144,8 +148,9 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         history=run.history,
         gains=run.gains,
         evaluation=evaluation,
-        example=_hardest_class(evaluation),
+        example=_hardest_class(evaluation, run.recipe.positive),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
+        thresholds=_at_thresholds(evaluation),
         tasks=[evaluation.binary(name) for name in evaluation.class_names],
         shares=normalise_rows(counts),
         worst=charts.worst_share(counts),
@@ -179,10 +184,19 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
     return write_text(run.report_path, html)
 
 
-def _hardest_class(evaluation: Evaluation) -> Any:
-    """Return the metrics of the class with the lowest F1, which serves as the example."""
+def _hardest_class(evaluation: Evaluation, positive: str) -> Any:
+    """Return the metrics of the class with the lowest F1, or of a binary task's positive one.
+
+    It serves as the example.
+    """
     defined = [figures for figures in evaluation.classes if figures.f1.defined]
-    return min(defined, key=lambda figures: figures.f1.value)
+    return min(defined, key=lambda figures: (figures.name != positive, figures.f1.value))
+
+
+def _at_thresholds(evaluation: Evaluation) -> list[tuple[float, OneVersusRest]]:
+    """Count the answers of a binary task at several thresholds on the second class."""
+    actual, score = evaluation.labels == 1, evaluation.probabilities[:, 1]
+    return [(threshold, matrix_at(threshold, actual, score)) for threshold in THRESHOLDS]
 
 
 def _inline_svg(content: bytes, name: str, alt: str) -> str:

@@ -265,7 +265,9 @@ def measure_models(
         # Whether each model classifies each image correctly, (N,) by name.
         if not through_ink:
             return {name: model.predict(images) == digits.labels for name, model in models.items()}
-        inks = preprocess_all(images, (CANVAS, CANVAS))
+        # All models are of the same data, and keep ink together or not.
+        together = any(model.together for model in models.values())
+        inks = preprocess_all(images, (CANVAS, CANVAS), together)
         found = np.array([isinstance(ink, Ink) for ink in inks])
         kept = [ink for ink in inks if isinstance(ink, Ink)]
         right = {name: np.zeros(len(inks), bool) for name in models}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
+from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Splits
 from inkwise.errors import DataError, InkwiseError, RunError
 from inkwise.evaluation.results import SCHEMA as METRICS_SCHEMA
@@ -55,6 +56,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "source": dataset.source,
         "sha256": dataset.sha256,
         "class_names": list(dataset.class_names),
+        **({"together": True} if keeps_together(dataset) else {}),
     }
 
 
@@ -190,6 +192,7 @@ class Run:
                 "dataset": {
                     **describe_dataset(dataset),
                     "test_sha256": splits.test.sha256,
+                    "test_images_sha256": splits.test.images_sha256,
                 },
                 "splits": {
                     "train": len(splits.train),

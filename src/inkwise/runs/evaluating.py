@@ -11,6 +11,7 @@ from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.own_data import read_data
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.evaluation.binary import THRESHOLD
 from inkwise.evaluation.results import Evaluation, evaluate_model
 from inkwise.evaluation.slices import find_slices
 from inkwise.model import Model
@@ -97,7 +98,7 @@ def evaluate(
     recipe, model = run.recipe, run.model
     if data is not None:
         refuse_two(dataset, data)
-        own_images = read_data(data, progress)
+        own_images = read_data(data, progress, together=model.together)
         dataset = own_data(run, own_images)
         if dataset is None:
             if labels is not None:
@@ -121,6 +122,8 @@ def evaluate(
     own = dataset is None or dataset.name == run.record["dataset"]["name"]
     if dataset is None or own:
         dataset = load_original_data(run, dataset, data_dir, progress)
+    else:
+        dataset = recipe.task(dataset)
     images = _choose_split(dataset, split, recipe)
     corrections = run.corrections if own and labels is None else None
     if labels is not None:
@@ -162,8 +165,12 @@ def _choose_split(
 
 
 def _choose_pictures(split: Split, evaluation: Evaluation) -> ShownImages:
-    """Choose a random sample, the same for every run on this data, and every mistake."""
+    """Choose a random sample, the same for every run on this data, and every mistake.
+
+    Answers of no more than ½ are mistakes where a comparison reads them as those of a binary task.
+    """
     generator = np.random.default_rng(0)
     samples = generator.choice(len(split), size=min(SAMPLES, len(split)), replace=False)
-    indices = np.union1d(samples, evaluation.misclassified)
+    doubtful = np.flatnonzero(evaluation.confidence <= THRESHOLD)
+    indices = np.union1d(samples, np.union1d(evaluation.misclassified, doubtful))
     return ShownImages(indices, split.images[indices], samples)

@@ -153,6 +153,7 @@ def mix(
         source=str(own.source.resolve()),
         notice=" ".join(told) or None,
         validation=validation,
+        together=own.together,
     )
     return mixed, own_images
 
@@ -192,4 +193,5 @@ def as_own_images(dataset: Dataset) -> OwnImages:
         parts=parts,
         places=dict.fromkeys(parts, source),
         notices=(dataset.notice,) if dataset.notice else (),
+        together=dataset.together,
     )

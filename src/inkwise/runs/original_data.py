@@ -61,6 +61,7 @@ def load_original_data(
         dataset = _mix_again(run, start, dataset, data_dir, progress)
     elif dataset is None:
         dataset = _find(str(run.path), record, data_dir, progress)
+    dataset = _as_task(dataset, record)
     if dataset.sha256 != record["sha256"]:
         own = record["name"] not in DATASET_NAMES and Path(dataset.source).exists()
         now = f"inkwise evaluate {run.path} --data {dataset.source}"
@@ -132,7 +133,8 @@ def add_drawn_digits(
 
     if not FORMS.keys() >= set(data.class_names) or data.image_size != (CANVAS, CANVAS):
         return splits, (
-            "no digits are drawn by pens in addition, because the data are not digits of 28×28"
+            "no digits are drawn by pens in addition, because the classes are not digits or the "
+            "images not of 28×28"
         )
     notice = None
     written: list[PenDigit] = []
@@ -178,6 +180,7 @@ def load_earlier(
     """
     if dataset is None:
         dataset = _find(owner, earlier, data_dir, progress)
+    dataset = _as_task(dataset, earlier)
     if dataset.sha256 != earlier["sha256"]:
         raise RunError(
             f"{dataset.name} from {dataset.source} is not the data that {owner} was trained on "
@@ -218,6 +221,13 @@ def _mix_again(
     return mixed if dataset is None else dataclasses.replace(mixed, source=dataset.source)
 
 
+def _as_task(dataset: Dataset, record: Mapping[str, Any]) -> Dataset:
+    """Return a data set as the binary task that was trained on it, if the record is of one."""
+    *others, positive = record["class_names"]
+    binary = len(others) == 1 and positive in dataset.class_names
+    return dataset.against_the_rest(positive) if binary else dataset
+
+
 def _find(
     owner: str,
     record: Mapping[str, Any],
@@ -239,7 +249,7 @@ def _find(
 
 def _read_own(owner: str, record: Mapping[str, Any], progress: Progress) -> OwnImages:
     try:
-        return read_data(record["source"], progress)
+        return read_data(record["source"], progress, together=bool(record.get("together")))
     except (DataError, StorageError) as error:
         raise _own_is_gone(owner, record) from error
 

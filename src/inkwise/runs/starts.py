@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset
 from inkwise.data.own_data import read_data
-from inkwise.data.splits import Splits
+from inkwise.data.pieces import keeps_together
+from inkwise.data.published import DATASET_NAMES
+from inkwise.data.splits import Holdout, Splits
 from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.evaluation.results import Evaluation
 from inkwise.model import Model
 from inkwise.model.pretrained import load_pretrained
+from inkwise.networks.words import nearest
 from inkwise.runs.directory import SEEN_FILE, Run, describe_dataset
 from inkwise.runs.documents import EARLIER_FORM, START_FORM, has_form
 from inkwise.runs.gains import Gain, find_mistakes
@@ -27,6 +30,7 @@ from inkwise.runs.original_data import load_earlier
 from inkwise.runs.seen_images import hash_images, read_seen
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.going_on import trained_by
+from inkwise.training.named_recipes import RECIPES
 
 PRETRAINED = "pretrained"
 """The name of the package's model, where a model to start from is named."""
@@ -81,7 +85,9 @@ class Start:
         wrong = np.sort(evaluation.misclassified).tolist()
         before = find_mistakes(self.model, own.test, names)
         gains = [Gain(own.name, own.title, len(own.test), before, wrong)]
-        if self.earlier is not None:
+        if self.earlier is not None and not np.array_equal(
+            self.earlier.test.images, own.test.images
+        ):
             test, names = self.earlier.test, self.earlier.class_names
             mistakes = (find_mistakes(each, test, names) for each in (self.model, model))
             gains.append(Gain(self.earlier.name, self.earlier.title, len(test), *mistakes))
@@ -95,8 +101,27 @@ class _Earlier(NamedTuple):
 
 
 def find_start(place: str | os.PathLike[str]) -> Model:
-    """Load a model to go on from: ``pretrained``, or as `find_model`, also for the errors."""
-    return load_pretrained() if place == PRETRAINED else find_model(place)
+    """Load a model to go on from: ``pretrained``, or as `find_model`, also for the errors.
+
+    Raises
+    ------
+    RunError
+        The run's ``run.json`` is damaged, which says what the model has learned.
+    """
+    if str(place) == PRETRAINED:
+        return load_pretrained()
+    path = Path(place)
+    if (path / "run.json").is_file():
+        Run(path).record  # noqa: B018 - reading it checks it
+    elif not path.exists():
+        near = nearest(path.name, [PRETRAINED]) or (
+            f" (did you mean {PRETRAINED!r}, the package's model?)" if path.name in RECIPES else ""
+        )
+        raise ModelError(
+            f"there is no model at {place}{near}: name {PRETRAINED}, a run, a model directory or "
+            "an .onnx file of inkwise"
+        )
+    return find_model(path)
 
 
 def go_on_from(
@@ -106,6 +131,7 @@ def go_on_from(
     seed: int,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
+    learned: Dataset | None = None,
 ) -> Start:
     """Mix the images to learn from, when a training goes on from a model.
 
@@ -123,11 +149,15 @@ def go_on_from(
         Where the earlier images are; by default where they were.
     progress : Progress, optional
         Receives what is read and downloaded.
+    learned : Dataset, optional
+        What the model was trained on before; by default what the model itself says.
 
     Raises
     ------
     ArgumentError
         There are no images to learn from.
+    RunError
+        The model was not trained on `learned`.
     DataError, StorageError
         There are too few of them, they have another size, or the earlier ones cannot be obtained.
     """
@@ -135,7 +165,11 @@ def go_on_from(
         raise ArgumentError(
             f"name the pictures to learn when going on from {place}: a folder, a file or a data set"
         )
-    images = as_own_images(own) if isinstance(own, Dataset) else read_data(own, progress)
+    if isinstance(own, Dataset):
+        images = as_own_images(own)
+    else:
+        together = True if model.together else None
+        images = read_data(own, progress, together=together, known=model.class_names)
     size, needed = next(iter(images.parts.values())).images.shape[1:], model.network.image_size
     if size != needed:
         raise DataError(
@@ -149,21 +183,28 @@ def go_on_from(
         notices.append(
             f"The model will know {', '.join(names)} alone, in place of the classes that it knew: "
             "none of its own classes is among them"
+            + (f", and {learned.name} plays no part" if learned is not None else "")
         )
     else:
         try:
-            earlier = _find_earlier(str(place), model, data_dir, progress)
+            earlier = _find_earlier(str(place), model, learned, data_dir, progress)
         except RunError as error:  # the user's own data, which may be gone for good
+            if learned is not None:
+                raise
             notices.append(f"Nothing that the model knows is rehearsed, and it may forget: {error}")
     seen = _find_seen(Path(place), earlier)
     whole = images.parts.get("whole")
-    dataset, own_images = mix(
-        images,
-        names,
-        None if whole is None else np.isin(hash_images(whole.images), seen),
-        earlier and (earlier.dataset, earlier.splits),
-        seed,
-    )
+    try:
+        dataset, own_images = mix(
+            images,
+            names,
+            None if whole is None else np.isin(hash_images(whole.images), seen),
+            earlier and (earlier.dataset, earlier.splits),
+            seed,
+        )
+    except DataError as error:  # it may be because nothing is rehearsed
+        raise DataError(". ".join([str(error), *notices])) from error
+    dataset = dataclasses.replace(dataset, together=model.together or keeps_together(dataset))
     if isinstance(own, Dataset):
         dataset = dataclasses.replace(dataset, source=own.source)
     record = {
@@ -212,21 +253,50 @@ def _hash(model: Model) -> str:
 
 
 def _find_earlier(
-    owner: str, model: Model, data_dir: str | os.PathLike[str] | None, progress: Progress
+    owner: str,
+    model: Model,
+    learned: Dataset | None,
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
 ) -> _Earlier:
     """Load what a model has learned before; raise `RunError` if it is not known or gone."""
     start, record = model.provenance.get("start"), model.provenance.get("dataset")
-    recipe, found = trained_by(model), None
+    recipe = trained_by(model)
     if start is not None:  # it went on from another itself, with a share of the same data
         record = start["earlier"] if has_form(start, START_FORM) else None
     elif recipe is not None and isinstance(record, Mapping) and has_form(record, {"sha256": str}):
-        if "name" not in record:  # as in an ONNX file, which has the hash alone
-            found = load_dataset("mnist", data_dir, progress)
-            record = {**describe_dataset(found), "sha256": record["sha256"]}
+        if "source" not in record:  # as in an ONNX file, which has the hash and the name alone
+            learned = learned or _find_named(owner, record, data_dir, progress)
+            record = {**describe_dataset(learned), "sha256": record["sha256"]}
         record = {**record, "holdout": dataclasses.asdict(recipe.holdout), "seed": recipe.seed}
     if not isinstance(record, Mapping) or not has_form(record, EARLIER_FORM):
-        raise RunError(f"the data that {owner} was trained on are not known")
-    return _Earlier(*load_earlier(record, owner, found, data_dir, progress), {**record})
+        if learned is None:
+            raise RunError(f"the data that {owner} was trained on are not known: {_NAME_THEM}")
+        holdout = dataclasses.asdict(Holdout())
+        record = {**describe_dataset(learned), "holdout": holdout, "seed": 0}
+    return _Earlier(*load_earlier(record, owner, learned, data_dir, progress), {**record})
+
+
+_NAME_THEM = "name them with --dataset NAME beside --data"
+
+
+def _find_named(
+    owner: str,
+    record: Mapping[str, Any],
+    data_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> Dataset:
+    """Load a published data set of which a name or only a hash is known."""
+    name = record.get("name")
+    packaged = load_pretrained().provenance["dataset"]
+    if name is None and record["sha256"] == packaged["sha256"]:
+        name = "mnist"
+    if name not in DATASET_NAMES:
+        told = (
+            "data whose name the file does not hold" if name is None else f"{name}, your own data"
+        )
+        raise RunError(f"{owner} was trained on {told}: name the run in its place, or {_NAME_THEM}")
+    return load_dataset(name, data_dir, progress)
 
 
 def _find_seen(place: Path, earlier: _Earlier | None) -> NDArray[np.uint64]:

@@ -23,8 +23,8 @@ def own_data(run: Run, own: OwnImages) -> Dataset | None:
     """
     record = run.record["dataset"]
     try:
-        dataset = own.as_dataset()
-    except DataError:  # too few to train on
+        dataset = run.recipe.task(own.as_dataset())
+    except (ArgumentError, DataError):  # not the positive class of the run, or too few to train on
         return None
     if dataset.sha256 != record["sha256"]:
         return None
@@ -120,7 +120,8 @@ def _choose_part(run: Run, own: OwnImages, split: str) -> str:
 def _name_as(model: Model, run: Run, own: OwnImages, images: Split, progress: Progress) -> Split:
     """Return the images of classes that a model knows, with its labels."""
     numbers = {name: number for number, name in enumerate(model.class_names)}
-    labels = np.array([numbers.get(name, -1) for name in own.class_names])[images.labels]
+    rest = 0 if run.recipe.positive else -1  # all that is not of the positive class, or unknown
+    labels = np.array([numbers.get(name, rest) for name in own.class_names])[images.labels]
     known = labels >= 0
     if not known.any():
         raise DataError(

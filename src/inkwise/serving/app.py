@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from inkwise.errors import InkwiseError
-from inkwise.serving import kserve_v1, page_api, static_files, v1, v2
+from inkwise.serving import kserve_v1, numbers_api, page_api, static_files, v1, v2
 from inkwise.serving.gate import Gate
 from inkwise.serving.metrics import MEDIA_TYPE
 from inkwise.serving.problems import Problem, from_inkwise, respond
@@ -21,9 +21,9 @@ from inkwise.serving.service import Service
 from inkwise.version import __version__
 
 DESCRIPTION = """\
-Classifies pictures of handwritten digits, or abstains. The content of requests is {kept}.
-Errors have the form of RFC 9457. Every response has an `X-Request-ID`, which is that of the request
-if it has one.
+Classifies pictures of handwritten digits, or abstains, and reads numbers. The content of requests
+is {kept}. Errors have the form of RFC 9457. Every response has an `X-Request-ID`, which is that of
+the request if it has one.
 """
 
 KEPT = {
@@ -64,6 +64,7 @@ def create_app(service: Service) -> ASGIApp:
         lifespan=lifespan,
     )
     app.include_router(v1.make_router(service))
+    app.include_router(numbers_api.make_router(service))
     app.include_router(page_api.make_router(service))
     app.include_router(kserve_v1.make_router(service))
     app.include_router(v2.make_router(service))

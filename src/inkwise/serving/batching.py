@@ -2,11 +2,12 @@
 
 import asyncio
 import dataclasses
+import functools
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from inkwise.ink.image_files import Page
 from inkwise.model import Answer, Model
 from inkwise.model.answers import judge_each, preprocess, stack_readings
 from inkwise.model.hands import shift
-from inkwise.model.inference import BATCH
 from inkwise.networks.as_onnx import OUTPUTS
+from inkwise.networks.sessions import BATCH
 from inkwise.serving.metrics import Metrics
 from inkwise.serving.problems import too_busy
 
@@ -44,6 +45,9 @@ LARGE = 1 << 17
 """Number of bytes above which a picture is a batch of its own: small ones would wait for it."""
 
 Floats = NDArray[np.float32]
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +160,28 @@ class Batcher:
         assert isinstance(outputs, Outputs)  # noqa: S101
         return outputs
 
+    async def call(
+        self,
+        cost: int,
+        function: Callable[_Arguments, _Result],
+        *arguments: _Arguments.args,
+        **options: _Arguments.kwargs,
+    ) -> _Result:
+        """Call a function in one of the threads, and count its cost while it waits and works.
+
+        Raises `Problem` if the queue is full.
+        """
+        self.make_sure_of_room()
+        self._cost += cost
+        self._metrics.waiting(self._cost)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self.pool, functools.partial(function, *arguments, **options)
+            )
+        finally:
+            self._cost -= cost
+            self._metrics.waiting(self._cost)
+
     async def _compute(self, works: Sequence[Work]) -> "list[list[Seen] | Outputs]":
         self.make_sure_of_room()
         loop = asyncio.get_running_loop()
@@ -242,7 +268,7 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     """
     model = works[0].model
     image_size = model.network.image_size
-    inks = [[_preprocess(picture, image_size) for picture in work.pictures] for work in works]
+    inks = [[_preprocess(picture, model) for picture in work.pictures] for work in works]
     blocks = [
         stack_readings(found, image_size) if work.images is None else work.images
         for work, found in zip(works, inks, strict=True)
@@ -258,9 +284,9 @@ def compute(works: Sequence[Work]) -> list[list[Seen] | Outputs]:
     return results
 
 
-def _preprocess(picture: bytes | Page, image_size: tuple[int, int]) -> Ink | InkwiseError:
+def _preprocess(picture: bytes | Page, model: Model) -> Ink | InkwiseError:
     try:
-        return preprocess(picture, image_size)
+        return preprocess(picture, model.network.image_size, model.together)
     except Exception:  # one odd picture must not fail the other requests of its batch
         _log.exception("a picture could not be preprocessed")
         return DataError("the picture cannot be read: save it as PNG or JPEG")

@@ -6,6 +6,7 @@ KServe, "Data Plane (V1)"; TensorFlow Serving, "RESTful API".
 """
 
 import asyncio
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -36,6 +37,13 @@ def make_router(service: Service) -> APIRouter:
     async def models() -> Response:
         """Name the one model that is served."""
         return answer_json({"models": [NAME]})
+
+    @router.get("/{name}:{verb}", include_in_schema=False)
+    async def no_get(name: str, verb: str) -> Response:
+        service.find(name)
+        raise Problem(
+            405, f":{verb} is not asked by GET: send instances by POST", {"Allow": "POST"}
+        )
 
     @router.get(
         "/{name}",
@@ -76,10 +84,31 @@ def make_router(service: Service) -> APIRouter:
         probabilities = outputs.probabilities.astype(np.float64).round(6)
         return answer_json({"predictions": probabilities.tolist()})
 
+    @router.post("/{name}:{verb}", include_in_schema=False)
+    async def no_verb(name: str, verb: str) -> Response:
+        service.find(name)
+        if verb == "explain":  # which the protocol leaves to each service
+            raise Problem(
+                501, "there is no :explain: /v1/explain explains the answer for a picture"
+            )
+        raise Problem(404, f"there is no :{verb[:80]}: use :predict")
+
     return router
 
 
 def _read(body: bytes, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:
     document = read_json(Instances, body)
-    given = document.inputs if document.instances is None else document.instances
+    name = "inputs" if document.instances is None else "instances"
+    given: Any = getattr(document, name)
+    depth, inner = 0, given
+    while isinstance(inner, list) and inner:
+        depth, inner = depth + 1, inner[0]
+    wanted = f"{name} must be a list of images, each of {size[0]} rows of {size[1]} numbers"
+    if isinstance(inner, dict):
+        raise Problem(422, f"{wanted}, without names or base64")
+    if not isinstance(inner, list) and depth != 3:
+        # Two deep is one image elsewhere; here the outermost list is always that of instances.
+        alone = depth == 2 and (len(given), len(given[0])) == size
+        hint = "put a single image in brackets" if alone else f"here lists are {depth} deep"
+        raise Problem(422, f"{wanted}: {hint}")
     return from_nested(given, size, limits)

@@ -90,6 +90,6 @@ def respond(request: Request, problem: Problem) -> Response:
     request_id = request.scope.get("state", {}).get("request_id")
     if request_id is not None:
         document["request_id"] = request_id
-    if request.url.path.startswith("/v2"):
-        document["error"] = problem.detail  # where the Open Inference Protocol's clients look
+    if request.url.path.startswith(("/v1/models", "/v2")):
+        document["error"] = problem.detail  # where clients of KServe and TensorFlow Serving look
     return Response(to_json(document), problem.status, problem.headers, MEDIA_TYPE)

@@ -131,6 +131,56 @@ class PictureAnswers(BaseModel):
     pictures: list[PictureAnswer]
 
 
+class DigitReading(BaseModel):
+    """A sign of a number."""
+
+    label: str = Field(
+        description="A digit; a mark, one of `.,'-=`; or `?` for anything else between them."
+    )
+    probability: float = Field(ge=0, le=1, description="Probability that it stands there.")
+    verdict: Literal["digit", "mark", "unsure"]
+    top: list[tuple[str, float]] = Field(description="What may stand there, the likeliest first.")
+    box: tuple[int, int, int, int] = Field(
+        description="Bounding box of its ink, in the picture's pixels: top, left, bottom, right."
+    )
+
+
+class NumberReading(BaseModel):
+    """A number that was read."""
+
+    text: str = Field(description="Its digits and marks.")
+    probability: float = Field(
+        ge=0, le=1, description="Calibrated probability that all of them are right."
+    )
+    verdict: Literal["number", "unsure"] = Field(
+        description="`unsure` if the probability is below 95%."
+    )
+    others: list[tuple[str, float]] = Field(
+        description="The next best readings and their probabilities."
+    )
+    digits: list[DigitReading]
+    box: tuple[int, int, int, int] = Field(description="Bounding box of the number, like theirs.")
+
+
+class NumbersOfPicture(BaseModel):
+    """The numbers in one picture, or the reason why it could not be read."""
+
+    file: str | None = Field(description="The file name that the client gave.")
+    numbers: list[NumberReading] | None = Field(
+        None, description="From top to bottom, and in each line from left to right."
+    )
+    error: ProblemDocument | None = Field(
+        None, description="The reason why nothing was read; absent if there is none."
+    )
+
+
+class PictureNumbers(BaseModel):
+    """The numbers of each picture, in their order."""
+
+    model: ModelName
+    pictures: list[NumbersOfPicture]
+
+
 class ArrayAnswers(BaseModel):
     """The answers about images; every list but `class_names` has one item for each image."""
 

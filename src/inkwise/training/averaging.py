@@ -27,7 +27,8 @@ class Average:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False)
         self._current, self._averages = (
-            [*each.state_dict().values()] for each in (module, self.module)
+            [value for value in each.state_dict().values() if value.is_floating_point()]
+            for each in (module, self.module)
         )
         self._decay = decay
         self._updates = torch.zeros((), device=self._averages[0].device)

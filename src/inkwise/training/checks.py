@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from inkwise.errors import ArgumentError
+from inkwise.networks.words import shown
 
 
 def check(what: str, value: Any, kind: Any, fits: Callable[[Any], bool], wanted: str) -> None:
     """Raise `ArgumentError` unless a value is of a kind, no boolean, and fits."""
     if not isinstance(value, kind) or isinstance(value, bool) or not fits(value):
-        raise ArgumentError(f"the {what} must {wanted}, not {value!r}")
+        raise ArgumentError(f"the {what} must {wanted}, not {shown(value)}")
 
 
 def check_share(what: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 from inkwise.errors import ArgumentError
-from inkwise.networks.layers import nearest
+from inkwise.networks.words import nearest, shown
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def read(cls: type[T], document: object, tagged: Tagged, place: tuple[int | str,
         place.
     """
     if not isinstance(document, Mapping):
-        raise ArgumentError(f"must be a table of values, not {document!r}", place)
+        raise _no_table(document, place)
     hints = _hints(typing.cast("type", cls))
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in document:
@@ -66,6 +66,12 @@ def read(cls: type[T], document: object, tagged: Tagged, place: tuple[int | str,
         raise ArgumentError(
             str(error), (*place, *(error.place or _culprit(cls, values)))
         ) from error
+
+
+def _no_table(value: object, place: tuple[int | str, ...]) -> ArgumentError:
+    header = ".".join(map(str, place))
+    below = f", written below a line [{header}]" if place else ""
+    return ArgumentError(f"must be a table of values{below}, not {shown(value)}", place)
 
 
 @functools.cache
@@ -105,7 +111,7 @@ def _value(hint: Any, value: Any, tagged: Tagged, place: tuple[int | str, ...]) 
         return value
     if len(classes) > 1:
         if not isinstance(value, Mapping):
-            raise ArgumentError(f"must be a table of values, not {value!r}", place)
+            raise _no_table(value, place)
         kinds = {word: cls for word, cls in tagged.items() if cls in classes}
         values = dict(value)
         kind = values.pop("kind", None)
@@ -116,14 +122,15 @@ def _value(hint: Any, value: Any, tagged: Tagged, place: tuple[int | str, ...]) 
         return read(kinds[kind], values, tagged, place)
     if classes:
         return read(classes[0], value, tagged, place)
-    return _plain(choices[0], value, place)
+    tables = [it for it in choices if typing.get_origin(it) is Mapping]
+    return _plain(tables[0] if tables and isinstance(value, Mapping) else choices[0], value, place)
 
 
 def _plain(hint: Any, value: Any, place: tuple[int | str, ...]) -> Any:
     if typing.get_origin(hint) is Literal:
         known = typing.get_args(hint)
         if value not in known:
-            message = f"must be {' or '.join(known)}, not {value!r}{nearest(value, known)}"
+            message = f"must be {' or '.join(known)}, not {shown(value)}{nearest(value, known)}"
             raise ArgumentError(message, place)
         return value
     kind = typing.get_origin(hint) or hint
@@ -136,7 +143,7 @@ def _plain(hint: Any, value: Any, place: tuple[int | str, ...]) -> Any:
         tuple: isinstance(value, list | tuple),
     }
     if not fits[kind]:
-        raise ArgumentError(f"must be {_WORDS[kind]}, not {value!r}", place)
+        raise ArgumentError(f"must be {_WORDS[kind]}, not {shown(value)}", place)
     return tuple(value) if kind is tuple else value
 
 

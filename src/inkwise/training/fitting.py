@@ -41,6 +41,8 @@ class Fit(Iterator[Epoch]):
         The device to train on, as for `inkwise.train`.
     progress : Progress, optional
         Receives every batch.
+    together : bool
+        As of `inkwise.Model`.
 
     Attributes
     ----------
@@ -72,6 +74,7 @@ class Fit(Iterator[Epoch]):
         provenance: Mapping[str, Any],
         device: str = "auto",
         progress: Progress = SILENT,
+        together: bool = False,
     ) -> None:
         import torch
 
@@ -84,12 +87,15 @@ class Fit(Iterator[Epoch]):
         self.history: list[Epoch] = []
         self._kept = 0
         self._class_names, self._provenance = class_names, provenance
+        self._together = together
         self._network = recipe.describe_network((height, width), len(class_names))
         self._weights: Mapping[str, NDArray[np.float32]] = {}
         chosen = choose_device(device)
         torch.manual_seed(recipe.seed)
         module = build(self._network, recipe.batch_norm)
-        self._training = Training(module, splits.train, splits.validation, recipe, chosen)
+        self._training = Training(
+            module, splits.train, splits.validation, recipe, chosen, class_names
+        )
         self._epochs = self._training.epochs(progress)
 
     def __next__(self) -> Epoch:
@@ -127,6 +133,7 @@ class Fit(Iterator[Epoch]):
             self._class_names,
             provenance,
             rotations=self.recipe.rotations,
+            together=self._together,
         )
         return calibrate(model, self.splits.validation) if self.recipe.calibrate else model
 

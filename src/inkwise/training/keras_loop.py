@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ _FOLLOWED = (
     "optimiser",
     "schedule",
     "clip_norm",
+    "positive",
+    "class_weights",
     "epochs",
     "patience",
     "best_epoch",
@@ -79,6 +81,7 @@ def fit_keras(
     validation: Split,
     recipe: Recipe,
     progress: Progress = SILENT,
+    class_names: Sequence[str] = (),
 ) -> Iterator[Checkpoint]:
     """Train a network in Keras, one epoch each time the iterator is advanced.
 
@@ -92,6 +95,8 @@ def fit_keras(
         A recipe that `prepare_keras` accepts.
     progress : Progress, optional
         Receives the progress of the epoch after every batch.
+    class_names : sequence of str, optional
+        Names of the classes, for the recipe's class weights; not needed if it has none.
 
     Yields
     ------
@@ -108,10 +113,12 @@ def fit_keras(
 
     keras.utils.set_random_seed(recipe.seed)
     model = build_keras(network)
+    weights = recipe.weigh_classes(train.labels, class_names)
     model.compile(
         optimizer=_optimiser(recipe),
         loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        # Metrics are those without class weights; the loss is not.
+        metrics=["accuracy"] + ["categorical_crossentropy"] * (weights is not None),
     )
     inputs, targets = _arrays(train, network.classes)
     validation_data = _arrays(validation, network.classes)
@@ -143,6 +150,7 @@ def fit_keras(
             epochs=epoch,
             validation_data=validation_data,
             callbacks=[callback],
+            class_weight=None if weights is None else dict(enumerate(weights.tolist())),
             verbose=0,
         ).history
         figures = {name: values[0] for name, values in log.items()}
@@ -151,7 +159,7 @@ def fit_keras(
         yield Checkpoint(
             Epoch(
                 epoch,
-                figures["loss"],
+                figures["loss" if weights is None else "categorical_crossentropy"],
                 figures["accuracy"],
                 figures["val_loss"],
                 figures["val_accuracy"],

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,8 @@ class Training:
         generator.
     device : torch.device
         The device to train on. The images are copied to it at once.
+    class_names : sequence of str
+        Names of the classes, for the recipe's class weights; not needed if it has none.
 
     Attributes
     ----------
@@ -57,13 +59,21 @@ class Training:
         validation: Split,
         recipe: Recipe,
         device: torch.device = _CPU,
+        class_names: Sequence[str] = (),
     ) -> None:
         if device.type == "cpu":
             keep_freed_memory()
         self._module = module.to(device)
         self._recipe, self._device, self._validation = recipe, device, validation
         images, labels = _move(train, device)
-        self._step = Step(self._module, images, labels, recipe)
+        weights = recipe.weigh_classes(train.labels, class_names)
+        self._step = Step(
+            self._module,
+            images,
+            labels,
+            recipe,
+            None if weights is None else torch.from_numpy(weights).to(device),
+        )
         self.averaged = self._step.averaged
         self._plan = _images_by_epoch(recipe, len(images))
         self._epoch = 0

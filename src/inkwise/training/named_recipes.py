@@ -1,6 +1,7 @@
 """The recipes by name, and how to change some of their values."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from inkwise.data.splits import Holdout
@@ -180,8 +181,11 @@ def get_recipe(
     >>> recipe.name, recipe.epochs, recipe.dropout
     ('case-study', 20, 0.25)
     """
-    if isinstance(recipe, str):
-        recipe = look_up("recipe", recipe, RECIPES)
+    if not isinstance(recipe, Recipe):
+        name = str(recipe)
+        if Path(name).suffix:  # which no name has
+            raise ArgumentError(f"{name} is no name of a recipe: inkwise.read_recipe reads files")
+        recipe = look_up("recipe", name, RECIPES)
     if augment:
         changes["augmentation"] = Augmentation()
     if isinstance(optimiser, str):

@@ -2,19 +2,24 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from inkwise.data.dataset import Dataset
 from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.layer_documents import layers_from_list, layers_to_list
-from inkwise.networks.layers import BatchNorm, Layer, Residual, nearest
+from inkwise.networks.layers import BatchNorm, Layer, Residual
 from inkwise.networks.named import NETWORKS
 from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
+from inkwise.networks.words import nearest
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.checks import MOST, check, check_above_0, check_count, check_share
-from inkwise.training.documents import read
+from inkwise.training.documents import read, refuse_unknown
 from inkwise.training.schedules import SCHEDULES, Schedule
 
 T = TypeVar("T")
@@ -138,7 +143,7 @@ class Recipe:
     augmentation : Augmentation or None
         Data augmentation of the training images.
     optimiser : Adam, SGD or Muon
-        The optimiser; the loss is the categorical cross-entropy.
+        The optimiser; the loss is the cross-entropy, categorical or, of a binary task, binary.
     schedule : OneCycle, Cosine, Plateau or None
         Learning-rate schedule; None keeps the learning rate constant.
     clip_norm : float
@@ -156,6 +161,13 @@ class Recipe:
     outliers : float
         Number of pictures of no class that are added to a batch, as a share of its images, in
         [0, 1). The network learns a low score for them, see `inkwise.training.outliers`.
+    positive : str
+        Name of the positive class, for a binary task: all other classes together are the other one.
+        Without a name the task has all classes.
+    class_weights : {"none", "balanced"} or mapping of str to float
+        By how much the loss of an image counts, by its class. ``balanced`` lets every class count
+        the same in all, however many training images it has; a table has weights above 0 by class,
+        and 1 for classes that it leaves out.
     pens : float
         Number of digits drawn by pens, see `inkwise.training.pens`, that are added to the training
         and validation images, as a share of them, from 0 to 10. Only data sets of digits of 28×28
@@ -217,6 +229,8 @@ class Recipe:
     mixed_precision: bool = False
     averaging: float = 0.0
     outliers: float = 0.0
+    positive: str = ""
+    class_weights: Literal["none", "balanced"] | Mapping[str, float] = "none"
     pens: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 5
@@ -251,6 +265,17 @@ class Recipe:
         )
         check_share("decay of the averaged weights", self.averaging)
         check_rotations(self.rotations)
+        if not isinstance(self.positive, str):
+            raise ArgumentError(f"positive must be the name of a class, not {self.positive!r}")
+        if not isinstance(self.class_weights, Mapping):
+            if self.class_weights not in ("none", "balanced"):
+                raise ArgumentError(
+                    "class_weights must be none or balanced, or a table of weights by class, not "
+                    f"{self.class_weights!r}"
+                )
+        else:
+            for name, weight in self.class_weights.items():
+                check_above_0(f"weight of the class {name}", weight)
         for what in ("batch_norm", "mixed_precision", "best_epoch", "calibrate"):
             flag = getattr(self, what)
             if not isinstance(flag, bool):
@@ -331,6 +356,59 @@ class Recipe:
                 f"images of {size} do not fit the network {self.network}: {error}; enlarge them"
             ) from error
 
+    def task(self, data: Dataset) -> Dataset:
+        """Return a data set as the task of this recipe: of all classes, or binary.
+
+        Raises
+        ------
+        ArgumentError
+            The data set has no such class.
+        """
+        if not self.positive:
+            return data
+        try:
+            return data.against_the_rest(self.positive)
+        except ArgumentError as error:
+            raise ArgumentError(str(error), ("positive",)) from error
+
+    def weigh_classes(
+        self, labels: NDArray[np.int64], class_names: Sequence[str]
+    ) -> NDArray[np.float32] | None:
+        """Return by how much the loss of an image counts, by its class.
+
+        Parameters
+        ----------
+        labels : ndarray of int64, shape (N,)
+            Labels of all training images.
+        class_names : sequence of str
+            Names of the K classes.
+
+        Returns
+        -------
+        ndarray of float32, shape (K,), or None
+            None if all classes weigh the same. Balanced weights have a mean of 1 over the images.
+
+        Raises
+        ------
+        ArgumentError
+            The recipe has a weight for a class that does not exist.
+        """
+        if isinstance(self.class_weights, Mapping):
+            for name in self.class_weights:
+                if name not in class_names:
+                    raise ArgumentError(
+                        f"there is no class {name!r}{nearest(name, class_names)}: use "
+                        f"{', '.join(class_names)}",
+                        ("class_weights", name),
+                    )
+            weights = [self.class_weights.get(name, 1.0) for name in class_names]
+            return np.array(weights, dtype=np.float32)
+        if self.class_weights == "none":
+            return None
+        counts = np.bincount(labels, minlength=len(class_names))
+        balanced = len(labels) / (np.count_nonzero(counts) * counts.clip(min=1))
+        return balanced.astype(np.float32)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, which `from_dict` reads."""
         document = dataclasses.asdict(self)
@@ -370,7 +448,14 @@ def recipe_of(document: object) -> Recipe:
     ArgumentError
         The document is not a recipe; with the place of what is wrong in it.
     """
-    if isinstance(document, Mapping) and isinstance(document.get("network"), list):
+    if isinstance(document, Mapping):
+        _refuse_misplaced(document)
+        if "network" not in document:
+            raise ArgumentError(
+                'network is missing: write network = "case-study", or a list of layers; `inkwise '
+                "recipes show case-study` prints a whole recipe"
+            )
+    if isinstance(document, Mapping) and not isinstance(document["network"], str):
         try:
             layers = layers_from_list(document["network"])
         except ArgumentError as error:
@@ -382,3 +467,31 @@ def recipe_of(document: object) -> Recipe:
             schedule = {"kind": "one_cycle", **schedule}
         document = {**document, "schedule": schedule}
     return read(Recipe, document, TAGGED)
+
+
+_PARTS: dict[str, tuple[type, ...]] = {
+    "augmentation": (Augmentation,),
+    "optimiser": tuple(OPTIMISERS.values()),
+    "schedule": tuple(SCHEDULES.values()),
+    "holdout": (Holdout,),
+}
+
+
+def _refuse_misplaced(document: Mapping[str, Any]) -> None:
+    """Refuse a key that is unknown or that another part of a recipe has, and say which one."""
+    own = {field.name for field in dataclasses.fields(Recipe)}
+    keys = {
+        part: {field.name for cls in classes for field in dataclasses.fields(cls)}
+        for part, classes in _PARTS.items()
+    }
+    for key in document:
+        part = next((part for part in _PARTS if key in keys[part]), None)
+        if part and key not in own:
+            raise ArgumentError(f"{key} belongs to {part}: write it below a line [{part}]", (key,))
+        refuse_unknown(key, own, ())
+    for part in _PARTS:
+        values = document.get(part)
+        for key in values if isinstance(values, Mapping) else ():
+            if key in own and key not in keys[part]:
+                told = f"{key} belongs to no part: write it above the first line in brackets"
+                raise ArgumentError(told, (part, key))

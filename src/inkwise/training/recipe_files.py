@@ -1,10 +1,10 @@
 """Recipes as TOML files, which people read and write, and the schema of both."""
 
+import codecs
 import contextlib
 import dataclasses
 import json
 import os
-import re
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from inkwise.training.documents import Tagged, explain_fields, schema_of
 from inkwise.training.named_recipes import RECIPES
 from inkwise.training.recipe import OPTIMISERS, TAGGED, Recipe, look_up, recipe_of
 from inkwise.training.schedules import SCHEDULES, OneCycle
+from inkwise.training.toml_syntax import explain_syntax, parse_toml
 
 SCHEMA = "inkwise-recipe/1"
 """Version of the recipes' schema."""
@@ -58,14 +59,10 @@ class RecipeFile:
 
     def __init__(self, path: str | os.PathLike[str], changes: Sequence[str] = ()) -> None:
         self._path = Path(path)
-        try:
-            self._text = read_bytes(self._path).decode("utf-8-sig")  # as Notepad writes it
-        except UnicodeDecodeError as error:
-            raise ArgumentError(f"{self._path} is not text in UTF-8, as TOML is") from error
-        try:
-            document = tomllib.loads(self._text)
-        except tomllib.TOMLDecodeError as error:
-            raise ArgumentError(self._explain_syntax(str(error))) from error
+        self._text = _read_text(self._path)
+        # No TOML begins with a brace: it is the recipe.json of a run, or what was made of one.
+        self._is_json = self._text.lstrip()[:1] == "{"
+        document = self._parse()
         document.setdefault("name", self._path.stem)
         if document.pop("schema", SCHEMA) != SCHEMA:
             raise ArgumentError(f"{self._path} is a recipe of another version than {SCHEMA}")
@@ -93,24 +90,51 @@ class RecipeFile:
 
     def _where(self, place: Place) -> str:
         told = _told(place, self._changed)
-        line = None if told.startswith("--set") else line_of(self._text, place)
+        line = None if told.startswith("--set") or self._is_json else line_of(self._text, place)
         return ", ".join([str(self._path), *([f"line {line}"] if line else []), told])
 
-    def _explain_syntax(self, message: str) -> str:
-        told = re.sub(r" \(at .*\)$", "", message)
-        at = re.search(r"at line (\d+)", message)
-        line = int(at[1]) if at else len(self._text.splitlines())
-        hints = {
-            "Invalid value": "write numbers as 0.5, text in quotation marks, and true or false",
-            "Unclosed array": "a comma or a bracket ] is missing before this line or in it",
-            "Unclosed inline table": "a comma or a brace } is missing",
-            "Expected '=' after a key in a key/value pair": "write key = value",
-            "Expected newline or end of document after a statement": "one value stands in a line",
-            "Cannot overwrite a value": "a key stands here for the second time",
-            "Illegal character '\\n'": "a quotation mark is missing at the end of the line",
-        }
-        hint = next((hints[known] for known in hints if told.startswith(known)), "")
-        return f"{self._path}, line {line}: {told}{f': {hint}' if hint else ''}"
+    def _parse(self) -> dict[str, Any]:
+        line: int | None
+        try:
+            if self._is_json:
+                return json.loads(self._text, object_pairs_hook=_unrepeated)
+            return parse_toml(self._text)
+        except tomllib.TOMLDecodeError as error:
+            line, told = explain_syntax(self._text, error)
+            cause: Exception = error
+        except json.JSONDecodeError as error:
+            line, told, cause = error.lineno, f"{error.msg}, in what begins as JSON does", error
+        except (ValueError, RecursionError) as error:
+            line, told, cause = None, f"{error}, in what begins as JSON does", error
+        if self._path.suffix not in (".toml", ".json"):
+            told += "; is it a recipe? Pictures and tables to train on are named with --data"
+        raise ArgumentError(f"{self._path}{f', line {line}' if line else ''}: {told}") from cause
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a file, with line feeds at the ends of lines."""
+    content = read_bytes(path)
+    # Windows PowerShell writes UTF-16 behind `>`, and Notepad a byte order mark.
+    encoding = (
+        "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    )
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ArgumentError(
+            f"{path} is not text in UTF-8, as a recipe is: save it as UTF-8 in your editor; "
+            "pictures and tables to train on are named with --data"
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError(f"a key of {', '.join(document)} stands there twice")
+    return document
 
 
 def read_recipe(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Recipe:
@@ -154,9 +178,12 @@ def find_recipe(
 
     A name without changes is returned as it is, so that a small data set can have more epochs.
     """
-    if name_or_path.endswith(".toml") or Path(name_or_path).is_file():
-        file = RecipeFile(name_or_path, changes)
+    path = Path(name_or_path)
+    if path.is_file() or (path.suffix and not path.is_dir()):  # no recipe of ours has a point
+        file = RecipeFile(path, changes)
         return file.recipe, file.explained
+    if name_or_path not in RECIPES:
+        _refuse_beside(path)
     if not changes:
         return name_or_path, contextlib.nullcontext
     document = look_up("recipe", name_or_path, RECIPES).to_dict()
@@ -173,6 +200,23 @@ def find_recipe(
 
     with explained():
         return recipe_of(document), explained
+
+
+def _refuse_beside(path: Path) -> None:
+    """Refuse what is no recipe, but lies beside one or is taken for one."""
+    if (path / "recipe.json").is_file():
+        raise ArgumentError(
+            f"{path} is a run: {path / 'recipe.json'} is its recipe, `inkwise resume {path}` "
+            f"trains it further, `inkwise train --from {path} --data FOLDER` goes on from its model"
+        )
+    if path.is_dir():
+        raise ArgumentError(
+            f"{path} is a folder, and a recipe is a file or one of {', '.join(RECIPES)}: pictures "
+            "to train on are named with --data"
+        )
+    for suffix in (".toml", ".json"):
+        if (file := path.with_name(f"{path.name}{suffix}")).is_file():
+            raise ArgumentError(f"there is no recipe {path} (did you mean {file}?)")
 
 
 def _told(place: Place, changed: Sequence[Place]) -> str:
@@ -202,6 +246,10 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
         place = tuple(int(key) if key.isdecimal() else key for key in keys.strip().split("."))
         if place[0] == "network" and len(place) > 1 and isinstance(document.get("network"), str):
             document["network"] = layers_to_list(template(document["network"]))
+        if place[0] == "class_weights" and len(place) > 1:
+            place = ("class_weights", keys.strip().partition(".")[2])
+            if isinstance(document.get("class_weights"), str):
+                document["class_weights"] = {}
         inner: Any = document
         for key in place[:-1]:
             inner = _step(inner, key)
@@ -232,7 +280,7 @@ def _has_room(inner: Any, key: int | str) -> bool:
 def _parse(text: str) -> Any:
     """Return a TOML value; what is none is text, so that no quotation marks are needed."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text.strip()
 
@@ -283,7 +331,7 @@ def _begins(lines: list[str], start: int, end: int, place: Place) -> int:
 
 def _try(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError:
         return None
 
@@ -313,7 +361,7 @@ def to_toml(recipe: Recipe) -> str:
     for key, value in document.items():
         if key == "network":
             lines += _network_lines(network)
-        elif not isinstance(value, dict) and key not in ("augmentation", "schedule"):
+        elif key not in ("augmentation", "optimiser", "schedule", "holdout"):
             lines += [*_comment(told[key]), f"{key} = {_toml(value)}", ""]
     lines += _section("augmentation", recipe.augmentation, Augmentation())
     lines += _section("optimiser", recipe.optimiser, recipe.optimiser, OPTIMISERS)
@@ -401,6 +449,8 @@ def _comment(text: str) -> list[str]:
 
 def _toml(value: Any) -> str:
     """Write a value as TOML, whose text, numbers and lists are JSON's, but for one character."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

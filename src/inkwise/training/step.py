@@ -31,6 +31,8 @@ class Step:
         True labels of the training images.
     recipe : Recipe
         The training configuration.
+    class_weights : Tensor of float32, shape (classes,), optional
+        By how much the loss of an image counts, by its class.
 
     Attributes
     ----------
@@ -38,19 +40,26 @@ class Step:
         The module with the exponential moving average of the weights, or `module` itself if the
         recipe does not average.
     losses : Tensor of float32, shape (N,)
-        The loss of every image when it was last trained on, without the L2 penalties of layers; 0
-        before that.
+        The loss of every image when it was last trained on, without class weights and without the
+        L2 penalties of layers; 0 before that.
     totals : Tensor of float32, shape (2,)
         Sum of the losses and number of right answers since it was last set to zero. For an
         ensemble these are means over the members.
     """
 
-    def __init__(self, module: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        recipe: Recipe,
+        class_weights: Tensor | None = None,
+    ) -> None:
         self.losses = torch.zeros(len(images), device=images.device)
         self.totals = torch.zeros(2, device=images.device)
         self._module, self._images, self._labels = module, images, labels
         self._augmentation, self._smoothing = recipe.augmentation, recipe.label_smoothing
-        self._outliers = recipe.outliers
+        self._outliers, self._class_weights = recipe.outliers, class_weights
         on_cpu = images.device.type == "cpu"
         self._mixed = recipe.mixed_precision and on_cpu and bfloat16_units() is not None
         self._parameters = [*module.parameters()]
@@ -81,7 +90,11 @@ class Step:
         log_probabilities = functional.log_softmax(logits, 1)
         losses = functional.nll_loss(log_probabilities, targets, reduction="none")
         # Cross-entropy with label smoothing.
-        loss = torch.lerp(losses.mean(), -log_probabilities.mean(), self._smoothing)
+        if self._class_weights is None:
+            loss = torch.lerp(losses.mean(), -log_probabilities.mean(), self._smoothing)
+        else:
+            smooth = torch.lerp(losses, -log_probabilities.mean(1), self._smoothing)
+            loss = (smooth * self._class_weights.index_select(0, targets)).mean()
         if outliers is not None:
             loss = loss + _detection_loss(answers, len(index))
         loss = loss * members  # each member learns as it would alone

@@ -5,6 +5,7 @@ import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
 
 const CALM = 80; // least milliseconds between two requests while a line is being drawn
 const SIDE = 168; // side in pixels of the picture of a drawing: more are slower and no more accurate
+const NUMBER_SIDE = 400; // the same where a number is drawn, whose digits are smaller
 const SHOWN = 1000; // longest side in pixels of the copy of an uploaded picture that is shown
 const REMEMBERED = 60; // number of steps that can be undone
 
@@ -68,7 +69,9 @@ const drawPicture = (picture, width, height) => {
   const rim = width / 80;
   // Bounding boxes. They are scaled, because the service may have received a smaller copy.
   const sent = (scale * picture.shown.width) / picture.width;
-  const boxes = answer.said.parts.length ? answer.said.parts : [answer.said.box];
+  const signs = (answer.said.numbers ?? []).flatMap((number) => number.digits.map(({ box }) => box));
+  const parts = signs.length ? signs : answer.said.parts;
+  const boxes = parts.length ? parts : [answer.said.box];
   for (const [y0, x0, y1, x1] of boxes.map((box) => box.map((v) => v * sent))) {
     context.strokeRect(left + x0 - rim, top + y0 - rim, x1 - x0 + 2 * rim, y1 - y0 + 2 * rim);
   }
@@ -96,12 +99,12 @@ const go = (by) => {
 };
 
 // Return what is sent of a sheet: the uploaded file itself, or a picture of the strokes.
-const encode = ({ strokes, picture }) => {
+const encode = ({ strokes, picture }, side = SIDE) => {
   if (picture) return picture.file;
   const canvas = document.createElement("canvas");
   const [height, width] = served.image_size;
   const asIs = height !== 28 || width !== 28; // then the service does no preprocessing
-  [canvas.width, canvas.height] = asIs ? [width, height] : [SIDE, SIDE];
+  [canvas.width, canvas.height] = asIs ? [width, height] : [side, side];
   const sent = canvas.getContext("2d");
   sent.fillStyle = asIs ? "#000" : "#fff";
   sent.fillRect(0, 0, canvas.width, canvas.height);
@@ -135,12 +138,17 @@ const question = async (final) => {
   asking += 1;
   try {
     const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${$("hand").value}`, file);
+    const [said] = pictures;
+    if (said.verdict === "several" && digits()) {
+      const read = await ask("v1/read", encode(now, NUMBER_SIDE));
+      said.numbers = read.pictures[0].numbers ?? [];
+    }
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
     const more = pictures.length > 1 ? `${pictures.length} pages: this is the answer for the first.` : "";
-    tell(pictures[0].error ? sentence(pictures[0].error.detail) : more);
-    answer = { said: pictures[0], about, file, number, why: null };
+    tell(said.error ? sentence(said.error.detail) : more);
+    answer = { said, about, file, number, why: null };
     show(performance.now() - askedAt);
     if (final) settle();
   } catch (error) {
@@ -178,7 +186,7 @@ const settle = () => {
     ? ""
     : `${$("label").textContent.replace("?", "")} ${$("verdict").textContent}`;
   $("kept-note").textContent = "";
-  $("wrong").hidden = !served.keeps_corrections || !said.image;
+  $("wrong").hidden = !served.keeps_corrections || !said.image || said.verdict === "several";
   if (said.image && ($("looked").checked || served.has_neighbours)) explain();
 };
 
@@ -213,12 +221,18 @@ const show = (milliseconds) => {
   const verdict = said.error ? "" : said.verdict;
   const none = digits() ? "not a digit" : "none of them";
   const label = $("label");
-  const text = said.label === null || !verdict ? "" : said.label + (verdict === "unsure" ? "?" : "");
+  const numbers = said.numbers ?? [];
+  const text = numbers.length
+    ? numbers.map((number) => number.text + (number.verdict === "unsure" ? "?" : "")).join(" ")
+    : said.label === null || !verdict
+      ? ""
+      : said.label + (verdict === "unsure" ? "?" : "");
   if (label.textContent !== text) {
     label.textContent = text;
     label.className = "";
     void label.offsetWidth; // forces a layout, without which the animation would not start again
-    label.className = [text ? "new" : "idle", text.length > 2 ? "long" : ""].join(" ");
+    const size = text.length > 8 || (text.length > 2 && !numbers.length) ? "long" : "number";
+    label.className = [text ? "new" : "idle", text.length > 2 ? size : ""].join(" ");
   }
   $("answer").dataset.verdict = verdict;
   const line = $("verdict");
@@ -231,9 +245,11 @@ const show = (milliseconds) => {
   } else if (verdict === "digit") {
     strong.textContent = digits() ? "digit" : "recognised";
     line.append(strong, `, ${percent(said.probability)}`);
+  } else if (numbers.length) {
+    tellNumbers(line, strong, numbers);
   } else if (verdict === "several") {
     strong.textContent = "several";
-    line.append(strong, ": write one at a time");
+    line.append(strong, digits() ? ": no number can be read" : ": write one at a time");
   } else if (verdict) {
     strong.textContent = none;
     line.append(strong, said.image ? "" : ": there is no ink");
@@ -244,6 +260,22 @@ const show = (milliseconds) => {
   showSeen();
   $("about").textContent = `Model ${served.model.version}, answered in ${Math.round(milliseconds)} ms`;
   if (!answer.said.image) $("near").hidden = true;
+};
+
+// Tell how sure numbers are, and of one that is unsure, where, and what it may be instead.
+const tellNumbers = (line, strong, numbers) => {
+  const least = Math.min(...numbers.map(({ probability }) => probability));
+  const [first] = numbers;
+  if (numbers.every(({ verdict }) => verdict === "number")) {
+    strong.textContent = numbers.length > 1 ? `${numbers.length} numbers` : "number";
+    line.append(strong, `, ${percent(least)}`);
+    return;
+  }
+  strong.textContent = "unsure";
+  const places = first.digits.flatMap(({ verdict }, i) => (verdict === "unsure" ? [i + 1] : []));
+  const where = numbers.length === 1 && places.length ? ` at ${places.join(", ")}` : "";
+  const other = numbers.length === 1 && first.others.length ? `; or ${first.others[0][0]}` : "";
+  line.append(strong, `${where}, ${percent(least)}${other}`);
 };
 
 const showChances = (probabilities, best) => {
@@ -472,7 +504,7 @@ const meet = async () => {
   }
   $("token-form").hidden = true;
   tell("");
-  $("hint-what").textContent = digits() ? "Draw a digit" : `Draw one of ${served.class_names.join(", ")}`;
+  $("hint-what").textContent = digits() ? "Draw a digit or a number" : `Draw one of ${served.class_names.join(", ")}`;
   $("keeps").textContent = served.keeps_corrections
     ? "What you draw is sent to this service, which keeps only the pictures that you correct."
     : "What you draw is sent to this service, which keeps none of it.";

@@ -1,0 +1,35 @@
+"""The network of lines in PyTorch: as ONNX, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from inkwise import Dataset
+from inkwise.reading.line_model import open_line_model
+from inkwise.training.line_learning import REPORTED, train
+from inkwise.training.line_network import line_network, to_onnx
+
+
+def test_onnx_gives_the_same_probabilities_and_calibration() -> None:
+    torch.manual_seed(0)
+    network = line_network()
+    with torch.no_grad():  # statistics of batches that are not those of the start
+        for _ in range(3):
+            network(torch.rand(4, 1, 32, 64))
+    network.eval()
+    line = np.random.default_rng(0).integers(0, 256, (32, 80), np.uint8)
+    with torch.no_grad():
+        scores = network(torch.from_numpy(line)[None, None].float() / 255)
+    expected = scores[0, :, 0].T.softmax(-1).numpy()
+    model = open_line_model(to_onnx(network, 0.7, -0.2))
+    # The weights are stored in half precision.
+    np.testing.assert_allclose(model.run(line), expected, atol=2e-3)
+    assert (model.slope, model.offset) == (0.7, -0.2)
+
+
+@pytest.mark.slow
+def test_it_learns_and_the_seed_decides(mnist: Dataset) -> None:
+    digits = mnist.train.take(np.arange(500))
+    losses: list[float] = []
+    train(digits, chunks=2 * REPORTED, seed=0, on_chunk=lambda *told: losses.append(told[1]))
+    assert losses[1] < 0.6 * losses[0]
