@@ -118,9 +118,9 @@ def test_crossed_lines_and_strokes_into_the_neighbour(model: Model, mnist: Datas
     shape = enlarge(seven, 62)
     for row, column in ((0, 0), (1, 1), (2, 0)):
         top, left = 46 + 80 * row, 34 + 80 * column
-        place = sheet[top : top + shape.shape[0], left : left + shape.shape[1]]
-        np.maximum(place, shape, out=place)
-    read = inkwise.read_form(np.uint8(255 * (1 - sheet)), grid="3x3", model=model)
+        under = sheet[top : top + shape.shape[0], left : left + shape.shape[1]]
+        np.maximum(under, shape, out=under)
+    read = inkwise.read_form((255 * (1 - sheet)).astype(np.uint8), grid="3x3", model=model)
     assert read.texts() == [["7", "", ""], ["", "7", ""], ["7", "", ""]]
 
 
