@@ -128,8 +128,8 @@ def _rule(
     x0, x1, y0, y1 = lefts[0, 0], lefts[-1, 1], tops[0, 0], tops[-1, 1]
 
     def line(start: tuple[float, float], end: tuple[float, float], width: float) -> None:
-        ends = [(round(x * 16), round(y * 16)) for x, y in (start, end)]
-        cv2.line(sheet, *ends, 1.0, max(1, round(width)), cv2.LINE_AA, 4)
+        one, other = ((round(x * 16), round(y * 16)) for x, y in (start, end))
+        cv2.line(sheet, one, other, 1.0, max(1, round(width)), cv2.LINE_AA, 4)
 
     if gap:
         for left, right in lefts:

@@ -42,7 +42,11 @@ def written_on(
             top, left = np.rint(middle - np.array(shape.shape) / 2).astype(int)
             place = sheet[top : top + shape.shape[0], left : left + shape.shape[1]]
             np.maximum(place, shape * 0.9, out=place)
-    return sheet, empty
+    return sheet.astype(np.float32), empty
+
+
+def as_picture(sheet: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (255 * (1 - sheet)).astype(np.uint8)
 
 
 def rendered(path: Path) -> Image.Image:
@@ -92,7 +96,7 @@ def test_any_number_of_rows_from_any_side(
 def test_two_marks_are_enough(digits: Split, tmp_path: Path) -> None:
     sheet, empty = written_on(digits, 5, np.random.default_rng(0))
     sheet[-40 * PER_MM :] = 0  # the corners below are folded away
-    learned = inkwise.learn_sheet(np.uint8(255 * (1 - sheet)), tmp_path)
+    learned = inkwise.learn_sheet(as_picture(sheet), tmp_path)
     assert (len(learned.saved), learned.empty) == (50 - empty, empty)
 
 
@@ -108,7 +112,7 @@ def test_what_is_doubtful_is_named_and_the_same_sheet_again_adds_nothing(
     sheet[y : y + seven.shape[0], x : x + seven.shape[1]] = 0
     top, left = y - seven.shape[0] // 2, x - seven.shape[1] // 2
     sheet[top : top + seven.shape[0], left : left + seven.shape[1]] = seven
-    picture = np.uint8(255 * (1 - sheet))
+    picture = as_picture(sheet)
     learned = inkwise.learn_sheet(picture, tmp_path)
     assert [(path.name[:9], label, said) for path, label, said in learned.doubtful] == [
         ("sheet-2-3", "1", "7")

@@ -170,7 +170,7 @@ def read_form(
     >>> sheet[35:63, 28:56] = 255 - digits[4]
     >>> sheet[35:63, 160:188] = 255 - digits[2]
     >>> inkwise.read_form(sheet, grid="1x3").texts()
-    [['5', '', '7']]
+    [['5', '', '8']]
     """
     from inkwise.model.pretrained import load_pretrained
 

@@ -185,7 +185,7 @@ class Line:
 
     def at(self, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Return y of the line at x."""
-        return np.polyval(self.coefficients, x)
+        return np.asarray(np.polyval(self.coefficients, x), np.float64)
 
     def moved(self, by: float) -> "Line":
         """Return a line beside this one."""

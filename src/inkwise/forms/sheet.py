@@ -126,9 +126,12 @@ def draw_sheet(rows: int) -> Levels:
     box = box_side(rows)
     for row in range(rows):
         for column in range(COLUMNS):
-            x, y = LEFT + column * box, TOP + row * box
-            corners = [tuple(round(PIXEL * v) for v in at) for at in ((x, y), (x + box, y + box))]
-            cv2.rectangle(page, *corners, 0, 3)
+            left, top = LEFT + column * box, TOP + row * box
+            start, end = (
+                (round(PIXEL * across), round(PIXEL * down))
+                for across, down in ((left, top), (left + box, top + box))
+            )
+            cv2.rectangle(page, start, end, 0, 3)
     image = Image.fromarray(page)
     draw = ImageDraw.Draw(image)
     for row in range(rows):
