@@ -11,24 +11,20 @@ Tesseract in line mode with digits only, by their own defaults otherwise.
 """
 
 import argparse
-import dataclasses
-import importlib.util
 import json
-import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import readers
 from compose import KINDS, compose
 from line_network import load_digits, validation_digits
+from readers import PROGRAMS, Reading, open_inkwise
 from record import write_record
 from scenes import alone, finish
 
@@ -40,93 +36,10 @@ MARKED = "with marks"
 """The kind of which marks are compared as well, for inkwise."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What a program read in a picture."""
-
-    text: str
-    sure: bool
-    probability: float
-
-
-Reader = Callable[[Path], Reading]
-
-
-def open_inkwise() -> Reader:
-    """Return a function that reads a picture by inkwise."""
-    model = inkwise.load_pretrained()
-
-    def read(path: Path) -> Reading:
-        numbers = model.read(path)
-        sure = bool(numbers) and all(number.verdict == "number" for number in numbers)
-        probability = float(np.prod([number.probability for number in numbers]))
-        return Reading(" ".join(number.text for number in numbers), sure, probability)
-
-    return read
-
-
-def open_rapidocr() -> Reader:
-    """Return a function that reads a picture by RapidOCR."""
-    import rapidocr  # noqa: PLC0415 - it may not be installed
-
-    engine = rapidocr.RapidOCR(params={"Global.log_level": "critical"})
-
-    def read(path: Path) -> Reading:
-        found = engine(str(path), use_det=False, use_cls=False, use_rec=True)
-        texts = found.txts or ("",)
-        return Reading(" ".join(texts), True, 1.0)
-
-    return read
-
-
-def open_tesseract() -> Reader:
-    """Return a function that reads a picture by Tesseract."""
-
-    def read(path: Path) -> Reading:
-        options = ["--psm", "7", "-c", f"tessedit_char_whitelist={DIGITS}"]
-        told = subprocess.run(
-            ["tesseract", str(path), "-", *options],  # noqa: S607 - wherever it is
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Reading(told.stdout.strip(), True, 1.0)
-
-    return read
-
-
-PROGRAMS: dict[str, tuple[Callable[[], Reader], Callable[[], bool]]] = {
-    "inkwise": (open_inkwise, lambda: True),
-    "RapidOCR": (open_rapidocr, lambda: importlib.util.find_spec("rapidocr") is not None),
-    "Tesseract": (open_tesseract, lambda: shutil.which("tesseract") is not None),
-}
-"""How each program is opened, and whether it is installed."""
-
-
-def read_all(program: str, folder: Path) -> None:
-    """Read all pictures of a folder on one core, and print what was read as JSON."""
-    os.sched_setaffinity(0, {0})
-    read = PROGRAMS[program][0]()
-    paths = sorted(folder.glob("*.png"))
-    read(paths[0])  # a program's first picture is slower
-    readings, spent = [], []
-    for path in paths:
-        started = time.process_time()
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        readings.append(dataclasses.asdict(read(path)))
-        other = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - children
-        spent.append(time.process_time() - started + other)
-    most = max(
-        resource.getrusage(whose).ru_maxrss
-        for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    print(json.dumps({"readings": readings, "ms": 1e3 * float(np.median(spent)), "kB": most}))
-
-
 def ask(program: str, folder: Path) -> dict[str, Any]:
     """Let a process of its own read a folder of pictures."""
     told = subprocess.run(
-        [sys.executable, __file__, "--program", program, "--folder", str(folder)],
+        [sys.executable, readers.__file__, program, str(folder)],
         capture_output=True,
         text=True,
         check=True,
@@ -175,13 +88,8 @@ def main() -> None:
     parser.add_argument("--split", choices=("development", "test"), default="development")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mistakes", type=Path, help="write pictures of inkwise's mistakes here")
-    parser.add_argument("--program", choices=[*PROGRAMS], help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    if arguments.program:
-        read_all(arguments.program, arguments.folder)
-        return
     test = arguments.split == "test"
     digits = inkwise.load_dataset("mnist").test if test else validation_digits(load_digits(), 1)
     figures: dict[str, dict[str, dict[str, float]]] = {}
