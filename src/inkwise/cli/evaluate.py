@@ -23,6 +23,7 @@ from inkwise.cli.options import (
     OwnDataOption,
     SplitOption,
 )
+from inkwise.errors import counted
 from inkwise.pages.formats import number, percent
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def show_headline(evaluation: "Evaluation") -> None:
             f" {bracketed(evaluation.accuracy)}, "
             f"macro F1 {percent_with_interval(evaluation.averages['macro'].f1)}, "
             f"loss {loss.value:.4f} ({loss.low:.4f}–{loss.high:.4f}): "
-            f"{len(evaluation.misclassified):,} mistakes {_where(evaluation)}",
+            f"{counted(len(evaluation.misclassified), 'mistake')} {_where(evaluation)}",
         ),
         soft_wrap=True,
     )
@@ -153,7 +154,7 @@ def show_headline(evaluation: "Evaluation") -> None:
             f"With {count:,} corrected label{'' if count == 1 else 's'}: accuracy "
             f"{percent_with_interval(corrected.accuracy)}, macro F1 "
             f"{percent_with_interval(corrected.averages['macro'].f1)}, "
-            f"loss {corrected.loss.value:.4f}: {len(corrected.misclassified):,} mistakes. "
+            f"loss {corrected.loss.value:.4f}: {counted(len(corrected.misclassified), 'mistake')}. "
             "All other metrics use the labels as they were given.",
             soft_wrap=True,
         )
@@ -250,4 +251,6 @@ def _binary_cells(matrix: "OneVersusRest") -> list[str]:
 
 
 def _where(evaluation: "Evaluation") -> str:
-    return f"in {len(evaluation):,} images of {evaluation.dataset}, {evaluation.split} split"
+    return (
+        f"in {counted(len(evaluation), 'image')} of {evaluation.dataset}, {evaluation.split} split"
+    )

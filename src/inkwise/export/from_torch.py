@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.errors import counted
 from inkwise.export.assembling import Arrays, Part, Pixels, Refusal, Step, assemble
 from inkwise.export.imported import Found
 from inkwise.networks.as_onnx import from_channels_first
@@ -131,8 +132,9 @@ def _match(lines: list[LayerSummary], groups: Mapping[str, Group]) -> list[str]:
     """Return the name of the module for each layer."""
     if len(groups) != len(lines):
         raise Refusal(
-            f"it has {len(groups)} modules with weights ({', '.join(groups)}), and the recipe's "
-            f"network {len(lines)} layers with weights: name the recipe that describes this module"
+            f"it has {counted(len(groups), 'module')} with weights ({', '.join(groups)}), and the "
+            f"recipe's network {counted(len(lines), 'layer')} with weights: name the recipe that "
+            "describes this module"
         )
     if all(map(_fits, lines, groups.values())):
         return [*groups]
