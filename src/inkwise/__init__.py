@@ -39,7 +39,6 @@ _HOMES = {
     "find_pictures": "inkwise.ink.sources",
     "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
-    "import_keras": "inkwise.export.from_keras",
     "import_model": "inkwise.export.importing",
     "load_data": "inkwise.data.own_data",
     "load_dataset": "inkwise.data.catalogue",
@@ -77,7 +76,6 @@ __all__ = [
     "find_pictures",
     "fit",
     "get_recipe",
-    "import_keras",
     "import_model",
     "load_data",
     "load_dataset",
@@ -106,7 +104,6 @@ if TYPE_CHECKING:
     from inkwise.explanation.evidence import explain
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
-    from inkwise.export.from_keras import import_keras
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
     from inkwise.ink.sources import find_pictures
