@@ -371,7 +371,7 @@ def _model(run: Path) -> inkwise.Model:
 
 def read_keras(path: Path) -> None:
     """Import a model of Keras, and predict."""
-    inkwise.import_keras(path).predict_proba(_digits().test.images[:2])
+    inkwise.import_model(path).predict_proba(_digits().test.images[:2])
 
 
 def by_name(name: str) -> Sequence[Change]:

@@ -104,7 +104,7 @@ KINDS = {
             "Split",
         ),
     ],
-    "Other formats": ["export_model", "import_model", "import_keras"],
+    "Other formats": ["export_model", "import_model"],
     "Progress and errors": ["Progress", "InkwiseError"],
 }
 

@@ -1,5 +1,7 @@
 """Early stopping, and the epoch whose weights are kept."""
 
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkwise import Dataset, fit, get_recipe, resume, train
+from inkwise.system.progress import SILENT, Progress
 from inkwise.training.history import Epoch
 from inkwise.training.loop import Training
 from tests.telling import Heard
@@ -20,11 +23,13 @@ ENDS, KEPT = 6, 4
 @pytest.fixture(autouse=True)
 def losses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Validation losses that are known beforehand."""
+    train_epochs = Training.epochs
 
-    def validate(training: Training) -> tuple[float, float]:
-        return LOSSES[training._epoch], 0.5
+    def epochs(training: Training, progress: Progress = SILENT) -> Iterator[Epoch]:
+        for epoch in train_epochs(training, progress):
+            yield dataclasses.replace(epoch, validation_loss=LOSSES[epoch.epoch - 1])
 
-    monkeypatch.setattr(Training, "_validate", validate)
+    monkeypatch.setattr(Training, "epochs", epochs)
 
 
 @given(st.lists(st.integers(0, 5), max_size=12), st.integers(0, 4))
@@ -53,7 +58,8 @@ def test_the_weights_of_the_best_epoch_are_kept(optdigits: Dataset, tmp_path: Pa
     for name, array in shorter.model.weights.items():
         np.testing.assert_array_equal(run.model.weights[name], array)
     told = (
-        "The training has ended after 6 of 8 epochs: the validation loss has not been lower for 2"
+        "The training has ended after 6 of 8 epochs: the validation loss has not been lower for 2 "
+        "epochs"
     )
     assert heard.notices[-3:-1] == [told, "The weights of epoch 4 are kept"]
 

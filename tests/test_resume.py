@@ -141,7 +141,7 @@ def test_a_finished_training_goes_on_as_a_longer_one_would_have(
     run = train(dataset=animals, epochs=1, output=tmp_path / "run")
     assert run.status == "complete"
 
-    with pytest.raises(ArgumentError, match="has had 1 epochs: name more"):
+    with pytest.raises(ArgumentError, match="has had 1 epoch: name more"):
         resume(run, dataset=animals, epochs=1)
     further = resume(run, dataset=animals, epochs=3)
 

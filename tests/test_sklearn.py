@@ -2,11 +2,13 @@
 
 import pickle
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
@@ -159,9 +161,12 @@ def test_levels_say_what_is_ink(digits: Digits) -> None:
     dark = quick(epochs=1, levels=(16, 0)).fit(16 - x, y)
     np.testing.assert_array_equal(dark.predict_proba(16 - x), expected)
     # What is beyond the levels is the nearer of them.
-    np.testing.assert_array_equal(
-        quick(epochs=1, levels=(0, 16)).fit(np.where(x == 16, 99, x), y).predict_proba(x), expected
-    )
+    beyond = quick(epochs=1, levels=(0, 16))
+    with pytest.warns(
+        UserWarning, match=r"% of the values of X lie beyond the levels 0 and 16, an"
+    ):
+        beyond.fit(np.where(x == 16, 99, x), y)
+    np.testing.assert_array_equal(beyond.predict_proba(x), expected)
     # Grey levels of 8 bits are what they are, however dark the images.
     assert quick(epochs=1).fit(x.astype(np.uint8), y).levels_ == (0, 255)
 
@@ -169,14 +174,56 @@ def test_levels_say_what_is_ink(digits: Digits) -> None:
 def test_images_of_other_sizes() -> None:
     images = np.random.default_rng(0).random((40, 12))
     labels = np.arange(40) % 2
-    assert quick(epochs=1).fit(images, labels).image_size_ == (1, 12)
+    with pytest.warns(
+        UserWarning, match="rows of 12 pixels are no squares: each is taken for an i"
+    ):
+        assert quick(epochs=1).fit(images, labels).image_size_ == (1, 12)
     assert quick(epochs=1, image_size=(3, 4)).fit(images, labels).image_size_ == (3, 4)
     with pytest.raises(ArgumentError, match=r"image_size is \(3, 5\), which 12 pixels do not fill"):
         quick(image_size=(3, 5)).fit(images, labels)
     with pytest.raises(InkwiseError, match="do not fit the network case-study"):
-        DigitClassifier("case-study").fit(images, labels)
+        DigitClassifier("case-study", image_size=(1, 12)).fit(images, labels)
+    with pytest.raises(ArgumentError, match=r"image_size is \(3, 4\), but the images of X are of"):
+        quick(image_size=(3, 4)).fit(images.reshape(40, 4, 3), labels)
     with pytest.raises(ValueError, match="must have shape"):
         quick().fit(np.zeros((40, 2, 3, 4)), labels)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        *(
+            ({"image_size": size}, r"image_size must be \(height, width\), such as \(28, 28\), not")
+            for size in (28, (28,), (3, 4, 1), (0, 64), (-8, -8), "8x8", (8.0, 8.0), {8})
+        ),
+        *(
+            (
+                {"levels": levels},
+                "levels must be two different numbers, those of the background and",
+            )
+            for levels in (1, (1,), (0, 0), (0, 1, 2), "01", (0, np.nan), (0, np.inf), ("0", "1"))
+        ),
+        ({"recipe": "mine.toml"}, r"mine\.toml is no name of a recipe: inkwise\.read_recipe reads"),
+    ],
+)
+def test_parameters_that_make_no_sense(
+    parameters: dict[str, Any], told: str, digits: Digits
+) -> None:
+    classifier = quick(**parameters)
+    with pytest.raises(ArgumentError, match=told):
+        classifier.fit(*digits)
+    with pytest.raises(ArgumentError, match=told):
+        classifier.partial_fit(*digits, classes=range(10))
+
+
+def test_values_of_another_scale_are_told(digits: Digits) -> None:
+    x, y = digits
+    classifier = quick(epochs=1).fit(x / 16, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.predict(x / 15)  # what was seen first need not be the extremes
+    with pytest.warns(UserWarning, match="lie beyond the levels 0 and 1"):
+        classifier.predict(x)
 
 
 # --- weights of images ---
@@ -298,3 +345,17 @@ def test_pictures_become_arrays(digits: Digits) -> None:
 
     with pytest.raises(InkwiseError, match=r"pictures\[1\]"):
         Inker().transform([pictures[0], np.full((90, 90), 255, np.uint8)])
+    for single in ("7.png", Path("7.png"), b"PNG", pictures[0], np.zeros((30, 30, 3), np.uint8), 7):
+        with pytest.raises(ArgumentError, match="takes a list of pictures: put a single one in"):
+            Inker().transform(single)
+
+
+def test_an_array_of_paths_is_a_list_of_pictures(digits: Digits, tmp_path: Path) -> None:
+    names = [str(tmp_path / f"{place}.png") for place in range(3)]
+    for name, image in zip(names, digits[0], strict=False):
+        Image.fromarray((15 * image.reshape(8, 8).repeat(9, 0).repeat(9, 1)).astype("u1")).save(
+            name
+        )
+    expected = Inker().transform(names)
+    np.testing.assert_array_equal(Inker().transform(np.array(names)), expected)
+    np.testing.assert_array_equal(Inker().transform(np.array(names, object)), expected)

@@ -41,7 +41,6 @@ _HOMES = {
     "find_pictures": "inkwise.ink.sources",
     "fit": "inkwise.study",
     "get_recipe": "inkwise.training.named_recipes",
-    "import_keras": "inkwise.export.from_keras",
     "import_model": "inkwise.export.importing",
     "learn_sheet": "inkwise.forms.sheet",
     "load_data": "inkwise.data.own_data",
@@ -86,7 +85,6 @@ __all__ = [
     "find_pictures",
     "fit",
     "get_recipe",
-    "import_keras",
     "import_model",
     "learn_sheet",
     "load_data",
@@ -120,7 +118,6 @@ if TYPE_CHECKING:
     from inkwise.explanation.evidence import explain
     from inkwise.explanation.feature_map import write_map
     from inkwise.explanation.picture_page import write_explanation
-    from inkwise.export.from_keras import import_keras
     from inkwise.export.importing import import_model
     from inkwise.export.writing import export_model
     from inkwise.forms.form import Form, read_form

@@ -17,6 +17,11 @@ def one_line(text: str) -> str:
     )
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun: ``1 picture``, ``2,000 pictures``."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 _LONGEST = 1000  # characters of a message; two long paths fit
 
 

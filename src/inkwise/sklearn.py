@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -43,10 +44,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The values of X that are the background and full ink, in this order: ``(0, 1)``, or
         ``(255, 0)`` for dark ink on white. By default 0 and 255 for `uint8`, 0 and 1 for booleans,
         else the lowest and highest value that the first fit sees. In between, values are rounded to
-        256 levels; beyond, they are the nearer of both.
+        256 levels; beyond, they are the nearer of both, and a warning says how many are.
     image_size : tuple of int, optional
-        Height and width of the images, if the rows of X are flat and no squares. By default a row
-        whose length is no square is an image of a single row.
+        Height and width of the images, if the rows of X are flat and no squares. Without it a row
+        whose length is no square is an image of a single row, and a warning says so.
     device : str
         The device to train on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     random_state : int, RandomState or None
@@ -260,7 +261,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _images(self, X: ArrayLike, *, first: bool) -> NDArray[np.uint8]:
         """Return images, uint8 (N, H, W); find their size and levels if they are the first."""
-        size = self.image_size
+        size = _checked_size(self.image_size)
         dimensions = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
         if dimensions > 2:
             stack = np.asarray(X)
@@ -271,13 +272,15 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     "Found array with wrong dim: images must have shape (N, H·W), (N, H, W), "
                     f"(N, H, W, 1) or (N, 1, H, W), not {stack.shape}"
                 )
+            if size not in (None, stack.shape[1:]):
+                raise ArgumentError(
+                    f"image_size is {size}, but images of X are of {stack.shape[1:]}: leave it out"
+                )
             size, X = stack.shape[1:], stack.reshape(len(stack), -1)
         values = validate_data(self, X, reset=first)
         if first:
-            side = math.isqrt(values.shape[1])
-            square = side**2 == values.shape[1]
-            self.image_size_ = size or ((side, side) if square else (1, values.shape[1]))
-            self.levels_ = self.levels or _find_levels(values)
+            self.image_size_ = size or _guess_size(values.shape[1])
+            self.levels_ = _checked_levels(self.levels) or _find_levels(values)
         elif dimensions > 2 and size != self.image_size_:
             raise ValueError(
                 f"images are of {'×'.join(map(str, size or ()))} pixels, and the classifier was "
@@ -288,6 +291,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ArgumentError(
                 f"image_size is {self.image_size_}, which {values.shape[1]} pixels do not fill"
             )
+        _warn_beyond(values, self.levels_, found=self.levels is None)
         return _to_levels(values, self.levels_).reshape(-1, height, width)
 
 
@@ -327,7 +331,8 @@ class Inker(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InkwiseError
-            A picture cannot be read, or has no ink; the message names its index.
+            X is a single picture; or one cannot be read, or has no ink: the message names its
+            index.
         """
         inks = normalise_batch(X)
         return np.array([ink.image for ink in inks], np.uint8).reshape(-1, CANVAS * CANVAS)
@@ -342,6 +347,60 @@ class Inker(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 _FIRST = np.arange(1)
+
+
+def _checked_size(size: Any) -> tuple[int, int] | None:
+    """Return the parameter `image_size`, if it makes sense."""
+    if size is None:
+        return None
+    sides = tuple(size) if isinstance(size, list | tuple | np.ndarray) else ()
+    if len(sides) != 2 or not all(
+        isinstance(side, int | np.integer) and side > 0 for side in sides
+    ):
+        raise ArgumentError(f"image_size must be (height, width), such as (28, 28), not {size!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _guess_size(pixels: int) -> tuple[int, int]:
+    """Return the size of images of so many pixels, if nobody says what it is."""
+    side = math.isqrt(pixels)
+    if side**2 == pixels:
+        return side, side
+    warnings.warn(
+        f"rows of {pixels} pixels are no squares: each is taken for an image of 1×{pixels}, unless "
+        "image_size=(height, width) says otherwise",
+        UserWarning,
+        stacklevel=5,
+    )
+    return 1, pixels
+
+
+def _checked_levels(levels: Any) -> tuple[float, float] | None:
+    """Return the parameter `levels`, if it makes sense."""
+    if levels is None:
+        return None
+    both = tuple(levels) if isinstance(levels, list | tuple | np.ndarray) else ()
+    numbers = all(isinstance(each, int | float | np.number) and np.isfinite(each) for each in both)
+    if len(both) != 2 or not numbers or both[0] == both[1]:
+        raise ArgumentError(
+            "levels must be two different numbers, those of the background and of full ink, such "
+            f"as (0, 255), not {levels!r}"
+        )
+    return both
+
+
+def _warn_beyond(values: NDArray[Any], levels: tuple[float, float], *, found: bool) -> None:
+    """Warn of values beyond the levels; those that were found in other images need some room."""
+    low, high = sorted(map(float, levels))
+    room = (high - low) * (0.5 if found else 1 / 512)
+    beyond = np.mean((values < low - room) | (values > high + room))
+    if beyond:
+        warnings.warn(
+            f"{beyond:.1%} of the values of X lie beyond the levels {low:g} and {high:g}, and "
+            "count as the nearer of both: scale X, or pass levels=(background, ink) of its own",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _find_levels(values: NDArray[Any]) -> tuple[float, float]:

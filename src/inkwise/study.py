@@ -14,7 +14,7 @@ from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.pieces import keeps_together
 from inkwise.data.splits import Splits
-from inkwise.errors import ArgumentError, RunError
+from inkwise.errors import ArgumentError, RunError, counted
 from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
@@ -190,7 +190,7 @@ def train(
         None if begun is None else begun.record,
         None if begun is None else begun.seen,
     )
-    with _keeping_what_is_finished(run), tracked(track, run, on_epoch) as tell:
+    with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
         _train_to_report(run, images, enlarged, device, None, progress, tell, begun)
@@ -262,6 +262,7 @@ def resume(
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    track: str | None = None,
     progress: Progress = SILENT,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
@@ -286,6 +287,9 @@ def resume(
         Where the data set's files are; by default the one that the run was started from.
     device, progress, on_epoch
         As for `train`.
+    track : {"tensorboard", "mlflow"}, optional
+        As for `train`. A program that was told of the training before goes on where it was; another
+        is told the finished epochs first.
 
     Returns
     -------
@@ -320,11 +324,12 @@ def resume(
     """
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
+    require_tracker(track)
     recipe, done = run.recipe, len(run.history)
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=epochs)
         if epochs <= done:
-            raise ArgumentError(f"{run.path} has had {done} epochs: name more than that")
+            raise ArgumentError(f"{run.path} has had {counted(done, 'epoch')}: name more than that")
     elif run.status == COMPLETE:
         raise RunError(
             f"{run.path} is complete: there is nothing left to train, unless you name more epochs "
@@ -335,10 +340,10 @@ def resume(
     state = run.load_checkpoint()
     data, enlarged = load_training_splits(run, dataset, data_dir, progress)
     begun = find_again(run, data, data_dir, progress)
-    with _keeping_what_is_finished(run):
+    with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         run.set_status(UNFINISHED)
         run.save_recipe(recipe)
-        _train_to_report(run, data, enlarged, device, state, progress, on_epoch, begun)
+        _train_to_report(run, data, enlarged, device, state, progress, tell, begun)
     return run
 
 
@@ -391,13 +396,16 @@ def _train_to_report(
         if len(history) < recipe.epochs:
             progress.notice(
                 f"The training has ended after {len(history)} of {recipe.epochs} epochs: the "
-                f"validation loss has not been lower for {recipe.patience}"
+                f"validation loss has not been lower for {recipe.patience} epoch"
+                f"{'s' if recipe.patience > 1 else ''}"
             )
         if recipe.keeps(losses) < len(losses):
             progress.notice(f"The weights of epoch {recipe.keeps(losses)} are kept")
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
-        progress.notice(f"Evaluating {len(splits.test):,} test images and writing the report")
+        progress.notice(
+            f"Evaluating {counted(len(splits.test), 'test image')} and writing the report"
+        )
         with SecondProcess(run) as second:  # draws the curves while this process evaluates
             evaluation = evaluate(run, dataset=data)
             last = None  # its files are complete, with the metrics

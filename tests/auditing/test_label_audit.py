@@ -12,8 +12,10 @@ import inkwise
 from inkwise import Dataset, Split
 from inkwise.auditing.duplicates import find_duplicates
 from inkwise.auditing.findings import Audit
+from inkwise.auditing.judges import audit_recipe
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.errors import ArgumentError, DataError
+from inkwise.training.named_recipes import RECIPES
 from tests.telling import AtEachBatch, Heard
 
 PLANTED = np.arange(7, 1_500, 50)
@@ -190,3 +192,11 @@ def test_a_directory_in_use_is_refused(animals: Dataset, tmp_path: Path) -> None
 
     with pytest.raises(ArgumentError, match="holds files already"):
         inkwise.audit(animals, output=tmp_path)
+
+
+def test_judges_never_end_early_or_choose_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    # They are validated on the images that they judge.
+    patient = inkwise.get_recipe("swift", patience=1, best_epoch=True)
+    monkeypatch.setitem(RECIPES, "swift", patient)
+    recipe = audit_recipe(60_000)
+    assert (recipe.patience, recipe.best_epoch) == (0, False)

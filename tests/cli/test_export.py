@@ -135,7 +135,7 @@ def test_what_cannot_be_imported_is_one_line_and_writes_nothing(call: Call, fini
 
     for arguments, message in (
         (["missing.h5"], "cannot read missing.h5"),
-        (["text.h5"], "cannot import text.h5: it is neither a .keras nor an .h5 file"),
+        (["text.h5"], "cannot import text.h5: it is no model: give what Keras saved"),
         (["file.keras", "--class-names", "a,b"], "2 class names, but the network has 10 outputs"),
     ):
         result = call("import", *arguments)

@@ -176,7 +176,7 @@ def test_reading_is_followed_picture_by_picture(tmp_path: Path) -> None:
     ("counts", "told"),
     [
         ({}, "has 0 sub-folders with pictures"),
-        ({"only": 9}, "has 1 sub-folders with pictures"),
+        ({"only": 9}, "has 1 sub-folder with pictures"),
         ({"some": 9, "few": 4}, "few has 4 pictures that can be used"),
     ],
 )
@@ -273,7 +273,7 @@ LAYOUTS: dict[str, tuple[dict[str, int], str]] = {
     ),
     "a single picture to train on": (
         {"train/a": 5, "train/b": 1, "test/a": 1, "test/b": 1},
-        r"train.b has 1 pictures that can be used, and a class needs at least 2",
+        r"train.b has 1 picture that can be used, and a class needs at least 2",
     ),
     "a class beside the splits": (
         {"train/a": 5, "train/b": 5, "test/a": 5, "test/b": 5, "c": 5},
@@ -287,7 +287,7 @@ LAYOUTS: dict[str, tuple[dict[str, int], str]] = {
         {"train/a": 5, "train/b": 5, "test": 5},
         r"test has no sub-folders for the classes, as other splits of .* have: sort its pictures",
     ),
-    "a single class": ({"train/a": 5, "test/a": 5}, "1 sub-folders with pictures: .* at least two"),
+    "a single class": ({"train/a": 5, "test/a": 5}, "1 sub-folder with pictures: .* at least two"),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import inkwise
-from inkwise import Dataset, Model, Run, export_model, import_keras
+from inkwise import Dataset, Model, Run, export_model, import_model
 from tests.shared_runs import without_report
 
 pytestmark = pytest.mark.slow
@@ -157,7 +157,7 @@ def test_tensorflow_starts_without_a_word(elsewhere: Elsewhere) -> None:
 def test_a_model_of_theirs_gives_their_answers_when_imported(
     elsewhere: Elsewhere, name: str, tmp_path: Path
 ) -> None:
-    imported = import_keras(elsewhere.folder / name)
+    imported = import_model(elsewhere.folder / name)
     loaded = Model.load(imported.save(tmp_path / "model"))
 
     answers = loaded.predict_proba(elsewhere.images)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import inkwise
-from inkwise import Model, import_keras
+from inkwise import Model, import_model
 from inkwise.errors import ModelError, StorageError
 from inkwise.networks.layers import Activation, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from inkwise.networks.network import Network
@@ -144,7 +144,7 @@ def test_an_imported_model_gives_keras_answers(
 ) -> None:
     model = build(keras)
 
-    imported = import_keras(save(model, tmp_path / f"model{suffix}"))
+    imported = import_model(save(model, tmp_path / f"model{suffix}"))
 
     np.testing.assert_allclose(imported.predict_proba(IMAGES), answers(model), atol=1e-6)
     assert imported.class_names == ("0", "1", "2")
@@ -153,7 +153,7 @@ def test_an_imported_model_gives_keras_answers(
 def test_logits_get_the_softmax_that_keras_leaves_to_the_loss(keras: Any, tmp_path: Path) -> None:
     model = stack(keras, keras.layers.Flatten(), keras.layers.Dense(3))
 
-    imported = import_keras(save(model, tmp_path / "model.keras"))
+    imported = import_model(save(model, tmp_path / "model.keras"))
 
     expected = np.exp(answers(model))
     expected /= expected.sum(axis=1, keepdims=True)
@@ -161,7 +161,7 @@ def test_logits_get_the_softmax_that_keras_leaves_to_the_loss(keras: Any, tmp_pa
 
 
 def test_an_imported_model_has_the_layers_of_the_file(keras: Any, tmp_path: Path) -> None:
-    imported = import_keras(save(separate_activations(keras), tmp_path / "model.keras"))
+    imported = import_model(save(separate_activations(keras), tmp_path / "model.keras"))
 
     assert imported.network.image_size == (14, 12)
     assert layers_of(imported) == (
@@ -178,7 +178,7 @@ def test_an_imported_model_has_the_layers_of_the_file(keras: Any, tmp_path: Path
 def test_an_imported_model_is_a_model_like_any_other(keras: Any, tmp_path: Path) -> None:
     path = save(case_study(keras), tmp_path / "model.h5")
 
-    imported = import_keras(path, class_names=["ant", "bee", "cat"])
+    imported = import_model(path, class_names=["ant", "bee", "cat"])
     again = inkwise.Model.load(imported.save(tmp_path / "model"))
 
     assert again.class_names == ("ant", "bee", "cat")
@@ -193,7 +193,7 @@ def test_class_names_must_be_as_many_as_the_outputs(keras: Any, tmp_path: Path) 
     path = save(perceptron(keras), tmp_path / "model.keras")
 
     with pytest.raises(ModelError, match="2 class names, but the network has 3 outputs"):
-        import_keras(path, class_names=["ant", "bee"])
+        import_model(path, class_names=["ant", "bee"])
 
 
 def test_importing_takes_neither_keras_nor_torch(keras: Any, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_importing_takes_neither_keras_nor_torch(keras: Any, tmp_path: Path) -> 
     program = """
 import sys, inkwise
 for suffix in (".keras", ".h5"):
-    inkwise.import_keras("model" + suffix)
+    inkwise.import_model("model" + suffix)
 print([name for name in ("keras", "tensorflow", "h5py", "torch") if name in sys.modules])
 """
 
@@ -272,7 +272,7 @@ def test_files_of_keras_2_are_read(config: Any, class_name: str, tmp_path: Path)
     path = tmp_path / "model.h5"
     path.write_bytes(old_file(config, class_name))
 
-    imported = import_keras(path)
+    imported = import_model(path)
 
     assert layers_of(imported) == (Flatten(), Dense(3))
     weight, bias = imported.weights["dense1.weight"], imported.weights["dense1.bias"]
@@ -377,7 +377,7 @@ def test_what_is_not_supported_is_one_line_that_names_it(
     path = save(build(keras), tmp_path / f"model{suffix}")
 
     with pytest.raises(ModelError) as caught:
-        import_keras(path)
+        import_model(path)
 
     assert reason in str(caught.value)
     assert str(path) in str(caught.value)
@@ -400,7 +400,7 @@ def test_a_layer_that_is_code_is_refused_and_not_run(
     Path(trap).unlink()  # Keras has run it to build the model
 
     with pytest.raises(ModelError, match=r"'harmless' \(Lambda\) is not supported"):
-        import_keras(path)
+        import_model(path)
 
     assert not Path(trap).exists()
 
@@ -413,7 +413,7 @@ def test_a_layer_that_only_bears_a_known_name_is_refused(keras: Any, tmp_path: P
     model = stack(keras, keras.layers.Flatten(), Dense(3, "softmax", name="double"))
 
     with pytest.raises(ModelError, match=r"'double' \(Dense\) is a custom layer"):
-        import_keras(save(model, tmp_path / "model.keras"))
+        import_model(save(model, tmp_path / "model.keras"))
 
 
 def test_a_model_of_a_class_of_its_own_is_refused(keras: Any, tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_a_model_of_a_class_of_its_own_is_refused(keras: Any, tmp_path: Path) ->
     model(np.zeros((1, 14, 12, 1)))
 
     with pytest.raises(ModelError, match="of the class Mine"):
-        import_keras(save(model, tmp_path / "model.keras"))
+        import_model(save(model, tmp_path / "model.keras"))
 
 
 @pytest.fixture(scope="session")
@@ -462,7 +462,7 @@ def test_a_damaged_file_is_one_line_or_still_a_model(
 def refusal(path: Path) -> str:
     """Return why a file is refused, nothing if it is not; any other exception fails the test."""
     try:
-        import_keras(path).predict_proba(IMAGES)
+        import_model(path).predict_proba(IMAGES)
     except ModelError as error:
         return str(error)
     return ""
@@ -478,7 +478,7 @@ def test_a_truncated_file_is_refused(
     path.write_bytes(raw[: int(share * len(raw))])
 
     with pytest.raises(ModelError, match=r"model\.(keras|h5)"):
-        import_keras(path)
+        import_model(path)
 
 
 def repack(raw: bytes, **members: bytes | None) -> bytes:
@@ -512,7 +512,7 @@ def test_a_foreign_archive_is_one_line(
     path.write_bytes(repack(files[".keras"], **members))
 
     with pytest.raises(ModelError) as caught:
-        import_keras(path)
+        import_model(path)
 
     assert reason in str(caught.value)
     assert str(caught.value).isprintable()
@@ -522,7 +522,7 @@ def test_a_repacked_archive_is_read(files: dict[str, bytes], tmp_path: Path) -> 
     path = tmp_path / "model.keras"
     path.write_bytes(repack(files[".keras"]))
 
-    assert import_keras(path).network.classes == 3
+    assert import_model(path).network.classes == 3
 
 
 def test_an_archive_that_unpacks_to_all_of_the_memory_is_refused(
@@ -535,7 +535,7 @@ def test_an_archive_that_unpacks_to_all_of_the_memory_is_refused(
     path.write_bytes(raw)
 
     with pytest.raises(ModelError, match=r"model\.weights\.h5 is larger than"):
-        import_keras(path)
+        import_model(path)
 
 
 def test_weights_that_are_not_finite_are_refused(keras: Any, tmp_path: Path) -> None:
@@ -543,7 +543,7 @@ def test_weights_that_are_not_finite_are_refused(keras: Any, tmp_path: Path) -> 
     model.get_layer("d").bias.assign([0, float("nan"), 0])
 
     with pytest.raises(ModelError, match=r"'d' \(Dense\) has weights that are not finite"):
-        import_keras(save(model, tmp_path / "model.keras"))
+        import_model(save(model, tmp_path / "model.keras"))
 
 
 def test_weights_of_other_shapes_than_described_are_refused(tmp_path: Path) -> None:
@@ -552,7 +552,7 @@ def test_weights_of_other_shapes_than_described_are_refused(tmp_path: Path) -> N
     path.write_bytes(old_file(layers, "Sequential"))
 
     with pytest.raises(ModelError, match="weights of other shapes than its description says"):
-        import_keras(path)
+        import_model(path)
 
 
 def test_weights_without_their_model_are_refused(keras: Any, tmp_path: Path) -> None:
@@ -560,7 +560,7 @@ def test_weights_without_their_model_are_refused(keras: Any, tmp_path: Path) -> 
     case_study(keras).save_weights(path)
 
     with pytest.raises(ModelError, match="holds weights but no model"):
-        import_keras(path)
+        import_model(path)
 
 
 def test_the_first_form_of_keras_files_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
@@ -571,21 +571,12 @@ def test_the_first_form_of_keras_files_is_refused(files: dict[str, bytes], tmp_p
     path.write_bytes(repack(files[".keras"], model=buffer.getvalue()))
 
     with pytest.raises(ModelError, match=r"save the model as \.h5"):
-        import_keras(path)
+        import_model(path)
 
 
-def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "model.keras"
-    path.write_text("import os")
-
-    with pytest.raises(ModelError, match=r"neither a \.keras nor an \.h5 file"):
-        import_keras(path)
-
-
-@pytest.mark.parametrize("name", ["missing.h5", "."])
-def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot read"):
-        import_keras(tmp_path / name)
+        import_model(tmp_path / "missing.h5")
 
 
 def test_a_checkpoint_of_pytorch_is_told_as_one(tmp_path: Path) -> None:
@@ -593,15 +584,4 @@ def test_a_checkpoint_of_pytorch_is_told_as_one(tmp_path: Path) -> None:
     for name, zipped in (("new.pth", True), ("old.pt", False)):
         torch.save(weights, tmp_path / name, _use_new_zipfile_serialization=zipped)
         with pytest.raises(ModelError, match=r"it is a pickle, as PyTorch's"):
-            import_keras(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [(b"<!DOCTYPE html>", "a web page, as"), (b"\x89PNG\r\n\x1a\n", "a picture, neither")],
-)
-def test_other_files_are_told_as_what_they_are(content: bytes, kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.h5"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=f"it is {kind}"):
-        import_keras(path)
+            import_model(tmp_path / name)

@@ -85,12 +85,13 @@ def ambiguous() -> dict[str, torch.Tensor]:
     ("content", "reason"),
     [
         (ambiguous, r"and 2 modules have \(another, first\) the shapes of conv1"),
-        (lambda: {"end.weight": torch.zeros(10, 3)}, "it has 1 modules with weights"),
+        (lambda: {"end.weight": torch.zeros(10, 3)}, "it has 1 module with weights"),
+        (lambda: {"end.weight": torch.zeros(())}, "name the recipe that describes this module"),
         (lambda: {"a": 3}, "'a', which is no tensor"),
         (dict, "it holds no tensors"),
         (theirs, "holds more than tensors, which could run code"),
     ],
-    ids=["ambiguous", "few", "number", "empty", "module"],
+    ids=["ambiguous", "few", "scalar", "number", "empty", "module"],
 )
 def test_what_does_not_fit_is_one_line(content: Any, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"

@@ -1,12 +1,13 @@
 """What a model takes for black and white: given, found out on training images, or assumed."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from inkwise import Dataset, Model, Split, import_model
+from inkwise import Dataset, Model, Split, get_recipe, import_model
 from inkwise.errors import ArgumentError, ModelError
 from inkwise.export.importing import USUAL_PIXELS
 from inkwise.networks.as_keras import build_keras, set_weights
@@ -61,7 +62,7 @@ def test_what_a_model_takes_is_found_out(
 ) -> None:
     path, told = trained_on(padded, pixels, tmp_path / "model.keras"), Heard()
 
-    model = import_model(path, images=optdigits.train, progress=told)
+    model = import_model(path, dataset=optdigits, progress=told)
 
     assert model.provenance["imported"]["pixels"] == pytest.approx(pixels)
     expected = padded.predict_proba(optdigits.test.images)
@@ -89,10 +90,11 @@ def test_a_model_that_is_right_with_none_is_refused(
     keras: Any, padded: Model, optdigits: Dataset, tmp_path: Path
 ) -> None:
     path = trained_on(padded, (3, 11), tmp_path / "model.keras")
-    shuffled = Split(optdigits.train.images, (optdigits.train.labels + 3) % 10)
+    other = Split(optdigits.train.images, (optdigits.train.labels + 3) % 10)
+    shuffled = dataclasses.replace(optdigits, train=other)
 
     with pytest.raises(ModelError, match=r"is right on no more than .* say what it takes"):
-        import_model(path, images=shuffled)
+        import_model(path, dataset=shuffled)
 
 
 @pytest.mark.parametrize("pixels", [(1.0, 1.0), (0.0, float("nan"))])
@@ -101,9 +103,99 @@ def test_pixels_are_two_numbers(pixels: tuple[float, float], tmp_path: Path) -> 
         import_model(tmp_path / "model.keras", pixels=pixels)
 
 
-def test_images_of_another_size_are_told(keras: Any, padded: Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pixels", [None, (0.0, 1.0)])
+def test_data_of_another_size_are_told(
+    keras: Any, padded: Model, pixels: tuple[float, float] | None, tmp_path: Path
+) -> None:
     path = trained_on(padded, (0, 1), tmp_path / "model.keras")
-    larger = Split(np.zeros((2, 8, 8), np.uint8), np.array([0, 1]))
+    larger = Split(np.zeros((20, 8, 8), np.uint8), np.arange(20) % 10)
+    dataset = Dataset("small", "Small", tuple("0123456789"), larger, larger, "here")
 
-    with pytest.raises(ModelError, match="on images of 28×28, which the images are not"):
-        import_model(path, images=larger)
+    with pytest.raises(ModelError, match=r"on images of 28×28, and the data have .* of 8×8"):
+        import_model(path, dataset=dataset, pixels=pixels)
+
+
+def test_given_pixels_are_checked_on_the_data(
+    keras: Any, padded: Model, optdigits: Dataset, tmp_path: Path
+) -> None:
+    path, told = trained_on(padded, (3, 11), tmp_path / "model.keras"), Heard()
+
+    model = import_model(path, pixels=(3, 11), dataset=optdigits, progress=told)
+
+    assert model.provenance["imported"]["pixels"] == [3, 11]
+    (notice,) = told.notices
+    assert "3 for a black and 11 for a white pixel: with these it is right on 9" in notice
+    with pytest.raises(ModelError, match="with 11 for a black and 3 for a white pixel: leave"):
+        import_model(path, pixels=(11, 3), dataset=optdigits)
+
+
+def test_better_pixels_than_those_given_are_told(
+    keras: Any, padded: Model, optdigits: Dataset, tmp_path: Path
+) -> None:
+    path, told = trained_on(padded, (0, 1), tmp_path / "model.keras"), Heard()
+
+    model = import_model(path, pixels=(0, 0.5), dataset=optdigits, progress=told)
+
+    assert model.provenance["imported"]["pixels"] == [0, 0.5]
+    assert told.notices[1].startswith("With 0 for a black and 1 for a white pixel it would be")
+
+
+def test_classes_are_named_as_in_the_data(
+    keras: Any, padded: Model, optdigits: Dataset, tmp_path: Path
+) -> None:
+    path = trained_on(padded, (0, 1), tmp_path / "model.keras")
+    spelt = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    dataset = dataclasses.replace(optdigits, class_names=spelt)
+
+    assert import_model(path, dataset=dataset).class_names == spelt
+    assert import_model(path, tuple("abcdefghij"), dataset=dataset).class_names[1] == "b"
+    (tmp_path / "ours.onnx").write_bytes(padded.onnx)  # which has names of its own
+    assert import_model(tmp_path / "ours.onnx", dataset=dataset).class_names[1] == "1"
+
+
+def test_a_file_of_ours_knows_its_pixels(padded: Model, tmp_path: Path) -> None:
+    (tmp_path / "ours.onnx").write_bytes(padded.onnx)
+    with pytest.raises(ArgumentError, match="knows its pixels: give none"):
+        import_model(tmp_path / "ours.onnx", pixels=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (
+            "model.keras",
+            b"import os",
+            r"no model: give what Keras saved \(\.keras, \.h5\), an ONNX",
+        ),
+        ("notes.txt", b"hello", r"in \.onnx, or PyTorch's weights \(\.pt, \.pth\) with the recipe"),
+        ("page.h5", b"<!DOCTYPE html>", "it is a web page, as"),
+        ("digit.png", b"\x89PNG\r\n\x1a\n", "it is a picture, no model"),
+        ("weights.pth", b"no pickle", r"name the recipe .* \(--recipe mine\.toml\)"),
+    ],
+)
+def test_other_files_are_told_as_what_they_are(
+    name: str, content: bytes, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=reason) as caught:
+        import_model(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_are_told_as_what_they_are(padded: Model, tmp_path: Path) -> None:
+    (tmp_path / "saved_model").mkdir()
+    with pytest.raises(ModelError, match=r"is a folder: .* model\.save\('model\.keras'\)"):
+        import_model(tmp_path / "saved_model")
+    with pytest.raises(ModelError, match="is inkwise's already"):
+        import_model(padded.save(tmp_path / "model"))
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ModelError, match="is inkwise's already"):
+        import_model(tmp_path)
+
+
+def test_a_recipe_is_for_pytorchs_weights_alone(keras: Any, padded: Model, tmp_path: Path) -> None:
+    path = trained_on(padded, (0, 1), tmp_path / "model.keras")
+    (tmp_path / "ours.onnx").write_bytes(padded.onnx)
+    for each in (path, tmp_path / "ours.onnx"):
+        with pytest.raises(ArgumentError, match="describes its network itself"):
+            import_model(each, recipe=get_recipe("case-study"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import inkwise
-from inkwise import Dataset, Model, Run, Split, export_model
+from inkwise import Dataset, Model, Run, Split, export_model, load_pretrained
 from inkwise.cli.main import main
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ModelError, RunError, StorageError
@@ -184,10 +184,10 @@ def test_the_command_writes_one_file_and_tells_its_name(
 @pytest.fixture
 def standing(tmp_path: Path) -> Iterator[Path]:
     """A file that a refused export must leave as it is."""
-    path = tmp_path / "out.onnx"
-    path.write_text("what stood here before")
+    path, before = tmp_path / "out.onnx", load_pretrained().onnx
+    path.write_bytes(before)
     yield path
-    assert path.read_text() == "what stood here before"
+    assert path.read_bytes() == before
 
 
 def test_what_has_no_training_images_is_refused(run: Run, standing: Path) -> None:
@@ -214,7 +214,7 @@ def test_data_that_cannot_be_found_again_is_refused(small: Run, run: Run, standi
 def test_a_file_that_stands_there_is_replaced(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "out" / "model.onnx"
     path.parent.mkdir()
-    path.write_text("what stood here before")
+    path.write_bytes(load_pretrained().onnx)
 
     export_model(run.path, "onnx-int8", path)
 

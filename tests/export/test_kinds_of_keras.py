@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inkwise import import_keras
+from inkwise import import_model
 from inkwise.errors import ModelError
 from tests.export.conftest import randomise
 
@@ -234,7 +234,7 @@ def test_each_kind_gives_the_answers_of_keras(keras: Any, kind: str, tmp_path: P
     for suffix in (".keras", ".h5")[: 1 if kind == "models in a model" else 2]:
         path = tmp_path / f"model{suffix}"
         model.save(path)
-        imported = import_keras(path)
+        imported = import_model(path)
 
         np.testing.assert_allclose(imported.predict_proba(IMAGES), expected, atol=1e-5)
         again = type(imported).load(imported.save(tmp_path / "saved"))
@@ -245,7 +245,7 @@ def test_what_only_augments_is_left_out_and_named(keras: Any, tmp_path: Path) ->
     path = tmp_path / "model.keras"
     augmented(keras).save(path)
 
-    left_out = import_keras(path).provenance["imported"]["left_out"]
+    left_out = import_model(path).provenance["imported"]["left_out"]
 
     assert [name.rstrip("_0123456789") for name in left_out] == [
         "random_rotation",
@@ -260,7 +260,7 @@ def test_a_single_sigmoid_becomes_two_classes(keras: Any, tmp_path: Path) -> Non
     path = tmp_path / "model.keras"
     model.save(path)
 
-    probabilities = import_keras(path, ["other", "seven"]).predict_proba(IMAGES)
+    probabilities = import_model(path, ["other", "seven"]).predict_proba(IMAGES)
 
     expected = model(IMAGES[..., None] / np.float32(255)).numpy()
     np.testing.assert_allclose(probabilities[:, 1:], expected, atol=1e-5)
@@ -273,7 +273,7 @@ def test_weights_in_a_model_within_an_h5_file_are_refused_by_name(
     nested(keras).save(path)
 
     with pytest.raises(ModelError, match=r"within the model has weights: save it as \.keras"):
-        import_keras(path)
+        import_model(path)
 
 
 @given(
@@ -293,9 +293,9 @@ def test_zeros_around_a_map_are_those_of_keras_or_refused(
     model.save(path)
     if any(zeros) and (side + sum(zeros) - kernel) // stride + 1 != -(-side // stride):
         with pytest.raises(ModelError, match="zeros around the map"):
-            import_keras(path)
+            import_model(path)
         return
 
     images = IMAGES[:, :side, :side]
     expected = model(images[..., None] / np.float32(255)).numpy()
-    np.testing.assert_allclose(import_keras(path).predict_proba(images), expected, atol=1e-5)
+    np.testing.assert_allclose(import_model(path).predict_proba(images), expected, atol=1e-5)

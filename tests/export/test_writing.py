@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inkwise import Model, Run, export_model, import_keras
+from inkwise import Model, Run, export_model, import_model
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.splits import split_dataset
 from inkwise.errors import (
@@ -73,7 +73,7 @@ def test_a_model_comes_back_from_keras_with_its_answers(
     model, images = make(network), images_for(network)
     path = export_model(model, file_format, tmp_path / f"model.{file_format}")
 
-    again = import_keras(path, model.class_names)
+    again = import_model(path, model.class_names)
 
     np.testing.assert_allclose(again.predict_proba(images), model.predict_proba(images), atol=1e-5)
     folded, _ = fold(network, model.weights)
@@ -261,6 +261,27 @@ def test_a_file_that_stands_there_is_replaced(tmp_path: Path) -> None:
         export_model(model, "onnx", path)
 
         assert path.read_bytes() == model.onnx
+
+
+@pytest.mark.parametrize("file_format", ["onnx", "torchscript", "keras", "h5"])
+def test_a_file_of_another_kind_is_left_alone(keras: Any, file_format: str, tmp_path: Path) -> None:
+    own, path = tmp_path / f"own{SUFFIXES[file_format]}", tmp_path / "file"
+    export_model(make(SMALL), file_format, own)
+    others = [
+        export_model(make(SMALL), each, tmp_path / each)
+        for each in SUFFIXES
+        if each not in (file_format, "onnx-int8")
+    ]
+    for content in (b"my notes", b"\x89PNG\r\n\x1a\n", *(each.read_bytes() for each in others)):
+        path.write_bytes(content)
+        with pytest.raises(ArgumentError, match=f"no earlier export as {file_format}"):
+            export_model(make(SMALL), file_format, path)
+        assert path.read_bytes() == content
+
+    for content in (own.read_bytes(), b""):
+        path.write_bytes(content)
+        export_model(make(SMALL), file_format, path)
+        assert path.stat().st_size > 0
 
 
 @pytest.mark.parametrize(

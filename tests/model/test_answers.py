@@ -211,3 +211,12 @@ def test_a_model_of_another_size_takes_pictures_of_that_size_alone() -> None:
             small().classify([fitting, other])
         assert str(caught.value).startswith("pictures[1]: ")
         assert "\n" not in str(caught.value)
+
+
+def test_an_array_of_paths_is_a_list_of_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "flat.png"
+    draw("flat").save(path)
+    (expected,) = strokes().classify([path])
+    for paths in (np.array([str(path)]), np.array([str(path)], object), np.array([path])):
+        (answer,) = strokes().classify(paths)
+        assert answer.label == expected.label

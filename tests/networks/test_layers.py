@@ -184,7 +184,7 @@ def test_a_dropout_rate_outside_of_its_range_is_refused(rate: float) -> None:
             (
                 "residual1 adds 4×5×6 of its layers to 8×9×1 of its input: give it the "
                 "shortcut of a convolution with 6 filters, kernel 1 and stride 2, or layers "
-                "with padding 'same' that end in 1 filters"
+                "with padding 'same' that end in 1 filter"
             ),
         ),
         (

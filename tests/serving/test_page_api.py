@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from inkwise import Model, Split, load_folder
+from inkwise import Model, Split, load_folder, train
 from inkwise.errors import ArgumentError, StorageError
 from inkwise.explanation.neighbours import FILE, make_neighbours
 from inkwise.explanation.occlusion import occlusion_map
 from inkwise.serving.service import Service
 from inkwise.serving.settings import Settings
+from tests.folders import write_symbols
 from tests.serving.conftest import TOKEN, MakeClient, png
 from tests.strokes import strokes
 
@@ -137,6 +138,44 @@ def test_what_is_corrected_can_be_learnt_from(make_client: MakeClient, tmp_path:
     assert len(dataset.train) + len(dataset.test) == 10
     wrong = strokes().predict(dataset.train.images) == dataset.train.labels
     assert not wrong.any()  # the model has the names the other way round
+
+
+@pytest.mark.usefixtures("unreported")
+def test_the_loop_of_serving_correcting_and_learning(
+    finished: Path, make_client: MakeClient, tmp_path: Path
+) -> None:
+    def draw_hand(name: str, seed: int) -> dict[str, list[bytes]]:
+        folder = write_symbols(tmp_path / name, {"3": "tick", "8": "tee"}, 10, seed)
+        return {
+            each.name: [file.read_bytes() for file in each.iterdir()]
+            for each in [*folder.iterdir()]
+        }
+
+    def count_wrong(client: TestClient, hand: dict[str, list[bytes]]) -> int:
+        return sum(
+            client.post("/v1/predict", content=picture, headers=IMAGE).json()["pictures"][0][
+                "label"
+            ]
+            != label
+            for label, pictures in hand.items()
+            for picture in pictures
+        )
+
+    later = draw_hand("later", 99)
+    client = make_client(model=finished, corrections=tmp_path / "corrections")
+    for label, pictures in draw_hand("now", 0).items():
+        for picture in pictures:
+            assert correct(client, picture, label) == 201
+    run = train(
+        start=finished,
+        data=tmp_path / "corrections",
+        output=tmp_path / "mine",
+        learning_rate=1e-3,
+    )
+
+    assert [gain.name for gain in run.gains] == ["corrections", "optdigits"]
+    assert count_wrong(client, later) >= 10
+    assert count_wrong(make_client(model=run.path), later) <= 4
 
 
 def test_a_picture_is_kept_once_under_its_last_name(

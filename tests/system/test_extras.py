@@ -70,7 +70,7 @@ def test_whatever_needs_the_libraries_says_so(
         lambda: inkwise.write_report(finished),
         lambda: inkwise.export_model(finished, "torchscript", tmp_path / "a.pt"),
         lambda: inkwise.export_model(finished, "onnx-int8", tmp_path / "a.onnx"),
-        lambda: inkwise.import_keras(tmp_path / "a.keras"),
+        lambda: inkwise.import_model(tmp_path / "a.keras"),
         lambda: inkwise.import_model(tmp_path / "a.onnx"),
         lambda: inkwise.load_dataset("optdigits"),
         lambda: inkwise.Run(finished).evaluation.accuracy,

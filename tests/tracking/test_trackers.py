@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_a_missing_library_is_named(
     with pytest.raises(LibraryError, match=rf"needs {title}: pip install 'inkwise\[{name}\]'"):
         inkwise.train(dataset=animals, output=tmp_path / "run", track=name)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_training_is_told_to_known_trackers_alone(tmp_path: Path, finished: Path) -> None:
+    with pytest.raises(ArgumentError, match="'tensorbord': use tensorboard or mlflow"):
+        inkwise.resume(finished, epochs=3, track="tensorbord")
+
+
+def interrupted(dataset: Dataset, output: Path, track: str | None) -> Run:
+    """Return a run of three epochs that was interrupted after the first."""
+
+    def stop(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    recipe = inkwise.get_recipe("perceptron", epochs=3)
+    return inkwise.train(recipe, dataset, output=output, track=track, on_epoch=stop)
 
 
 # --- TensorBoard ---
@@ -110,6 +126,21 @@ def test_what_is_interrupted_keeps_its_epochs(
     assert "test/accuracy" not in events.Tags()["scalars"]
 
 
+@pytest.mark.parametrize("tracked_before", [True, False])
+@pytest.mark.usefixtures("unreported")
+def test_tensorboard_has_every_epoch_of_a_resumed_training_once(
+    animals: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracked_before: bool
+) -> None:
+    run = interrupted(animals, tmp_path / "run", "tensorboard" if tracked_before else None)
+    inkwise.resume(run, dataset=animals, track="tensorboard")
+    events = read_events(run, monkeypatch)
+    losses = events.Scalars("loss/train")
+    assert [each.step for each in losses] == [1, 2, 3]
+    expected = [epoch.train_loss for epoch in run.history]
+    assert [each.value for each in losses] == pytest.approx(expected, rel=1e-6)
+    assert [each.step for each in events.Scalars("test/accuracy")] == [3]
+
+
 # --- MLflow ---
 
 
@@ -123,6 +154,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     mlflow.set_tracking_uri((tmp_path / "store").as_uri())
     yield mlflow.MlflowClient()
     mlflow.set_tracking_uri(before)
+
+
+def mlflow_text(store: Any, run: Any, name: str) -> str:
+    return Path(store.download_artifacts(run.info.run_id, name)).read_text("utf-8")
 
 
 def only_run(client: Any, experiment: str = "inkwise") -> Any:
@@ -194,6 +229,39 @@ def test_mlflow_knows_what_was_interrupted_and_what_failed(
         assert "test/accuracy" not in kept.data.metrics
 
 
+@pytest.mark.parametrize("tracked_before", [True, False])
+@pytest.mark.usefixtures("unreported")
+def test_mlflow_goes_on_with_the_run_that_was_resumed(
+    animals: Dataset, tmp_path: Path, store: Any, tracked_before: bool
+) -> None:
+    run = interrupted(animals, tmp_path / "run", "mlflow" if tracked_before else None)
+    resumed = inkwise.resume(run, dataset=animals, track="mlflow")
+    further = inkwise.resume(resumed, epochs=4, dataset=animals, track="mlflow")
+    kept = only_run(store)
+    assert kept.info.status == "FINISHED"
+    assert kept.data.params["epochs"] == "3"
+    assert "epochs = 4" in mlflow_text(store, kept, "recipe.toml")
+    losses = store.get_metric_history(kept.info.run_id, "loss/train")
+    assert [(each.step, each.value) for each in losses] == [
+        (epoch.epoch, epoch.train_loss) for epoch in further.history
+    ]
+    assert kept.data.metrics["test/accuracy"] == further.evaluation.accuracy.value
+
+
+@pytest.mark.usefixtures("unreported")
+def test_mlflow_takes_no_run_for_another_that_was_in_the_same_folder(
+    animals: Dataset, tmp_path: Path, store: Any
+) -> None:
+    first = interrupted(animals, tmp_path / "run", "mlflow")
+    shutil.rmtree(first.path)
+    recipe = inkwise.get_recipe("perceptron", epochs=1, seed=1)
+    second = inkwise.train(recipe, animals, output=tmp_path / "run")
+    inkwise.resume(second, epochs=2, dataset=animals, track="mlflow")
+    found = store.get_experiment_by_name("inkwise")
+    kept = store.search_runs([found.experiment_id])
+    assert sorted(each.info.status for each in kept) == ["FINISHED", "KILLED"]
+
+
 @pytest.mark.usefixtures("store")
 def test_a_store_that_mlflow_refuses_is_one_line(animals: Dataset, tmp_path: Path) -> None:
     import mlflow
@@ -202,3 +270,16 @@ def test_a_store_that_mlflow_refuses_is_one_line(animals: Dataset, tmp_path: Pat
     with pytest.raises(StorageError, match=r"MLflow cannot keep the run: .*nowhere") as caught:
         inkwise.train(dataset=animals, output=tmp_path / "run", track="mlflow")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("store", "unreported")
+def test_a_store_that_mlflow_refuses_leaves_a_complete_run_as_it_was(
+    animals: Dataset, tmp_path: Path
+) -> None:
+    import mlflow
+
+    run = inkwise.train("perceptron", animals, epochs=1, output=tmp_path / "run")
+    mlflow.set_tracking_uri("nowhere://at-all")
+    with pytest.raises(StorageError, match="MLflow cannot keep the run"):
+        inkwise.resume(run, epochs=2, dataset=animals, track="mlflow")
+    assert (run.status, run.recipe.epochs) == ("complete", 1)

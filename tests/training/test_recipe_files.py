@@ -309,8 +309,18 @@ def test_a_mistake_of_writing_is_told_with_its_line_and_what_to_write(
         ("[recipe]\nnetwork = 'swift'", "line 1, recipe: unknown key 'recipe'"),
         (
             "network = 'swift'\nshift = 2",
-            "line 2, shift: shift belongs to augmentation: write it b",
+            "line 2, shift: shift belongs to augmentation: write augme",
         ),
+        (
+            "network = 'swift'\nlr = 0.1",
+            "unknown key 'lr' (did you mean 'learning_rate'?), which b",
+        ),
+        ("network = 'swift'\nxyz = 1", "unknown key 'xyz': use name, network, dropout, augm"),
+        (
+            "network = 'swift'\nschedule = 'cosine'",
+            "schedule: write schedule.kind = 'cosine' in it",
+        ),
+        ("network = 'swift'\noptimiser = 'SGD'", "optimiser.kind = 'SGD' in its place (did you m"),
         ("network = 'swift'\nlearning_rate = 2", "learning_rate belongs to optimiser"),
         ("network = 'swift'\n[optimiser]\nepochs = 2", "line 3, optimiser.epochs: epochs belongs "),
         ("network = 'swift'\naugmentation = true", "below a line [augmentation], not true"),

@@ -17,7 +17,8 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="At least two directories that `inkwise train` wrote, all on the same data set.",
+            help="At least two directories that `inkwise train` wrote, or `inkwise evaluate` for "
+            "models from elsewhere, all on the same data set.",
             show_default=False,
         ),
     ],
@@ -52,8 +53,11 @@ def show_comparison(comparison: "Comparison") -> None:
         accuracy = compared.evaluation.accuracy
         table.add_row(
             compared.name,
-            compared.recipe.name,
-            str(compared.recipe.seed),
+            *(
+                ("trained elsewhere", "")
+                if compared.recipe is None
+                else (compared.recipe.name, str(compared.recipe.seed))
+            ),
             f"{compared.errors:,} of {comparison.images:,}",
             percent(accuracy),
             ends(accuracy),

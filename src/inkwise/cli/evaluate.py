@@ -1,6 +1,7 @@
 """The command that evaluates a run, and the tables of an evaluation."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from inkwise.cli.console import (
     new_table,
     number_with_interval,
     percent_with_interval,
+    show_path,
     show_table,
     two_lines,
 )
@@ -19,9 +21,9 @@ from inkwise.cli.options import (
     DataDirOption,
     LabelsOption,
     OwnDataOption,
-    RunArgument,
     SplitOption,
 )
+from inkwise.errors import counted
 from inkwise.pages.formats import number, percent
 
 if TYPE_CHECKING:
@@ -33,12 +35,22 @@ SENTENCES = 2
 
 
 def evaluate(
-    run: RunArgument,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A directory that `inkwise train` wrote; or with --dataset or --data a model "
+            "directory, or an .onnx file of inkwise, of which a run is made.",
+            show_default=False,
+        ),
+    ],
     split: SplitOption = "test",
     dataset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="A data set other than the run's own.", show_default=False
+            metavar="NAME",
+            help="A data set other than the run's own; for a model, that of its new run.",
+            show_default=False,
         ),
     ] = None,
     own: OwnDataOption = None,
@@ -50,28 +62,44 @@ def evaluate(
             metavar="CLASS", help="Evaluate the binary task of this class: is it the class or not?"
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The directory of a model's new run, new or empty; the next free one under runs/ "
+            "if not given.",
+        ),
+    ] = None,
 ) -> None:
-    """Compute all metrics again with the saved model, and write them into the run."""
+    """Compute all metrics again with the saved model, and write them into the run.
+
+    Of a model from elsewhere, such as one that `inkwise import` wrote, a run is
+    made, for report, compare, robustness and map.
+    """
     from inkwise.cli.display import Display
-    from inkwise.runs.directory import Run
     from inkwise.runs.evaluating import evaluate as evaluate_run
+    from inkwise.runs.evaluating import open_run
 
     with Display() as display:
+        evaluated, made_for = open_run(run, dataset, own, data_dir, output, display)
         evaluation = evaluate_run(
-            run,
+            evaluated,
             split,
-            dataset=dataset,
-            data=own,
+            dataset=made_for or dataset,
+            data=own if made_for is None else None,
             data_dir=data_dir,
             labels=labels,
             progress=display,
         )
     if positive is None:
-        evaluated = Run(run)
         show_evaluation(evaluation)
         show_findings(evaluated.slices(evaluation), evaluated.slices_path(evaluation).name)
     else:
         show_binary(evaluation, positive)
+    if made_for is not None:
+        show_path("Run", evaluated.path)
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
@@ -116,7 +144,7 @@ def show_headline(evaluation: "Evaluation") -> None:
             f" {bracketed(evaluation.accuracy)}, "
             f"macro F1 {percent_with_interval(evaluation.averages['macro'].f1)}, "
             f"loss {loss.value:.4f} ({loss.low:.4f}–{loss.high:.4f}): "
-            f"{len(evaluation.misclassified):,} mistakes {_where(evaluation)}",
+            f"{counted(len(evaluation.misclassified), 'mistake')} {_where(evaluation)}",
         ),
         soft_wrap=True,
     )
@@ -126,7 +154,7 @@ def show_headline(evaluation: "Evaluation") -> None:
             f"With {count:,} corrected label{'' if count == 1 else 's'}: accuracy "
             f"{percent_with_interval(corrected.accuracy)}, macro F1 "
             f"{percent_with_interval(corrected.averages['macro'].f1)}, "
-            f"loss {corrected.loss.value:.4f}: {len(corrected.misclassified):,} mistakes. "
+            f"loss {corrected.loss.value:.4f}: {counted(len(corrected.misclassified), 'mistake')}. "
             "All other metrics use the labels as they were given.",
             soft_wrap=True,
         )
@@ -223,4 +251,6 @@ def _binary_cells(matrix: "OneVersusRest") -> list[str]:
 
 
 def _where(evaluation: "Evaluation") -> str:
-    return f"in {len(evaluation):,} images of {evaluation.dataset}, {evaluation.split} split"
+    return (
+        f"in {counted(len(evaluation), 'image')} of {evaluation.dataset}, {evaluation.split} split"
+    )

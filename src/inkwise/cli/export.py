@@ -26,8 +26,9 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="The file to write; replaced if it exists. If not given, it is named after the "
-            "data set and the recipe, as mnist_cnn_model.h5 for the case study.",
+            help="The file to write; an earlier export of this format is replaced. If not given, "
+            "it is named after the data set and the recipe, as mnist_cnn_model.h5 for the case "
+            "study.",
         ),
     ] = None,
     once: Annotated[

@@ -15,7 +15,7 @@ def import_(
         typer.Argument(
             metavar="FILE",
             help="A model saved by Keras, as .keras or .h5, or an .onnx file; or with --recipe the "
-            "state dictionary of a PyTorch module.",
+            "state dictionary of a PyTorch module (.pt, .pth).",
             show_default=False,
         ),
     ],
@@ -32,8 +32,8 @@ def import_(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="The class names in the order of the outputs, separated by commas; 0,1,2 and so "
-            "on if not given.",
+            help="The class names in the order of the outputs, separated by commas; if not given, "
+            "those of the data, or 0,1,2 and so on.",
         ),
     ] = None,
     recipe: Annotated[
@@ -62,7 +62,7 @@ def import_(
 
     The file does not say what its model takes for black and for white. Give it as
     --pixels; or give the data that it was trained on, as --dataset or --data, and
-    it is found out on training images. Otherwise 0 and 1 are assumed, or 0 and
+    it is found out, or checked, on training images. Otherwise 0 and 1 are assumed, or 0 and
     255 if the model scales its input down.
     """
     from inkwise.cli.display import Display
@@ -85,11 +85,11 @@ def import_(
         taken = black, white
     with Display() as display:
         refuse_two(dataset, own)
-        images = None
+        data = None
         if dataset is not None or own is not None:
-            images = load_either(dataset or "auto", own, data_dir, display).train
+            data = load_either(dataset or "auto", own, data_dir, display)
         described = None if recipe is None else get_recipe(find_recipe(recipe, ())[0])
         model = import_model(
-            file, names, recipe=described, pixels=taken, images=images, progress=display
+            file, names, recipe=described, pixels=taken, dataset=data, progress=display
         )
     show_path("Model", model.save(claim_folder(output or Path(file.stem))))

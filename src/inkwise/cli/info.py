@@ -15,31 +15,38 @@ def info(run: RunArgument) -> None:
     from inkwise.runs.directory import Run
 
     shown = Run(run)
-    record, recipe, history = shown.record, shown.recipe, shown.history
+    record, history = shown.record, shown.history
     splits = record["splits"]
     facts: dict[str, Any] = {
-        "run": shown.path,
-        "status": f"{shown.status}, {len(history)} of {recipe.epochs} epochs",
         "data": f"{record['dataset']['title']}, from {record['dataset']['source']}",
         "splits": ", ".join(f"{count:,} {name}" for name, count in splits.items()),
-        **{
-            name.replace("_", " "): value
-            for name, value in vars(recipe).items()
-            if name not in ("name", "network")
-        },
-        "engine": record["engine"],
     }
+    if shown.trained:
+        recipe = shown.recipe
+        facts = {
+            "recipe": recipe.name,
+            "run": shown.path,
+            "status": f"{shown.status}, {len(history)} of {recipe.epochs} epochs",
+            **facts,
+            **{
+                name.replace("_", " "): value
+                for name, value in vars(recipe).items()
+                if name not in ("name", "network")
+            },
+            "engine": record["engine"],
+        }
+    else:
+        facts = {"model": f"{shown.origin}, trained elsewhere", "run": shown.path, **facts}
     if (labels := record.get("labels")) is not None:
         changed = ", ".join(f"{count:,} {part}" for part, count in labels["changed"].items())
         facts["labels"] = f"corrected by {labels['file']}: {changed}"
-    facts = {"recipe": recipe.name, **facts}
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         grid.add_row(Text(name, "bold"), str(value))
     show_table(grid)
     for notice in record["notices"]:
         console.print(notice, style="yellow", soft_wrap=True)
-    if history:
+    if history or not shown.trained:
         network = shown.model.network
         table = new_table("layer", "what it does", "output", "parameters", "operations", left=2)
         for line in network.summary():

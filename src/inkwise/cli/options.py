@@ -65,6 +65,14 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
+TrackOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A program that keeps track of trainings: tensorboard or mlflow.",
+        show_default=False,
+    ),
+]
 SplitOption = Annotated[
     str, typer.Option(metavar="NAME", help="The split: test, validation or train.")
 ]

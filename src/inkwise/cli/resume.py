@@ -4,7 +4,13 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.options import DataDirOption, DeviceOption, OwnDataOption, RunArgument
+from inkwise.cli.options import (
+    DataDirOption,
+    DeviceOption,
+    OwnDataOption,
+    RunArgument,
+    TrackOption,
+)
 from inkwise.cli.train import show_outcome
 
 
@@ -17,6 +23,7 @@ def resume(
     folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
     device: DeviceOption = "auto",
+    track: TrackOption = None,
 ) -> None:
     """Resume a training that was interrupted or that crashed, from its last finished epoch.
 
@@ -34,6 +41,7 @@ def resume(
             dataset=None if folder is None else load_data(folder, display),
             data_dir=data_dir,
             device=device,
+            track=track,
             progress=display,
             on_epoch=display.epoch,
         )

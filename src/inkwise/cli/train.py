@@ -14,6 +14,7 @@ from inkwise.cli.options import (
     LabelsOption,
     OwnDataOption,
     SetOption,
+    TrackOption,
 )
 from inkwise.errors import ArgumentError
 
@@ -98,14 +99,7 @@ def train(
         ),
     ] = "torch",
     device: DeviceOption = "auto",
-    track: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="A program that keeps track of trainings: tensorboard or mlflow.",
-            show_default=False,
-        ),
-    ] = None,
+    track: TrackOption = None,
 ) -> None:
     """Train a network, evaluate it, and write everything, with a report, into a run directory.
 

@@ -52,10 +52,10 @@ class Compared:
         Name of the directory, or its path if two directories have the same name.
     run : Run
         The run itself.
-    recipe : Recipe
-        The recipe that it was trained by.
+    recipe : Recipe or None
+        The recipe that it was trained by; None of a model that was trained elsewhere.
     engine : str
-        What trained it: ``torch`` or ``keras``.
+        What trained it: ``torch``, ``keras`` or, elsewhere, ``none``.
     evaluation : Evaluation
         Its evaluation on its own test split. Beside runs that were trained for a binary task, the
         answers of one with more classes are read as those of that task.
@@ -63,7 +63,7 @@ class Compared:
 
     name: str
     run: Run
-    recipe: Recipe
+    recipe: Recipe | None
     engine: str
     evaluation: Evaluation
 
@@ -289,7 +289,7 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
     for place in places:
         if places.count(place) > 1:
             raise ArgumentError(f"{place} is named twice: compare different runs")
-    tasks = sorted({run.recipe.positive for run in opened} - {""})
+    tasks = sorted({run.positive for run in opened} - {""})
     if len(tasks) > 1:
         raise ArgumentError(
             f"the runs were trained for different binary tasks, {' and '.join(tasks)}: compare "
@@ -301,7 +301,7 @@ def compare(*runs: Run | str | os.PathLike[str]) -> Comparison:
         Compared(
             name if names.count(name) == 1 else str(run.path),
             run,
-            run.recipe,
+            run.recipe if run.trained else None,
             run.record["engine"],
             _read_as(positive, run),
         )
@@ -358,14 +358,14 @@ def _pairs(compared: Sequence[Compared]) -> tuple[Pair, ...]:
 
 
 def _recipe_groups(compared: Sequence[Compared]) -> tuple[RecipeGroup, ...]:
-    by_recipe: dict[tuple[str, str], list[Compared]] = {}
+    by_recipe: dict[tuple[str, str], dict[int, Compared]] = {}
     for it in compared:
-        recipe = repr(dataclasses.replace(it.recipe, seed=0))
-        by_recipe.setdefault((it.engine, recipe), []).append(it)
-    # The same seed again is the same training again, not an independent one.
-    seeds = [{it.recipe.seed: it for it in reversed(members)} for members in by_recipe.values()]
-    several = [list(reversed(chosen.values())) for chosen in seeds if len(chosen) > 1]
-    names = [members[0].recipe.name for members in several]
+        if it.recipe is not None:
+            alike = it.engine, repr(dataclasses.replace(it.recipe, seed=0))
+            # The same seed again is the same training again, not an independent one.
+            by_recipe.setdefault(alike, {}).setdefault(it.recipe.seed, it)
+    several = [[*seeds.values()] for seeds in by_recipe.values() if len(seeds) > 1]
+    names = [members[0].run.origin for members in several]
     return tuple(
         RecipeGroup(
             name if names.count(name) == 1 else f"{name} like {members[0].name}",

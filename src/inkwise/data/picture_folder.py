@@ -12,7 +12,7 @@ from inkwise.data.dataset import Dataset, Split
 from inkwise.data.own_images import OwnImages, own_name
 from inkwise.data.pieces import in_pieces
 from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, shuffle
-from inkwise.errors import ArgumentError, DataError, InkwiseError
+from inkwise.errors import ArgumentError, DataError, InkwiseError, counted
 from inkwise.ink import Ink, normalise
 from inkwise.ink.sources import Source, count_and_name, find_sources_of, list_folder, tell_rest
 from inkwise.system.extras import require_training
@@ -123,8 +123,8 @@ def _require_enough(pictures: OwnImages) -> None:
     """Check that there are enough pictures of every class in every part to train on."""
     if len(pictures.class_names) < 2:
         raise DataError(
-            f"{pictures.source} has {len(pictures.class_names)} sub-folders with pictures: it "
-            "needs one for each class, at least two, with pictures such as 7/photo.jpg"
+            f"{pictures.source} has {counted(len(pictures.class_names), 'sub-folder')} with "
+            "pictures: it needs one for each class, at least two, with pictures such as 7/photo.jpg"
         )
     # One of two is set apart for validation, if none is given.
     least = {"whole": LEAST, "train": 1 if "validation" in pictures.parts else 2}
@@ -133,8 +133,9 @@ def _require_enough(pictures: OwnImages) -> None:
         for name, count in zip(pictures.class_names, counts, strict=True):
             if count < least.get(part, 1):
                 raise DataError(
-                    f"{pictures.places[part] / name} has {count} pictures that can be used, and a "
-                    f"class needs at least {least.get(part, 1)}: add some, or remove the class"
+                    f"{pictures.places[part] / name} has {counted(count, 'picture')} that can be "
+                    f"used, and a class needs at least {least.get(part, 1)}: add some, or "
+                    "remove the class"
                 )
 
 
@@ -189,7 +190,7 @@ def read_folder(
         parts[part] = split if part == "whole" else shuffle(split)
     rest = [tell_rest(folder, passed_over)] if passed_over else []
     name = own_name(folder)
-    title = f"{name}, {len(images):,} pictures in a folder, brought to 28×28"
+    title = f"{name}, {counted(len(images), 'picture')} in a folder, brought to 28×28"
     return OwnImages(name, title, folder, names, parts, places, (*left_out, *rest), together)
 
 

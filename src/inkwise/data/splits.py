@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
-from inkwise.errors import ArgumentError, DataError
+from inkwise.errors import ArgumentError, DataError, counted
 
 TEST_SHARE = 0.2
 """Share of the images that is set apart for testing where a data set has no test part."""
@@ -133,8 +133,8 @@ def choose_validation(
     if holdout.method == "last":
         if not 0 < held_out < count:
             raise DataError(
-                f"{dataset.name} has {count:,} training images, too few to set {holdout.share:.0%} "
-                "of them apart for validation"
+                f"{dataset.name} has {counted(count, 'training image')}, too few to set "
+                f"{holdout.share:.0%} of them apart for validation"
             )
         return order[: count - held_out], order[count - held_out :]
     classes, counts = np.unique(dataset.train.labels, return_counts=True)

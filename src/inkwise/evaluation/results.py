@@ -451,13 +451,7 @@ def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str
     ModelError
         The data set has other classes or another image size than the model.
     """
-    require_image_size(model, dataset.image_size, dataset.name)
-    if dataset.class_names != model.class_names:
-        raise ModelError(
-            f"{dataset.name} has the classes {', '.join(dataset.class_names)}, but the model knows "
-            f"{', '.join(model.class_names)}: evaluate it on a data set like the one it was "
-            "trained on"
-        )
+    require_fit(model, dataset)
     return Evaluation(
         dataset.name,
         split_name,
@@ -465,6 +459,17 @@ def evaluate_model(model: Model, dataset: Dataset, split: Split, split_name: str
         split.labels,
         model.predict_proba(split.images),
     )
+
+
+def require_fit(model: Model, dataset: Dataset) -> None:
+    """Raise `ModelError` if a data set has other classes or another image size than a model."""
+    require_image_size(model, dataset.image_size, dataset.name)
+    if dataset.class_names != model.class_names:
+        raise ModelError(
+            f"{dataset.name} has the classes {', '.join(dataset.class_names)}, but the model knows "
+            f"{', '.join(model.class_names)}: evaluate it on a data set like the one it was "
+            "trained on"
+        )
 
 
 def require_image_size(model: Model, size: tuple[int, ...], name: str) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +30,7 @@ from inkwise.model.calibration import Verdict
 from inkwise.networks.as_onnx import OUTPUTS
 from inkwise.networks.layers import Conv
 from inkwise.runs.directory import Run
-from inkwise.runs.models import find_model
+from inkwise.runs.models import find_model, is_run
 from inkwise.runs.original_data import load_original_splits
 from inkwise.system.extras import require_gradients
 from inkwise.system.progress import SILENT, Progress
@@ -318,7 +317,7 @@ def _find(model: "Model | Run | str | os.PathLike[str]") -> tuple[Model, Run | N
     if isinstance(model, Run):
         return find_model(model.path), model
     found = find_model(model)  # raises if the path is neither a run nor a model
-    return found, Run(model) if (Path(model) / "run.json").is_file() else None
+    return found, Run(model) if is_run(model) else None
 
 
 def _load_splits(
@@ -340,6 +339,8 @@ def _open_gradients(model: Model) -> "Gradients":
 
 
 def _find_neighbours(run: Run | None, model: Model, splits: Callable[[], Splits]) -> Neighbours:
+    if run is not None and not run.trained:
+        raise RunError(f"what {run.origin} was trained on is not known")
     if run is not None and (run.path / FILE).exists():
         near = Neighbours.load(run.path / FILE)
         if near.belong_to(model):

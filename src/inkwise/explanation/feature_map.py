@@ -177,7 +177,7 @@ def write_map(
     images = load_original_splits(run, dataset, data_dir, progress)[split]
     progress.notice(f"Laying out {min(count, len(images)):,} images, which takes some seconds")
     record = run.record
-    title = f"{run.recipe.name} on {record['dataset']['title']}: the {split} split"
+    title = f"{run.origin} on {record['dataset']['title']}: the {split} split"
     figure = draw_map(make_map(model, images, count), title)
     name = "map" if split == "test" else f"map-{split}"
     for kind in ("svg", "png"):

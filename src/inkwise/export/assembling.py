@@ -388,21 +388,19 @@ def _pad(
     wanted = padding.rows, padding.columns
     if wanted == ((0, 0), (0, 0)):
         return conv, arrays
-    if conv.padding == "valid" and conv.dilation == 1:
-        most = conv.stride + 2 * max(padding.rows + padding.columns)
-        for before in range(most + 1):
-            for after in range(most + 1):
-                kernel = conv.kernel + before + after
-                larger = dataclasses.replace(conv, kernel=kernel, padding="same")
-                moved = tuple((low + before, high + after) for low, high in wanted)
-                if all(
-                    larger.pads(side)[0] == low
-                    and _outputs(side, conv, zeros) == -(-side // conv.stride)
-                    for side, (low, _), zeros in zip((height, width), moved, wanted, strict=True)
-                ):
-                    edge = (before, after)
-                    weight = np.pad(arrays["weight"], ((0, 0), (0, 0), edge, edge))
-                    return larger, {**arrays, "weight": weight}
+    sides = (*zip((height, width), wanted, strict=True),)
+    if (
+        conv.padding == "valid"
+        and conv.dilation == 1
+        and all(_outputs(side, conv, zeros) == -(-side // conv.stride) for side, zeros in sides)
+    ):
+        rows, columns = (_more_after(side, conv, low) for side, (low, _) in sides)
+        if both := {*rows} & {*columns}:
+            more = min(both, key=abs)
+            larger = dataclasses.replace(conv, kernel=conv.kernel + abs(more), padding="same")
+            edge = max(-more, 0), max(more, 0)
+            weight = np.pad(arrays["weight"], ((0, 0), (0, 0), edge, edge))
+            return larger, {**arrays, "weight": weight}
     if conv.padding == "valid":
         larger = dataclasses.replace(conv, padding="same")
         if (larger.pads(height), larger.pads(width)) == wanted:
@@ -415,3 +413,14 @@ def _pad(
 
 def _outputs(side: int, conv: Conv, zeros: tuple[int, int]) -> int:
     return (side + sum(zeros) - conv.kernel) // conv.stride + 1
+
+
+def _more_after(side: int, conv: Conv, low: int) -> range:
+    """Return how many zeros more may stand behind a kernel than before it.
+
+    With them, padding ``same`` moves its first place as far as `low` zeros before a row or column
+    move that of the kernel alone.
+    """
+    total = (-(-side // conv.stride) - 1) * conv.stride + conv.kernel - side
+    least = 2 * low - total
+    return range(0 if low == 0 and total < 0 else least, least + 2)

@@ -3,23 +3,17 @@
 import io
 import json
 import math
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from inkwise.export.assembling import Pixels, Refusal, Step, assemble
-from inkwise.export.hdf5 import MAGIC, Node
-from inkwise.export.imported import Found, explained, make_model
+from inkwise.export.hdf5 import Node
+from inkwise.export.imported import Found
 from inkwise.export.keras_layers import KINDS, LEFT_OUT, SUPPORTED, KerasLayer, is_of_keras
-from inkwise.model import Model
-from inkwise.system.extras import require_training
-from inkwise.system.file_kinds import recognise
-from inkwise.system.files import read_bytes
 
-_ZIP_MAGIC = b"PK\x03\x04"
+ZIP_MAGIC = b"PK\x03\x04"
 _MOST_BYTES = 1 << 30  # a small archive must not be able to fill the memory when it is unpacked
 _MODELS = ("Sequential", "Functional", "Model")
 
@@ -31,82 +25,19 @@ Variables = Callable[[tuple[str, ...]], list[Node]]
 """A function from the names of nested models and of a layer to its variables, in Keras' order."""
 
 
-_TORCH = (
-    "it is a pickle, as PyTorch's .pt and .pth files are, which could run code when it is read: "
-    "import takes what Keras saved as .keras or .h5, and PyTorch's weights with a recipe"
-)
-
-
-def import_keras(path: str | os.PathLike[str], class_names: Sequence[str] | None = None) -> Model:
-    """Read a model that Keras saved as ``.keras`` or ``.h5``.
-
-    Supported are sequential and functional models that are a chain of layers, or have skips (two
-    ways that begin at the same layer and end in an Add), and models in them. The layers may be
-    convolutions (plain, with groups, dilated, depthwise and separable; with square kernels and
-    equal strides), pooling of windows and of whole maps, dense layers, batch normalisation, dropout
-    of values and of channels, Rescaling, Normalization, Flatten, Reshape, ZeroPadding2D before a
-    convolution, and what augments images or adds noise in training, which is left out. The
-    activations are those of `inkwise.networks.layers`, a leaky ReLU with any slope below 1, and at
-    the end softmax, or sigmoid for a single unit, which becomes two classes. Inputs may be grey
-    images with or without an axis for the channel, or flat.
+def read_keras(raw: bytes, pixels: Pixels | None = None) -> Found:
+    """Read what Keras saved; arguments and errors are those of `assemble`.
 
     Batch normalisation directly behind a convolution or dense layer without activation is folded
     into its weights. A model that ends in logits is given a softmax, which Keras leaves to the
     loss. One that ends without a dense layer, for instance in global pooling, is given one that
     changes nothing.
 
-    The file does not say how pixels were scaled. If it has a Rescaling or
-    Normalization that divides by 16 or more, the model is assumed to take grey levels
-    from 0 to 255; otherwise, grey levels divided by 255. It is assumed to take light ink on a black
-    background.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    class_names : sequence of str, optional
-        The names of the classes, in the order of the outputs. The file has none, so the default is
-        0, 1, 2 and so on.
-
-    Returns
-    -------
-    Model
-        A model that gives the same probabilities as in Keras, within rounding. Its provenance
-        names the file, its hash, and the version of Keras that wrote it.
-
-    Raises
-    ------
-    ModelError
-        The file is damaged or was not saved by Keras, or has a layer that is not supported; or
-        the number of class names is not that of the outputs.
-    StorageError
-        The file cannot be read.
-    LibraryError
-        The libraries of the extra ``train`` are not installed, which write the model's ONNX file.
-
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by reducing
     internal covariate shift", ICML 2015, for the batch normalisation that is folded.
-
-    Examples
-    --------
-    >>> import inkwise
-    >>> path = inkwise.export_model("runs/small", "keras", "small.keras")
-    >>> model = inkwise.import_keras(path)
-    >>> [line.name for line in model.network.summary()][:3]
-    ['conv1', 'pool1', 'conv2']
     """
-    require_training("importing a model")
-    path = Path(path)
-    raw = read_bytes(path)
-    with explained(path, "Keras"):
-        found = read_keras(raw)
-    return make_model(path, raw, found, class_names)
-
-
-def read_keras(raw: bytes, pixels: Pixels | None = None) -> Found:
-    """Read what Keras saved; arguments and errors are those of `assemble`."""
     description, variables, version = _open(raw)
     entries = _entries(description)
     image_size, flat = _image_size(description, entries)
@@ -119,30 +50,18 @@ def read_keras(raw: bytes, pixels: Pixels | None = None) -> Found:
 
 def _open(raw: bytes) -> tuple[Description, Variables, str]:
     """Open a file of either format; return the description, the variables, and Keras' version."""
-    if raw.startswith(_ZIP_MAGIC):
+    if raw.startswith(ZIP_MAGIC):
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            if any(name.split("/")[-1] == "data.pkl" for name in archive.namelist()):
-                raise Refusal(_TORCH)
             description = json.loads(_member(archive, "config.json"))
             version = json.loads(_member(archive, "metadata.json"))["keras_version"]
             weights = _member(archive, "model.weights.h5")
         return description, _numbered_variables(Node(weights), description), str(version)
-    if raw.startswith(MAGIC):
-        root = Node(raw)
-        try:
-            description = json.loads(root.text("model_config"))
-        except KeyError:
-            raise Refusal(
-                "it holds weights but no model: save both in Keras with model.save"
-            ) from None
-        return description, _named_variables(root), root.text("keras_version")
-    kind = recognise(raw)
-    if kind == "a Python pickle":
-        raise Refusal(_TORCH)
-    raise Refusal(
-        f"it is {f'{kind}, ' if kind else ''}neither a .keras nor an .h5 file: save the model in "
-        "Keras with model.save('model.keras')"
-    )
+    root = Node(raw)
+    try:
+        description = json.loads(root.text("model_config"))
+    except KeyError:
+        raise Refusal("it holds weights but no model: save both in Keras with model.save") from None
+    return description, _named_variables(root), root.text("keras_version")
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -2,24 +2,36 @@
 
 import io
 import warnings
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.errors import counted
 from inkwise.export.assembling import Arrays, Part, Pixels, Refusal, Step, assemble
 from inkwise.export.imported import Found
 from inkwise.networks.as_onnx import from_channels_first
 from inkwise.networks.ensemble import require_single
 from inkwise.networks.layer_summaries import LayerSummary, Shape
 from inkwise.networks.network import named_layers
+from inkwise.system.file_kinds import recognise
 from inkwise.training.recipe import Recipe
 
 _WITHIN = ("state_dict", "model_state_dict", "model")
 
 Group = dict[str, NDArray[np.float32]]
 """The arrays of a module by their roles, such as ``weight``."""
+
+
+def is_torch(raw: bytes) -> bool:
+    """Tell whether content is a pickle, as PyTorch's files are, by itself or in a ZIP archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            return any(name.split("/")[-1] == "data.pkl" for name in archive.namelist())
+    except Exception:  # zipfile raises many kinds of errors
+        return recognise(raw) == "a Python pickle"
 
 
 def read_torch(
@@ -50,7 +62,8 @@ def read_torch(
     """
     groups = _groups(raw)
     *_, last = groups.values()
-    classes = len(last["weight"]) if "weight" in last else 1
+    shape = last["weight"].shape if "weight" in last else ()
+    classes = shape[0] if shape else 1
     network = require_single(recipe.describe_network(image_size, classes), "a state dictionary")
     lines = [line for line in network.summary() if line.parameters]
     matched = _match(lines, groups)
@@ -119,8 +132,9 @@ def _match(lines: list[LayerSummary], groups: Mapping[str, Group]) -> list[str]:
     """Return the name of the module for each layer."""
     if len(groups) != len(lines):
         raise Refusal(
-            f"it has {len(groups)} modules with weights ({', '.join(groups)}), and the recipe's "
-            f"network {len(lines)} layers with weights"
+            f"it has {counted(len(groups), 'module')} with weights ({', '.join(groups)}), and the "
+            f"recipe's network {counted(len(lines), 'layer')} with weights: name the recipe that "
+            "describes this module"
         )
     if all(map(_fits, lines, groups.values())):
         return [*groups]

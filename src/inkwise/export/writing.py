@@ -6,12 +6,16 @@ from pathlib import Path
 
 from inkwise.data.dataset import Dataset
 from inkwise.errors import ArgumentError, RunError
+from inkwise.export.from_keras import ZIP_MAGIC
+from inkwise.export.from_torch import is_torch
+from inkwise.export.hdf5 import MAGIC
 from inkwise.model import Model
+from inkwise.model.saving import is_ours
 from inkwise.runs.directory import Run
-from inkwise.runs.models import find_model
+from inkwise.runs.models import find_model, is_run
 from inkwise.runs.original_data import load_original_splits, load_training_splits
 from inkwise.system.extras import require_training
-from inkwise.system.files import write_bytes
+from inkwise.system.files import read_bytes, storage, write_bytes
 from inkwise.system.folders import file_name
 from inkwise.training.calibrating import calibrate
 
@@ -60,8 +64,8 @@ def export_model(
         ``evaluate``; writing them needs Keras. All formats return probabilities, float32
         (N, classes).
     output : path-like, optional
-        The file, which is replaced if it exists; by default `default_name` with the format's
-        suffix, in the current directory.
+        The file, which is replaced if it exists and has this format; by default `default_name`
+        with the format's suffix, in the current directory.
     once : bool
         Whether to leave out test-time augmentation (our word for it is looks): the network sees
         an image once, rotated by `SINGLE_ROTATION`, and not at several angles. The model is faster
@@ -80,7 +84,7 @@ def export_model(
     ------
     ArgumentError
         There is no such format, the file's name has another format's suffix, or the format cannot
-        hold such a model.
+        hold such a model; or the file exists and is of another kind.
     LibraryError
         A library that the format needs is not installed.
     ModelError, RunError
@@ -125,6 +129,7 @@ def export_model(
             "leave the rotations out with --once, or write onnx or torchscript"
         )
     path = Path(default_name(model) + suffix if output is None else output)
+    _check_replaced(path, file_format)
     match file_format:
         case "onnx":
             content = model.onnx
@@ -145,8 +150,28 @@ def export_model(
     return write_bytes(path, content)
 
 
+def _check_replaced(path: Path, file_format: str) -> None:
+    """Refuse to replace a file of another kind, such as a photo, or notes."""
+    with storage(path, "read"):
+        content = read_bytes(path) if path.is_file() else b""
+    match file_format:
+        case "keras":
+            same = content.startswith(ZIP_MAGIC) and not is_torch(content)
+        case "h5":
+            same = content.startswith(MAGIC)
+        case "torchscript":
+            same = is_torch(content)
+        case _:
+            same = is_ours(content)
+    if content and not same:
+        raise ArgumentError(
+            f"{path} exists and is no earlier export as {file_format}: remove it, or name another "
+            "file"
+        )
+
+
 def _run(source: Model | str | os.PathLike[str], what: str) -> Run:
-    if isinstance(source, Model) or not (Path(source) / "run.json").is_file():
+    if isinstance(source, Model) or not is_run(source):
         raise RunError(
             f"{what} is calibrated on the run's own images: name the directory of a run that "
             f"`inkwise train` wrote{'' if isinstance(source, Model) else f', not {source}'}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterable
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkwise.errors import DataError, InkwiseError, NoInkError
+from inkwise.errors import ArgumentError, DataError, InkwiseError, NoInkError
 from inkwise.ink.cutting import cut_in_two
 from inkwise.ink.decoding import Picture, decode, describe
 from inkwise.ink.fitting import BOX, CANVAS, bounds, fit_and_centre, is_fitted
@@ -187,9 +188,12 @@ def normalise_batch(pictures: Iterable[Picture]) -> list[Ink]:
 
     Raises
     ------
+    ArgumentError
+        This is a single picture.
     InkwiseError
         The error of the first picture that `normalise` refuses, with its index, from 0.
     """
+    refuse_single(pictures)
     inks = []
     for place, picture in enumerate(pictures):
         try:
@@ -197,6 +201,15 @@ def normalise_batch(pictures: Iterable[Picture]) -> list[Ink]:
         except InkwiseError as error:
             raise type(error)(f"pictures[{place}]: {error}") from error
     return inks
+
+
+def refuse_single(pictures: object) -> None:
+    """Raise `ArgumentError` if this is one picture, or nothing of the kind, and no list of them."""
+    single = isinstance(pictures, str | bytes | bytearray | os.PathLike)
+    if (shape := getattr(pictures, "shape", None)) is not None:
+        single = len(shape) in (0, 2) or (len(shape) == 3 and shape[2] in (3, 4))
+    if single or not isinstance(pictures, Iterable):
+        raise ArgumentError("this takes a list of pictures: put a single one in brackets")
 
 
 def take_as_is(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:

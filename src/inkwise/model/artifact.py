@@ -205,12 +205,11 @@ class Model:
             another image size than 28×28 takes only pictures of exactly that size, with light ink
             on a black background.
         """
-        one = isinstance(pictures, str | bytes | bytearray | os.PathLike)
-        if hasattr(pictures, "__array__"):
+        from inkwise.ink.normalising import refuse_single
+
+        refuse_single(pictures)
+        if len(getattr(pictures, "shape", ())) > 1:  # one of a single axis may hold paths
             pictures = as_array(pictures, "pictures")
-            one = pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (3, 4))
-        if one or not isinstance(pictures, Iterable):
-            raise ArgumentError("classify takes a list of pictures: put a single one in brackets")
         answers = []
         for place, answer in enumerate(self.classify_each(pictures, hand=hand)):
             if isinstance(answer, InkwiseError):
@@ -492,7 +491,7 @@ class Model:
 
 def _read_tensor(picture: "Picture | InkwiseError") -> "Picture | InkwiseError":
     """Return a tensor as an array, or the error if that is impossible; all else unchanged."""
-    if isinstance(picture, np.ndarray) or not hasattr(picture, "__array__"):
+    if isinstance(picture, np.ndarray | str | bytes) or not hasattr(picture, "__array__"):
         return picture
     try:
         return as_array(picture, "picture")

@@ -101,6 +101,14 @@ def parts_from_onnx(content: bytes) -> Parts:
         ) from error
 
 
+def is_ours(content: bytes) -> bool:
+    """Tell whether content is that of an ONNX file of inkwise."""
+    try:
+        return "inkwise_version" in read_metadata(content)
+    except ModelError:
+        return False
+
+
 def onnx_metadata(parts: Parts) -> dict[str, str]:
     """Return the metadata that a model's ONNX file holds beside its graph; see `Model.onnx`."""
     metadata = {name: _json(value) for name, value in _describe(parts).items()}

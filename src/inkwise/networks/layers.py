@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from inkwise.errors import ArgumentError
+from inkwise.errors import ArgumentError, counted
 from inkwise.networks.words import nearest, shown
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
@@ -121,7 +121,7 @@ class Conv:
         }
         told = [f"{name} {value}" for name, value in extras.items() if value > 1]
         told += ["padded"] if self.padding == "same" else []
-        parts = [f"{size} convolution", f"{self.filters} filters", *told]
+        parts = [f"{size} convolution", counted(self.filters, "filter"), *told]
         return ", ".join(parts) + _activation(self)
 
     @property
@@ -338,7 +338,7 @@ class Dense:
         _check_l2(self.l2)
 
     def __str__(self) -> str:
-        units = "a unit for each class" if self.units is None else f"{self.units} units"
+        units = "a unit for each class" if self.units is None else counted(self.units, "unit")
         return f"fully connected, {units}{_activation(self)}"
 
 

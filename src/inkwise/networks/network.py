@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from inkwise.errors import ArgumentError, ModelError
+from inkwise.errors import ArgumentError, ModelError, counted
 from inkwise.networks.layer_documents import layers_from_list, layers_to_list
 from inkwise.networks.layer_summaries import Field, LayerSummary, Shape, Summary, times
 from inkwise.networks.layers import (
@@ -300,8 +300,9 @@ def _explain_sum(name: str, shape: Shape, other: Shape, shortcut: bool) -> str:
     if not shortcut and len(shape) == 3 and len(other) == 3:
         stride = max(1, round(other[0] / shape[0]))
         fits = (
-            f"give it the shortcut of a convolution with {shape[2]} filters, kernel 1 and "
-            f"stride {stride}, or layers with padding 'same' that end in {other[2]} filters"
+            f"give it the shortcut of a convolution with {counted(shape[2], 'filter')}, kernel 1 "
+            f"and stride {stride}, or layers with padding 'same' that end in "
+            f"{counted(other[2], 'filter')}"
         )
     return f"{name} adds {times(shape)} of its layers to {times(other)} of {past}: {fits}"
 

@@ -63,10 +63,10 @@ _WITHOUT = {
 """What to write for layers of other libraries that are none of ours."""
 
 
-def nearest(word: object, known: Collection[str]) -> str:
+def nearest(word: object, known: Collection[str], likeness: float = 0.6) -> str:
     """Return " (did you mean 'X'?)" for the known word most like this one, or nothing."""
     alien = _ELSEWHERE.get(_plain(word))
-    close = difflib.get_close_matches(str(word).lower(), known, n=1)
+    close = difflib.get_close_matches(str(word).lower(), known, n=1, cutoff=likeness)
     meant = alien if alien in known else next(iter(close), None)
     return f" (did you mean {meant!r}?)" if meant else ""
 

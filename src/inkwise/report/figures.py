@@ -91,10 +91,10 @@ FIRST = tuple(name for name in _DRAW if name not in SECOND)
 
 
 def draw_history(run: Run) -> None:
-    """Draw the curves of accuracy and loss by epoch, and write them into a run."""
-    history = run.history
-    _write(run, "accuracy", charts.accuracy_curve(history))
-    _write(run, "loss", charts.loss_curve(history))
+    """Draw the curves of accuracy and loss by epoch, if there are epochs, and write them."""
+    if history := run.history:
+        _write(run, "accuracy", charts.accuracy_curve(history))
+        _write(run, "loss", charts.loss_curve(history))
 
 
 def draw_evaluation(run: Run, shown: Shown, names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from inkwise.evaluation.confusion import OneVersusRest, normalise_rows
 from inkwise.evaluation.reliability import BINS, expected_calibration_error, selective_accuracy
 from inkwise.evaluation.results import Evaluation
 from inkwise.model import Model
-from inkwise.model.calibration import at_another_temperature
+from inkwise.model.calibration import Calibration, at_another_temperature
 from inkwise.networks.ensemble import members
 from inkwise.networks.layers import Conv
 from inkwise.networks.remarks import remarks
@@ -57,6 +57,9 @@ INLINE = {
     "selective": "Accuracy by the share of images answered",
 }
 """The figures drawn into the page, each with its text alternative for screen readers."""
+
+OF_TRAINING = ("accuracy", "loss")
+"""Those of them that a model from elsewhere, which was not trained here, has not."""
 
 
 def write_report(run: Run | str | os.PathLike[str]) -> Path:
@@ -128,7 +131,10 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         draw_evaluation(run, shown, SECOND)
     html = template.render(
         record=run.record,
-        recipe=run.recipe,
+        recipe=run.recipe if run.trained else None,
+        origin=run.origin,
+        positive=run.positive,
+        provenance=model.provenance,
         network=model.network,
         network_drawing=draw_network(model.network),
         remarks=[
@@ -137,6 +143,7 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
             for remark in remarks(member)
         ],
         calibration=model.calibration,
+        calibrated=run.recipe.calibrate if run.trained else model.calibration != Calibration(),
         calibration_errors=[
             expected_calibration_error(evaluation.labels, probabilities)
             for probabilities in (
@@ -148,7 +155,7 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         history=run.history,
         gains=run.gains,
         evaluation=evaluation,
-        example=_hardest_class(evaluation, run.recipe.positive),
+        example=_hardest_class(evaluation, run.positive),
         smallest=min((c for c in evaluation.classes if c.support), key=lambda c: c.support),
         thresholds=_at_thresholds(evaluation),
         tasks=[evaluation.binary(name) for name in evaluation.class_names],
@@ -169,6 +176,7 @@ def report_on(run: Run, shown: Shown, second: SecondProcess) -> Path:
         curves={
             name: _inline_svg(read_bytes(run.figures_path / f"{name}.svg"), name, alt)
             for name, alt in INLINE.items()
+            if run.trained or name not in OF_TRAINING
         },
         samples=samples,
         mistakes=mistakes[:MISTAKES_SHOWN],

@@ -18,8 +18,9 @@ import inkwise
 from inkwise.report import charts, probability_charts
 
 run = inkwise.Run(".")
-evaluation, history, recipe = run.evaluation, run.history, run.recipe
-print(f"{recipe.name} on {run.record['dataset']['title']}, seed {recipe.seed}: {run.status}")
+evaluation, history = run.evaluation, run.history
+seed = f", seed {run.recipe.seed}" if run.trained else ", trained elsewhere"
+print(f"{run.origin} on {run.record['dataset']['title']}{seed}: {run.status}")
 print(*run.record["notices"], sep="\\n")
 for line in run.model.network.summary():
     print(f"{line.name:16} {line.layer!s:44} {line.parameter_count:>10,} parameters")""",
@@ -41,8 +42,11 @@ for kind, average in evaluation.averages.items():
 for name, estimate in evaluation.agreement.items():
     show(name, estimate)""",
     ),
-    ("## Curves", "charts.accuracy_curve(history)"),
-    ("", "charts.loss_curve(history)"),
+    (
+        "## Curves",
+        "charts.accuracy_curve(history) if history else 'None: the model was trained elsewhere.'",
+    ),
+    ("", "charts.loss_curve(history) if history else None"),
     (
         "## Confusion matrix\n\nRows are the true classes, columns the predicted ones.",
         "charts.confusion_heatmap(evaluation)",

@@ -100,7 +100,7 @@ def measure_robustness(
         _check_comparable(first, other, split)
     models = {name: run.model for name, run in zip(_names(everyone), everyone, strict=True)}
     dataset = load_original_data(first, dataset, data_dir, progress)
-    whole = split_dataset(dataset, first.recipe.holdout, first.recipe.seed)[split]
+    whole = split_dataset(dataset, *first.division)[split]
     drawn = whole.take(_draw(whole.labels, images))
     progress.notice(
         f"{len(drawn):,} of the {len(whole):,} images of {dataset.name}, {split} split, each "
@@ -147,8 +147,7 @@ def _check_comparable(first: Run, other: Run, split: str) -> None:
             f"{first.path} and {other.path} were trained on different data sets: "
             "compare runs on the same data set"
         )
-    drawn = [(run.recipe.holdout, run.recipe.seed) for run in (first, other)]
-    if split != "test" and drawn[0] != drawn[1]:
+    if split != "test" and first.division != other.division:
         raise RunError(
             f"the {split} images of {first.path} and {other.path} are not the same: compare them "
             "on the test split"

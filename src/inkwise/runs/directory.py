@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.data.pieces import keeps_together
-from inkwise.data.splits import Splits
+from inkwise.data.splits import Holdout, Splits, split_dataset
 from inkwise.errors import DataError, InkwiseError, RunError
 from inkwise.evaluation.results import SCHEMA as METRICS_SCHEMA
 from inkwise.evaluation.results import Evaluation
 from inkwise.evaluation.slices import SCHEMA as SLICES_SCHEMA
 from inkwise.evaluation.slices import Findings
 from inkwise.model import Model
+from inkwise.model.saving import DOCUMENT_FILE
 from inkwise.runs.documents import (
     FORMS,
     GAINS_SCHEMA,
@@ -47,6 +48,9 @@ SEEN_FILE = "seen.npy"
 
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
+NO_ENGINE = "none"
+"""The engine of a run that no training wrote."""
+
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Describe, as JSON values, a data set so that it can be found again."""
@@ -72,7 +76,7 @@ def describe_drawn(splits: Splits, enlarged: Splits) -> dict[str, Any] | None:
 
 
 class Run:
-    """The directory of one training.
+    """The directory of one training, or of the evaluation of a model that came from elsewhere.
 
     Parameters
     ----------
@@ -101,6 +105,11 @@ class Run:
         with storage(self.path, "read"):
             found = (self.path / "run.json").is_file()
         if not found:
+            if self.path.is_file() or (self.path / DOCUMENT_FILE).is_file():
+                raise RunError(
+                    f"{self.path} is a model and no run, which knows its data: make one by "
+                    f"`inkwise evaluate {self.path} --dataset NAME` (or --data PATH), and name that"
+                )
             raise RunError(
                 f"there is no run at {self.path}: name a directory that `inkwise train` wrote"
             )
@@ -112,7 +121,7 @@ class Run:
         record, history = self.record, self.history
         rows = [
             ("status", record["status"]),
-            ("recipe", self.recipe.name),
+            ("recipe", self.recipe.name) if self.trained else ("model", self.origin),
             ("data set", record["dataset"]["title"]),
             ("notices", *record["notices"]) if record["notices"] else (),
             ("report", self.report_path) if self.report_path.exists() else (),
@@ -175,39 +184,64 @@ class Run:
         StorageError
             The directory cannot be written.
         """
-        if path is None:
-            name = f"{file_name(recipe.name)}-{file_name(dataset.name)}"
-            folder = claim_next(DEFAULT_PARENT, name)
-        else:
-            folder = claim_folder(path)
+        folder = _claim(path, recipe.name, dataset)
         if corrections is not None:
             write_bytes(folder / LABELS_FILE, corrections.content)
         write_seen(folder / SEEN_FILE, splits, seen)
         _write_recipe(folder, recipe)
-        write_json(
-            folder / "run.json",
-            {
-                "schema": RUN_SCHEMA,
-                "status": UNFINISHED,
-                "dataset": {
-                    **describe_dataset(dataset),
-                    "test_sha256": splits.test.sha256,
-                    "test_images_sha256": splits.test.images_sha256,
-                },
-                "splits": {
-                    "train": len(splits.train),
-                    "validation": len(splits.validation),
-                    "test": len(splits.test),
-                },
-                "drawn": enlarged and describe_drawn(splits, enlarged),
-                "labels": corrections and corrections.describe(),
-                "start": start,
-                "notices": notices,
-                "engine": engine,
-                "machine": dict(machine),
-            },
-        )
+        described = {
+            "drawn": enlarged and describe_drawn(splits, enlarged),
+            "labels": corrections and corrections.describe(),
+            "start": start,
+            "engine": engine,
+        }
+        _write_record(folder, UNFINISHED, dataset, splits, notices, machine, described)
         return cls(folder)
+
+    @classmethod
+    def of_model(
+        cls,
+        path: str | os.PathLike[str] | None,
+        model: Model,
+        origin: str,
+        dataset: Dataset,
+        notices: list[str],
+        machine: Mapping[str, Any],
+    ) -> "Run":
+        """Start the directory of a model that no training wrote here, to be evaluated.
+
+        It has neither recipe nor history.
+
+        Parameters
+        ----------
+        path, machine
+            As for `create`.
+        model : Model
+        origin : str
+            Name of the model.
+        dataset : Dataset
+            The data set to evaluate it on.
+        notices : list of str
+            What the user should know about the model or the data.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ArgumentError, StorageError
+            As from `create`.
+        DataError
+            There are too few images to set some apart for validation.
+        """
+        splits = split_dataset(dataset, *_USUAL_DIVISION)
+        folder = _claim(path, origin, dataset)
+        described = {"labels": None, "engine": NO_ENGINE, "model": origin}
+        _write_record(folder, COMPLETE, dataset, splits, notices, machine, described)
+        run = cls(folder)
+        run.save_model(model)
+        return run
 
     @property
     def record(self) -> dict[str, Any]:
@@ -238,8 +272,43 @@ class Run:
         write_json(self.path / "run.json", {**self.record, "status": status})
 
     @property
+    def trained(self) -> bool:
+        """Whether a training wrote the run; otherwise it has neither recipe nor history."""
+        return bool(self.record["engine"] != NO_ENGINE)
+
+    @property
+    def origin(self) -> str:
+        """Name of the recipe or, if no training wrote the run, of the model that it is about."""
+        return self.recipe.name if self.trained else str(self.record.get("model", "model"))
+
+    @property
+    def positive(self) -> str:
+        """The positive class, if the run was trained for a binary task; else empty."""
+        return self.recipe.positive if self.trained else ""
+
+    def task(self, dataset: Dataset) -> Dataset:
+        """Return a data set as the task of the run, as `Recipe.task` does, also for the errors."""
+        return self.recipe.task(dataset) if self.trained else dataset
+
+    @property
+    def division(self) -> tuple[Holdout, int]:
+        """How validation images are set apart from the data set, and the seed of the draw."""
+        return (self.recipe.holdout, self.recipe.seed) if self.trained else _USUAL_DIVISION
+
+    @property
     def recipe(self) -> Recipe:
-        """The recipe that the run was trained by."""
+        """The recipe that the run was trained by.
+
+        Raises
+        ------
+        RunError
+            It is missing or damaged, or no training wrote the run.
+        """
+        if not self.trained:
+            raise RunError(
+                f"{self.path} is about a model from elsewhere, which was evaluated here and not "
+                "trained: it has no recipe"
+            )
         document = self._read_own("recipe.json", RECIPE_SCHEMA)
         return Recipe.from_dict({key: document[key] for key in document if key != "schema"})
 
@@ -515,6 +584,47 @@ class Run:
         if document is None:
             raise RunError(f"{self.path / name} is missing: train again")
         return document
+
+
+_USUAL_DIVISION = Holdout(), 0
+
+
+def _claim(path: str | os.PathLike[str] | None, name: str, dataset: Dataset) -> Path:
+    """Return a new directory, by default under ``runs/``."""
+    if path is not None:
+        return claim_folder(path)
+    return claim_next(DEFAULT_PARENT, f"{file_name(name)}-{file_name(dataset.name)}")
+
+
+def _write_record(
+    folder: Path,
+    status: str,
+    dataset: Dataset,
+    splits: Splits,
+    notices: list[str],
+    machine: Mapping[str, Any],
+    described: Mapping[str, Any],
+) -> None:
+    write_json(
+        folder / "run.json",
+        {
+            "schema": RUN_SCHEMA,
+            "status": status,
+            "dataset": {
+                **describe_dataset(dataset),
+                "test_sha256": splits.test.sha256,
+                "test_images_sha256": splits.test.images_sha256,
+            },
+            "splits": {
+                "train": len(splits.train),
+                "validation": len(splits.validation),
+                "test": len(splits.test),
+            },
+            "notices": notices,
+            "machine": dict(machine),
+            **described,
+        },
+    )
 
 
 def _write_recipe(folder: Path, recipe: Recipe) -> None:

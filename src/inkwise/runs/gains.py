@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inkwise.data.dataset import Split
+from inkwise.errors import counted
 from inkwise.evaluation.significance import LEVEL, format_p, mcnemar
 from inkwise.model import Model
 
@@ -49,9 +50,9 @@ class Gain:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}, {self.images:,} test images: {len(self.wrong_before):,} wrong before, "
-            f"{len(self.wrong_after):,} after: {self.verdict} "
-            f"(exact McNemar {format_p(self.p_value)})"
+            f"{self.name}, {counted(self.images, 'test image')}: "
+            f"{len(self.wrong_before):,} wrong before, {len(self.wrong_after):,} after: "
+            f"{self.verdict} (exact McNemar {format_p(self.p_value)})"
         )
 
 

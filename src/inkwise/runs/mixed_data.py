@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.own_images import OwnImages
 from inkwise.data.splits import TEST_SHARE, Splits, shuffle
-from inkwise.errors import DataError
+from inkwise.errors import DataError, counted
 from inkwise.runs.seen_images import hash_images
 
 LEAST = 1_000
@@ -102,14 +102,15 @@ def mix(
         tested = hold_out(whole, np.zeros(len(whole), bool) if seen is None else seen)
         if not 0 < tested.sum() < len(whole):
             raise DataError(
-                f"{own.places['whole']} has {len(whole):,} pictures, too few to learn from some "
-                "and to test on others: add some, at least three of one class"
+                f"{own.places['whole']} has {counted(len(whole), 'picture')}, too few to learn "
+                "from some and to test on others: add some, at least three of one class"
             )
         parts["train"] = shuffle(whole.take(np.flatnonzero(~tested)))
         parts["test"] = whole.take(np.flatnonzero(tested))
         told.append(
-            f"{tested.sum():,} of the {len(whole):,} pictures in {own.places['whole']} are held "
-            "out as test images: about a fifth of every class, and at least one of three."
+            f"{tested.sum():,} of the {len(whole):,} pictures in {own.places['whole']} "
+            f"{'is' if tested.sum() == 1 else 'are'} held out as test images: about "
+            "a fifth of every class, and at least one of three."
         )
     for part in ("train", "test"):
         if part not in parts:
@@ -120,8 +121,8 @@ def mix(
             apart = hold_out(train, np.zeros(len(train), bool))
             if not apart.any():
                 raise DataError(
-                    f"{own.source} has {len(train):,} images to learn from, too few to set some "
-                    "apart for validation: add some, at least three of one class"
+                    f"{own.source} has {counted(len(train), 'image')} to learn from, too few to "
+                    "set some apart for validation: add some, at least three of one class"
                 )
             train, validation = (train.take(np.flatnonzero(part)) for part in (~apart, apart))
         lacking = np.setdiff1d(np.arange(len(class_names)), train.labels)

@@ -9,6 +9,12 @@ from inkwise.model.saving import DOCUMENT_FILE
 from inkwise.system.files import read_bytes, storage
 
 
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is the directory of a run."""
+    with storage(Path(path), "read"):
+        return (Path(path) / "run.json").is_file()
+
+
 def find_model(path: str | os.PathLike[str]) -> Model:
     """Load the model of a run directory, or of a model directory.
 
@@ -43,7 +49,7 @@ def find_model(path: str | os.PathLike[str]) -> Model:
                     "from `inkwise export --format onnx`; `inkwise import` reads other programs' "
                     "models"
                 ) from error
-        if (folder / "run.json").is_file():
+        if is_run(folder):
             folder = folder / "model"
             if not folder.exists():
                 raise RunError(

@@ -83,10 +83,7 @@ def load_original_splits(
 
     Parameters and errors are those of `load_original_data`.
     """
-    recipe = run.recipe
-    return split_dataset(
-        load_original_data(run, dataset, data_dir, progress), recipe.holdout, recipe.seed
-    )
+    return split_dataset(load_original_data(run, dataset, data_dir, progress), *run.division)
 
 
 def load_training_splits(

@@ -23,7 +23,7 @@ def own_data(run: Run, own: OwnImages) -> Dataset | None:
     """
     record = run.record["dataset"]
     try:
-        dataset = run.recipe.task(own.as_dataset())
+        dataset = run.task(own.as_dataset())
     except (ArgumentError, DataError):  # not the positive class of the run, or too few to train on
         return None
     if dataset.sha256 != record["sha256"]:
@@ -77,9 +77,14 @@ def choose_unseen(
     images = _name_as(model, run, own, own.parts[part], progress)
     seen, count = run.has_seen(images.images), f"{len(images):,}"
     if seen is None:
+        why = (
+            "the version that trained it did not record its images"
+            if run.trained
+            else "what its model was trained on is not known"
+        )
         progress.notice(
             f"All {count} images in {place} are evaluated; {run.path} may have seen some of "
-            "them, because the version that trained it did not record its images"
+            f"them, because {why}"
         )
     elif seen.all():
         raise DataError(
@@ -120,7 +125,7 @@ def _choose_part(run: Run, own: OwnImages, split: str) -> str:
 def _name_as(model: Model, run: Run, own: OwnImages, images: Split, progress: Progress) -> Split:
     """Return the images of classes that a model knows, with its labels."""
     numbers = {name: number for number, name in enumerate(model.class_names)}
-    rest = 0 if run.recipe.positive else -1  # all that is not of the positive class, or unknown
+    rest = 0 if run.positive else -1  # all that is not of the positive class, or unknown
     labels = np.array([numbers.get(name, rest) for name in own.class_names])[images.labels]
     known = labels >= 0
     if not known.any():

@@ -13,11 +13,15 @@ from inkwise.errors import InkwiseError, StorageError
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.tracking.figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml
 from inkwise.version import __version__
 
 EXPERIMENT = "inkwise"
 """The experiment, unless MLFLOW_EXPERIMENT_NAME names another."""
+
+PLACE = "inkwise.run"
+"""The tag with the folder of the run."""
 
 LOADER = "inkwise.tracking.mlflow_model"
 """The module by which MLflow loads the model."""
@@ -38,12 +42,19 @@ def _errors_of_ours() -> Iterator[None]:
 
 
 class MLflow:
-    """A run of MLflow about a run of ours.
+    """A run of MLflow about a run of ours; of one that is resumed, the run that it had.
 
     Parameters
     ----------
     run : Run
-        The run. Its recipe and data set are kept at once.
+        The run. Its data set is kept at once.
+    recipe : Recipe
+        The recipe that it is trained by, which is kept at once, too.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs of the run MLflow has.
 
     Raises
     ------
@@ -52,7 +63,7 @@ class MLflow:
     """
 
     @_errors_of_ours()
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         # Without this, MLflow sends usage reports to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
@@ -63,20 +74,46 @@ class MLflow:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
         found = self._client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else self._client.create_experiment(name)
+        known = self._find(run, experiment)
+        if known is None:
+            self.epochs, self._id = 0, self._begin(run, recipe, experiment)
+        else:
+            self.epochs, self._id = len(run.history), known
+            self._client.update_run(known, status="RUNNING")
+        self._client.log_text(self._id, to_toml(recipe), "recipe.toml")
+
+    def _begin(self, run: Run, recipe: Recipe, experiment: str) -> str:
+        """Begin a run of MLflow, and return its id."""
         dataset = run.record["dataset"]
-        self._id = self._client.create_run(
+        begun: str = self._client.create_run(
             experiment,
             run_name=run.path.name,
             tags={
-                "inkwise.run": str(run.path.resolve()),
+                PLACE: str(run.path.resolve()),
                 "inkwise.version": __version__,
                 "inkwise.dataset": dataset["name"],
                 "inkwise.dataset.sha256": dataset["sha256"],
             },
         ).info.run_id
-        for key, value in _flatten(run.recipe.to_dict()):
-            self._client.log_param(self._id, key, value)
-        self._client.log_text(self._id, to_toml(run.recipe), "recipe.toml")
+        for key, value in _flatten(recipe.to_dict()):
+            self._client.log_param(begun, key, value)
+        return begun
+
+    def _find(self, run: Run, experiment: str) -> str | None:
+        """Return the id of the run that has been told all epochs of a run so far, if there is one.
+
+        The folder alone does not tell: another run may have been in it.
+        """
+        place, losses = str(run.path.resolve()), [epoch.train_loss for epoch in run.history]
+        if not losses:
+            return None
+        for kept in self._client.search_runs([experiment]):
+            if kept.data.tags.get(PLACE) != place:
+                continue
+            told = self._client.get_metric_history(kept.info.run_id, "loss/train")
+            if [each.value for each in told] == losses:
+                return str(kept.info.run_id)
+        return None
 
     @_errors_of_ours()
     def epoch(self, epoch: Epoch) -> None:

@@ -14,6 +14,7 @@ from inkwise.runs.directory import Run
 from inkwise.system.files import read_bytes, storage
 from inkwise.tracking.figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml
 
 FOLDER = "tensorboard"
@@ -25,7 +26,14 @@ class TensorBoard:
     Parameters
     ----------
     run : Run
-        The run. Its recipe is written at once.
+        The run.
+    recipe : Recipe
+        The recipe that it is trained by, which is written at once.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs are in this file, or in those that are beside it already.
 
     Raises
     ------
@@ -33,22 +41,23 @@ class TensorBoard:
         The file cannot be written.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder = run.path / FOLDER
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         with storage(folder, "write to"):
             folder.mkdir(exist_ok=True)
+            resumed = any(folder.iterdir())
             self._file = (folder / name).open("wb")
         self._records = RecordWriter(self._file)
-        self._epochs = 0
+        self.epochs = len(run.history) if resumed else 0
         self._write(file_version="brain.Event:2")
-        self._text("recipe", "\n".join(f"    {line}" for line in to_toml(run.recipe).splitlines()))
+        self._text("recipe", "\n".join(f"    {line}" for line in to_toml(recipe).splitlines()))
 
     def epoch(self, epoch: Epoch) -> None:
         """Write the losses and accuracies of an epoch."""
-        self._epochs = epoch.epoch
+        self.epochs = epoch.epoch
         self._scalars(epoch_figures(epoch))
 
     def finish(self, run: Run) -> None:
@@ -74,7 +83,7 @@ class TensorBoard:
         self._values([{"tag": tag, "metadata": plugin, "tensor": tensor}])
 
     def _values(self, values: list[dict[str, Any]]) -> None:
-        self._write(step=self._epochs, summary={"value": values})
+        self._write(step=self.epochs, summary={"value": values})
 
     def _write(self, **fields: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

@@ -8,10 +8,19 @@ from inkwise.errors import ArgumentError
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.system.extras import require_mlflow, require_tensorboard
 from inkwise.training.history import Epoch
+from inkwise.training.recipe import Recipe
 
 
 class Tracker(Protocol):
-    """A program that keeps track of a run."""
+    """A program that keeps track of a run, from its start or from where it was resumed.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs of the run it has kept.
+    """
+
+    epochs: int
 
     def epoch(self, epoch: Epoch) -> None:
         """Keep the losses and accuracies of an epoch."""
@@ -23,20 +32,23 @@ class Tracker(Protocol):
         """End, with the status of the run: complete, interrupted, or unfinished, as it failed."""
 
 
-def _tensorboard(run: Run) -> Tracker:
+def _tensorboard(run: Run, recipe: Recipe) -> Tracker:
     from inkwise.tracking.tensorboard import TensorBoard
 
-    return TensorBoard(run)
+    return TensorBoard(run, recipe)
 
 
-def _mlflow(run: Run) -> Tracker:
+def _mlflow(run: Run, recipe: Recipe) -> Tracker:
     from inkwise.tracking.mlflow import MLflow
 
-    return MLflow(run)
+    return MLflow(run, recipe)
 
 
 _REQUIRE = {"tensorboard": require_tensorboard, "mlflow": require_mlflow}
-_OPEN: dict[str, Callable[[Run], Tracker]] = {"tensorboard": _tensorboard, "mlflow": _mlflow}
+_OPEN: dict[str, Callable[[Run, Recipe], Tracker]] = {
+    "tensorboard": _tensorboard,
+    "mlflow": _mlflow,
+}
 
 TRACKERS = tuple(_OPEN)
 """The names of the trackers."""
@@ -61,9 +73,11 @@ def require_tracker(name: str | None) -> None:
 
 @contextlib.contextmanager
 def tracked(
-    name: str | None, run: Run, on_epoch: Callable[[Epoch], object] | None
+    name: str | None, run: Run, recipe: Recipe, on_epoch: Callable[[Epoch], object] | None
 ) -> Iterator[Callable[[Epoch], object] | None]:
     """Tell a tracker about a run, from its start to its end.
+
+    Of a run that is resumed, it is first told the epochs that it does not know.
 
     Parameters
     ----------
@@ -71,6 +85,8 @@ def tracked(
         The tracker; None tells nobody.
     run : Run
         The run, which is trained within the context.
+    recipe : Recipe
+        The recipe that it is trained by, which may have more epochs than it began with.
     on_epoch : callable or None
         Called with every epoch as well.
 
@@ -82,7 +98,7 @@ def tracked(
     if name is None:
         yield on_epoch
         return
-    tracker = _OPEN[name](run)
+    tracker = _OPEN[name](run, recipe)
 
     def tell(epoch: Epoch) -> None:
         tracker.epoch(epoch)
@@ -91,6 +107,8 @@ def tracked(
 
     status = UNFINISHED
     try:
+        for epoch in run.history[tracker.epochs :]:
+            tracker.epoch(epoch)
         yield tell
         tracker.finish(run)
         status = COMPLETE

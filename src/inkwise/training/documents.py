@@ -110,9 +110,13 @@ def _value(hint: Any, value: Any, tagged: Tagged, place: tuple[int | str, ...]) 
     if (value is None and type(None) in choices) or any(isinstance(value, it) for it in classes):
         return value
     if len(classes) > 1:
+        kinds = {word: cls for word, cls in tagged.items() if cls in classes}
+        if isinstance(value, str):
+            name = ".".join(map(str, place))
+            told = nearest(value, kinds) or f", one of {', '.join(kinds)}"
+            raise ArgumentError(f"write {name}.kind = {value!r} in its place{told}", place)
         if not isinstance(value, Mapping):
             raise _no_table(value, place)
-        kinds = {word: cls for word, cls in tagged.items() if cls in classes}
         values = dict(value)
         kind = values.pop("kind", None)
         if not isinstance(kind, str) or kind not in kinds:

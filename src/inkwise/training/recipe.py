@@ -479,15 +479,18 @@ _PARTS: dict[str, tuple[type, ...]] = {
 
 def _refuse_misplaced(document: Mapping[str, Any]) -> None:
     """Refuse a key that is unknown or that another part of a recipe has, and say which one."""
-    own = {field.name for field in dataclasses.fields(Recipe)}
+    own = [field.name for field in dataclasses.fields(Recipe)]
     keys = {
-        part: {field.name for cls in classes for field in dataclasses.fields(cls)}
+        part: [field.name for cls in classes for field in dataclasses.fields(cls)]
         for part, classes in _PARTS.items()
     }
     for key in document:
-        part = next((part for part in _PARTS if key in keys[part]), None)
-        if part and key not in own:
-            raise ArgumentError(f"{key} belongs to {part}: write it below a line [{part}]", (key,))
+        for part in _PARTS if key not in own else ():
+            if key in keys[part]:
+                told = f"{key} belongs to {part}: write {part}.{key}, or it below a line [{part}]"
+                raise ArgumentError(told, (key,))
+            if not nearest(key, own) and (near := nearest(key, keys[part], 0.8)):
+                raise ArgumentError(f"unknown key {key!r}{near}, which belongs to {part}", (key,))
         refuse_unknown(key, own, ())
     for part in _PARTS:
         values = document.get(part)
