@@ -28,9 +28,9 @@ from inkwise.errors import NoInkError
 from inkwise.ink.finding import find_all_ink
 from inkwise.reading import line_model
 from inkwise.reading.alphabet import OTHER
-from inkwise.reading.lines import find_lines
 from inkwise.reading.looks import look
 from inkwise.reading.numbers import READINGS
+from inkwise.reading.text_lines import find_lines
 from inkwise.system.machine import available_cores
 from inkwise.training.line_learning import Line, train
 from inkwise.training.line_network import line_network, to_onnx

@@ -7,7 +7,7 @@ import pytest
 
 from inkwise import Dataset
 from inkwise.reading.alphabet import OTHER, SIGNS
-from inkwise.reading.lines import ROWS
+from inkwise.reading.text_lines import ROWS
 from inkwise.training.line_composing import Composer
 
 
@@ -41,7 +41,7 @@ def test_the_generator_makes_all_choices(composer: Composer) -> None:
 
 def test_what_is_written_is_legible(composer: Composer) -> None:
     """The package's network reads most lines, although some are meant to be nearly illegible."""
-    from inkwise.reading.decoding import decode
+    from inkwise.reading.ctc import decode
     from inkwise.reading.line_model import load_line_model
 
     model, right = load_line_model(), 0

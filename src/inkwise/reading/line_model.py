@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ModelError
 from inkwise.networks.sessions import open_session, run_session
-from inkwise.reading.lines import ROWS
+from inkwise.reading.text_lines import ROWS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkwise.reading.decoding import Reading, decode
+from inkwise.reading.ctc import Reading, decode
 from inkwise.reading.line_model import LineModel
-from inkwise.reading.lines import ROWS
+from inkwise.reading.text_lines import ROWS
 
 _LOOKS = (
     (1.1, 1.1, 0.0),
@@ -33,9 +33,9 @@ def look(
     ----------
     model : LineModel
     levels : ndarray of uint8, shape (32, W)
-        A line as `inkwise.reading.lines.find_lines` returns it.
+        A line as `inkwise.reading.text_lines.find_lines` returns it.
     beams : int
-        As for `inkwise.reading.decoding.decode`.
+        As for `inkwise.reading.ctc.decode`.
 
     Returns
     -------

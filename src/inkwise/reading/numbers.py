@@ -16,10 +16,10 @@ from inkwise.ink.finding import find_all_ink
 from inkwise.ink.fitting import CANVAS
 from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check
-from inkwise.reading.decoding import Reading, align
+from inkwise.reading.ctc import Reading, align
 from inkwise.reading.line_model import STEP, LineModel, load_line_model
-from inkwise.reading.lines import ABOVE, HEIGHT, INK, Line, find_lines
 from inkwise.reading.looks import look
+from inkwise.reading.text_lines import ABOVE, HEIGHT, INK, Line, find_lines
 
 if TYPE_CHECKING:
     from inkwise.ink import Picture

@@ -1,7 +1,7 @@
 """Lines of digits, composed of images of single digits as a hand with one pen writes them.
 
 The network that reads lines learns from these and from nothing else. A line has the geometry that
-`inkwise.reading.lines` brings a written one to: its digits are about 20 pixels high, as MNIST's.
+`inkwise.reading.text_lines` brings a written one to: its digits are about 20 pixels high, as MNIST's.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Split
 from inkwise.reading.alphabet import OTHER
-from inkwise.reading.lines import ABOVE, HEIGHT, ROWS
+from inkwise.reading.text_lines import ABOVE, HEIGHT, ROWS
 
 Ink = NDArray[np.float32]
 """How much of every pixel is covered with ink, float32 (H, W), from 0 to 1."""

@@ -18,7 +18,7 @@ from torch.nn import functional
 from inkwise.data.dataset import Split
 from inkwise.reading.alphabet import SIGNS
 from inkwise.reading.line_model import STEP
-from inkwise.reading.lines import ROWS
+from inkwise.reading.text_lines import ROWS
 from inkwise.training.averaging import Average
 from inkwise.training.line_composing import Composer
 from inkwise.training.line_network import line_network

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from inkwise.networks.as_onnx import IR_VERSION, OPSET, Graph
 from inkwise.reading.alphabet import SIGNS
 from inkwise.reading.line_model import CALIBRATION, LINES, PROBABILITIES, STEP
-from inkwise.reading.lines import ROWS
+from inkwise.reading.text_lines import ROWS
 from inkwise.version import __version__
 
 

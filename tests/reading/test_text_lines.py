@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from inkwise import Dataset
 from inkwise.ink.finding import find_all_ink
-from inkwise.reading.lines import ABOVE, HEIGHT, find_lines
+from inkwise.reading.text_lines import ABOVE, HEIGHT, find_lines
 
 
 def blocks(*places: tuple[int, int], size: int = 40, shape: tuple[int, int]) -> NDArray[np.uint8]:

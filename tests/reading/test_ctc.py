@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inkwise.reading.alphabet import SIGNS
-from inkwise.reading.decoding import align, decode
+from inkwise.reading.ctc import align, decode
 
 BLANK = len(SIGNS)
 FOLLOWED = (1, 7, 11, BLANK)
