@@ -1,7 +1,8 @@
 """Lines of digits, composed of images of single digits as a hand with one pen writes them.
 
-The network that reads lines learns from these and from nothing else. A line has the geometry that
-`inkwise.reading.text_lines` brings a written one to: its digits are about 20 pixels high, as MNIST's.
+The network that reads lines learns from such lines, and from those that are found in composed
+pictures. A line has the geometry that `inkwise.reading.text_lines` brings a written one to: its
+digits are about 20 pixels high, as MNIST's.
 """
 
 import dataclasses
