@@ -20,7 +20,7 @@ from inkwise.training.pens import trace, vary
 from tests.devtools import logged
 from tests.mixed import BROKEN, NO_PICTURES, PAGED, SINGLE, write_mixed
 from tests.serving.conftest import TOKEN
-from tests.serving.page import ONE, SEVEN, STAR, Page
+from tests.serving.page import ONE, SEVEN, STAR, Line, Page
 from tests.serving.processes import Running, servers
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ def test_a_star_is_no_digit_and_a_dot_is_ink(page: Page) -> None:
 
 
 def test_a_number_is_read_while_it_is_drawn(page: Page) -> None:
-    seven, one = [(0.4 * (x - 0.28), 0.5 * y + 0.25) for x, y in SEVEN], [(0, 0.36), (0, 0.65)]
+    seven: Line = [(0.4 * (x - 0.28), 0.5 * y + 0.25) for x, y in SEVEN]
+    one: Line = [(0, 0.36), (0, 0.65)]
     places = (0.08, 0.36, 0.48, 0.6, 0.88)
     for shape, left in zip((seven, one, one, seven, one), places, strict=True):
         page.line([(left + x, y) for x, y in shape])
