@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.forms.grid import Grid
-from inkwise.forms.lines import Points
+from inkwise.forms.ruled_lines import Points
 from inkwise.ink.components import Components, stroke_width
 from inkwise.ink.levels import Box, Levels, sample
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
-from inkwise.forms.lines import (
+from inkwise.forms.ruled_lines import (
     Line,
     Points,
     find_segments,

@@ -19,7 +19,7 @@ from inkwise.errors import ArgumentError, DataError
 from inkwise.forms.cells import cut_cells
 from inkwise.forms.form import SIDE, lightness
 from inkwise.forms.grid import Grid, cells_between, cross
-from inkwise.forms.lines import Line, level_line, thin_darkness, trace_lines
+from inkwise.forms.ruled_lines import Line, level_line, thin_darkness, trace_lines
 from inkwise.ink import Picture
 from inkwise.ink.decoding import decode, describe
 from inkwise.ink.levels import Levels
