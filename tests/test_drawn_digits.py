@@ -69,7 +69,7 @@ def test_other_data_than_digits_have_none_and_it_is_said(animals: Dataset, tmp_p
     run = train(RECIPE, animals, epochs=1, output=tmp_path / "run")
     assert run.record["drawn"] is None
     (notice,) = run.record["notices"]
-    assert "the data are not digits of 28×28" in notice
+    assert "the classes are not digits or the images not of 28×28" in notice
 
 
 @pytest.mark.usefixtures("written", "unreported")

@@ -183,7 +183,7 @@ def test_images_of_other_sizes() -> None:
         quick(image_size=(3, 5)).fit(images, labels)
     with pytest.raises(InkwiseError, match="do not fit the network case-study"):
         DigitClassifier("case-study", image_size=(1, 12)).fit(images, labels)
-    with pytest.raises(ArgumentError, match=r"image_size is \(3, 4\), but the images of X are of"):
+    with pytest.raises(ArgumentError, match=r"image_size is \(3, 4\), but images of X are of"):
         quick(image_size=(3, 4)).fit(images.reshape(40, 4, 3), labels)
     with pytest.raises(ValueError, match="must have shape"):
         quick().fit(np.zeros((40, 2, 3, 4)), labels)

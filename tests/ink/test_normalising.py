@@ -275,7 +275,7 @@ def magnify(digit: Levels, factor: int) -> Levels:
 
 @pytest.mark.parametrize("factor", [2, 3, 5, 12])
 def test_a_magnified_digit_is_as_it_was(factor: int, mnist: Dataset) -> None:
-    digits = mnist.train.images[:100]
+    digits = mnist.train.images[:200]
     alike = [likeness(normalise(magnify(digit, factor)).image, digit) for digit in digits]
     # The thinnest are drawn bolder, and a speck that made a digit smaller is dropped.
     assert np.median(alike) > 0.98

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -78,9 +79,9 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Nothing is computed before this event."""
     event = threading.Event()
 
-    def wait(picture: Picture, image_size: tuple[int, int]) -> object:
+    def wait(picture: Picture, *options: Any, **named: Any) -> object:
         event.wait(30)
-        return preprocess(picture, image_size)
+        return preprocess(picture, *options, **named)
 
     monkeypatch.setattr(PREPROCESS, wait)
     yield event
@@ -194,10 +195,10 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
 
-    def fail_at_one(picture: Picture, image_size: tuple[int, int]) -> object:
+    def fail_at_one(picture: Picture, *options: Any, **named: Any) -> object:
         if picture == png("plus"):
             fail()
-        return preprocess(picture, image_size)
+        return preprocess(picture, *options, **named)
 
     monkeypatch.setattr(PREPROCESS, fail_at_one)  # which fails no other
     files = [("pictures", (f"{kind}.png", png(kind))) for kind in ("flat", "plus", "upright")]
