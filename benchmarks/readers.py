@@ -41,7 +41,9 @@ def open_inkwise() -> Reader:
         numbers = model.read(path)
         sure = bool(numbers) and all(number.verdict == "number" for number in numbers)
         probability = float(np.prod([number.probability for number in numbers]))
-        return Reading(" ".join(number.text for number in numbers), sure, probability)
+        return Reading(
+            " ".join(number.text for number in numbers if number.text), sure, probability
+        )
 
     return read
 

@@ -1,10 +1,14 @@
 """Numbers in pictures, read by the model in the package."""
 
+from pathlib import Path
+
 import cv2
+import matplotlib as mpl
 import numpy as np
 import pytest
 from compose import KINDS, compose
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 import inkwise
 from inkwise import Dataset, Model, Number, Split
@@ -163,3 +167,19 @@ def test_the_package_reads_without_being_given_a_model(digits: Split) -> None:
     assert texts(inkwise.read(picture)) == lines
     with pytest.raises(ArgumentError, match="unknown check"):
         inkwise.read(picture, check="iban")
+
+
+@pytest.mark.parametrize("font", ["DejaVuSerif", "DejaVuSans"])
+def test_a_page_of_text_holds_no_number(font: str, model: Model) -> None:
+    page = Image.new("L", (900, 300), 255)
+    file = Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
+    lines = (
+        "It was the best of times, it was the worst of times,",
+        "it was the age of wisdom and of foolishness,",
+        "the epoch of belief, the epoch of incredulity.",
+    )
+    for place, line in enumerate(lines):
+        ImageDraw.Draw(page).text((30, 30 + 80 * place), line, 20, ImageFont.truetype(file, 28))
+    numbers = model.read(page)
+    assert {number.verdict for number in numbers} <= {"not a number"}
+    assert not any(number.text or number.digits for number in numbers)

@@ -217,6 +217,8 @@ def _show_text(readings: Readings) -> bool:
 
 
 def _row(name: str, number: "Number") -> str:
+    if number.verdict == "not a number":
+        return f"{name}   not a number"
     row = f"{name}   {number.text}   ({number.probability:.3f})"
     if number.verdict == "number":
         return row

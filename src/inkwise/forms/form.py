@@ -295,7 +295,7 @@ def _reading(model: Model, ink: Levels, answer: Answer) -> _Reading:
     if answer.verdict == "digit" and answer.label is not None:
         return _Reading(answer.label, answer.probability, "digit", answer.top[1:])
     padded = cv2.copyMakeBorder(ink, 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=255)
-    numbers = model.read(padded)
+    numbers = [number for number in model.read(padded) if number.text]
     if not numbers:
         if answer.top and answer.top[0][1] >= LIKELY:
             # In a cell there is likely a digit, though perhaps none like those of the training.

@@ -308,7 +308,7 @@ class Model:
         (answer,) = self.classify([pixels])
         if answer.label is None or answer.ink is None:
             return numbers if answer.verdict == "several" else []
-        if numbers and len(numbers[0].text) > 1 and answer.verdict != "digit":
+        if numbers and len(numbers[0].text) != 1 and answer.verdict != "digit":
             return numbers
         one = one_digit(answer.top, answer.ink.box, sure=answer.verdict == "digit")
         return [one if allows is None or allows(one.text) else one.unsure()]

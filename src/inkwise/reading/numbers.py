@@ -31,6 +31,9 @@ SURE = 0.95
 ALLOWED = 0.05
 """Least probability of all readings that a check allows, for one of them to be sure."""
 
+LEGIBLE = 0.05
+"""Least probability of the likeliest reading of a number."""
+
 OTHERS = 4
 """Number of next best readings that a number lists."""
 
@@ -74,9 +77,10 @@ class Number:
         Its digits and marks.
     probability : float
         Calibrated probability that all of them are right.
-    verdict : {"number", "unsure"}
+    verdict : {"number", "unsure", "not a number"}
         ``unsure`` if the probability is below 95%, or if something else stands between the digits;
-        the verdicts of `digits` say where.
+        the verdicts of `digits` say where. ``not a number`` if the likeliest reading has less than
+        5%, as that of words; then there is no text, and `others` begins with that reading.
     others : tuple of (str, float)
         The next best readings and their probabilities.
     digits : tuple of ReadDigit
@@ -87,7 +91,7 @@ class Number:
 
     text: str
     probability: float
-    verdict: Literal["number", "unsure"]
+    verdict: Literal["number", "unsure", "not a number"]
     others: tuple[tuple[str, float], ...]
     digits: tuple[ReadDigit, ...]
     box: "Box"
@@ -102,7 +106,7 @@ def may_be_one_digit(numbers: Sequence[Number]) -> bool:
     if not numbers:
         return True
     short = sum(sign.isdigit() for sign in numbers[0].text) <= 2
-    alone = len(numbers[0].text) == 1
+    alone = len(numbers[0].text) <= 1
     return len(numbers) == 1 and (alone or (short and numbers[0].verdict == "unsure"))
 
 
@@ -193,6 +197,9 @@ def _read(
     ranked = _calibrated(sorted(texts.items(), key=lambda one: -one[1]), model)
     if not any(sign.isdigit() for sign in ranked[0][0]):
         return None
+    if ranked[0][1] < LEGIBLE:
+        box = to_picture((0, 0, *line.levels.shape))
+        return Number("", ranked[0][1], "not a number", tuple(ranked[:OTHERS]), (), box)
     enough = True
     if check is not None:
         allowed = [one for one in ranked if check(one[0])]

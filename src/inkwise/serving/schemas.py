@@ -148,12 +148,12 @@ class DigitReading(BaseModel):
 class NumberReading(BaseModel):
     """A number that was read."""
 
-    text: str = Field(description="Its digits and marks.")
+    text: str = Field(description="Its digits and marks; empty if it is not a number.")
     probability: float = Field(
         ge=0, le=1, description="Calibrated probability that all of them are right."
     )
-    verdict: Literal["number", "unsure"] = Field(
-        description="`unsure` if the probability is below 95%."
+    verdict: Literal["number", "unsure", "not a number"] = Field(
+        description="`unsure` if the probability is below 95%, `not a number` below 5%."
     )
     others: list[tuple[str, float]] = Field(
         description="The next best readings and their probabilities."

@@ -141,7 +141,7 @@ const question = async (final) => {
     const [said] = pictures;
     if (said.verdict === "several" && digits()) {
       const read = await ask("v1/read", encode(now, NUMBER_SIDE));
-      said.numbers = read.pictures[0].numbers ?? [];
+      said.numbers = (read.pictures[0].numbers ?? []).filter(({ text }) => text);
     }
     if (number < shown) return;
     shown = number;
