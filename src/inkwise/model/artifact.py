@@ -287,8 +287,9 @@ class Model:
         Examples
         --------
         >>> import inkwise, numpy
-        >>> digits = inkwise.load_dataset("optdigits").test.images
-        >>> picture = 255 - numpy.hstack([digits[4], digits[0], digits[2]])
+        >>> from PIL import Image
+        >>> digits = inkwise.load_dataset("optdigits").test.images[[4, 12, 13]]
+        >>> picture = Image.fromarray(255 - numpy.hstack(digits)).resize((336, 112))
         >>> [number.text for number in inkwise.load_pretrained().read(picture)]
         ['507']
         """

@@ -78,8 +78,10 @@ def read(picture: "Picture", *, model: Model | None = None, **known: Any) -> "li
     Examples
     --------
     >>> import inkwise, numpy
-    >>> digits = inkwise.load_dataset("optdigits").test.images
-    >>> number = inkwise.read(255 - numpy.hstack([digits[4], digits[0], digits[2]]))[0]
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").test.images[[4, 12, 13]]
+    >>> picture = Image.fromarray(255 - numpy.hstack(digits)).resize((336, 112))
+    >>> number = inkwise.read(picture)[0]
     >>> number.text, number.verdict
     ('507', 'number')
     """

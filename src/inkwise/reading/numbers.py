@@ -87,6 +87,16 @@ class Number:
         The signs of `text`, from left to right.
     box : tuple of int
         Top, left, bottom and right of the number in the picture's pixels, the last two exclusive.
+
+    Examples
+    --------
+    >>> import inkwise, numpy
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").test.images[[4, 12, 13]]
+    >>> picture = Image.fromarray(255 - numpy.hstack(digits)).resize((336, 112))
+    >>> number = inkwise.read(picture)[0]
+    >>> [sign.label for sign in number.digits]
+    ['5', '0', '7']
     """
 
     text: str
