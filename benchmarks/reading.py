@@ -24,6 +24,8 @@ import numpy as np
 import readers
 from compose import KINDS, compose
 from line_network import load_digits, validation_digits
+from matplotlib.figure import Figure
+from PIL import Image
 from readers import PROGRAMS, Reading, open_inkwise
 from record import write_record
 from scenes import alone, finish
@@ -88,6 +90,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("development", "test"), default="development")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mistakes", type=Path, help="write pictures of inkwise's mistakes here")
+    parser.add_argument("--picture", type=Path, help="and draw those that were sure, and others")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     test = arguments.split == "test"
@@ -116,6 +119,8 @@ def main() -> None:
                 )
             if arguments.mistakes:
                 save_mistakes(arguments.mistakes, Path(temporary), texts, name)
+    if arguments.mistakes and arguments.picture:
+        draw_mistakes(arguments.mistakes, arguments.picture)
     single = measure_single(digits, 2 * arguments.count, arguments.seed)
     print(f"single digits: {single}")
     record = {
@@ -138,6 +143,25 @@ def save_mistakes(folder: Path, pictures: Path, texts: list[str], name: str) -> 
             mark = "sure" if reading.sure else "unsure"
             shown = f"{name} {path.stem} {text} read {reading.text or 'nothing'} {mark}"
             shutil.copy(path, folder / f"{shown.replace('?', '_')}.png")
+
+
+def draw_mistakes(folder: Path, file: Path) -> None:
+    """Draw 24 mistakes: those that were sure, in red, and others at random."""
+    paths = sorted(folder.glob("*.png"))
+    others = [path for path in paths if not path.stem.endswith(" sure")]
+    np.random.default_rng(0).shuffle(others)
+    chosen = [path for path in paths if path.stem.endswith(" sure")] + others
+    figure = Figure((12, 7))
+    for place, path in enumerate(chosen[:24], 1):
+        *_, text, _, read, mark = path.stem.rsplit(" ", 4)
+        axes = figure.add_subplot(6, 4, place)
+        axes.imshow(np.asarray(Image.open(path)), "gray", vmin=0, vmax=255)
+        axes.axis("off")
+        colour = "firebrick" if mark == "sure" else "black"
+        title = f"{text} read as {read}".replace("_", "?")
+        axes.set_title(title, fontsize=9, color=colour)
+    figure.tight_layout()
+    figure.savefig(file)
 
 
 if __name__ == "__main__":
