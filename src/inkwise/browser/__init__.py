@@ -1,0 +1,1 @@
+"""The page, and what answers in a browser without a server."""
