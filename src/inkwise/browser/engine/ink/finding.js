@@ -338,8 +338,11 @@ function backgroundOf(/** @type {Levels} */ levels) {
       ? raster.resize(levels, Math.ceil(height / step), Math.ceil(width / step), "area")
       : levels;
   const reach = Math.trunc((WIDEST * Math.sqrt(coarse.data.length)) / 2);
-  // No border is needed: as it is replicated, it never decides.
-  const background = raster.open(coarse, raster.rectangle(2 * reach + 1, 2 * reach + 1));
+  // The border is replicated, so that a gradient leaves no ink there.
+  const padded = raster.copyMakeBorder(coarse, reach, "replicate");
+  const opened = raster.open(padded, raster.rectangle(2 * reach + 1, 2 * reach + 1));
+  const [bottom, right] = [reach + coarse.height, reach + coarse.width];
+  const background = raster.crop(opened, reach, reach, bottom, right);
   if (step === 1) return background;
   // The enlarged edges are soft. They are widened, so that the background's sharp edges leave no
   // ink on either side.
