@@ -1,1 +1,1 @@
-"""The page, and what answers in a browser without a server."""
+"""The browser: reading pictures in a page, without a server, as the library does."""
