@@ -4,6 +4,7 @@
 import { ModelError } from "./errors.js";
 
 const RUNTIME = "ort.wasm.bundle.min.mjs";
+const WASM = "ort-wasm-simd-threaded.wasm.gz";
 const MOST_THREADS = 4;
 
 /** @type {Promise<any> | null} */
@@ -11,13 +12,21 @@ let runtime = null;
 
 /** Load the runtime once; `folder` is the address of the folder with its files, ending in "/". */
 function loadRuntime(/** @type {string} */ folder) {
-  runtime ??= import(`${folder}${RUNTIME}`).then((ort) => {
-    ort.env.wasm.wasmPaths = folder;
+  runtime ??= Promise.all([import(`${folder}${RUNTIME}`), unpacked(folder + WASM)]).then(([ort, wasm]) => {
+    ort.env.wasm.wasmBinary = wasm;
     const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
     ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(cores, MOST_THREADS) : 1;
     return ort;
   });
   return runtime;
+}
+
+/** Load a file that is compressed, because many hosts do not compress what they send. */
+async function unpacked(/** @type {string} */ address) {
+  const answer = await fetch(address);
+  if (!answer.ok || !answer.body) throw new Error(`${address}: ${answer.status}`);
+  const unzipped = answer.body.pipeThrough(new DecompressionStream("gzip"));
+  return new Response(unzipped).arrayBuffer();
 }
 
 /** A network that is ready to run. */

@@ -452,6 +452,7 @@ export const meet = async () => {
   try {
     served = await answers.meet();
   } catch (error) {
+    if (error.kind === "broken") $("verdict").textContent = words.noAnswer;
     failed(error, meet);
     return;
   }

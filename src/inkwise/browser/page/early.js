@@ -17,11 +17,8 @@
   };
   // Of all that the page needs of a browser, this is the youngest.
   if (!window.AbortSignal || !AbortSignal.timeout) say("old");
-  var failed = function (event) {
-    if (page.getAttribute("data-started") !== null) return;
-    if (location.protocol === "file:") say("disk");
-    // A file that cannot be loaded is an element's error, one that cannot be run is the window's.
-    else say(event.target === window ? "old" : "incomplete");
+  var failed = function () {
+    if (page.getAttribute("data-started") === null) say(location.protocol === "file:" ? "disk" : "incomplete");
   };
   window.addEventListener("error", failed, true);
 })();
