@@ -1,0 +1,161 @@
+"""The browser's reading of numbers does what the library's does."""
+
+import cv2
+import numpy as np
+import pytest
+from compose import KINDS, compose
+from numpy.typing import NDArray
+
+from inkwise import Dataset, Split
+from inkwise.errors import ArgumentError
+from inkwise.ink.finding import Page, find_all_ink
+from inkwise.reading import checks
+from inkwise.reading.alphabet import DIGITS, MARKS, SIGNS
+from inkwise.reading.ctc import align, decode
+from inkwise.reading.text_lines import find_lines
+from tests.javascript import Engine
+
+CLOSE = 1e-12
+
+
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset) -> Split:
+    return mnist.train.take(np.arange(57_000, 60_000))
+
+
+def along_lines(count: int) -> list[NDArray[np.float32]]:
+    """Probabilities along lines, some of them clear and some not, with signs that repeat."""
+    lines = []
+    for seed in range(count):
+        generator = np.random.default_rng(seed)
+        places = int(generator.integers(1, 60))
+        weights = generator.choice([0.02, 0.1, 0.5]) * np.ones(len(SIGNS) + 1)
+        weights[-1] *= 10
+        line = generator.dirichlet(weights, places).repeat(generator.integers(1, 3), axis=0)
+        lines.append(line.astype(np.float32))
+    return lines
+
+
+@pytest.mark.parametrize("beams", [3, 16])
+def test_readings_and_the_places_of_their_signs(beams: int, engine: Engine) -> None:
+    lines = along_lines(60)
+    body = """
+      const { decode, align } = await load("reading/ctc.js");
+      return (line, beams) =>
+        decode(line, beams).map((reading) => ({ ...reading, spans: align(line, reading.text) }));
+    """
+    for line, found in zip(
+        lines, engine.each(body, [[line, beams] for line in lines]), strict=True
+    ):
+        expected = decode(line, beams)
+        assert [one["text"] for one in found] == [one.text for one in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert one["probability"] == pytest.approx(other.probability, rel=CLOSE, abs=0)
+            assert [tuple(span) for span in one["spans"]] == align(line, other.text)
+
+
+def numbers_to_check() -> list[str]:
+    generator = np.random.default_rng(0)
+    texts = ["", "7", "0", "79927398713", "4012888888881881", "9783161484100", "0306406152"]
+    texts += ["89370400440532013000", "12.50", "-3", "1-2", "?12"]
+    for length in (*range(1, 24), *[10, 13] * 40):
+        texts.append("".join(generator.choice(list(DIGITS + MARKS[:2]), length)))
+        texts.append("".join(generator.choice(list(DIGITS), length)))
+    return texts
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        *[(None, None, name) for name in ("luhn", "isbn", "mod11", "iban:DE", "iban:GB")],
+        *[(digits, None, None) for digits in (1, 5, 13)],
+        *[(None, pattern, None) for pattern in ("#", "####", "##.##", "-#", "#,#", "1#", "#é")],
+        (2, "#.#", "luhn"),
+        (None, None, None),
+    ],
+    ids=str,
+)
+def test_checks(known: tuple[int | None, str | None, str | None], engine: Engine) -> None:
+    texts = numbers_to_check()
+    allows = checks.make_check(*known)
+    body = """
+      const { makeCheck } = await load("reading/checks.js");
+      return (texts, known) => {
+        const check = makeCheck(...known);
+        return check && texts.map(check);
+      };
+    """
+    (found,) = engine.each(body, [[texts, known]])
+    assert found == (None if allows is None else [allows(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    "known",
+    [(0, None, None), (-1, None, None), (None, "", None), (None, "12", None)]
+    + [(None, None, name) for name in ("", "iban", "iban:de", "iban:DEU", "LUHN")],
+    ids=str,
+)
+def test_checks_that_are_none(
+    known: tuple[int | None, str | None, str | None], engine: Engine
+) -> None:
+    with pytest.raises(ArgumentError) as raised:
+        checks.make_check(*known)
+    body = """
+      const { makeCheck } = await load("reading/checks.js");
+      return (known) => {
+        try { makeCheck(...known); } catch (error) { return [error.name, error.message]; }
+      };
+    """
+    assert engine.each(body, [[known]]) == [["ArgumentError", str(raised.value)]]
+
+
+def pages(digits: Split, count: int) -> list[Page]:
+    """Find the ink of composed numbers of all kinds, and of drawn ones on several lines."""
+    pictures = [
+        compose(digits, kind, np.random.default_rng([5, place]))[0]
+        for kind in KINDS.values()
+        for place in range(count)
+    ]
+    pictures += [scribble(np.random.default_rng(place)) for place in range(2 * count)]
+    return [find_all_ink(picture) for picture in pictures]
+
+
+def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw strokes, dots and long lines in several rows."""
+    picture = np.full((300, 420), 255, np.uint8)
+    for row in range(int(generator.integers(1, 4))):
+        climb = generator.normal(0, 0.1)
+        for column in range(int(generator.integers(1, 7))):
+            middle = 60 + 55 * column, 50 + 80 * row + climb * 60 * column
+            points = generator.normal(middle, (9, 14), (4, 2)).round().astype(np.int32)
+            cv2.polylines(picture, [points], False, 0, 4, cv2.LINE_AA)
+            if generator.random() < 0.3:
+                cv2.circle(picture, (points[0] + 20).tolist(), 3, 0, -1)
+        if generator.random() < 0.5:
+            y = 85 + 80 * row
+            cv2.line(picture, (30, y), (390, y + 9), int(generator.choice([0, 120, 200])), 3)
+    return picture
+
+
+def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
+    found = pages(digits, 5)
+    body = """
+      const { findLines } = await load("reading/text_lines.js");
+      return (levels, mask) => findLines({ levels, mask }).map((line) => ({
+        ...line.levels,
+        boxes: [[0, 0, 1, 1], [3, 5, 30, 41]].map((box) => line.onThePage(box)),
+      }));
+    """
+    answers = engine.each(body, [[page.levels, page.mask] for page in found])
+    for page, lines in zip(found, answers, strict=True):
+        expected = find_lines(page)
+        assert len(lines) == len(expected)
+        for line, other in zip(lines, expected, strict=True):
+            levels = np.reshape(line["data"], (line["height"], line["width"]))
+            assert levels.shape == other.levels.shape
+            # OpenCV's sums are of single precision, in an order that depends on the processor.
+            off = np.abs(levels - other.levels.astype(int))
+            assert off.max() <= 1
+            assert off.mean() < 1e-3
+            for box, asked in zip(line["boxes"], ((0, 0, 1, 1), (3, 5, 30, 41)), strict=True):
+                assert box == pytest.approx(other.on_the_page(asked), abs=1e-9)
