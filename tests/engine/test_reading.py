@@ -1,5 +1,9 @@
 """The browser's reading of numbers does what the library's does."""
 
+import dataclasses
+import json
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -8,10 +12,12 @@ from numpy.typing import NDArray
 
 from inkwise import Dataset, Split
 from inkwise.errors import ArgumentError
-from inkwise.ink.finding import Page, find_all_ink
+from inkwise.ink.finding import find_all_ink
 from inkwise.reading import checks
 from inkwise.reading.alphabet import DIGITS, MARKS, SIGNS
 from inkwise.reading.ctc import align, decode
+from inkwise.reading.line_model import load_line_model
+from inkwise.reading.numbers import read_numbers
 from inkwise.reading.text_lines import find_lines
 from tests.javascript import Engine
 
@@ -109,15 +115,14 @@ def test_checks_that_are_none(
     assert engine.each(body, [[known]]) == [["ArgumentError", str(raised.value)]]
 
 
-def pages(digits: Split, count: int) -> list[Page]:
-    """Find the ink of composed numbers of all kinds, and of drawn ones on several lines."""
-    pictures = [
+def pictures(digits: Split, count: int) -> list[NDArray[np.uint8]]:
+    """Compose numbers of all kinds, and draw others in several lines."""
+    composed = [
         compose(digits, kind, np.random.default_rng([5, place]))[0]
         for kind in KINDS.values()
         for place in range(count)
     ]
-    pictures += [scribble(np.random.default_rng(place)) for place in range(2 * count)]
-    return [find_all_ink(picture) for picture in pictures]
+    return composed + [scribble(np.random.default_rng(place)) for place in range(2 * count)]
 
 
 def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -138,7 +143,7 @@ def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
-    found = pages(digits, 5)
+    found = [find_all_ink(picture) for picture in pictures(digits, 5)]
     body = """
       const { findLines } = await load("reading/text_lines.js");
       return (levels, mask) => findLines({ levels, mask }).map((line) => ({
@@ -159,3 +164,71 @@ def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
             assert off.mean() < 1e-3
             for box, asked in zip(line["boxes"], ((0, 0, 1, 1), (3, 5, 30, 41)), strict=True):
                 assert box == pytest.approx(other.on_the_page(asked), abs=1e-9)
+
+
+class Recorder:
+    """A network of lines that remembers what it was asked and what it answered."""
+
+    def __init__(self) -> None:
+        self._model = load_line_model()
+        self.asked: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
+        self.calibrate = self._model.calibrate
+        self.slope, self.offset = self._model.slope, self._model.offset
+
+    def run(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities = self._model.run(levels)
+        self.asked.append((levels, probabilities))
+        return probabilities
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {},
+        {"marks": False},
+        {"digits": 4},
+        {"pattern": "###.##"},
+        {"check": "mod11", "marks": False},
+    ],
+    ids=str,
+)
+def test_numbers_of_a_picture(
+    known: dict[str, Any], digits: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = known.pop("marks", True)
+    check = [known.get(name) for name in ("digits", "pattern", "check")]
+    calls, expected = [], []
+    for picture in pictures(digits, 4):
+        recorder = Recorder()
+        monkeypatch.setattr("inkwise.reading.numbers.load_line_model", lambda model=recorder: model)
+        expected.append(read_numbers(picture, checks.make_check(*check), marks=marks))
+        asked = [[list(levels.shape), answer] for levels, answer in recorder.asked]
+        calls.append([picture, recorder.slope, recorder.offset, asked, check, marks])
+    body = """
+      const { makeCheck } = await load("reading/checks.js");
+      const { LineModel } = await load("reading/line_model.js");
+      const { readNumbers } = await load("reading/numbers.js");
+      return (pixels, slope, offset, asked, check, marks) => {
+        const answer = (levels, rows, columns) => {
+          const [[height, width], probabilities] = asked.shift();
+          if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("line");
+          return Promise.resolve(probabilities);
+        };
+        const raster = { pixels, size: [pixels.height, pixels.width] };
+        const model = new LineModel(answer, slope, offset);
+        return readNumbers(raster, model, makeCheck(...check), marks);
+      };
+    """
+    for found, numbers in zip(engine.each(body, calls), expected, strict=True):
+        told = json.loads(json.dumps([dataclasses.asdict(number) for number in numbers]))
+        assert [number.keys() for number in found] == [number.keys() for number in told]
+        assert found == nearly(told)
+
+
+def nearly(value: Any) -> Any:
+    """Return a value whose numbers are compared to within rounding errors."""
+    if isinstance(value, dict):
+        return {key: nearly(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [nearly(one) for one in value]
+    return pytest.approx(value, rel=1e-9, abs=1e-15) if isinstance(value, float) else value

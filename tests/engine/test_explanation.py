@@ -1,0 +1,49 @@
+"""The browser's explanation is that of the library."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inkwise.explanation.evidence import where
+from inkwise.explanation.occlusion import Occlusion
+from tests.javascript import Engine
+
+
+def images() -> list[NDArray[np.uint8]]:
+    """Images of several sizes, some with ink in one place, and one without."""
+    generator = np.random.default_rng(0)
+    made = [np.zeros((28, 28), np.uint8)]
+    for height, width in [(28, 28), (28, 28), (8, 8), (5, 9), (32, 20), (3, 3)]:
+        image = generator.integers(0, 256, (height, width), np.uint8)
+        image[generator.random((height, width)) < 0.7] = 0
+        image[: generator.integers(height), : generator.integers(width)] = 0
+        made.append(image)
+    return made
+
+
+def test_the_map_and_the_place_of_the_strongest_evidence(engine: Engine) -> None:
+    generator = np.random.default_rng(1)
+    calls, expected = [], []
+    for image in images():
+        occlusion = Occlusion(image)
+        logits = generator.normal(0, 3, (len(occlusion.copies), 10)).astype(np.float32)
+        values = occlusion.map(logits)
+        evidence = values.astype(float).round(4).tolist()
+        strongest = where(values) if values.max() > 0 else None
+        calls.append([image, logits])
+        expected.append((occlusion.copies.ravel().tolist(), evidence, strongest))
+    body = """
+      const { explain } = await load("explanation.js");
+      return async (image, logits) => {
+        let seen;
+        const run = async (copies, count) => { seen = { copies, count }; return logits; };
+        return { ...(await explain(image, run)), ...seen };
+      };
+    """
+    for found, (copies, evidence, strongest) in zip(
+        engine.each(body, calls), expected, strict=True
+    ):
+        assert found["copies"] == copies
+        assert np.array(found["evidence"]) == pytest.approx(np.array(evidence), abs=1.01e-4)
+        assert np.mean(np.array(found["evidence"]) != evidence) < 0.01
+        assert found["strongest"] == strongest
