@@ -1,1 +1,1 @@
-"""The page without a server: the network and all that it needs, in a browser."""
+"""The browser: reading pictures in a page, without a server, as the library does."""

@@ -19,7 +19,7 @@ from inkwise.reading.ctc import align, decode
 from inkwise.reading.line_model import load_line_model
 from inkwise.reading.numbers import read_numbers
 from inkwise.reading.text_lines import find_lines
-from tests.javascript import Engine
+from tests.browser.engine import Engine
 
 CLOSE = 1e-12
 
@@ -45,14 +45,17 @@ def along_lines(count: int) -> list[NDArray[np.float32]]:
 @pytest.mark.parametrize("beams", [3, 16])
 def test_readings_and_the_places_of_their_signs(beams: int, engine: Engine) -> None:
     lines = along_lines(60)
-    body = """
-      const { decode, align } = await load("reading/ctc.js");
-      return (line, beams) =>
-        decode(line, beams).map((reading) => ({ ...reading, spans: align(line, reading.text) }));
-    """
-    for line, found in zip(
-        lines, engine.each(body, [[line, beams] for line in lines]), strict=True
-    ):
+    answers = engine(
+        """
+        const { decode, align } = await load("reading/ctc.js");
+        return lines.map((line) =>
+          decode(line, beams).map((one) => ({ ...one, spans: align(line, one.text) })),
+        );
+        """,
+        lines=[line.ravel() for line in lines],
+        beams=beams,
+    )
+    for line, found in zip(lines, answers, strict=True):
         expected = decode(line, beams)
         assert [one["text"] for one in found] == [one.text for one in expected]
         for one, other in zip(found, expected, strict=True):
@@ -84,14 +87,15 @@ def numbers_to_check() -> list[str]:
 def test_checks(known: tuple[int | None, str | None, str | None], engine: Engine) -> None:
     texts = numbers_to_check()
     allows = checks.make_check(*known)
-    body = """
-      const { makeCheck } = await load("reading/checks.js");
-      return (texts, known) => {
+    found = engine(
+        """
+        const { makeCheck } = await load("reading/checks.js");
         const check = makeCheck(...known);
         return check && texts.map(check);
-      };
-    """
-    (found,) = engine.each(body, [[texts, known]])
+        """,
+        texts=texts,
+        known=known,
+    )
     assert found == (None if allows is None else [allows(text) for text in texts])
 
 
@@ -106,13 +110,14 @@ def test_checks_that_are_none(
 ) -> None:
     with pytest.raises(ArgumentError) as raised:
         checks.make_check(*known)
-    body = """
-      const { makeCheck } = await load("reading/checks.js");
-      return (known) => {
+    found = engine(
+        """
+        const { makeCheck } = await load("reading/checks.js");
         try { makeCheck(...known); } catch (error) { return [error.name, error.message]; }
-      };
-    """
-    assert engine.each(body, [[known]]) == [["ArgumentError", str(raised.value)]]
+        """,
+        known=known,
+    )
+    assert found == ["ArgumentError", str(raised.value)]
 
 
 def pictures(digits: Split, count: int) -> list[NDArray[np.uint8]]:
@@ -143,27 +148,30 @@ def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
-    found = [find_all_ink(picture) for picture in pictures(digits, 5)]
-    body = """
-      const { findLines } = await load("reading/text_lines.js");
-      return (levels, mask) => findLines({ levels, mask }).map((line) => ({
-        ...line.levels,
-        boxes: [[0, 0, 1, 1], [3, 5, 30, 41]].map((box) => line.onThePage(box)),
-      }));
-    """
-    answers = engine.each(body, [[page.levels, page.mask] for page in found])
-    for page, lines in zip(found, answers, strict=True):
+    boxes = [(0, 0, 1, 1), (3, 5, 30, 41)]
+    for picture in pictures(digits, 5):
+        page = find_all_ink(picture)
         expected = find_lines(page)
-        assert len(lines) == len(expected)
-        for line, other in zip(lines, expected, strict=True):
-            levels = np.reshape(line["data"], (line["height"], line["width"]))
-            assert levels.shape == other.levels.shape
+        found = engine(
+            """
+            const { findLines } = await load("reading/text_lines.js");
+            return findLines({ levels, mask }).map((line) =>
+              [line.levels, boxes.map((box) => line.onThePage(box))],
+            );
+            """,
+            levels=page.levels,
+            mask=page.mask,
+            boxes=boxes,
+        )
+        assert len(found) == len(expected)
+        for (levels, places), line in zip(found, expected, strict=True):
+            assert levels.shape == line.levels.shape
             # OpenCV's sums are of single precision, in an order that depends on the processor.
-            off = np.abs(levels - other.levels.astype(int))
+            off = np.abs(levels - line.levels.astype(int))
             assert off.max() <= 1
             assert off.mean() < 1e-3
-            for box, asked in zip(line["boxes"], ((0, 0, 1, 1), (3, 5, 30, 41)), strict=True):
-                assert box == pytest.approx(other.on_the_page(asked), abs=1e-9)
+            for place, box in zip(places, boxes, strict=True):
+                assert place == pytest.approx(line.on_the_page(box), abs=1e-9)
 
 
 class Recorder:
@@ -197,31 +205,32 @@ def test_numbers_of_a_picture(
 ) -> None:
     marks = known.pop("marks", True)
     check = [known.get(name) for name in ("digits", "pattern", "check")]
-    calls, expected = [], []
     for picture in pictures(digits, 4):
         recorder = Recorder()
         monkeypatch.setattr("inkwise.reading.numbers.load_line_model", lambda model=recorder: model)
-        expected.append(read_numbers(picture, checks.make_check(*check), marks=marks))
-        asked = [[list(levels.shape), answer] for levels, answer in recorder.asked]
-        calls.append([picture, recorder.slope, recorder.offset, asked, check, marks])
-    body = """
-      const { makeCheck } = await load("reading/checks.js");
-      const { LineModel } = await load("reading/line_model.js");
-      const { readNumbers } = await load("reading/numbers.js");
-      return (pixels, slope, offset, asked, check, marks) => {
-        const answer = (levels, rows, columns) => {
-          const [[height, width], probabilities] = asked.shift();
-          if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("line");
-          return Promise.resolve(probabilities);
-        };
-        const raster = { pixels, size: [pixels.height, pixels.width] };
-        const model = new LineModel(answer, slope, offset);
-        return readNumbers(raster, model, makeCheck(...check), marks);
-      };
-    """
-    for found, numbers in zip(engine.each(body, calls), expected, strict=True):
+        numbers = read_numbers(picture, checks.make_check(*check), marks=marks)
+        found = engine(
+            """
+            const { makeCheck } = await load("reading/checks.js");
+            const { LineModel } = await load("reading/line_model.js");
+            const { readNumbers } = await load("reading/numbers.js");
+            const run = (levels, rows, columns) => {
+              const [[height, width], probabilities] = asked.shift();
+              if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("size");
+              return Promise.resolve(probabilities);
+            };
+            const raster = { pixels, size: [pixels.height, pixels.width] };
+            const model = new LineModel(run, ...calibration);
+            return readNumbers(raster, model, makeCheck(...check), marks);
+            """,
+            pixels=picture,
+            calibration=(recorder.slope, recorder.offset),
+            asked=[(levels.shape, answer.ravel()) for levels, answer in recorder.asked],
+            check=check,
+            marks=marks,
+        )
         told = json.loads(json.dumps([dataclasses.asdict(number) for number in numbers]))
-        assert [number.keys() for number in found] == [number.keys() for number in told]
+        assert [list(number) for number in found] == [list(number) for number in told]
         assert found == nearly(told)
 
 
