@@ -24,7 +24,8 @@ export class Occlusion {
   #inked;
 
   constructor(/** @type {import("./raster.js").Levels} */ { height, width, data }) {
-    [this.#height, this.#width] = [height, width];
+    this.#height = height;
+    this.#width = width;
     const shorter = Math.min(height, width);
     this.#side = Math.max(1, rint(shorter / 5));
     const stride = Math.max(1, Math.floor(this.#side / 3));

@@ -2,7 +2,8 @@
 // inkwise/ink/finding.py, and of `erase_frames` of inkwise/ink/surroundings.py.
 
 import { NoInkError } from "../errors.js";
-import { dilate, image, otsu, rectangle, subtractScalar } from "../raster.js";
+import { otsu, subtractScalar } from "../raster.js";
+import { mean } from "./arithmetic.js";
 import { Components } from "./components.js";
 import {
   BASE,
@@ -14,7 +15,7 @@ import {
   stretchInk,
   threshold,
 } from "./finding.js";
-import { PIECES, inside, isComb } from "./surroundings.js";
+import { PIECES, erase, inside, isComb } from "./surroundings.js";
 
 // Greatest share of a page that writing on a printed pattern covers, and by which factor it is
 // stronger at least than both are in the mean.
@@ -32,7 +33,7 @@ const CLEARER = 2.2;
 
 /**
  * Find everything that is written in a picture, such as a number or several lines of them.
- * @param {Levels} picture grey levels, or red, green and blue
+ * @param {Levels | import("./colours.js").Colours} picture
  * @returns {Page}
  */
 export function findAllInk(picture) {
@@ -77,36 +78,19 @@ function withoutPattern(/** @type {import("./finding.js").Sheet} */ sheet) {
   return sheet.with({ ink: subtractScalar(sheet.ink, level / 2), noise: 0 });
 }
 
-const mean = (/** @type {Uint8Array} */ levels) =>
-  levels.reduce((sum, level) => sum + level, 0) / levels.length;
-
 /**
  * Erase frames of straight lines with something in them: boxes, combs, the cells of a table.
  * @param {Levels} ink levels of the ink above the background; changed in place
  * @param {Levels} mask of the ink, as 0 and 1; changed in place
  * @returns {boolean} whether there was any
  */
-export function eraseFrames(ink, mask) {
+function eraseFrames(ink, mask) {
   const components = Components.of(mask);
-  const { longest } = components;
-  const largest = Array.from({ length: components.count - 1 }, (_, place) => place + 1)
-    .sort((one, other) => longest[other] - longest[one])
-    .slice(0, PIECES);
+  const largest = components.longestFirst().slice(0, PIECES);
   const frames = largest.filter(
     (place) => inside(components, place).some(Boolean) && isComb(components.cut(place)),
   );
   if (!frames.length) return false;
-  const erase = image(mask.height, mask.width);
-  components.labels.forEach((label, place) => {
-    if (frames.includes(label)) erase.data[place] = 1;
-  });
-  erase.data.forEach((gone, place) => {
-    if (gone) mask.data[place] = 0;
-  });
-  const edges = dilate(erase, rectangle(5, 5));
-  const kept = dilate(mask, rectangle(3, 3));
-  erase.data.forEach((gone, place) => {
-    if (gone || (edges.data[place] && !kept.data[place])) ink.data[place] = 0;
-  });
+  erase(ink, mask, components.mask(components.where((place) => frames.includes(place))));
   return true;
 }

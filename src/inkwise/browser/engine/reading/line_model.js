@@ -18,7 +18,9 @@ export class LineModel {
    * @param {number} offset of the calibration
    */
   constructor(run, slope, offset) {
-    [this.#run, this.#slope, this.#offset] = [run, slope, offset];
+    this.#run = run;
+    this.#slope = slope;
+    this.#offset = offset;
   }
 
   /**

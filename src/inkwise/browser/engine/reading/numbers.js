@@ -27,8 +27,7 @@ const READINGS = 16;
 const READINGS_TO_CHECK = 150;
 
 /**
- * Top, left, bottom and right of a box, in pixels; the last two are exclusive.
- * @typedef {[number, number, number, number]} Box
+ * @typedef {import("../ink/levels.js").Box} Box
  *
  * A text and its probability.
  * @typedef {[string, number]} Likely
@@ -71,8 +70,7 @@ export function oneDigit(top, box, sure) {
 
 /**
  * Read all numbers in a picture, from top to bottom and from left to right.
- * @param {{pixels: import("../raster.js").Raster, size: [number, number]}} raster the picture's
- *   pixels, and the height and width of the original
+ * @param {import("../ink/decoding.js").Raster} raster
  * @param {import("./line_model.js").LineModel} model
  * @param {import("./checks.js").Check | null} check chooses among the readings of each number
  * @param {boolean} marks whether points, commas, apostrophes, dashes and `=` are part of them

@@ -1,8 +1,9 @@
 // Lines of writing: which ink of a page belongs to which, each brought to one size; the port of
 // inkwise/reading/text_lines.py, which says what each number means.
 
+import { mean, median, range } from "../ink/arithmetic.js";
+import { Components } from "../ink/components.js";
 import {
-  connectedComponents,
   dilate,
   image,
   invertAffineTransform,
@@ -35,10 +36,7 @@ const APART = 1.5;
 const WIDEST = 60;
 const MOST_LINES = 200;
 
-/**
- * @typedef {import("../raster.js").Levels} Levels
- * @typedef {ReturnType<typeof connectedComponents>} Components
- */
+/** @typedef {import("../raster.js").Levels} Levels */
 
 /** A line of writing, level, and with digits about `HEIGHT` pixels high. */
 export class Line {
@@ -49,10 +47,11 @@ export class Line {
 
   /**
    * @param {Levels} levels
-   * @param {number[][]} back the affine map from places in `levels`, x and y, to the page's, 2×3
+   * @param {[number[], number[]]} back the affine map from places in `levels`, x and y, to the page's, 2×3
    */
   constructor(levels, back) {
-    [this.levels, this.#back] = [levels, back];
+    this.levels = levels;
+    this.#back = back;
   }
 
   /** Return top, left, bottom and right, on the page, of what is in a box of the line. */
@@ -77,32 +76,29 @@ export class Line {
  * @returns {Line[]}
  */
 export function findLines({ levels, mask }) {
-  let components = connectedComponents(mask);
-  let flat = flatOnes(components, mask.width);
+  let components = Components.of(mask);
+  let flat = flatOnes(components);
   if (flat.some(Boolean)) {
     // A pale line may join digits.
     const data = mask.data.map((ink, place) =>
       flat[components.labels[place]] && levels.data[place] < PALE ? 0 : ink,
     );
-    components = connectedComponents(image(mask.height, mask.width, data));
-    flat = flatOnes(components, mask.width);
+    components = Components.of(image(mask.height, mask.width, data));
+    flat = flatOnes(components);
   }
-  const places = Array.from({ length: components.count }, (_, place) => place);
-  const high = places.map((place) => components.bottom[place] - components.top[place]);
-  const wide = places.map((place) => components.right[place] - components.left[place]);
+  const high = components.each((place) => components.high(place));
   const pale = highestLevels(components, levels).map((level) => level < PALE);
-  const upright = places.filter((place) => place && !flat[place] && !pale[place]);
+  const upright = range(1, components.count).filter((place) => !flat[place] && !pale[place]);
   if (!upright.length) return [];
   // The height that most ink belongs to: a speck or a blot decides nothing.
   const least = LARGE * commonHeight(upright, high, components.area);
   const tall = upright.filter((place) => high[place] >= least);
   const size = median(tall.map((place) => high[place]));
-  const ink = places.filter(
+  const ink = range(1, components.count).filter(
     (place) =>
-      place &&
       !pale[place] &&
-      !(flat[place] && wide[place] >= LONG * size) &&
-      Math.max(high[place], wide[place]) >= SPECK * size,
+      !(flat[place] && components.wide(place) >= LONG * size) &&
+      components.longest[place] >= SPECK * size,
   );
   const tallOnes = new Set(tall);
   const bases = ink.filter((place) => tallOnes.has(place) && high[place] >= SMALLEST * size);
@@ -121,29 +117,18 @@ export function findLines({ levels, mask }) {
     .flatMap((k) => level(levels, components, groups[k], members[k], tilts[k][0]) ?? []);
 }
 
-/**
- * Tell which components are lines, level or not, and not a row of digits that touch.
- * @param {Components} components
- * @param {number} width of the page
- */
-function flatOnes({ count, labels, left, top, right, bottom, area }, width) {
-  return Array.from({ length: count }, (_, place) => {
-    const [high, wide] = [bottom[place] - top[place], right[place] - left[place]];
+/** Tell which components are lines, level or not, and not a row of digits that touch. */
+function flatOnes(/** @type {Components} */ components) {
+  return components.where((place) => {
+    const [high, wide] = [components.high(place), components.wide(place)];
     if (!place || high >= FLAT * wide) return false;
-    if (area[place] > FULL * high * wide) return true;
-    let [sum, inked] = [0, 0];
-    for (let x = left[place]; x < right[place]; x++) {
-      let [first, last] = [-1, -1];
-      for (let y = top[place]; y < bottom[place]; y++) {
-        if (labels[y * width + x] !== place) continue;
-        if (first < 0) first = y;
-        last = y;
-      }
-      if (first < 0) continue;
-      sum += last + 1 - first;
-      inked++;
-    }
-    return sum / inked < high / 2;
+    if (components.area[place] > FULL * high * wide) return true;
+    const { data } = components.cut(place);
+    const tall = range(0, wide).map((x) => {
+      const inked = range(0, high).filter((y) => data[y * wide + x]);
+      return inked[inked.length - 1] + 1 - inked[0];
+    });
+    return mean(tall) < high / 2; // no column of a component is empty
   });
 }
 
@@ -165,7 +150,7 @@ function highestLevels(/** @type {Components} */ { count, labels }, /** @type {L
  * @param {number} size
  */
 function nearestOf({ left, right, centres }, one, groups, tilts, size) {
-  const [x, y] = [centres[2 * one], centres[2 * one + 1]];
+  const [x, y] = centres[one];
   let best = APART * size;
   let nearest = null;
   groups.forEach((group, number) => {
@@ -190,10 +175,10 @@ function nearestOf({ left, right, centres }, one, groups, tilts, size) {
  * @param {number} size
  */
 function inOrder({ left, centres }, groups, size) {
-  const middles = groups.map((group) => mean(group.map((place) => centres[2 * place + 1])));
+  const middles = groups.map((group) => mean(group.map((place) => centres[place][1])));
   /** @type {number[][]} */
   const rows = [];
-  for (const place of indices(groups).sort((one, other) => middles[one] - middles[other])) {
+  for (const place of range(0, groups.length).sort((one, other) => middles[one] - middles[other])) {
     const row = rows.at(-1);
     if (row && middles[place] - middles[row[0]] < LARGE * size) row.push(place);
     else rows.push([place]);
@@ -275,7 +260,7 @@ function tiltOf({ left, top, right, bottom }, group) {
  * @param {number} slope
  */
 function level(page, { labels, left, top, right, bottom, centres }, group, members, slope) {
-  const shift = group.map((place) => slope * centres[2 * place]);
+  const shift = group.map((place) => slope * centres[place][0]);
   const upper = median(group.map((place, k) => top[place] - shift[k]));
   const lower = median(group.map((place, k) => bottom[place] - shift[k]));
   const scale = HEIGHT / Math.max(1, lower - upper);
@@ -323,15 +308,4 @@ function level(page, { labels, left, top, right, bottom, centres }, group, membe
     [-slope * scale, scale, ABOVE - upper * scale],
   ];
   return new Line(warpAffine(cut, forward, ROWS, width), invertAffineTransform(whole));
-}
-
-const indices = (/** @type {unknown[]} */ list) => list.map((_, place) => place);
-
-const mean = (/** @type {number[]} */ values) =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function median(/** @type {number[]} */ values) {
-  const ordered = [...values].sort((one, other) => one - other);
-  const half = ordered.length >> 1;
-  return ordered.length % 2 ? ordered[half] : (ordered[half - 1] + ordered[half]) / 2;
 }
