@@ -1,0 +1,87 @@
+// From a canvas's pixels to a bounded number of them without transparency; the port of
+// inkwise/ink/decoding.py, which says what each number means.
+
+import { DataError } from "../errors.js";
+import { image, reduce } from "../raster.js";
+
+/**
+ * A picture's pixels, upright, without transparency, and few enough on each side; and the height
+ * and width of the original.
+ * @typedef {import("../raster.js").Levels | import("./colours.js").Colours} Pixels
+ * @typedef {{pixels: Pixels, size: [number, number]}} Raster
+ */
+
+const SIDE = 800;
+const FAINTEST_INK = 64;
+
+/**
+ * Decode the pixels of a canvas; a picture of more pixels on a side is reduced.
+ * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} picture red,
+ *   green, blue and opacity of each pixel in turn
+ * @returns {Raster}
+ */
+export function decode({ height, width, data }) {
+  if (!height || !width) throw new DataError("the picture has no pixels: its width or height is 0");
+  const factor = Math.ceil(Math.max(height, width) / SIDE);
+  const whole = { height, width, data };
+  const few = factor > 1 ? reduceWithOpacity(whole, factor) : whole;
+  return { pixels: onABackground(few), size: [height, width] };
+}
+
+/**
+ * Reduce a picture as Pillow does: colours count as much as they are opaque.
+ * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} picture
+ * @param {number} factor
+ */
+function reduceWithOpacity({ height, width, data }, factor) {
+  const opaque = isOpaque(data);
+  const laid = opaque ? data : data.map((level, k) => share(level, k % 4 === 3 ? 255 : data[k | 3]));
+  const reduced = reduce(laid, height, width, 4, factor);
+  if (opaque) return reduced;
+  const levels = reduced.data.map((level, k) => {
+    const opacity = reduced.data[k | 3];
+    if (k % 4 === 3 || opacity === 0 || opacity === 255) return level;
+    return Math.min(255, Math.floor((255 * level) / opacity));
+  });
+  return { ...reduced, data: levels };
+}
+
+function isOpaque(/** @type {Uint8Array | Uint8ClampedArray} */ data) {
+  for (let k = 3; k < data.length; k += 4) if (data[k] !== 255) return false;
+  return true;
+}
+
+/** Return a level as it is seen through an opacity, as Pillow rounds it. */
+function share(/** @type {number} */ level, /** @type {number} */ opacity) {
+  const product = level * opacity + 128;
+  return ((product >> 8) + product) >> 8;
+}
+
+/**
+ * Blend transparent pixels with white, or with black if the ink is not visible on white.
+ *
+ * The result has one channel if red, green and blue are equal everywhere.
+ * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} picture
+ * @returns {Pixels}
+ */
+function onABackground({ height, width, data }) {
+  const blend = (/** @type {number} */ ground) => {
+    const levels = new Uint8Array(height * width * 3);
+    for (let from = 0, to = 0; from < data.length; from += 4) {
+      const opacity = data[from + 3];
+      const rest = ground * (255 - opacity) + 127;
+      levels[to++] = (data[from] * opacity + rest) / 255;
+      levels[to++] = (data[from + 1] * opacity + rest) / 255;
+      levels[to++] = (data[from + 2] * opacity + rest) / 255;
+    }
+    return levels;
+  };
+  let levels = blend(255);
+  if (!levels.some((level) => level < 255 - FAINTEST_INK)) levels = blend(0);
+  for (let k = 0; k < levels.length; k += 3) {
+    if (levels[k] !== levels[k + 1] || levels[k] !== levels[k + 2]) {
+      return { height, width, channels: 3, data: levels };
+    }
+  }
+  return image(height, width, levels.filter((_, k) => k % 3 === 0));
+}
