@@ -214,13 +214,13 @@ def test_numbers_of_a_picture(
             const { makeCheck } = await load("reading/checks.js");
             const { LineModel } = await load("reading/line_model.js");
             const { readNumbers } = await load("reading/numbers.js");
-            const run = (levels, rows, columns) => {
+            const run = async (input, levels, [count, rows, columns], outputs) => {
               const [[height, width], probabilities] = asked.shift();
               if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("size");
-              return Promise.resolve(probabilities);
+              return [probabilities];
             };
             const raster = { pixels, size: [pixels.height, pixels.width] };
-            const model = new LineModel(run, ...calibration);
+            const model = new LineModel({ run }, ...calibration);
             return readNumbers(raster, model, makeCheck(...check), marks);
             """,
             pixels=picture,

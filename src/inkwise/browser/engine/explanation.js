@@ -1,7 +1,8 @@
 // Where the network looked: how the answer weakens when a patch of the ink is erased; the port of
 // inkwise/explanation/occlusion.py, and of what /v1/explain tells of it.
 
-import { rint } from "./raster.js";
+import { argmax } from "./ink/arithmetic.js";
+import { image, rint } from "./raster.js";
 
 const THIRDS = [
   ["upper left", "top", "upper right"],
@@ -13,9 +14,6 @@ const THIRDS = [
 export class Occlusion {
   /** The unchanged image, followed by a copy for each patch that holds ink. */
   copies;
-
-  /** How many copies there are. */
-  count;
 
   #height;
   #width;
@@ -33,11 +31,11 @@ export class Occlusion {
       steps(width, this.#side, stride).map((left) => ({ top, left })),
     );
     this.#inked = this.#places.filter((place) => this.#pixels(place).some((pixel) => data[pixel]));
-    this.count = 1 + this.#inked.length;
-    this.copies = new Uint8Array(this.count * data.length);
-    for (let copy = 0; copy < this.count; copy++) this.copies.set(data, copy * data.length);
+    this.copies = new Uint8Array((1 + this.#inked.length) * data.length);
+    this.copies.set(data);
     this.#inked.forEach((place, number) => {
       const start = (number + 1) * data.length;
+      this.copies.set(data, start);
       for (const pixel of this.#pixels(place)) this.copies[start + pixel] = 0;
     });
   }
@@ -48,11 +46,8 @@ export class Occlusion {
    * @param {Float32Array} logits
    */
   map(logits) {
-    const classes = logits.length / this.count;
-    const label = logits.subarray(0, classes).reduce(
-      (best, logit, place) => (logit > logits[best] ? place : best),
-      0,
-    );
+    const classes = logits.length / (1 + this.#inked.length);
+    const label = argmax(logits.subarray(0, classes));
     const total = new Float64Array(this.#height * this.#width);
     const covers = new Float64Array(total.length);
     for (const place of this.#places) for (const pixel of this.#pixels(place)) covers[pixel]++;
@@ -83,21 +78,39 @@ function steps(/** @type {number} */ length, /** @type {number} */ side, /** @ty
 
 /** Say in words in which ninth of an image, as in a 3×3 grid, its largest value lies. */
 export function where(/** @type {Float32Array} */ values, /** @type {number} */ width) {
-  const place = values.indexOf(Math.max(...values));
+  const place = argmax(values);
   const height = values.length / width;
   const row = Math.floor((3 * Math.floor(place / width)) / height);
   return THIRDS[row][Math.floor((3 * (place % width)) / width)];
 }
 
 /**
- * Return what an explanation tells of an image that the network saw, as /v1/explain does.
+ * Explain the answer about a picture, without the training images that are like it.
+ * @param {import("./answers.js").Classifier} classifier
+ * @param {import("./ink/normalising.js").Picture} picture red, green, blue and opacity of each
+ *   pixel in turn
+ * @param {string} hand where the writers learned to write
+ */
+export async function explain(classifier, picture, hand = "any") {
+  const answer = await classifier.classify(picture, hand);
+  const seen = answer.verdict === "several" ? null : answer.image;
+  const { evidence, strongest } = seen
+    ? await occlude(image(seen.length, seen[0].length, Uint8Array.from(seen.flat())), classifier)
+    : { evidence: null, strongest: null };
+  const { model } = classifier.description;
+  return { model, picture: answer, evidence, strongest, neighbours: null };
+}
+
+/**
+ * Return the map of an image that the network saw, and where its largest value lies.
  * @param {import("./raster.js").Levels} image
- * @param {(images: Uint8Array, count: number) => Promise<Float32Array>} logitsOf runs the network
+ * @param {{run: (images: Uint8Array) => Promise<{logits: Float32Array}>}} classifier
  * @returns {Promise<{evidence: number[][], strongest: string | null}>}
  */
-export async function explain(image, logitsOf) {
+export async function occlude(image, classifier) {
   const occlusion = new Occlusion(image);
-  const values = occlusion.map(await logitsOf(occlusion.copies, occlusion.count));
+  const { logits } = await classifier.run(occlusion.copies);
+  const values = occlusion.map(logits);
   const rounded = Array.from(values, (value) => rint(value * 1e4) / 1e4);
   const evidence = Array.from({ length: image.height }, (_, row) =>
     rounded.slice(row * image.width, (row + 1) * image.width),

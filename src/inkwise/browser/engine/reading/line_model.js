@@ -7,18 +7,17 @@ const WIDTHS = 16; // lines are widened to a multiple of as many columns
 
 /** A network that reads lines. */
 export class LineModel {
-  #run;
+  #network;
   #slope;
   #offset;
 
   /**
-   * @param {(levels: Uint8Array, rows: number, columns: number) => Promise<Float32Array>} run
-   *   returns the network's output for a line
+   * @param {import("../network.js").Network} network
    * @param {number} slope of the calibration, on the scale of log odds
    * @param {number} offset of the calibration
    */
-  constructor(run, slope, offset) {
-    this.#run = run;
+  constructor(network, slope, offset) {
+    this.#network = network;
     this.#slope = slope;
     this.#offset = offset;
   }
@@ -27,13 +26,15 @@ export class LineModel {
    * Return the probabilities of signs, (T, 17), along a line.
    * @param {import("../raster.js").Levels} levels
    */
-  run({ data, width, height }) {
+  async run({ data, width, height }) {
     const wide = Math.ceil(width / WIDTHS) * WIDTHS;
     const line = new Uint8Array(height * wide);
     for (let row = 0; row < height; row++) {
       line.set(data.subarray(row * width, (row + 1) * width), row * wide);
     }
-    return this.#run(line, height, wide);
+    const shape = [1, height, wide];
+    const [probabilities] = await this.#network.run("lines", line, shape, ["probabilities"]);
+    return probabilities;
   }
 
   /** Return the probability that a whole reading is right, from the network's own. */
