@@ -149,7 +149,7 @@ def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
 
 def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
     boxes = [(0, 0, 1, 1), (3, 5, 30, 41)]
-    for picture in pictures(digits, 5):
+    for picture in pictures(digits, 2):
         page = find_all_ink(picture)
         expected = find_lines(page)
         found = engine(
@@ -205,7 +205,7 @@ def test_numbers_of_a_picture(
 ) -> None:
     marks = known.pop("marks", True)
     check = [known.get(name) for name in ("digits", "pattern", "check")]
-    for picture in pictures(digits, 4):
+    for picture in pictures(digits, 1):
         recorder = Recorder()
         monkeypatch.setattr("inkwise.reading.numbers.load_line_model", lambda model=recorder: model)
         numbers = read_numbers(picture, checks.make_check(*check), marks=marks)
