@@ -394,13 +394,15 @@ const smaller = (image, side, colour) => {
 };
 
 const take = async (file) => {
+  const mostBytes = served?.most_bytes ?? Infinity;
+  const mostPixels = served?.most_pixels ?? Infinity;
   let [sent, width, canvas] = [file, 0, null];
   try {
     const image = await createImageBitmap(file);
     width = image.width;
     canvas = smaller(image, SHOWN);
-    if (file.size > served?.most_bytes || image.width * image.height > served?.most_pixels) {
-      // The service would reduce it to 800 pixels a side anyway.
+    if (file.size > mostBytes || image.width * image.height > mostPixels) {
+      // Whoever answers would reduce it to 800 pixels a side anyway.
       const copy = smaller(image, 2000, "#fff");
       sent = await new Promise((resolve) => {
         copy.toBlob(resolve, "image/jpeg", 0.92);
@@ -411,8 +413,8 @@ const take = async (file) => {
   } catch {
     // The service reads some formats that this browser cannot show, so whoever answers decides.
   }
-  if (sent.size > served?.most_bytes) {
-    const most = Math.floor(served.most_bytes / 1e6);
+  if (sent.size > mostBytes) {
+    const most = Math.floor(mostBytes / 1e6);
     tell(fill(words.served.tooLarge, { name: file.name || words.served.thePicture, most }));
     return;
   }
