@@ -24,11 +24,12 @@ const TYPES = {
   float32: Float32Array, float64: Float64Array,
 };
 const open = (value) => {
+  if (Array.isArray(value)) return value.map(open);
   if (!value?.bytes) return value;
   const bytes = Uint8Array.from(atob(value.bytes), (letter) => letter.charCodeAt(0));
   const data = new TYPES[value.type](bytes.buffer);
   const [height, width, channels] = value.shape;
-  return { height, width, ...(channels && { channels }), data };
+  return width ? { height, width, ...(channels && { channels }), data } : data;
 };
 const close = (value) => {
   const type = Object.keys(TYPES).find((name) => value instanceof TYPES[name]);
@@ -75,7 +76,7 @@ class Engine:
     def __call__(self, body: str, **values: Any) -> Any:
         """Run the body of an asynchronous function, in which `load` imports a module.
 
-        Arrays of two or three dimensions become images of the engine, and images become arrays.
+        Arrays of two or three dimensions become images of the engine, others typed arrays.
         """
         answer = self._chrome.execute_async_script(
             _CALL, body, {name: _closed(value) for name, value in values.items()}
@@ -86,6 +87,8 @@ class Engine:
 
 
 def _closed(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_closed(one) for one in value]
     if not isinstance(value, np.ndarray):
         return value
     return {

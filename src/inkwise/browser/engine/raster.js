@@ -978,8 +978,8 @@ export function warpAffine(levels, forward, height, width) {
       : levels.data[row * levels.width + column];
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const x = f(a * column + f(b * row + c));
-      const y = f(d * column + f(e * row + g));
+      const x = f(a * column + f(f(b * row) + c));
+      const y = f(d * column + f(f(e * row) + g));
       const [left, top] = [Math.floor(x), Math.floor(y)];
       const [across, down] = [f(x - left), f(y - top)];
       const upper = between(at(top, left), at(top, left + 1), across);

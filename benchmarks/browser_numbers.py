@@ -1,0 +1,157 @@
+"""Compare how numbers are read by the engine in a real Chromium and by the library.
+
+The pictures are numbers composed of MNIST's test digits on papers of all kinds, and numbers drawn
+with the pen strokes of pendigits as on the page. Prints the shares of the same texts and of the
+same verdicts, and the time of a reading in the browser, on one thread.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from compose import KINDS, compose
+from numpy.typing import NDArray
+from record import write_record
+
+import inkwise
+from inkwise.browser.model_files import write_model_files
+from inkwise.data.catalogue import place_of_files
+from inkwise.data.pendigits import PenDigit, load_pendigits
+from tests.browser.engine import FOLDER, Engine, serve_folder
+from tests.chromium import open_chrome
+
+SIDE = 400
+"""Side of the picture of a drawn number, as the page sends it."""
+
+READ = """
+const open = async () => {
+  const [{ Network }, { Classifier }, { LineModel }] = await Promise.all(
+    ["network.js", "answers.js", "reading/line_model.js"].map(load),
+  );
+  const folder = `${location.origin}/runtime/`;
+  const network = async (name) => {
+    const content = await (await fetch(`/model/${name}`)).arrayBuffer();
+    return Network.open(new Uint8Array(content), folder);
+  };
+  const [about, { slope, offset }] = await Promise.all(
+    ["model.json", "lines.json"].map(async (name) => (await fetch(`/model/${name}`)).json()),
+  );
+  const lines = new LineModel(await network("lines.onnx"), slope, offset);
+  return [new Classifier(about, await network("model.onnx")), lines];
+};
+window.opened ??= open();
+const { read } = await load("reading/read.js");
+const [classifier, lines] = await window.opened;
+const { height, width } = picture;
+const data = new Uint8ClampedArray(4 * height * width).fill(255);
+picture.data.forEach((level, pixel) => data.fill(level, 4 * pixel, 4 * pixel + 3));
+const start = performance.now();
+const { numbers } = await read(classifier, lines, { height, width, data });
+return { numbers, ms: performance.now() - start };
+"""
+
+
+def composed(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Compose numbers of MNIST's test digits, of all kinds in turn."""
+    digits = inkwise.load_dataset("mnist").test
+    kinds = list(KINDS.values())
+    for place in range(count):
+        generator = np.random.default_rng([29, place])
+        yield compose(digits, kinds[place % len(kinds)], generator)[0]
+
+
+def drawn(digits: list[PenDigit], count: int) -> Iterator[NDArray[np.uint8]]:
+    """Draw numbers of two to six digits of one writer, dark on light."""
+    for place in range(count):
+        generator = np.random.default_rng([31, place])
+        hand = [one for one in digits if one.writer == digits[place % len(digits)].writer]
+        number = [hand[k] for k in generator.integers(len(hand), size=generator.integers(2, 7))]
+        room = SIDE * 0.9 / len(number)
+        sheet = np.full((SIDE, SIDE), 255, np.uint8)
+        for column, digit in enumerate(number):
+            points = np.concatenate(digit.strokes)
+            low, high = points.min(0), points.max(0)
+            scale = min(0.75 * room / max(1, high[0] - low[0]), 1.5 * room / (high[1] - low[1]))
+            middle = (
+                0.05 * SIDE + (column + 0.5) * room,
+                SIDE / 2 + generator.normal(0, 0.03) * room,
+            )
+            for stroke in digit.strokes:
+                placed = (stroke - (low + high) / 2) * scale + middle
+                path = np.rint(placed * 16).astype(np.int32)
+                cv2.polylines(sheet, [path], False, 0, round(0.03 * SIDE), cv2.LINE_AA, 4)
+        yield sheet
+
+
+def compare(
+    engine: Engine, model: inkwise.Model, pictures: Iterator[NDArray[np.uint8]]
+) -> dict[str, Any]:
+    """Read pictures by both, and compare what they read."""
+    texts, verdicts, off, times = [], [], [0.0], []
+    different = []
+    for place, picture in enumerate(pictures):
+        numbers = model.read(picture)
+        answer = engine(READ, picture=picture)
+        found = answer["numbers"]
+        times.append(answer["ms"])
+        texts.append([one["text"] for one in found] == [one.text for one in numbers])
+        verdicts.append([one["verdict"] for one in found] == [one.verdict for one in numbers])
+        if texts[-1]:
+            pairs = zip(found, numbers, strict=True)
+            off += [abs(one["probability"] - other.probability) for one, other in pairs]
+        if not (texts[-1] and verdicts[-1]):
+            different.append(place)
+    return {
+        "pictures": len(texts),
+        "same text": float(np.mean(texts)),
+        "same verdict": float(np.mean(verdicts)),
+        "greatest difference of a probability": float(np.max(off)),
+        "different": different,
+        "ms": {f"{share:.0%}": float(np.quantile(times[1:], share)) for share in (0.5, 0.9)},
+    }
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=500, help="numbers of each kind of picture")
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        default=Path("web/node_modules/onnxruntime-web/dist"),
+        help="where the runtime's files are, as `npm ci` puts them there",
+    )
+    parser.add_argument("--data-dir", type=Path, help="where pendigits is")
+    parser.add_argument(
+        "--no-record", action="store_true", help="show the results without recording them"
+    )
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    model = inkwise.load_pretrained()
+    digits = load_pendigits(place_of_files(arguments.data_dir))
+    figures = {}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        root = Path(scratch) / "engine"
+        shutil.copytree(FOLDER, root)
+        shutil.copytree(arguments.runtime, root / "runtime")
+        write_model_files(model, root / "model")
+        with open_chrome(Path(scratch) / "profile") as chrome:
+            for address in serve_folder(root):
+                engine = Engine(chrome, address)
+                for name, pictures in (
+                    ("composed", composed(arguments.count)),
+                    ("drawn", drawn(digits, arguments.count)),
+                ):
+                    figures[name] = compare(engine, model, pictures)
+                    print(name, figures[name], flush=True)
+    if not arguments.no_record:
+        print(f"wrote {write_record('browser-numbers', figures)}")
+
+
+if __name__ == "__main__":
+    main()

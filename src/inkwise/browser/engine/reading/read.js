@@ -1,0 +1,44 @@
+// From the pixels of a canvas to the numbers that are written in it, or to the one digit; the port
+// of `Model.read`, and of what /v1/read tells.
+
+import { ArgumentError } from "../errors.js";
+import { decode } from "../ink/decoding.js";
+import { DIGITS } from "./alphabet.js";
+import { makeCheck } from "./checks.js";
+import { mayBeOneDigit, oneDigit, readNumbers } from "./numbers.js";
+
+/**
+ * What is known of the numbers, as /v1/read takes it: how many digits each has, what it looks like,
+ * the rule of its check digit, and whether marks are read.
+ * @typedef {{digits?: number | null, pattern?: string | null, check?: string | null,
+ *   marks?: boolean}} Known
+ */
+
+/**
+ * Read all numbers in a picture.
+ * @param {import("../answers.js").Classifier} classifier
+ * @param {import("./line_model.js").LineModel} lines
+ * @param {import("../ink/normalising.js").Picture} picture red, green, blue and opacity of each
+ *   pixel in turn
+ * @param {Known} known
+ * @returns {Promise<{file: null, numbers: import("./numbers.js").ReadNumber[]}>}
+ */
+export async function read(classifier, lines, picture, known = {}) {
+  if (classifier.description.class_names.join(" ") !== [...DIGITS].join(" ")) {
+    throw new ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers");
+  }
+  const { digits = null, pattern = null, check = null, marks = true } = known;
+  const allows = makeCheck(digits, pattern, check);
+  const numbers = await readNumbers(decode(picture), lines, allows, marks);
+  if (!mayBeOneDigit(numbers)) return { file: null, numbers };
+  const { label, verdict, top, box } = await classifier.classify(picture);
+  if (label === null || box === null) {
+    return { file: null, numbers: verdict === "several" ? numbers : [] };
+  }
+  if (numbers.length && numbers[0].text.length !== 1 && verdict !== "digit") {
+    return { file: null, numbers };
+  }
+  const sure = verdict === "digit" && (!allows || allows(label));
+  const one = oneDigit(top, box, verdict === "digit");
+  return { file: null, numbers: [sure ? one : { ...one, verdict: "unsure" }] };
+}

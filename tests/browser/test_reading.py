@@ -1,0 +1,243 @@
+"""The browser's reading of numbers does what the library's does."""
+
+import dataclasses
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from compose import KINDS, compose
+from numpy.typing import NDArray
+
+from inkwise import Dataset, Split
+from inkwise.errors import ArgumentError
+from inkwise.ink.finding import find_all_ink
+from inkwise.reading import checks
+from inkwise.reading.alphabet import DIGITS, MARKS, SIGNS
+from inkwise.reading.ctc import align, decode
+from inkwise.reading.line_model import load_line_model
+from inkwise.reading.numbers import read_numbers
+from inkwise.reading.text_lines import find_lines
+from tests.browser.engine import Engine
+
+CLOSE = 1e-12
+
+
+@pytest.fixture(scope="module")
+def digits(mnist: Dataset) -> Split:
+    return mnist.train.take(np.arange(57_000, 60_000))
+
+
+def along_lines(count: int) -> list[NDArray[np.float32]]:
+    """Probabilities along lines, some of them clear and some not, with signs that repeat."""
+    lines = []
+    for seed in range(count):
+        generator = np.random.default_rng(seed)
+        places = int(generator.integers(1, 60))
+        weights = generator.choice([0.02, 0.1, 0.5]) * np.ones(len(SIGNS) + 1)
+        weights[-1] *= 10
+        line = generator.dirichlet(weights, places).repeat(generator.integers(1, 3), axis=0)
+        lines.append(line.astype(np.float32))
+    return lines
+
+
+@pytest.mark.parametrize("beams", [3, 16])
+def test_readings_and_the_places_of_their_signs(beams: int, engine: Engine) -> None:
+    lines = along_lines(60)
+    answers = engine(
+        """
+        const { decode, align } = await load("reading/ctc.js");
+        return lines.map((line) =>
+          decode(line, beams).map((one) => ({ ...one, spans: align(line, one.text) })),
+        );
+        """,
+        lines=[line.ravel() for line in lines],
+        beams=beams,
+    )
+    for line, found in zip(lines, answers, strict=True):
+        expected = decode(line, beams)
+        assert [one["text"] for one in found] == [one.text for one in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert one["probability"] == pytest.approx(other.probability, rel=CLOSE, abs=0)
+            assert [tuple(span) for span in one["spans"]] == align(line, other.text)
+
+
+def numbers_to_check() -> list[str]:
+    generator = np.random.default_rng(0)
+    texts = ["", "7", "0", "79927398713", "4012888888881881", "9783161484100", "0306406152"]
+    texts += ["89370400440532013000", "12.50", "-3", "1-2", "?12"]
+    for length in (*range(1, 24), *[10, 13] * 40):
+        texts.append("".join(generator.choice(list(DIGITS + MARKS[:2]), length)))
+        texts.append("".join(generator.choice(list(DIGITS), length)))
+    return texts
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        *[(None, None, name) for name in ("luhn", "isbn", "mod11", "iban:DE", "iban:GB")],
+        *[(digits, None, None) for digits in (1, 5, 13)],
+        *[(None, pattern, None) for pattern in ("#", "####", "##.##", "-#", "#,#", "1#", "#é")],
+        (2, "#.#", "luhn"),
+        (None, None, None),
+    ],
+    ids=str,
+)
+def test_checks(known: tuple[int | None, str | None, str | None], engine: Engine) -> None:
+    texts = numbers_to_check()
+    allows = checks.make_check(*known)
+    found = engine(
+        """
+        const { makeCheck } = await load("reading/checks.js");
+        const check = makeCheck(...known);
+        return check && texts.map(check);
+        """,
+        texts=texts,
+        known=known,
+    )
+    assert found == (None if allows is None else [allows(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    "known",
+    [(0, None, None), (-1, None, None), (None, "", None), (None, "12", None)]
+    + [(None, None, name) for name in ("", "iban", "iban:de", "iban:DEU", "LUHN")],
+    ids=str,
+)
+def test_checks_that_are_none(
+    known: tuple[int | None, str | None, str | None], engine: Engine
+) -> None:
+    with pytest.raises(ArgumentError) as raised:
+        checks.make_check(*known)
+    found = engine(
+        """
+        const { makeCheck } = await load("reading/checks.js");
+        try { makeCheck(...known); } catch (error) { return [error.name, error.message]; }
+        """,
+        known=known,
+    )
+    assert found == ["ArgumentError", str(raised.value)]
+
+
+def pictures(digits: Split, count: int) -> list[NDArray[np.uint8]]:
+    """Compose numbers of all kinds, and draw others in several lines."""
+    composed = [
+        compose(digits, kind, np.random.default_rng([5, place]))[0]
+        for kind in KINDS.values()
+        for place in range(count)
+    ]
+    return composed + [scribble(np.random.default_rng(place)) for place in range(2 * count)]
+
+
+def scribble(generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw strokes, dots and long lines in several rows."""
+    picture = np.full((300, 420), 255, np.uint8)
+    for row in range(int(generator.integers(1, 4))):
+        climb = generator.normal(0, 0.1)
+        for column in range(int(generator.integers(1, 7))):
+            middle = 60 + 55 * column, 50 + 80 * row + climb * 60 * column
+            points = generator.normal(middle, (9, 14), (4, 2)).round().astype(np.int32)
+            cv2.polylines(picture, [points], False, 0, 4, cv2.LINE_AA)
+            if generator.random() < 0.3:
+                cv2.circle(picture, (points[0] + 20).tolist(), 3, 0, -1)
+        if generator.random() < 0.5:
+            y = 85 + 80 * row
+            cv2.line(picture, (30, y), (390, y + 9), int(generator.choice([0, 120, 200])), 3)
+    return picture
+
+
+def test_lines_of_a_page(digits: Split, engine: Engine) -> None:
+    boxes = [(0, 0, 1, 1), (3, 5, 30, 41)]
+    for picture in pictures(digits, 2):
+        page = find_all_ink(picture)
+        expected = find_lines(page)
+        found = engine(
+            """
+            const { findLines } = await load("reading/text_lines.js");
+            return findLines({ levels, mask }).map((line) =>
+              [line.levels, boxes.map((box) => line.onThePage(box))],
+            );
+            """,
+            levels=page.levels,
+            mask=page.mask,
+            boxes=boxes,
+        )
+        assert len(found) == len(expected)
+        for (levels, places), line in zip(found, expected, strict=True):
+            assert levels.shape == line.levels.shape
+            # OpenCV's sums are of single precision, in an order that depends on the processor.
+            off = np.abs(levels - line.levels.astype(int))
+            assert off.max() <= 1
+            assert off.mean() < 1e-3
+            for place, box in zip(places, boxes, strict=True):
+                assert place == pytest.approx(line.on_the_page(box), abs=1e-9)
+
+
+class Recorder:
+    """A network of lines that remembers what it was asked and what it answered."""
+
+    def __init__(self) -> None:
+        self._model = load_line_model()
+        self.asked: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
+        self.calibrate = self._model.calibrate
+        self.slope, self.offset = self._model.slope, self._model.offset
+
+    def run(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities = self._model.run(levels)
+        self.asked.append((levels, probabilities))
+        return probabilities
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {},
+        {"marks": False},
+        {"digits": 4},
+        {"pattern": "###.##"},
+        {"check": "mod11", "marks": False},
+    ],
+    ids=str,
+)
+def test_numbers_of_a_picture(
+    known: dict[str, Any], digits: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = known.pop("marks", True)
+    check = [known.get(name) for name in ("digits", "pattern", "check")]
+    for picture in pictures(digits, 1):
+        recorder = Recorder()
+        monkeypatch.setattr("inkwise.reading.numbers.load_line_model", lambda model=recorder: model)
+        numbers = read_numbers(picture, checks.make_check(*check), marks=marks)
+        found = engine(
+            """
+            const { makeCheck } = await load("reading/checks.js");
+            const { LineModel } = await load("reading/line_model.js");
+            const { readNumbers } = await load("reading/numbers.js");
+            const run = async (input, levels, [count, rows, columns], outputs) => {
+              const [[height, width], probabilities] = asked.shift();
+              if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("size");
+              return [probabilities];
+            };
+            const raster = { pixels, size: [pixels.height, pixels.width] };
+            const model = new LineModel({ run }, ...calibration);
+            return readNumbers(raster, model, makeCheck(...check), marks);
+            """,
+            pixels=picture,
+            calibration=(recorder.slope, recorder.offset),
+            asked=[(levels.shape, answer.ravel()) for levels, answer in recorder.asked],
+            check=check,
+            marks=marks,
+        )
+        told = json.loads(json.dumps([dataclasses.asdict(number) for number in numbers]))
+        assert found == nearly(told)
+
+
+def nearly(value: Any) -> Any:
+    """Return a value whose probabilities and boxes are compared to within rounding errors."""
+    if isinstance(value, dict):
+        box = {"box": pytest.approx(value["box"], abs=2)}
+        return {key: nearly(one) for key, one in value.items()} | box
+    if isinstance(value, list):
+        return [nearly(one) for one in value]
+    return pytest.approx(value, rel=1e-9, abs=1e-15) if isinstance(value, float) else value
