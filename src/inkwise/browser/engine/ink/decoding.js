@@ -16,15 +16,19 @@ const FAINTEST_INK = 64;
 
 /**
  * Decode the pixels of a canvas; a picture of more pixels on a side is reduced.
- * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} picture red,
- *   green, blue and opacity of each pixel in turn
+ * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray, isJpeg?: boolean}}
+ *   picture red, green, blue and opacity of each pixel in turn
  * @returns {Raster}
  */
-export function decode({ height, width, data }) {
+export function decode({ height, width, data, isJpeg = false }) {
   if (!height || !width) throw new DataError("the picture has no pixels: its width or height is 0");
-  const factor = Math.ceil(Math.max(height, width) / SIDE);
-  const whole = { height, width, data };
-  const few = factor > 1 ? reduceWithOpacity(whole, factor) : whole;
+  let few = { height, width, data };
+  const longest = Math.max(height, width);
+  // Pillow decodes a JPEG at a fraction of its size.
+  const part = isJpeg ? [8, 4, 2].find((one) => longest >= (one * SIDE) / 2) : undefined;
+  if (part) few = reduceWithOpacity(few, part);
+  const factor = Math.ceil(Math.max(few.height, few.width) / SIDE);
+  if (factor > 1) few = reduceWithOpacity(few, factor);
   return { pixels: onABackground(few), size: [height, width] };
 }
 
