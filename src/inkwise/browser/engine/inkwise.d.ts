@@ -1,106 +1,157 @@
-// Types of the module. The answers are those of the service: /v1/model, and one picture of
-// /v1/predict, /v1/read and /v1/explain.
+/** The handwritten digits in a picture, read in the browser. */
 
-/** A picture. Files may be of any format that the browser shows. */
-export type Source =
+/** A canvas, an image that is loaded, pixels, or an image file's bytes. */
+export type Picture =
   | HTMLCanvasElement
   | OffscreenCanvas
+  | HTMLImageElement
+  | HTMLVideoElement
   | ImageData
   | ImageBitmap
-  | HTMLImageElement
   | Blob;
 
-/** `[top, left, bottom, right]` in the picture's pixels, half-open. */
+/** Top, left, bottom and right of a box, in the picture's pixels; the last two are exclusive. */
 export type Box = [number, number, number, number];
 
-/** Where the writer learned to write, which changes the odds between a 1 and a 7. */
+/** A name and its probability. */
+export type Likely = [string, number];
+
+/** Where the writers learned to write. */
 export type Hand = "any" | "europe" | "america";
 
-export interface Model {
-  model: { name: string; version: string };
+/** Where the files are; addresses are relative to this module's. */
+export interface Folders {
+  /** The folder of the model, which ends in "/"; by default "./model/". */
+  model?: string | URL;
+  /** The folder of the network's runtime, which ends in "/"; by default "./runtime/". */
+  runtime?: string | URL;
+}
+
+/** Which model answers. */
+export interface ModelName {
+  name: string;
+  version: string;
+}
+
+/** The model, as the service's `/v1/model` describes it. */
+export interface Description {
+  model: ModelName;
   class_names: string[];
-  /** Height and width of the network's input. */
   image_size: [number, number];
   has_neighbours: false;
   keeps_corrections: false;
-  most_bytes: null;
+  /** There is no limit of its own. */
+  most_bytes: number;
   most_pixels: number;
 }
 
+/** The answer about a picture, as in the service's `/v1/predict`. */
 export interface Answer {
   file: null;
-  /** The likeliest class; null unless the verdict is `digit` or `unsure`. */
+  /** The likeliest class; null if the verdict is "several" or "not a digit". */
   label: string | null;
+  /** Calibrated probability of the likeliest class. */
   probability: number;
+  /** "digit", or that the model abstains. */
   verdict: "digit" | "unsure" | "several" | "not a digit";
-  /** The likeliest classes with their probabilities. */
-  top: [string, number][];
+  top: Likely[];
   probabilities: Record<string, number> | null;
+  /** The higher, the more the picture looks like one of the classes; null without ink. */
   score: number | null;
   polarity: "light ink" | "dark ink" | null;
   box: Box | null;
+  /** Pixels of the network's image per pixel of the picture. */
   scale: number | null;
-  dropped: string[] | null;
-  /** Where the things are, if there are several. */
+  /** What was removed from the picture. */
+  dropped: ("lines" | "surroundings" | "specks")[] | null;
+  /** The several things that the picture shows. */
   parts: Box[];
-  /** What the network saw: grey levels from 0 to 255, in rows. */
+  /** The image that the network saw; null without ink. */
   image: number[][] | null;
 }
 
-/** What is known of numbers; it chooses among their readings. */
+/** What is known of the numbers in a picture. */
 export interface Known {
+  /** How many digits each has. */
   digits?: number | null;
-  /** `#` is a digit, anything else itself. */
+  /** What each looks like: `#` is a digit, anything else itself. */
   pattern?: string | null;
-  /** `luhn`, `isbn`, `mod11`, or `iban:DE` with the account's country. */
+  /** The rule of their check digits: "luhn", "isbn", "mod11", or "iban:" and a country. */
   check?: string | null;
-  /** Whether points, commas, apostrophes, dashes and `=` are read, or left out. */
+  /** Whether points, commas, apostrophes, dashes and `=` are read. */
   marks?: boolean;
 }
 
-export interface Digit {
+/** A sign of a number. */
+export interface ReadDigit {
   label: string;
   probability: number;
   verdict: "digit" | "mark" | "unsure";
-  top: [string, number][];
+  top: Likely[];
   box: Box;
 }
 
+/** A number that was read. */
 export interface ReadNumber {
   text: string;
-  /** That all of it is right. */
   probability: number;
   verdict: "number" | "unsure" | "not a number";
-  others: [string, number][];
-  digits: Digit[];
+  others: Likely[];
+  digits: ReadDigit[];
   box: Box;
 }
 
+/** The numbers in a picture, as in the service's `/v1/read`. */
 export interface Numbers {
   file: null;
   numbers: ReadNumber[];
 }
 
+/** What an answer depends on, as in the service's `/v1/explain`. */
 export interface Explanation {
-  model: { name: string; version: string };
+  model: ModelName;
   picture: Answer;
-  /** For each pixel of the image, how much its ink speaks for the likeliest class. */
+  /** By how much the likeliest class's logit falls when the ink at a pixel is erased. */
   evidence: number[][] | null;
-  /** The part of the image whose ink speaks most for it, such as `upper left`. */
+  /** The part of the image where that is highest, such as "upper left". */
   strongest: string | null;
   neighbours: null;
 }
 
-/** What reads pictures. Its errors have a sentence as their message. */
+/** An error whose message tells what is wrong, and what to do. */
+export class InkwiseError extends Error {}
+
+/** An argument has a value that is not allowed. */
+export class ArgumentError extends InkwiseError {}
+
+/** A picture is damaged, or not what the model takes. */
+export class DataError extends InkwiseError {}
+
+/** A picture has too many pixels. */
+export class TooManyPixelsError extends DataError {}
+
+/** The model, or the runtime of its network, is missing or damaged. */
+export class ModelError extends InkwiseError {}
+
+/**
+ * A model in this browser. A worker of its own does the work; the model is fetched when it is first
+ * needed.
+ */
 export class Inkwise {
-  /** Describe the model, once it is loaded. */
-  model(): Promise<Model>;
+  constructor(folders?: Folders);
+
+  /** Describe the model. */
+  model(): Promise<Description>;
+
   /** Classify a picture of one digit. */
-  classify(source: Source, options?: { hand?: Hand }): Promise<Answer>;
-  /** Read all numbers in a picture; only with a model of the digits 0 to 9. */
-  read(source: Source, known?: Known): Promise<Numbers>;
-  /** Tell which ink an answer depends on; this takes some eighty times its work. */
-  explain(source: Source, options?: { hand?: Hand }): Promise<Explanation>;
-  /** End the worker; what is asked later begins another. */
+  classify(source: Picture, options?: { hand?: Hand }): Promise<Answer>;
+
+  /** Read the numbers in a picture, from top to bottom and from left to right. */
+  read(source: Picture, known?: Known): Promise<Numbers>;
+
+  /** Explain the answer about a picture of one digit. */
+  explain(source: Picture, options?: { hand?: Hand }): Promise<Explanation>;
+
+  /** End the worker; what it was asked and has not answered fails. */
   close(): void;
 }

@@ -1,80 +1,93 @@
-// Read handwritten digits and numbers in a page, without a server. inkwise.d.ts says what each
-// method takes and returns; worker.js does the work, so that the page stays quick.
+// The handwritten digits in a picture, read in the browser: the public module.
 
 import * as errors from "./errors.js";
 
-const DECODING = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+/** Errors are told apart by their class; each message says what is wrong, and what to do. */
+export const { InkwiseError, ArgumentError, DataError, ModelError, TooManyPixelsError } = errors;
 
-/** What reads pictures; it is loaded when it is first asked something. */
+/**
+ * A model in this browser. A worker of its own does the work, so that the page stays responsive;
+ * the model is fetched when it is first needed.
+ *
+ * @example
+ * const answer = await new Inkwise().classify(document.querySelector("canvas"));
+ * if (answer.verdict === "digit") console.log(answer.label, answer.probability);
+ */
 export class Inkwise {
-  /** @type {Worker | null} */
-  #worker = null;
+  /** @type {Worker} */
+  #worker;
 
   /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
-  #asked = new Map();
+  #waiting = new Map();
 
-  #count = 0;
+  #asked = 0;
 
+  /** @param {import("./inkwise.js").Folders} [folders] */
+  constructor({ model = "./model/", runtime = "./runtime/" } = {}) {
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data: { id, value, error } }) => {
+      const { resolve, reject } = this.#waiting.get(id) ?? {};
+      this.#waiting.delete(id);
+      if (error) reject?.(new errors[error.name](error.message));
+      else resolve?.(value);
+    };
+    this.#worker.onerror = () => {
+      this.#fail("the engine's files are missing or damaged: put them there again");
+    };
+    const address = (/** @type {string | URL} */ folder) => new URL(folder, import.meta.url).href;
+    this.#worker.postMessage({ folders: { model: address(model), runtime: address(runtime) } });
+  }
+
+  /** Describe the model. */
   model() {
     return this.#ask("model");
   }
 
+  /** Classify a picture of one digit. */
   async classify(source, { hand = "any" } = {}) {
-    return this.#ask("classify", await portable(source), hand);
+    return this.#ask("classify", await portable(source), { hand });
   }
 
+  /** Read the numbers in a picture. */
   async read(source, known = {}) {
     return this.#ask("read", await portable(source), known);
   }
 
+  /** Explain the answer about a picture of one digit. */
   async explain(source, { hand = "any" } = {}) {
-    return this.#ask("explain", await portable(source), hand);
+    return this.#ask("explain", await portable(source), { hand });
   }
 
+  /** End the worker; what it was asked and has not answered fails. */
   close() {
-    this.#end(new errors.InkwiseError("it is closed"));
+    this.#worker.terminate();
+    this.#fail("the engine was closed before it had answered");
   }
 
-  #ask(/** @type {string} */ method, /** @type {any[]} */ ...values) {
-    this.#worker ??= this.#start();
-    this.#count += 1;
-    const number = this.#count;
+  #ask(method, source = null, options = {}) {
     return new Promise((resolve, reject) => {
-      this.#asked.set(number, { resolve, reject });
-      this.#worker?.postMessage({ number, method, values });
+      const id = this.#asked++;
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, method, source, options });
     });
   }
 
-  #start() {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data: { number, value, error } }) => {
-      const asked = this.#asked.get(number);
-      this.#asked.delete(number);
-      if (error) asked?.reject(new errors[error.name](error.message));
-      else asked?.resolve(value);
-    };
-    worker.onerror = () => {
-      this.#end(new errors.ModelError("a module of the engine cannot be loaded: try again"));
-    };
-    return worker;
-  }
-
-  #end(/** @type {Error} */ error) {
-    this.#worker?.terminate();
-    this.#worker = null;
-    for (const { reject } of this.#asked.values()) reject(error);
-    this.#asked.clear();
+  #fail(/** @type {string} */ message) {
+    for (const { reject } of this.#waiting.values()) reject(new ModelError(message));
+    this.#waiting.clear();
   }
 }
 
-/** Return what a worker can be sent of a picture. */
+/** Return a source as something that a worker can be sent. */
 async function portable(source) {
-  if (source instanceof Blob || source instanceof ImageData) return source;
-  if (source instanceof HTMLImageElement) await source.decode();
+  const asItIs = [Blob, ImageData, ImageBitmap].some((kind) => source instanceof kind);
+  if (asItIs) return source;
   try {
-    return await createImageBitmap(source, DECODING);
+    return await createImageBitmap(source, { colorSpaceConversion: "none" });
   } catch (error) {
-    const told = "give a canvas with pixels, ImageData, ImageBitmap, an <img>, a Blob or a File";
-    throw new errors.ArgumentError(told, { cause: error });
+    throw new ArgumentError(
+      "a picture is a canvas, an image that is loaded, ImageData, an ImageBitmap, a Blob or a File",
+      { cause: error },
+    );
   }
 }

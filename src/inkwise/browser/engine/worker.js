@@ -1,102 +1,143 @@
-// The worker behind inkwise.js: it loads the model, and answers one question after the other.
+// The worker behind inkwise.js: it decodes pictures, finds the ink and runs the networks, one
+// request after the other.
 
 import { Classifier } from "./answers.js";
-import { DataError, InkwiseError, ModelError } from "./errors.js";
-import { explain } from "./explanation.js";
-import { Network } from "./network.js";
-import { LineModel } from "./reading/line_model.js";
-import { read } from "./reading/read.js";
+import { DataError, InkwiseError, ModelError, TooManyPixelsError } from "./errors.js";
+import { Network, fetchFile } from "./network.js";
 
-const MOST_PIXELS = 40_000_000;
-const DECODING = /** @type {const} */ ({ premultiplyAlpha: "none", colorSpaceConversion: "none" });
+/** Greatest number of pixels in a picture, as the service has it by default. */
+const MOST_PIXELS = 25_000_000;
 
-const at = (/** @type {string} */ path) => new URL(path, import.meta.url).href;
+const JPEG = [0xff, 0xd8, 0xff];
 
-/** Load something once; after a failure, when it is asked for again. */
-const once = (/** @type {() => Promise<any>} */ load) => {
-  /** @type {Promise<any> | null} */
-  let loaded = null;
+/** @type {{model: string, runtime: string}} */
+let folders;
+
+/**
+ * Return a function that makes something when it is first needed, and again after a failure.
+ * @template T
+ * @param {() => Promise<T>} make
+ * @returns {() => Promise<T>}
+ */
+function once(make) {
+  /** @type {Promise<T> | null} */
+  let made = null;
   return () => {
-    loaded ??= load().catch((error) => {
-      loaded = null;
+    made ??= make().catch((error) => {
+      made = null;
       throw error;
     });
-    return loaded;
+    return made;
   };
-};
+}
 
-const fetched = async (/** @type {string} */ name) => {
-  const answer = await fetch(at(`model/${name}`)).catch((cause) => {
-    throw new ModelError(`${name} cannot be loaded: try again`, { cause });
-  });
-  if (!answer.ok) throw new ModelError(`${name} is missing: put the model's files there again`);
-  return answer;
-};
+async function fetchDocument(/** @type {string} */ name) {
+  const text = new TextDecoder().decode(await fetchFile(`${folders.model}${name}`));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ModelError(`${name} is damaged: put the model's files there again`, { cause: error });
+  }
+}
 
-const network = async (/** @type {string} */ name) =>
-  Network.open(new Uint8Array(await (await fetched(name)).arrayBuffer()), at("runtime/"));
-
-const document = async (/** @type {string} */ name) =>
-  (await fetched(name)).json().catch((cause) => {
-    throw new ModelError(`${name} is damaged: put the model's files there again`, { cause });
-  });
+async function openNetwork(/** @type {string} */ name) {
+  return Network.open(await fetchFile(`${folders.model}${name}`), folders.runtime);
+}
 
 const classifier = once(async () => {
-  const [description, opened] = await Promise.all([document("model.json"), network("model.onnx")]);
-  return new Classifier(description, opened);
+  const [description, network] = await Promise.all([
+    fetchDocument("model.json"),
+    openNetwork("model.onnx"),
+  ]);
+  return new Classifier(description, network);
 });
 
 const lines = once(async () => {
-  const [{ slope, offset }, opened] = await Promise.all([
-    document("lines.json"),
-    network("lines.onnx"),
+  const [{ LineModel }, { slope, offset }, network] = await Promise.all([
+    import("./reading/line_model.js"),
+    fetchDocument("lines.json"),
+    openNetwork("lines.onnx"),
   ]);
-  return new LineModel(opened, slope, offset);
+  return new LineModel(network, slope, offset);
 });
 
-/** Return the pixels of a picture: red, green, blue and opacity of each in turn. */
-async function pixels(/** @type {ImageData | ImageBitmap | Blob} */ source) {
+/**
+ * Return the pixels of a picture, upright, with its colours as they are stored.
+ * @param {Blob | ImageData | ImageBitmap} source
+ * @returns {Promise<import("./ink/normalising.js").Picture>}
+ */
+async function pixelsOf(source) {
   if (source instanceof ImageData) return source;
-  const bitmap = source instanceof Blob ? await decoded(source) : source;
-  const { width, height } = bitmap;
-  if (width * height > MOST_PIXELS) {
-    throw new DataError("the picture has more than 40 million pixels: make it smaller");
-  }
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context?.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  return /** @type {ImageData} */ (context?.getImageData(0, 0, width, height));
+  if (source instanceof ImageBitmap) return draw(source);
+  /** @type {ImageBitmapOptions} */
+  const asStored = { colorSpaceConversion: "none", imageOrientation: "from-image" };
+  const bitmap = await createImageBitmap(source, asStored).catch((error) => {
+    throw new DataError("the picture is damaged, or of a kind that this browser does not read", {
+      cause: error,
+    });
+  });
+  const head = new Uint8Array(await source.slice(0, JPEG.length).arrayBuffer());
+  return { ...draw(bitmap), isJpeg: JPEG.every((byte, place) => head[place] === byte) };
 }
 
-const decoded = (/** @type {Blob} */ file) =>
-  createImageBitmap(file, DECODING).catch((cause) => {
-    const name = file instanceof File && file.name ? file.name : "the file";
-    const told = `${name} is not a picture that this browser reads: save it as PNG or JPEG`;
-    throw new DataError(told, { cause });
-  });
+function draw(/** @type {ImageBitmap} */ bitmap) {
+  const { height, width } = bitmap;
+  if (height * width > MOST_PIXELS) {
+    bitmap.close();
+    const most = MOST_PIXELS.toLocaleString("en");
+    throw new TooManyPixelsError(`the picture has more than ${most} pixels: scale it down`);
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) throw new DataError("this browser gives no room to draw the picture: scale it down");
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const { data } = context.getImageData(0, 0, width, height);
+  return { height, width, data };
+}
 
-/** @type {Record<string, (...values: any[]) => Promise<unknown>>} */
+/** @type {Record<string, (source: any, options: any) => Promise<unknown>>} */
 const METHODS = {
-  async model() {
+  model: async () => {
     const { model, class_names, image_size } = (await classifier()).description;
-    const limits = { most_bytes: null, most_pixels: MOST_PIXELS };
-    return { model, class_names, image_size, has_neighbours: false, keeps_corrections: false, ...limits };
+    return {
+      model,
+      class_names,
+      image_size,
+      has_neighbours: false,
+      keeps_corrections: false,
+      most_bytes: Number.MAX_SAFE_INTEGER,
+      most_pixels: MOST_PIXELS,
+    };
   },
-  classify: async (source, hand) => (await classifier()).classify(await pixels(source), hand),
-  read: async (source, known) => read(await classifier(), await lines(), await pixels(source), known),
-  explain: async (source, hand) => explain(await classifier(), await pixels(source), hand),
+  classify: async (source, { hand }) => (await classifier()).classify(await pixelsOf(source), hand),
+  read: async (source, known) => {
+    const { read } = await import("./reading/read.js");
+    return read(await classifier(), await lines(), await pixelsOf(source), known);
+  },
+  explain: async (source, { hand }) => {
+    const { explain } = await import("./explanation.js");
+    return explain(await classifier(), await pixelsOf(source), hand);
+  },
 };
 
+/** @type {Promise<void>} */
 let last = Promise.resolve();
 
-addEventListener("message", ({ data: { number, method, values } }) => {
+addEventListener("message", ({ data }) => {
+  if (data.folders) {
+    folders = data.folders;
+    return;
+  }
+  const { id, method, source, options } = data;
   last = last.then(async () => {
     try {
-      postMessage({ number, value: await METHODS[method](...values) });
+      postMessage({ id, value: await METHODS[method](source, options) });
     } catch (error) {
       const known = error instanceof InkwiseError;
-      const name = known ? error.name : "InkwiseError";
-      postMessage({ number, error: { name, message: known ? error.message : `${error}` } });
+      if (!known) console.error(error);
+      const [name, told] = known ? [error.name, error.message] : ["InkwiseError", `${error}`];
+      postMessage({ id, error: { name, message: told } });
     }
   });
 });
