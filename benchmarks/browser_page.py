@@ -88,7 +88,7 @@ def visit(site: Path, profile: Path, strokes: int) -> dict[str, Any]:
         page.wait(lambda: page.run("return watched.first"))
         drawn = size(site, sent)
         chrome.set_script_timeout(60)
-        chrome.execute_async_script("navigator.serviceWorker.ready.then(arguments[0])")  # type: ignore[no-untyped-call]
+        chrome.execute_async_script("navigator.serviceWorker.ready.then(arguments[0])")
         whole = size(site, sent)
         page.run("watched.answers = []; watched.tasks = []")
         for number in range(strokes):

@@ -213,7 +213,7 @@ KEPT = """
 def kept(page: Page) -> None:
     """Wait until the browser has kept the site."""
     page.chrome.set_script_timeout(30)
-    assert page.chrome.execute_async_script(KEPT)  # type: ignore[no-untyped-call]
+    assert page.chrome.execute_async_script(KEPT)
 
 
 @pytest.fixture
