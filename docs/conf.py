@@ -87,6 +87,7 @@ KINDS = {
     "Forms": ["read_form", "Form", "write_form_page", "write_sheet", "learn_sheet"],
     "Look closer": [
         "compare",
+        "sweep",
         "explain",
         "write_explanation",
         "write_map",

@@ -53,6 +53,7 @@ _HOMES = {
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
+    "sweep": "inkwise.trials.sweeping",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
     "write_form_page": "inkwise.forms.form_page",
@@ -97,6 +98,7 @@ __all__ = [
     "read_recipe",
     "resume",
     "serve",
+    "sweep",
     "train",
     "write_explanation",
     "write_form_page",
@@ -140,6 +142,7 @@ if TYPE_CHECKING:
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
+    from inkwise.trials.sweeping import sweep
 
 
 # Notebooks that earlier versions wrote still import these two modules from here.

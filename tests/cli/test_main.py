@@ -24,6 +24,7 @@ COMMANDS = (
     "resume",
     "evaluate",
     "compare",
+    "sweep",
     "robustness",
     "predict",
     "read",
@@ -51,6 +52,7 @@ HEAVY = (
     "onnxruntime",
     "keras",
     "tensorflow",
+    "optuna",
 )
 
 

@@ -27,6 +27,7 @@ from inkwise.cli.robustness import robustness
 from inkwise.cli.serve import serve
 from inkwise.cli.sheet import sheet
 from inkwise.cli.streams import echo, prepare
+from inkwise.cli.sweep import sweep
 from inkwise.cli.train import train
 from inkwise.cli.usage import UsageError, explain_usage
 
@@ -45,6 +46,7 @@ for command in (
     resume,
     evaluate,
     compare,
+    sweep,
     robustness,
     predict,
     read,
