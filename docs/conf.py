@@ -88,6 +88,7 @@ KINDS = {
     "Look closer": [
         "compare",
         "sweep",
+        "cross_validate",
         "explain",
         "write_explanation",
         "write_map",

@@ -34,6 +34,7 @@ _HOMES = {
     "Split": "inkwise.data.dataset",
     "compare": "inkwise.comparison.compared_runs",
     "audit": "inkwise.auditing.label_audit",
+    "cross_validate": "inkwise.trials.cross_validation",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.runs.evaluating",
     "explain": "inkwise.explanation.evidence",
@@ -79,6 +80,7 @@ __all__ = [
     "Split",
     "audit",
     "compare",
+    "cross_validate",
     "describe_datasets",
     "evaluate",
     "explain",
@@ -142,6 +144,7 @@ if TYPE_CHECKING:
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
+    from inkwise.trials.cross_validation import cross_validate
     from inkwise.trials.sweeping import sweep
 
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "evaluate",
     "compare",
     "sweep",
+    "cross-validate",
     "robustness",
     "predict",
     "read",

@@ -10,6 +10,7 @@ import typer
 from inkwise.cli.audit import audit
 from inkwise.cli.bench import bench
 from inkwise.cli.compare import compare
+from inkwise.cli.cross_validate import cross_validate
 from inkwise.cli.data import data
 from inkwise.cli.design import design
 from inkwise.cli.evaluate import evaluate
@@ -47,6 +48,7 @@ for command in (
     evaluate,
     compare,
     sweep,
+    cross_validate,
     robustness,
     predict,
     read,
@@ -62,7 +64,7 @@ for command in (
     info,
     bench,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 10  # trials
 
+AtOnceOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of trainings at a time; by default one for each core, 8 at most.",
+        show_default=False,
+    ),
+]
+
 
 def sweep(
     recipe: Annotated[
@@ -80,13 +88,7 @@ def sweep(
     ] = 3,
     seeds: Annotated[int, typer.Option(help="On how many fresh seeds each.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
-    at_once: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of trainings at a time; by default one for each core, 8 at most.",
-            show_default=False,
-        ),
-    ] = None,
+    at_once: AtOnceOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
