@@ -83,7 +83,7 @@ KINDS = {
         "Run",
         "Evaluation",
     ],
-    "Use a model": ["load_pretrained", "read", "Model", "Answer", "Number", "serve"],
+    "Use a model": ["load_pretrained", "read", "Model", "Answer", "Number", "Numbers", "serve"],
     "Forms": ["read_form", "Form", "write_form_page", "write_sheet", "learn_sheet"],
     "Look closer": [
         "compare",

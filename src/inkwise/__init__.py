@@ -28,6 +28,7 @@ _HOMES = {
     "Model": "inkwise.model",
     "Network": "inkwise.networks.network",
     "Number": "inkwise.reading.numbers",
+    "Numbers": "inkwise.reading.numbers",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
@@ -74,6 +75,7 @@ __all__ = [
     "Model",
     "Network",
     "Number",
+    "Numbers",
     "Progress",
     "Recipe",
     "Run",
@@ -131,7 +133,7 @@ if TYPE_CHECKING:
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read
     from inkwise.networks.network import Network
-    from inkwise.reading.numbers import Number
+    from inkwise.reading.numbers import Number, Numbers
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness
