@@ -17,11 +17,11 @@ _LABEL = 24  # characters of an axis' name
 class Scale:
     """The axis of the metric, from worst to best; values far below the others stand at its foot."""
 
-    def __init__(self, swept: Sweep) -> None:
+    def __init__(self, swept: Sweep, values: Sequence[float]) -> None:
         self._swept = swept
         self._sign = 1 if swept.maximises else -1
-        final = [self._sign * each for each in map(final_value, swept.trials) if each is not None]
-        low, quarter, upper, self._high = np.quantile(final or [0.0], [0, 0.25, 0.75, 1]).tolist()
+        signed = self._sign * np.array(values or [0.0])
+        low, quarter, upper, self._high = np.quantile(signed, [0, 0.25, 0.75, 1]).tolist()
         self._low = max(low, quarter - 1.5 * (upper - quarter))
         self.cut = self._low > low
         if self._low == self._high:
@@ -40,18 +40,15 @@ class Scale:
         return f"{worse}{low}", high
 
 
-def final_value(trial: Trial) -> float | None:
-    """Return the metric of a trial or, if it was ended early, the last one that it reached."""
-    return trial.value if trial.value is not None or not trial.curve else trial.curve[-1]
-
-
 def draw_parallel(swept: Sweep) -> str:
     """Draw parallel coordinates: an axis for each varied value and one for the metric."""
-    scale, axes = Scale(swept), [*swept.space.items()]
+    final = [trial.value for trial in swept.trials if trial.value is not None]
+    early = [trial.curve[-1] for trial in swept.trials if trial.curve]
+    scale, axes = Scale(swept, final or early), [*swept.space.items()]
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(axes))
     parts = []
     for trial in _worst_first(swept):
-        value = final_value(trial)
+        value = trial.curve[-1] if trial.value is None and trial.curve else trial.value
         if value is None or len(trial.values) < len(axes):
             continue
         points = [
@@ -74,7 +71,7 @@ def draw_parallel(swept: Sweep) -> str:
 
 def draw_curves(swept: Sweep) -> str:
     """Draw the metric of every trial by epoch."""
-    scale = Scale(swept)
+    scale = Scale(swept, [value for trial in swept.trials for value in trial.curve])
     most = max((len(trial.curve) for trial in swept.trials), default=1)
     width = _WIDTH - _LEFT - _RIGHT
     parts = []
