@@ -87,6 +87,8 @@ KINDS = {
     "Forms": ["read_form", "Form", "write_form_page", "write_sheet", "learn_sheet"],
     "Look closer": [
         "compare",
+        "sweep",
+        "cross_validate",
         "explain",
         "write_explanation",
         "write_map",

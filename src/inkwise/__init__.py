@@ -35,6 +35,7 @@ _HOMES = {
     "Split": "inkwise.data.dataset",
     "compare": "inkwise.comparison.compared_runs",
     "audit": "inkwise.auditing.label_audit",
+    "cross_validate": "inkwise.trials.cross_validation",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.runs.evaluating",
     "explain": "inkwise.explanation.evidence",
@@ -54,6 +55,7 @@ _HOMES = {
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
+    "sweep": "inkwise.trials.sweeping",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
     "write_form_page": "inkwise.forms.form_page",
@@ -80,6 +82,7 @@ __all__ = [
     "Split",
     "audit",
     "compare",
+    "cross_validate",
     "describe_datasets",
     "evaluate",
     "explain",
@@ -99,6 +102,7 @@ __all__ = [
     "read_recipe",
     "resume",
     "serve",
+    "sweep",
     "train",
     "write_explanation",
     "write_form_page",
@@ -142,6 +146,8 @@ if TYPE_CHECKING:
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
+    from inkwise.trials.cross_validation import cross_validate
+    from inkwise.trials.sweeping import sweep
 
 
 # Notebooks that earlier versions wrote still import these two modules from here.

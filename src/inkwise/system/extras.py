@@ -29,6 +29,8 @@ _MLFLOW = {"mlflow": "MLflow"}
 
 _TENSORBOARD = {"tensorboard": "TensorBoard"}
 
+_SWEEP = {"optuna": "Optuna"}
+
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
 
 
@@ -76,6 +78,11 @@ def require_tensorboard(purpose: str) -> None:
 def require_mlflow(purpose: str) -> None:
     """Make sure that the library of the extra ``mlflow`` is there; see `require_training`."""
     _require(_MLFLOW, "mlflow", purpose)
+
+
+def require_sweeping(purpose: str) -> None:
+    """Make sure that the library of the extra ``sweep`` is there; see `require_training`."""
+    _require(_SWEEP, "sweep", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
