@@ -16,6 +16,14 @@ from inkwise.cli.forms import (
 )
 from inkwise.cli.forms import learn as learn_sheets
 from inkwise.cli.predict import STANDARD_INPUT, find_sources, print_csv
+from inkwise.cli.storing import (
+    AddressOption,
+    AnswersOption,
+    EngineOption,
+    GoOnOption,
+    check_storing,
+    store_answers,
+)
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, InkwiseError, one_line
 
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
     from inkwise.forms.form import Form
     from inkwise.model import Model
     from inkwise.reading.numbers import Number
-
-_BOX = ("top", "left", "bottom", "right")
 
 Readings = Iterator[tuple[str, "list[Number] | InkwiseError"]]
 
@@ -111,11 +117,19 @@ def read(
             "--first", help="Read only the first page or frame of a file with several of them."
         ),
     ] = False,
+    output: AnswersOption = None,
+    resume: GoOnOption = False,
+    engine: EngineOption = "threads",
+    address: AddressOption = None,
 ) -> None:
     """Read the numbers in each picture, line by line; or a form, cell by cell.
 
     What is known of the numbers chooses among their readings, and never invents
     one. The exit code is 1 if a picture could not be read.
+
+    With --output the numbers of any number of pictures become a table, and FILE
+    may also be a folder of folders, a tar (WebDataset), a Parquet file with a
+    column of pictures' bytes, a list of paths (.txt), or an address (s3://).
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.reading.checks import make_check
@@ -127,8 +141,11 @@ def read(
     if grid is None and (html is not None or ignore_printed):
         grid = "auto"
     known = digits is not None or pattern is not None or check is not None or not marks
-    if known and (grid is not None or learn is not None):
-        raise ArgumentError("--digits, --pattern, --check and --no-marks are not for forms")
+    check_storing(output, resume, engine, address, shown=json or csv)
+    if (known or output is not None) and (grid is not None or learn is not None):
+        raise ArgumentError(
+            "--digits, --pattern, --check, --no-marks and --output are not for forms"
+        )
     if learn is not None and (json or csv or grid is not None):
         raise ArgumentError("--learn makes a data set of a sheet, and shows no numbers")
     if grid is not None:
@@ -136,6 +153,12 @@ def read(
 
         parse_shape(grid)
     chosen = load_pretrained() if model is None else find_model(model)
+    if output is not None:
+        options = {"digits": digits, "pattern": pattern, "check": check, "marks": marks}
+        store_answers(
+            "read", files, output, chosen, resume, engine, address, first=first, **options
+        )
+        return
     if learn is not None:
         if not learn_sheets(find_sources(files, first=first), learn, chosen):
             raise typer.Exit(1)
@@ -246,19 +269,14 @@ def _show_json(readings: Readings) -> bool:
 
 def _show_csv(readings: Readings) -> bool:
     """Print a row for each number, and return whether all pictures could be read."""
-    columns = ("file", "number", "probability", "verdict", "unsure_at", "text_2", "probability_2")
-    print_csv([*columns, *_BOX, "error"])
+    from inkwise.batches.shards import COLUMNS, number_rows
+
+    columns = [column for column, _ in COLUMNS["read"]]
+    print_csv(columns)
     complete = True
     for name, numbers in readings:
-        if isinstance(numbers, InkwiseError):
-            complete = False
-            print_csv([name, *[None] * 10, numbers])
-            continue
-        for number in numbers:
-            unclear = (n for n, one in enumerate(number.digits, 1) if one.verdict == "unsure")
-            second = number.others[0] if number.others else (None, None)
-            values = (number.text, number.probability, number.verdict, " ".join(map(str, unclear)))
-            print_csv([name, *values, *second, *number.box, None])
-        if not numbers:
-            print_csv([name, *[None] * 11])
+        complete &= not isinstance(numbers, InkwiseError)
+        for row in number_rows(name, numbers):
+            row["unsure_at"] = " ".join(map(str, row.get("unsure_at") or ()))
+            print_csv([row.get(column) for column in columns])
     return complete

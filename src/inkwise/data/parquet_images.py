@@ -70,7 +70,7 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file} is a damaged Parquet file: {reason}") from error
-    pictures = [name for name in names if _is_picture(pyarrow, table.schema.field(name).type)]
+    pictures = [name for name in names if is_picture_column(pyarrow, table.schema.field(name).type)]
     if not pictures:
         return _read_pixels(file, table)
     if len(pictures) > 1:
@@ -86,7 +86,7 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
     return ParquetImages(images, labels, _class_names(table.schema.metadata, label), notices)
 
 
-def _is_picture(pyarrow: Any, kind: Any) -> bool:
+def is_picture_column(pyarrow: Any, kind: Any) -> bool:
     """Tell whether a column holds encoded pictures: bytes, or Hugging Face's ``bytes, path``."""
     if pyarrow.types.is_struct(kind):
         names = [kind.field(place).name for place in range(kind.num_fields)]
