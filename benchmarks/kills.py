@@ -109,7 +109,7 @@ def go_through(source: Path, output: Path, model: Model, kills: int, seed: int) 
     start = time.monotonic()
     _wait(_fork(attempt(whole)))
     seconds = time.monotonic() - start
-    expected = _rows(whole)
+    expected = read_rows(whole)
     killed = half = ended = wrong = 0
     while killed < kills or not ended:
         folder = output / str(ended)
@@ -123,7 +123,7 @@ def go_through(source: Path, output: Path, model: Model, kills: int, seed: int) 
             killed += 1
             half += bool([*folder.glob(".*.tmp")])
         ended += 1
-        rows = _rows(folder)
+        rows = read_rows(folder)
         wrong += sum(((rows - expected) + (expected - rows)).values())
     return {"kills": killed, "half_written": half, "jobs": ended, "wrong_rows": wrong}
 
@@ -149,7 +149,8 @@ def _wait(pid: int) -> bool:
     return os.WIFEXITED(status)
 
 
-def _rows(folder: Path) -> Counter[str]:
+def read_rows(folder: Path) -> Counter[str]:
+    """Return the rows of all shards, and how often each of them is there."""
     shards = sorted(folder.glob("part-*.parquet"))
     return Counter(
         str(row) for shard in shards for row in pyarrow.parquet.read_table(shard).to_pylist()

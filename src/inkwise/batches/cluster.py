@@ -1,6 +1,7 @@
 """A job on a cluster of Ray: Ray Data gives its pieces to actors that open the model once."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,9 +49,11 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
     """
     if not left:
         return
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would print while it works
     import ray
     import ray.data
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     started = not ray.is_initialized()
     if started:
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
