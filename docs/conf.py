@@ -84,6 +84,7 @@ KINDS = {
         "Evaluation",
     ],
     "Use a model": ["load_pretrained", "read", "Model", "Answer", "Number", "Numbers", "serve"],
+    "Many pictures": ["answer_pictures", "Tally"],
     "Forms": ["read_form", "Form", "write_form_page", "write_sheet", "learn_sheet"],
     "Look closer": [
         "compare",

@@ -33,6 +33,8 @@ _HOMES = {
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
     "Split": "inkwise.data.dataset",
+    "Tally": "inkwise.batches.answering",
+    "answer_pictures": "inkwise.batches.answering",
     "compare": "inkwise.comparison.compared_runs",
     "audit": "inkwise.auditing.label_audit",
     "cross_validate": "inkwise.trials.cross_validation",
@@ -80,6 +82,8 @@ __all__ = [
     "Recipe",
     "Run",
     "Split",
+    "Tally",
+    "answer_pictures",
     "audit",
     "compare",
     "cross_validate",
@@ -114,6 +118,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from inkwise.auditing.label_audit import audit
+    from inkwise.batches.answering import Tally, answer_pictures
     from inkwise.comparison.compared_runs import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split

@@ -10,6 +10,14 @@ import typer
 
 from inkwise.cli import shown_forms, shown_numbers
 from inkwise.cli.predict import STANDARD_INPUT, find_sources, print_csv
+from inkwise.cli.storing import (
+    AddressOption,
+    AnswersOption,
+    EngineOption,
+    GoOnOption,
+    check_storing,
+    store_answers,
+)
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, InkwiseError, one_line
 
@@ -105,11 +113,19 @@ def read(
             "--first", help="Read only the first page or frame of a file with several of them."
         ),
     ] = False,
+    output: AnswersOption = None,
+    resume: GoOnOption = False,
+    engine: EngineOption = "threads",
+    address: AddressOption = None,
 ) -> None:
     """Read the numbers in each picture, line by line; or a form, cell by cell.
 
     What is known of the numbers chooses among their readings, and never invents
     one. The exit code is 1 if a picture could not be read.
+
+    With --output the numbers of any number of pictures become a table, and FILE
+    may also be a folder of folders, a tar (WebDataset), a Parquet file with a
+    column of pictures' bytes, a list of paths (.txt), or an address (s3://).
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.reading.checks import make_check
@@ -121,8 +137,12 @@ def read(
     make_check(**known)  # before any picture is read
     if grid is None and (html is not None or ignore_printed):
         grid = "auto"
-    if (any(known.values()) or not marks) and (grid is not None or learn is not None):
-        raise ArgumentError("--digits, --pattern, --check and --no-marks are not for forms")
+    check_storing(output, resume, engine, address, shown=json or csv)
+    told = any(known.values()) or not marks or output is not None
+    if told and (grid is not None or learn is not None):
+        raise ArgumentError(
+            "--digits, --pattern, --check, --no-marks and --output are not for forms"
+        )
     if learn is not None and (json or csv or grid is not None):
         raise ArgumentError("--learn makes a data set of a sheet, and shows no numbers")
     if grid is not None:
@@ -130,6 +150,12 @@ def read(
 
         parse_shape(grid)
     chosen = load_pretrained() if model is None else find_model(model)
+    if output is not None:
+        options = {**known, "marks": marks}
+        store_answers(
+            "read", files, output, chosen, resume, engine, address, first=first, **options
+        )
+        return
     sources = find_sources(files, first=first)
     if learn is not None:
         from inkwise.forms.sheet import learn_sheet
@@ -185,7 +211,7 @@ def _show(readings: Iterable[tuple[str, Any]], shown: Any, json: bool, csv: bool
     if json:
         return _show_json(readings, shown.entry)
     if csv:
-        return _show_csv(readings, shown.COLUMNS, shown.rows)
+        return _show_csv(readings, shown.columns(), shown.rows)
     return _show_lines(readings, shown.lines)
 
 
@@ -218,11 +244,10 @@ def _show_json(readings: Iterable[tuple[str, Any]], entry: Callable[[Any], dict[
 
 def _show_csv(
     readings: Iterable[tuple[str, Any]],
-    columns: tuple[str, ...],
+    columns: list[str],
     rows: Callable[[Any], Iterable[list[object]]],
 ) -> bool:
     """Print rows of a table for each picture."""
-    columns += _BOX
     print_csv(["file", *columns, "error"])
     complete = True
     for name, reading in readings:

@@ -8,9 +8,6 @@ if TYPE_CHECKING:
     from inkwise.forms.form import Cell, Form
     from inkwise.forms.sheet import Learned
 
-COLUMNS = ("row", "column", "text", "probability", "verdict", "printed")
-"""Columns of a CSV table, before a cell's box."""
-
 
 def lines(name: str, form: "Form") -> Iterator[str]:
     """Show a form as a table."""
@@ -55,6 +52,13 @@ def entry(form: "Form") -> dict[str, Any]:
             for cell in form.cells
         ],
     }
+
+
+def columns() -> list[str]:
+    """Return the columns of a CSV table, without file and error."""
+    from inkwise.batches.shards import BOX
+
+    return ["row", "column", "text", "probability", "verdict", "printed", *BOX]
 
 
 def rows(form: "Form") -> Iterator[list[object]]:

@@ -7,17 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inkwise.reading.numbers import Number, Numbers
 
-COLUMNS = (
-    "number",
-    "probability",
-    "verdict",
-    "unsure_at",
-    "text_2",
-    "probability_2",
-    "dropped",
-)
-"""Columns of a CSV table, before a number's box."""
-
 
 def lines(name: str, numbers: "Numbers") -> Iterator[str]:
     """Show a line for each number; the last one says what was left out of the picture."""
@@ -51,13 +40,18 @@ def entry(numbers: "Numbers") -> dict[str, Any]:
     }
 
 
+def columns() -> list[str]:
+    """Return the columns of a CSV table, those of a stored answer, without file and error."""
+    from inkwise.batches.shards import COLUMNS
+
+    return [column for column, _ in COLUMNS["read"][1:-1]]
+
+
 def rows(numbers: "Numbers") -> Iterator[list[object]]:
     """Return a row of a CSV table for each number; one that has none if there is none."""
-    dropped = "; ".join(numbers.dropped)
-    for number in numbers:
-        unclear = " ".join(map(str, _unsure_at(number)))
-        second = number.others[0] if number.others else (None, None)
-        values = (number.text, number.probability, number.verdict, unclear, *second, dropped)
-        yield [*values, *number.box]
-    if not numbers:
-        yield [*[None] * (len(COLUMNS) - 1), dropped, *[None] * 4]
+    from inkwise.batches.shards import number_rows
+
+    for row in number_rows("", numbers):
+        row["unsure_at"] = " ".join(map(str, row.get("unsure_at") or ()))
+        row["dropped"] = "; ".join(row["dropped"])
+        yield [row.get(column) for column in columns()]

@@ -25,6 +25,10 @@ _SERVE = {
 
 _PARQUET = {"pyarrow": "PyArrow"}
 
+_SCALE = {"fsspec": "fsspec", **_PARQUET}
+
+_RAY = {"ray": "Ray", **_PARQUET}
+
 _MLFLOW = {"mlflow": "MLflow"}
 
 _TENSORBOARD = {"tensorboard": "TensorBoard"}
@@ -68,6 +72,16 @@ def require_formats(purpose: str) -> None:
 def require_parquet(purpose: str) -> None:
     """Make sure that the library of the extra ``parquet`` is there; see `require_training`."""
     _require(_PARQUET, "parquet", purpose)
+
+
+def require_scale(purpose: str) -> None:
+    """Make sure that fsspec, of the extra ``scale``, is installed; see `require_training`."""
+    _require(_SCALE, "scale", purpose)
+
+
+def require_ray(purpose: str) -> None:
+    """Make sure that Ray, of the extra ``scale``, is installed; see `require_training`."""
+    _require(_RAY, "scale", purpose)
 
 
 def require_tensorboard(purpose: str) -> None:
