@@ -157,7 +157,7 @@ def test_more_trials_add_to_a_sweep_and_train_none_again(
 def test_several_at_a_time_train_what_one_after_another_do(
     animals: Dataset, tmp_path: Path, trains: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.trials.jobs.available_cores", lambda: 2)
+    monkeypatch.setattr("inkwise.trials.doing.available_cores", lambda: 2)
     options: dict[str, Any] = {"sampler": "random", "pruning": False, "trials": 4, "seeds": 1}
     one = do(animals, tmp_path / "one", best=1, **options)
     two = do(animals, tmp_path / "two", best=1, **options, at_once=2)
@@ -242,6 +242,8 @@ def test_a_folder_belongs_to_one_sweep_and_one_process(
         ({"best": -1}, "use 0 or more designs"),
         ({"seeds": 0}, "at least one seed"),
         ({"at_once": 0}, "at least one training at a time"),
+        ({"engine": "rya"}, r"unknown engine 'rya' \(did you mean 'ray'\?\): use here or ray"),
+        ({"address": "auto"}, "the address auto is one of Ray's: add --engine ray"),
         ({"vary": {}}, "a sweep varies something"),
         ({"vary": {"epohcs": "1,2"}}, r"did you mean 'epochs'\?"),
     ],

@@ -13,7 +13,7 @@ from inkwise.cli.options import (
     OwnDataOption,
     SetOption,
 )
-from inkwise.cli.sweep import AtOnceOption, going_on_later
+from inkwise.cli.sweep import AddressOption, AtOnceOption, EngineOption, going_on_later
 from inkwise.pages.formats import ends, percent
 
 
@@ -46,6 +46,8 @@ def cross_validate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the division.")] = 0,
     at_once: AtOnceOption = None,
+    engine: EngineOption = "here",
+    address: AddressOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +80,8 @@ def cross_validate(
             writers=writers,
             seed=seed,
             at_once=at_once,
+            engine=engine,
+            address=address,
             data=folder,
             data_dir=data_dir,
             output=output,

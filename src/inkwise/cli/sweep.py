@@ -30,6 +30,18 @@ AtOnceOption = Annotated[
         show_default=False,
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="What trains: here, this machine; or ray, a cluster of Ray."),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Address of Ray's cluster, such as auto; by default Ray is started here.",
+        show_default=False,
+    ),
+]
 
 
 def sweep(
@@ -89,6 +101,8 @@ def sweep(
     seeds: Annotated[int, typer.Option(help="On how many fresh seeds each.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
     at_once: AtOnceOption = None,
+    engine: EngineOption = "here",
+    address: AddressOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -127,6 +141,8 @@ def sweep(
             seeds=seeds,
             seed=seed,
             at_once=at_once,
+            engine=engine,
+            address=address,
             data=folder,
             data_dir=data_dir,
             output=output,

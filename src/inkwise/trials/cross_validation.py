@@ -28,8 +28,9 @@ from inkwise.system.progress import SILENT, Progress
 from inkwise.system.tables import read_csv, write_csv
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
+from inkwise.trials.doing import run_jobs
 from inkwise.trials.folder import claim_series
-from inkwise.trials.jobs import Fold, Job, choose_at_once, run_jobs
+from inkwise.trials.jobs import Fold, Job, Workshop
 
 SCHEMA = "inkwise-cross-validation/1"
 
@@ -193,6 +194,8 @@ def cross_validate(
     writers: ArrayLike | str | os.PathLike[str] | None = None,
     seed: int = 0,
     at_once: int | None = None,
+    engine: str = "here",
+    address: str | None = None,
     data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -221,7 +224,7 @@ def cross_validate(
         column ``writer``. Of QMNIST it is known.
     seed : int
         Seed of the division.
-    at_once : int, optional
+    at_once, engine, address
         As for `inkwise.sweep`.
     output : path-like, optional
         The folder, by default ``runs/folds-`` and the name of the data set.
@@ -259,7 +262,7 @@ def cross_validate(
     3
     """
     require_training("a cross-validation")
-    at_once = choose_at_once(at_once)
+    workshop = Workshop(at_once, data_dir, device, engine, address)
     if folds < 2 or repeats < 1:
         raise ArgumentError(
             f"{counted(folds, 'fold')}, {counted(repeats, 'time')}: there are at least two folds, "
@@ -313,7 +316,7 @@ def cross_validate(
                 tell(job)
             else:
                 todo.append(job)
-        run_jobs(todo, at_once, images, data_dir, device, tell)
+        run_jobs(todo, images, workshop, tell)
         found = tuple(_summarise(recipe.name, results, folds) for recipe in described)
         _write_table(folder, found)
     count = 0 if by_whom is None else len(np.unique(by_whom))

@@ -19,8 +19,9 @@ from inkwise.system.progress import SILENT, Progress
 from inkwise.training.history import validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
+from inkwise.trials.doing import do_all, run_jobs
 from inkwise.trials.folder import claim_series
-from inkwise.trials.jobs import Job, choose_at_once, do_all, run_jobs
+from inkwise.trials.jobs import Job, Workshop
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
 from inkwise.trials.search import Search, open_journal
@@ -43,6 +44,8 @@ def sweep(
     seeds: int = 3,
     seed: int = 0,
     at_once: int | None = None,
+    engine: str = "here",
+    address: str | None = None,
     data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -86,6 +89,12 @@ def sweep(
     at_once : int, optional
         Number of trainings at a time, each on its share of the cores; by default one for each core,
         eight at most.
+    engine : {"here", "ray"}
+        What trains: this machine, or Ray, whose cluster may have many. There, a training has a core
+        and its share of the GPUs, and one whose machine is lost goes on elsewhere, if all machines
+        see the folder.
+    address : str, optional
+        Of Ray's cluster; by default Ray is started on this machine.
     data, data_dir, device, progress
         As for `inkwise.train`.
     output : path-like, optional
@@ -134,7 +143,7 @@ def sweep(
     require_training("a sweep")
     require_sweeping("a sweep")
     _check(metric, sampler, trials, best, seeds)
-    at_once = choose_at_once(at_once)
+    workshop = Workshop(at_once, data_dir, device, engine, address)
     refuse_two(dataset, data)
     space = read_space(vary)
     by_name = isinstance(recipe, str)
@@ -172,9 +181,9 @@ def sweep(
             study, folder, described, space, metric, count, sampler, grid, seed, pruning
         )
         search.progress, search.on_trial = progress, on_trial
-        search.parallel = at_once > 1
+        search.parallel = workshop.parallel
         if left := search.left:
-            do_all(search.work, min(at_once, left), images, data_dir, device)
+            do_all(search.work, left, images, workshop)
         search.report()
         swept = Sweep(
             folder,
@@ -198,7 +207,7 @@ def sweep(
             done += 1
             progress.step("the best designs, on fresh seeds", done, len(jobs))
 
-        run_jobs(todo, at_once, images, data_dir, device, tell)
+        run_jobs(todo, images, workshop, tell)
         swept = dataclasses.replace(swept, designs=tuple(_read_designs(swept, jobs, seeds)))
         write_sweep_page(swept)
     return swept
