@@ -71,7 +71,7 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file} is a damaged Parquet file: {reason}") from error
-    pictures = [name for name in names if _is_picture(pyarrow, table.schema.field(name).type)]
+    pictures = [name for name in names if is_picture_column(pyarrow, table.schema.field(name).type)]
     if not pictures:
         return _read_pixels(file, table)
     if len(pictures) > 1:
@@ -90,13 +90,13 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
     return ParquetImages(images, labels, _class_names(table.schema.metadata, label), notices)
 
 
-def _is_picture(pyarrow: Any, kind: Any) -> bool:
+def is_picture_column(pyarrow: Any, kind: Any) -> bool:
     """Tell whether a column holds encoded pictures: bytes, or Hugging Face's ``bytes, path``."""
     if pyarrow.types.is_struct(kind):
         place = kind.get_field_index("bytes")
         return place >= 0 and (
             pyarrow.types.is_null(kind.field(place).type)  # paths alone: told by `_decode`
-            or _is_picture(pyarrow, kind.field(place).type)
+            or is_picture_column(pyarrow, kind.field(place).type)
         )
     return pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)
 
