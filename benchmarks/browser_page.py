@@ -82,8 +82,9 @@ def visit(site: Path, profile: Path, strokes: int) -> dict[str, Any]:
     """Open the page in a new browser, draw at once, and go on drawing."""
     with hosted(site) as (address, sent), open_chrome(profile) as chrome:
         chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-        chrome.get(address)
         page = Page(chrome, address)
+        page.look(1280, 820)
+        chrome.get(address)
         draw(page)
         page.wait(lambda: page.run("return watched.first"))
         drawn = size(site, sent)

@@ -269,7 +269,7 @@ def test_a_new_version_comes_whole_with_the_next_opening(
         page.open()
         assert not chrome.title.startswith("two")
         page.wait(lambda: page.run(waiting))
-        page.open()
+        chrome.get(page.address)
         page.wait(lambda: chrome.title.startswith("two"))
     page.open()
     page.wait(lambda: chrome.title.startswith("two"))
