@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,12 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkwise.browser.model_files import write_model_files
 from inkwise.data.dataset import Dataset
 from inkwise.model.pretrained import load_pretrained
 from inkwise.serving.app import create_app
 from inkwise.serving.service import Service
 from inkwise.serving.settings import Settings
-from tests.browser.engine import FOLDER, Engine, serve_folder
+from tests.browser.engine import Engine, lay_out, serve_folder
 from tests.ink.pictures import KINDS, encode, fine_pen, marker, photo
 
 if TYPE_CHECKING:
@@ -35,12 +33,8 @@ const blobOf = (text) => fetch(`data:image/png;base64,${text}`).then((answer) =>
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The module, a model and the runtime in one folder."""
-    runtime = pytest.importorskip("inkwise_web", reason="`make web` builds it")
-    folder = tmp_path_factory.mktemp("site") / "package"
-    shutil.copytree(FOLDER, folder)
-    write_model_files(load_pretrained(), folder / "model")
-    shutil.copytree(Path(runtime.__file__).parent, folder / "runtime")
-    return folder
+    pytest.importorskip("inkwise_web", reason="`make web` builds it")
+    return lay_out(tmp_path_factory.mktemp("site") / "package", load_pretrained())
 
 
 @pytest.fixture(scope="module")
