@@ -303,7 +303,7 @@ function level(page, { labels, left, top, right, bottom, centres }, group, membe
     [zoom, 0, a],
     [-slope * zoom, zoom, b],
   ];
-  /** @type {[number[], number[]]} */
+  /** @type {[[number, number, number], [number, number, number]]} */
   const whole = [
     [scale, 0, 4 - first * scale],
     [-slope * scale, scale, ABOVE - upper * scale],
