@@ -6,7 +6,6 @@ same verdicts, and the time of a reading in the browser, on one thread.
 """
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,9 @@ from numpy.typing import NDArray
 from record import write_record
 
 import inkwise
-from inkwise.browser.model_files import write_model_files
 from inkwise.data.catalogue import place_of_files
 from inkwise.data.pendigits import PenDigit, load_pendigits
-from tests.browser.engine import FOLDER, Engine, serve_folder
+from tests.browser.engine import Engine, lay_out, serve_folder
 from tests.chromium import open_chrome
 
 SIDE = 400
@@ -120,12 +118,6 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="numbers of each kind of picture")
-    parser.add_argument(
-        "--runtime",
-        type=Path,
-        default=Path("web/node_modules/onnxruntime-web/dist"),
-        help="where the runtime's files are, as `npm ci` puts them there",
-    )
     parser.add_argument("--data-dir", type=Path, help="where pendigits is")
     parser.add_argument(
         "--no-record", action="store_true", help="show the results without recording them"
@@ -136,10 +128,7 @@ def main() -> None:
     digits = load_pendigits(place_of_files(arguments.data_dir))
     figures = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        root = Path(scratch) / "engine"
-        shutil.copytree(FOLDER, root)
-        shutil.copytree(arguments.runtime, root / "runtime")
-        write_model_files(model, root / "model")
+        root = lay_out(Path(scratch) / "engine", model)
         with open_chrome(Path(scratch) / "profile") as chrome:
             for address in serve_folder(root):
                 engine = Engine(chrome, address)

@@ -3,6 +3,7 @@
 import base64
 import functools
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import inkwise.browser
+from inkwise.browser.model_files import write_model_files
+from inkwise.model import Model
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -132,3 +135,13 @@ def serve_folder(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+def lay_out(folder: Path, model: Model) -> Path:
+    """Put the engine, a model and the runtime into a folder, as a package of the page has them."""
+    import inkwise_web
+
+    shutil.copytree(FOLDER, folder)
+    write_model_files(model, folder / "model")
+    shutil.copytree(Path(inkwise_web.__file__).parent, folder / "runtime")
+    return folder

@@ -46,6 +46,13 @@ def write_model_files(model: Model, folder: str | os.PathLike[str]) -> list[Path
     >>> [path.name for path in write_model_files(inkwise.load_pretrained(), "site/model")]
     ['model.onnx', 'model.json', 'lines.onnx', 'lines.json']
     """
+    contents = {Path(folder) / name: content for name, content in model_files(model).items()}
+    write_together(contents)
+    return list(contents)
+
+
+def model_files(model: Model) -> dict[str, bytes]:
+    """Return the same files as `write_model_files` writes, by their names."""
     calibration = model.calibration.to_dict()
     document = {
         "model": {"name": NAME, "version": hashlib.sha256(model.onnx).hexdigest()[:12]},
@@ -63,6 +70,4 @@ def write_model_files(model: Model, folder: str | os.PathLike[str]) -> list[Path
         slope, offset = json.loads(read_metadata(lines)[CALIBRATION])
         files["lines.onnx"] = lines
         files["lines.json"] = json_bytes({"slope": slope, "offset": offset})
-    contents = {Path(folder) / name: content for name, content in files.items()}
-    write_together(contents)
-    return list(contents)
+    return files

@@ -107,14 +107,23 @@ export function any(levels) {
   return levels.data.some((level) => level > 0);
 }
 
+/** Return whether two images of one size have the same levels. */
+export function equal(one, other) {
+  for (let place = 0; place < one.data.length; place++) {
+    if (one.data[place] !== other.data[place]) return false;
+  }
+  return true;
+}
+
 /** `cv2.boundingRect`, as top, left, bottom and right, the last two exclusive; zeros if empty. */
 export function bounds(levels) {
   const { height, width, data } = levels;
   let [top, left, bottom, right] = [-1, width, 0, 0];
   for (let row = 0; row < height; row++) {
     const line = data.subarray(row * width, (row + 1) * width);
-    const first = line.findIndex((level) => level > 0);
-    if (first < 0) continue;
+    let first = 0;
+    while (first < width && line[first] === 0) first++;
+    if (first === width) continue;
     let last = width - 1;
     while (line[last] === 0) last--;
     if (top < 0) top = row;
@@ -247,28 +256,70 @@ export function close(levels, kernel) {
 
 /** Return the greatest of the levels under the kernel; the least, if all are exchanged by `flip`. */
 function extend(levels, kernel, flip) {
-  const { height, width, data } = levels;
-  const stride = width + kernel.width - 1;
-  const padded = new Uint8Array(stride * (height + kernel.height - 1));
-  // The anchor of a kernel is its middle, or the pixel after it.
-  const first = (kernel.height >> 1) * stride + (kernel.width >> 1);
+  return isMask(levels.data) ? extendMask(levels, kernel, flip & 1) : extendLevels(levels, kernel, flip);
+}
+
+function extendLevels({ height, width, data }, kernel, flip) {
+  const { stride, first, size } = placeInBorder(height, width, kernel);
+  const padded = new Uint8Array(size);
   for (let row = 0; row < height; row++) {
-    const [from, to] = [row * width, first + row * stride];
-    for (let column = 0; column < width; column++) padded[to + column] = data[from + column] ^ flip;
+    const to = first + row * stride - row * width;
+    for (let place = row * width; place < (row + 1) * width; place++) {
+      padded[to + place] = data[place] ^ flip;
+    }
   }
-  const full = kernel.runs.every(({ length }) => length === kernel.width);
-  const greatest =
-    full && kernel.runs.length === kernel.height
-      ? greatestInRectangle(padded, stride, kernel)
-      : greatestInRuns(padded, stride, kernel);
+  const greatest = greatestUnder(padded, stride, kernel, takeGreater);
   const result = image(height, width);
   for (let row = 0; row < height; row++) {
-    const [from, to] = [row * stride, row * width];
-    for (let column = 0; column < width; column++) {
-      result.data[to + column] = greatest[from + column] ^ flip;
+    const from = row * stride - row * width;
+    for (let place = row * width; place < (row + 1) * width; place++) {
+      result.data[place] = greatest[from + place] ^ flip;
     }
   }
   return result;
+}
+
+/** The same for levels of 0 and 1, 32 of which are a word. */
+function extendMask({ height, width, data }, kernel, flip) {
+  const { stride, first, size } = placeInBorder(height, width, kernel);
+  const padded = new Uint32Array((size >> 5) + 2);
+  for (let row = 0; row < height; row++) {
+    const to = first + row * stride - row * width;
+    for (let place = row * width; place < (row + 1) * width; place++) {
+      padded[(to + place) >> 5] |= (data[place] ^ flip) << ((to + place) & 31);
+    }
+  }
+  const greatest = greatestUnder(padded, stride, kernel, takeAny);
+  const result = image(height, width);
+  for (let row = 0; row < height; row++) {
+    const from = row * stride - row * width;
+    for (let place = row * width; place < (row + 1) * width; place++) {
+      result.data[place] = ((greatest[(from + place) >> 5] >>> ((from + place) & 31)) & 1) ^ flip;
+    }
+  }
+  return result;
+}
+
+/** Return where an image lies in one with room for a kernel around it, whose rows are flattened. */
+function placeInBorder(height, width, kernel) {
+  const stride = width + kernel.width - 1;
+  // The anchor of a kernel is its middle, or the pixel after it.
+  const first = (kernel.height >> 1) * stride + (kernel.width >> 1);
+  return { stride, first, size: stride * (height + kernel.height - 1) };
+}
+
+function greatestUnder(padded, stride, kernel, take) {
+  const full = kernel.runs.every(({ length }) => length === kernel.width);
+  return full && kernel.runs.length === kernel.height
+    ? greatestInRectangle(padded, stride, kernel, take)
+    : greatestInRuns(padded, stride, kernel, take);
+}
+
+/** Return whether all levels are 0 or 1; 32 of them then fit into a word. */
+function isMask(data) {
+  let bits = 0;
+  for (let place = 0; place < data.length; place++) bits |= data[place];
+  return bits <= 1;
 }
 
 /**
@@ -277,33 +328,33 @@ function extend(levels, kernel, flip) {
  * The greatest of two, four, eight … neighbours are found in turn. Rows may run into each other:
  * that changes only what lies in the border.
  */
-function greatestInRectangle(padded, stride, kernel) {
+function greatestInRectangle(padded, stride, kernel, take) {
   for (const [length, step] of [[kernel.width, 1], [kernel.height, stride]]) {
     let reach = 1;
     while (2 * reach <= length) {
-      takeGreater(padded, padded, reach * step);
+      take(padded, padded, reach * step);
       reach *= 2;
     }
-    if (reach < length) takeGreater(padded, padded, (length - reach) * step);
+    if (reach < length) take(padded, padded, (length - reach) * step);
   }
   return padded;
 }
 
 /** Return the greatest level in the runs of a kernel that begins at each pixel. */
-function greatestInRuns(padded, stride, kernel) {
+function greatestInRuns(padded, stride, kernel, take) {
   const longest = Math.max(...kernel.runs.map(({ length }) => length));
   const tables = new Map([[1, padded]]);
   for (let reach = 1; 2 * reach <= longest; reach *= 2) {
     const next = tables.get(reach).slice();
-    takeGreater(next, next, reach);
+    take(next, next, reach);
     tables.set(2 * reach, next);
   }
-  const greatest = new Uint8Array(padded.length);
+  const greatest = padded.map(() => 0);
   for (const { row, start, length } of kernel.runs) {
     const reach = 2 ** Math.floor(Math.log2(length));
     const place = row * stride + start;
-    takeGreater(greatest, tables.get(reach), place);
-    if (reach < length) takeGreater(greatest, tables.get(reach), place + length - reach);
+    take(greatest, tables.get(reach), place);
+    if (reach < length) take(greatest, tables.get(reach), place + length - reach);
   }
   return greatest;
 }
@@ -312,15 +363,31 @@ function greatestInRuns(padded, stride, kernel) {
 function takeGreater(levels, others, step) {
   const stop = levels.length - step;
   for (let place = 0; place < stop; place++) {
-    const other = others[place + step];
-    if (other > levels[place]) levels[place] = other;
+    const [one, other] = [levels[place], others[place + step]];
+    levels[place] = one > other ? one : other;
   }
 }
 
-/** Otsu's threshold of some levels, as `cv2.threshold(…, cv2.THRESH_OTSU)` returns it. */
-export function otsu(data) {
-  const counts = histogram(data);
-  const scale = 1 / data.length;
+/** The same for levels of 0 and 1, which are the bits of words. */
+function takeAny(words, others, step) {
+  const [skip, shift] = [step >> 5, step & 31];
+  const stop = words.length - skip - 1;
+  for (let place = 0; place < stop; place++) {
+    let other = others[place + skip];
+    if (shift) other = (other >>> shift) | (others[place + skip + 1] << (32 - shift));
+    words[place] |= other;
+  }
+}
+
+/**
+ * Otsu's threshold of some levels, as `cv2.threshold(…, cv2.THRESH_OTSU)` returns it.
+ *
+ * @param {ArrayLike<number>} counts - How many of them have each level; see `histogram`.
+ */
+export function otsu(counts) {
+  let all = 0;
+  for (let level = 0; level < 256; level++) all += counts[level];
+  const scale = 1 / all;
   let total = 0;
   for (let level = 0; level < 256; level++) total += level * counts[level];
   total *= scale;
@@ -343,11 +410,25 @@ export function otsu(data) {
 
 const SMALLEST_SHARE = 2 ** -23;
 
-/** Return how many of the data have each level, 256 numbers. */
-export function histogram(data) {
+/** Return how many pixels have each level, 256 numbers; only those whose mask is not 0. */
+export function histogram(levels, mask = null) {
   const counts = new Int32Array(256);
-  for (let place = 0; place < data.length; place++) counts[data[place]]++;
+  for (let place = 0; place < levels.data.length; place++) {
+    if (mask === null || mask.data[place] > 0) counts[levels.data[place]]++;
+  }
   return counts;
+}
+
+/** Return quantiles of levels without interpolation, from how many have each level. */
+export function quantilesOf(counts, ...shares) {
+  let all = 0;
+  for (let level = 0; level < 256; level++) all += counts[level];
+  return shares.map((share) => {
+    let left = Math.trunc(share * (all - 1));
+    let level = 0;
+    while (left >= counts[level]) left -= counts[level++];
+    return level;
+  });
 }
 
 /** `cv2.medianBlur`: the median of a square of an odd side; the border is replicated. */
@@ -386,31 +467,21 @@ export function medianBlur(levels, side) {
 export function gaussianBlur(levels, sigma) {
   const weights = gaussianWeights(sigma);
   const reach = weights.length >> 1;
-  const { height, width, data } = levels;
-  const inside = REFLECTIONS.reflect101;
-  const across = new Uint16Array(data.length);
-  const columns = Int32Array.from({ length: width + 2 * reach }, (_, k) => inside(k - reach, width));
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) {
-        sum += weights[k] * data[row * width + columns[column + k]];
-      }
-      across[row * width + column] = sum;
-    }
-  }
+  const { height, width } = levels;
+  const { width: stride, data } = copyMakeBorder(levels, reach, "reflect101");
   const result = image(height, width);
-  const sums = new Float64Array(width);
+  const down = new Int32Array(stride);
   for (let row = 0; row < height; row++) {
-    sums.fill(32768);
+    // Sums of whole numbers are exact, in whatever order.
+    down.fill(0);
     for (let k = 0; k < weights.length; k++) {
-      const from = inside(row + k - reach, height) * width;
-      for (let column = 0; column < width; column++) {
-        sums[column] += weights[k] * across[from + column];
-      }
+      const [weight, from] = [weights[k], (row + k) * stride];
+      for (let column = 0; column < stride; column++) down[column] += weight * data[from + column];
     }
     for (let column = 0; column < width; column++) {
-      result.data[row * width + column] = Math.min(255, Math.floor(sums[column] / 65536));
+      let sum = 32768;
+      for (let k = 0; k < weights.length; k++) sum += weights[k] * down[column + k];
+      result.data[row * width + column] = Math.min(255, sum >> 16);
     }
   }
   return result;
@@ -555,35 +626,44 @@ function areaShares(before, after, scale) {
 
 /** Enlarge: linearly with weights of 11 bits, cubically with exact ones, as OpenCV does. */
 function resizeByWeights(levels, height, width, kind) {
-  const weightsOf = kind === "linear" ? linearWeights : cubicWeights;
-  const taps = kind === "linear" ? 2 : 4;
+  const linear = kind === "linear";
+  const taps = linear ? 2 : 4;
+  const weightsOf = linear ? linearWeights : cubicWeights;
   const rows = placesAndWeights(levels.height, height, weightsOf, taps);
   const columns = placesAndWeights(levels.width, width, weightsOf, taps);
-  const across = new Float64Array(levels.height * width);
+  const size = levels.height * width;
+  const across = linear ? new Int32Array(size) : new Float64Array(size);
   for (let row = 0; row < levels.height; row++) {
     for (let column = 0; column < width; column++) {
       let sum = 0;
       for (let k = column * taps; k < (column + 1) * taps; k++) {
         sum += levels.data[row * levels.width + columns.places[k]] * columns.weights[k];
       }
-      across[row * width + column] = sum;
+      // OpenCV drops as many bits here.
+      across[row * width + column] = linear ? sum >> 4 : sum;
     }
   }
   const result = image(height, width);
   for (let row = 0; row < height; row++) {
-    const k = row * taps;
+    const [first, ...others] = range(row * taps, (row + 1) * taps).map((tap) => ({
+      from: rows.places[tap] * width,
+      weight: rows.weights[tap],
+    }));
     for (let column = 0; column < width; column++) {
-      let level = 0;
-      for (let tap = k; tap < k + taps; tap++) {
-        const here = across[rows.places[tap] * width + column];
-        // OpenCV drops bits in the same order.
-        level += kind === "linear" ? (rows.weights[tap] * (here >> 4)) >> 16 : rows.weights[tap] * here;
+      let level = first.weight * across[first.from + column];
+      if (linear) {
+        const [second] = others;
+        level = ((level >> 16) + ((second.weight * across[second.from + column]) >> 16) + 2) >> 2;
+      } else {
+        for (const { from, weight } of others) level += weight * across[from + column];
       }
-      result.data[row * width + column] = saturate(kind === "linear" ? (level + 2) >> 2 : level);
+      result.data[row * width + column] = saturate(level);
     }
   }
   return result;
 }
+
+const range = (start, stop) => Array.from({ length: stop - start }, (_, place) => start + place);
 
 /** Return which old pixels each new one is made of, and their weights; both `taps` for each. */
 function placesAndWeights(before, after, weightsOf, taps) {

@@ -2,7 +2,7 @@
 // inkwise/ink/finding.py, and of `erase_frames` of inkwise/ink/surroundings.py.
 
 import { NoInkError } from "../errors.js";
-import { otsu, subtractScalar } from "../raster.js";
+import { histogram, otsu, subtractScalar } from "../raster.js";
 import { mean } from "./arithmetic.js";
 import { Components } from "./components.js";
 import {
@@ -71,7 +71,7 @@ function withoutPattern(/** @type {import("./finding.js").Sheet} */ sheet) {
   const printed = sheet.ink.data.filter((level) => level > 0);
   const nothing = "nothing in it stands out from its background";
   if (!printed.length) throw new NoInkError(nothing);
-  const level = otsu(printed);
+  const level = otsu(histogram({ data: printed }));
   const above = printed.filter((one) => one > level);
   const covers = above.length > COVERED * sheet.ink.data.length;
   if (covers || mean(above) < CLEARER * mean(printed)) throw new NoInkError(nothing);

@@ -16,15 +16,19 @@ const FAINTEST_INK = 64;
 
 /**
  * Decode the pixels of a canvas; a picture of more pixels on a side is reduced.
- * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} picture red,
- *   green, blue and opacity of each pixel in turn
+ * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray, isJpeg?: boolean}}
+ *   picture red, green, blue and opacity of each pixel in turn
  * @returns {Raster}
  */
-export function decode({ height, width, data }) {
+export function decode({ height, width, data, isJpeg = false }) {
   if (!height || !width) throw new DataError("the picture has no pixels: its width or height is 0");
-  const factor = Math.ceil(Math.max(height, width) / SIDE);
-  const whole = { height, width, data };
-  const few = factor > 1 ? reduceWithOpacity(whole, factor) : whole;
+  let few = { height, width, data };
+  const longest = Math.max(height, width);
+  // Pillow decodes a JPEG at a fraction of its size.
+  const part = isJpeg ? [8, 4, 2].find((one) => longest >= (one * SIDE) / 2) : undefined;
+  if (part) few = reduceWithOpacity(few, part);
+  const factor = Math.ceil(Math.max(few.height, few.width) / SIDE);
+  if (factor > 1) few = reduceWithOpacity(few, factor);
   return { pixels: onABackground(few), size: [height, width] };
 }
 
@@ -65,23 +69,35 @@ function share(/** @type {number} */ level, /** @type {number} */ opacity) {
  * @returns {Pixels}
  */
 function onABackground({ height, width, data }) {
-  const blend = (/** @type {number} */ ground) => {
-    const levels = new Uint8Array(height * width * 3);
-    for (let from = 0, to = 0; from < data.length; from += 4) {
-      const opacity = data[from + 3];
-      const rest = ground * (255 - opacity) + 127;
-      levels[to++] = (data[from] * opacity + rest) / 255;
-      levels[to++] = (data[from + 1] * opacity + rest) / 255;
-      levels[to++] = (data[from + 2] * opacity + rest) / 255;
-    }
-    return levels;
-  };
-  let levels = blend(255);
-  if (!levels.some((level) => level < 255 - FAINTEST_INK)) levels = blend(0);
-  for (let k = 0; k < levels.length; k += 3) {
-    if (levels[k] !== levels[k + 1] || levels[k] !== levels[k + 2]) {
-      return { height, width, channels: 3, data: levels };
-    }
+  let laid = data;
+  if (!isOpaque(data)) {
+    laid = blend(data, 255);
+    if (!laid.some((level) => level < 255 - FAINTEST_INK)) laid = blend(data, 0);
   }
-  return image(height, width, levels.filter((_, k) => k % 3 === 0));
+  const channels = isGrey(laid) ? 1 : 3;
+  const levels = new Uint8Array(height * width * channels);
+  for (let from = 0, to = 0; from < laid.length; from += 4) {
+    levels[to++] = laid[from];
+    if (channels === 1) continue;
+    levels[to++] = laid[from + 1];
+    levels[to++] = laid[from + 2];
+  }
+  return channels === 1 ? image(height, width, levels) : { height, width, channels, data: levels };
+}
+
+/** Lay pixels on a ground of one level. */
+function blend(/** @type {Uint8Array | Uint8ClampedArray} */ data, /** @type {number} */ ground) {
+  const laid = new Uint8Array(data.length);
+  for (let k = 0; k < data.length; k++) {
+    const opacity = data[k | 3];
+    laid[k] = k % 4 === 3 ? 255 : (data[k] * opacity + ground * (255 - opacity) + 127) / 255;
+  }
+  return laid;
+}
+
+function isGrey(/** @type {Uint8Array | Uint8ClampedArray} */ data) {
+  for (let k = 0; k < data.length; k += 4) {
+    if (data[k] !== data[k + 1] || data[k] !== data[k + 2]) return false;
+  }
+  return true;
 }

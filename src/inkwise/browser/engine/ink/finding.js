@@ -3,7 +3,7 @@
 
 import { NoInkError } from "../errors.js";
 import * as raster from "../raster.js";
-import { greatest, mean } from "./arithmetic.js";
+import { mean } from "./arithmetic.js";
 import { strongestGrey } from "./colours.js";
 import { strokeWidth } from "./components.js";
 import { BOX } from "./fitting.js";
@@ -187,14 +187,12 @@ function stretch(/** @type {Levels} */ grey) {
 
 /** Refuse a picture without an edge: its levels change only in small steps. */
 function refuseSlope(/** @type {Levels} */ { height, width, data }) {
-  let steepest = 0;
+  const edge = (2.5 * 255) / Math.max(height, width);
   for (let place = 0; place < data.length; place++) {
-    if (place >= width) steepest = Math.max(steepest, Math.abs(data[place] - data[place - width]));
-    if (place % width) steepest = Math.max(steepest, Math.abs(data[place] - data[place - 1]));
+    if (place >= width && Math.abs(data[place] - data[place - width]) >= edge) return;
+    if (place % width && Math.abs(data[place] - data[place - 1]) >= edge) return;
   }
-  if (steepest < (2.5 * 255) / Math.max(height, width)) {
-    throw new NoInkError("it shows nothing but uneven light");
-  }
+  throw new NoInkError("it shows nothing but uneven light");
 }
 
 /**
@@ -237,17 +235,7 @@ function hasEvenBackground(/** @type {Levels} */ { data }) {
 function smooth(/** @type {Levels} */ grey) {
   const longest = Math.max(grey.height, grey.width);
   if (longest <= LOW_RESOLUTION) return grey;
-  const neighbours = raster.kernelOf(3, 3, (row, column) => row !== 1 || column !== 1);
-  const lightest = raster.dilate(grey, neighbours);
-  const darkest = raster.erode(grey, neighbours);
-  let lone = 0;
-  for (let place = 0; place < grey.data.length; place++) {
-    const level = grey.data[place];
-    lone += Number(
-      level - lightest.data[place] > IMPULSE || darkest.data[place] - level > IMPULSE,
-    );
-  }
-  lone /= grey.data.length;
+  const lone = shareOfLone(grey);
   let calm = grey;
   if (lone > 0.005) calm = raster.medianBlur(grey, lone > 0.05 && longest > SMALLEST_SIDE ? 5 : 3);
   const some = sample(calm);
@@ -260,6 +248,28 @@ function smooth(/** @type {Levels} */ grey) {
   // A quarter of a normal distribution lies within 0.32 standard deviations of its mean.
   const sigma = quantiles(steps, 0.25)[0] / 0.32 / Math.sqrt(2);
   return sigma < 2 ? calm : raster.gaussianBlur(calm, Math.min(0.5 + sigma / 20, 1.5));
+}
+
+/** Return the share of pixels that are far lighter, or far darker, than all of their neighbours. */
+function shareOfLone(/** @type {Levels} */ { height, width, data }) {
+  let lone = 0;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const level = data[row * width + column];
+      const beside = data[row * width + (column ? column - 1 : column + 1)];
+      if (Math.abs(level - beside) <= IMPULSE) continue; // which is so nearly everywhere
+      const sign = Math.sign(level - beside);
+      let far = true;
+      for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1) && far; y++) {
+        for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1) && far; x++) {
+          const itself = y === row && x === column;
+          far = itself || (level - data[y * width + x]) * sign > IMPULSE;
+        }
+      }
+      if (far) lone++;
+    }
+  }
+  return lone / data.length;
 }
 
 /**
@@ -360,17 +370,18 @@ function backgroundOf(/** @type {Levels} */ levels) {
  */
 export function threshold(ink, noise) {
   const floor = Math.max(CLEAR * noise, LOWEST_CONTRAST / 2);
-  const values = ink.data.filter((level) => level > floor);
-  if (!values.length) throw new NoInkError("nothing in it stands out from its background");
-  const otsu = raster.otsu(values);
+  const [, highest] = raster.extremes(ink);
+  if (highest <= floor) throw new NoInkError("nothing in it stands out from its background");
+  const counts = raster.histogram(ink).map((count, level) => (level > floor ? count : 0));
+  const otsu = raster.otsu(counts);
   // Kept below the highest level: ink that has a single level is certain too.
-  const strong = raster.above(ink, Math.min(Math.max(otsu, floor), greatest(values) - 1));
+  const strong = raster.above(ink, Math.min(Math.max(otsu, floor), highest - 1));
   return { mask: raster.above(ink, Math.max(otsu / 2, floor)), strong };
 }
 
 /** Return a mask of all ink that may be told from noise, beside the strongest of the picture. */
 function faintMask(/** @type {Levels} */ ink, /** @type {number} */ noise) {
-  const strongest = greatest(sample(ink).data);
+  const [, strongest] = raster.extremes(sample(ink));
   return raster.above(ink, Math.max(CLEAR * noise, LOWEST_CONTRAST, 0.15 * strongest));
 }
 
@@ -401,10 +412,7 @@ function cutOut(ink, chosen, rest, halo) {
  * @param {number} base
  */
 export function stretchInk(ink, chosen, noise, full, base) {
-  const [top] = quantiles(
-    ink.data.filter((_, place) => chosen.data[place]),
-    full,
-  );
+  const [top] = raster.quantilesOf(raster.histogram(ink, chosen), full);
   if (top < Math.max(2 * CLEAR * noise, FAINTEST)) {
     throw new NoInkError("it holds nothing but noise");
   }

@@ -16,7 +16,8 @@ import { BOX, CANVAS, fitAndCentre, isFitted } from "./fitting.js";
  * @typedef {"light ink" | "dark ink"} Polarity
  * @typedef {{image: Levels, polarity: Polarity, box: Box, scale: number, dropped: string[],
  *   unchanged: Levels | null, parts: Box[], alone: Levels[][], apart: boolean}} Ink
- * @typedef {{height: number, width: number, data: Uint8Array | Uint8ClampedArray}} Picture
+ * @typedef {{height: number, width: number, data: Uint8Array | Uint8ClampedArray,
+ *   isJpeg?: boolean}} Picture
  */
 
 /**

@@ -1,7 +1,7 @@
 // Boxes, rings, brackets and cells around a digit, which are not part of it; the port of
 // inkwise/ink/surroundings.py, which says what each number means.
 
-import { crop, dilate, hullArea, open, rectangle, rint } from "../raster.js";
+import { crop, dilate, equal, hullArea, image, open, rectangle, rint } from "../raster.js";
 import { greatest, mean, median, range } from "./arithmetic.js";
 import { Components, coverage, distances, elongation, middle, placesOf, strokeWidth } from "./components.js";
 
@@ -43,8 +43,11 @@ export const PIECES = 12;
 export function eraseSurroundings(ink, masks) {
   let [erased, unclear] = [false, false];
   masks.forEach((mask, number) => {
-    if (number && mask.data.every((level, place) => level === masks[0].data[place])) return;
-    const left = { ...mask, data: mask.data.map((level, place) => (ink.data[place] ? level : 0)) };
+    if (number && equal(mask, masks[0])) return;
+    const left = image(mask.height, mask.width);
+    for (let place = 0; place < left.data.length; place++) {
+      left.data[place] = ink.data[place] ? mask.data[place] : 0;
+    }
     for (let time = 0; time < MOST; time++) {
       const components = Components.of(left);
       if (components.count < 3) break; // the background and one component
