@@ -283,18 +283,29 @@ function extendLevels({ height, width, data }, kernel, flip) {
 function extendMask({ height, width, data }, kernel, flip) {
   const { stride, first, size } = placeInBorder(height, width, kernel);
   const padded = new Uint32Array((size >> 5) + 2);
-  for (let row = 0; row < height; row++) {
-    const to = first + row * stride - row * width;
-    for (let place = row * width; place < (row + 1) * width; place++) {
-      padded[(to + place) >> 5] |= (data[place] ^ flip) << ((to + place) & 31);
+  for (let row = 0, place = 0; row < height; row++) {
+    const to = first + row * stride;
+    let [word, index, bit] = [0, to >> 5, to & 31];
+    for (let column = 0; column < width; column++, place++) {
+      word |= (data[place] ^ flip) << bit++;
+      if (bit < 32) continue;
+      padded[index++] |= word;
+      [word, bit] = [0, 0];
     }
+    padded[index] |= word;
   }
   const greatest = greatestUnder(padded, stride, kernel, takeAny);
   const result = image(height, width);
-  for (let row = 0; row < height; row++) {
-    const from = row * stride - row * width;
-    for (let place = row * width; place < (row + 1) * width; place++) {
-      result.data[place] = ((greatest[(from + place) >> 5] >>> ((from + place) & 31)) & 1) ^ flip;
+  for (let row = 0, place = 0; row < height; row++) {
+    let index = (row * stride) >> 5;
+    let bit = (row * stride) & 31;
+    let word = greatest[index] >>> bit;
+    for (let column = 0; column < width; column++, place++) {
+      result.data[place] = (word & 1) ^ flip;
+      word >>>= 1;
+      if (++bit < 32) continue;
+      word = greatest[++index];
+      bit = 0;
     }
   }
   return result;
@@ -317,9 +328,8 @@ function greatestUnder(padded, stride, kernel, take) {
 
 /** Return whether all levels are 0 or 1; 32 of them then fit into a word. */
 function isMask(data) {
-  let bits = 0;
-  for (let place = 0; place < data.length; place++) bits |= data[place];
-  return bits <= 1;
+  for (let place = 0; place < data.length; place++) if (data[place] > 1) return false;
+  return true;
 }
 
 /**
