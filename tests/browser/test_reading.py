@@ -280,7 +280,7 @@ def test_a_single_digit_is_read_as_it_is_classified(
             picture.data.forEach((level, pixel) => data.fill(level, 4 * pixel, 4 * pixel + 3));
             const classify = async () => answer;
             const classifier = { description: { class_names: [..."0123456789"] }, classify };
-            return read(classifier, lines, { height, width, data }, known);
+            return read(classifier, async () => lines, { height, width, data }, known);
             """,
             picture=picture,
             known=known,
