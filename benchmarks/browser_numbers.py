@@ -2,7 +2,7 @@
 
 The pictures are numbers composed of MNIST's test digits on papers of all kinds, and numbers drawn
 with the pen strokes of pendigits as on the page. Prints the shares of the same texts and of the
-same verdicts, and the time of a reading in the browser, on one thread.
+same verdicts, and the time of a reading in the browser, on one thread. Needs `inkwise[web]`.
 """
 
 import argparse
@@ -27,29 +27,13 @@ SIDE = 400
 """Side of the picture of a drawn number, as the page sends it."""
 
 READ = """
-const open = async () => {
-  const [{ Network }, { Classifier }, { LineModel }] = await Promise.all(
-    ["network.js", "answers.js", "reading/line_model.js"].map(load),
-  );
-  const folder = `${location.origin}/runtime/`;
-  const network = async (name) => {
-    const content = await (await fetch(`/model/${name}`)).arrayBuffer();
-    return Network.open(new Uint8Array(content), folder);
-  };
-  const [about, { slope, offset }] = await Promise.all(
-    ["model.json", "lines.json"].map(async (name) => (await fetch(`/model/${name}`)).json()),
-  );
-  const lines = new LineModel(await network("lines.onnx"), slope, offset);
-  return [new Classifier(about, await network("model.onnx")), lines];
-};
-window.opened ??= open();
-const { read } = await load("reading/read.js");
-const [classifier, lines] = await window.opened;
+const { Inkwise } = await load("inkwise.js");
+window.inkwise ??= new Inkwise();
 const { height, width } = picture;
-const data = new Uint8ClampedArray(4 * height * width).fill(255);
-picture.data.forEach((level, pixel) => data.fill(level, 4 * pixel, 4 * pixel + 3));
+const pixels = new ImageData(width, height);
+picture.data.forEach((level, place) => pixels.data.set([level, level, level, 255], 4 * place));
 const start = performance.now();
-const { numbers } = await read(classifier, lines, { height, width, data });
+const { numbers } = await window.inkwise.read(pixels);
 return { numbers, ms: performance.now() - start };
 """
 
@@ -90,8 +74,7 @@ def compare(
     engine: Engine, model: inkwise.Model, pictures: Iterator[NDArray[np.uint8]]
 ) -> dict[str, Any]:
     """Read pictures by both, and compare what they read."""
-    texts, verdicts, off, times = [], [], [0.0], []
-    different = []
+    texts, verdicts, off, times, different = [], [], [0.0], [], []
     for place, picture in enumerate(pictures):
         numbers = model.read(picture)
         answer = engine(READ, picture=picture)
@@ -108,6 +91,7 @@ def compare(
         "pictures": len(texts),
         "same text": float(np.mean(texts)),
         "same verdict": float(np.mean(verdicts)),
+        "probabilities within 1e-3": float(np.mean(np.array(off[1:]) < 1e-3)),
         "greatest difference of a probability": float(np.max(off)),
         "different": different,
         "ms": {f"{share:.0%}": float(np.quantile(times[1:], share)) for share in (0.5, 0.9)},

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from compose import KINDS as KINDS_OF_NUMBERS
+from compose import compose
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
@@ -92,6 +94,52 @@ def test_the_model_is_described_as_by_the_service(module: Engine, service: TestC
     assert described.keys() == expected.keys()
     for name in ("model", "class_names", "image_size", "most_pixels"):
         assert described[name] == expected[name]
+
+
+def near(value: Any) -> Any:
+    """Return a value whose numbers are compared to within what the runtimes differ by."""
+    if isinstance(value, dict):
+        return {key: near(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [near(one) for one in value]
+    return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("known", ["", "digits=5", "marks=false", "pattern=%23%23.%23%23"])
+def test_numbers_are_those_of_the_service(
+    known: str, module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    for kind in ("apart to overlapping", "with marks"):
+        content = png(
+            compose(mnist.train, KINDS_OF_NUMBERS[kind], np.random.default_rng([8, 1]))[0]
+        )
+        answer = module(
+            SOURCE
+            + """
+            const known = Object.fromEntries(new URLSearchParams(query));
+            if (known.digits) known.digits = Number(known.digits);
+            if (known.marks) known.marks = known.marks === "true";
+            return inkwise.read(await blobOf(one), known);
+            """,
+            one=text(content),
+            query=known,
+        )
+        asked = service.post(
+            f"/v1/read?{known}", content=content, headers={"Content-Type": "image/png"}
+        )
+        assert answer == near(asked.json()["pictures"][0])
+
+
+def test_explanations_are_those_of_the_service(
+    module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    generator = np.random.default_rng(9)
+    digits = [marker(mnist.train.images[59_005], generator), np.full((90, 90), 255, np.uint8)]
+    for picture in (*digits, np.hstack([digits[0], digits[0]])):
+        content = png(picture)
+        answer = module(SOURCE + "return inkwise.explain(await blobOf(one));", one=text(content))
+        asked = service.post("/v1/explain", content=content, headers={"Content-Type": "image/png"})
+        assert answer == near(asked.json())
 
 
 def test_every_kind_of_source_is_the_same_picture(module: Engine, mnist: Dataset) -> None:
