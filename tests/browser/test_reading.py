@@ -23,6 +23,8 @@ from inkwise.reading.numbers import read_numbers
 from inkwise.reading.text_lines import find_lines
 from tests.browser.engine import Engine
 
+pytestmark = pytest.mark.browser
+
 CLOSE = 1e-12
 
 
