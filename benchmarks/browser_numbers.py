@@ -2,11 +2,10 @@
 
 The pictures are numbers composed of MNIST's test digits on papers of all kinds, and numbers drawn
 with the pen strokes of pendigits as on the page. Prints the shares of the same texts and of the
-same verdicts, and the time of a reading in the browser, on one thread.
+same verdicts, and the time of a reading in the browser, on one thread. Needs `inkwise[web]`.
 """
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,39 +18,22 @@ from numpy.typing import NDArray
 from record import write_record
 
 import inkwise
-from inkwise.browser.model_files import write_model_files
 from inkwise.data.catalogue import place_of_files
 from inkwise.data.pendigits import PenDigit, load_pendigits
-from tests.browser.engine import FOLDER, Engine, serve_folder
+from tests.browser.engine import Engine, lay_out, serve_folder
 from tests.chromium import open_chrome
 
 SIDE = 400
 """Side of the picture of a drawn number, as the page sends it."""
 
 READ = """
-const open = async () => {
-  const [{ Network }, { Classifier }, { LineModel }] = await Promise.all(
-    ["network.js", "answers.js", "reading/line_model.js"].map(load),
-  );
-  const folder = `${location.origin}/runtime/`;
-  const network = async (name) => {
-    const content = await (await fetch(`/model/${name}`)).arrayBuffer();
-    return Network.open(new Uint8Array(content), folder);
-  };
-  const [about, { slope, offset }] = await Promise.all(
-    ["model.json", "lines.json"].map(async (name) => (await fetch(`/model/${name}`)).json()),
-  );
-  const lines = new LineModel(await network("lines.onnx"), slope, offset);
-  return [new Classifier(about, await network("model.onnx")), lines];
-};
-window.opened ??= open();
-const { read } = await load("reading/read.js");
-const [classifier, lines] = await window.opened;
+const { Inkwise } = await load("inkwise.js");
+window.inkwise ??= new Inkwise();
 const { height, width } = picture;
-const data = new Uint8ClampedArray(4 * height * width).fill(255);
-picture.data.forEach((level, pixel) => data.fill(level, 4 * pixel, 4 * pixel + 3));
+const pixels = new ImageData(width, height);
+picture.data.forEach((level, place) => pixels.data.set([level, level, level, 255], 4 * place));
 const start = performance.now();
-const { numbers } = await read(classifier, lines, { height, width, data });
+const { numbers } = await window.inkwise.read(pixels);
 return { numbers, ms: performance.now() - start };
 """
 
@@ -92,8 +74,7 @@ def compare(
     engine: Engine, model: inkwise.Model, pictures: Iterator[NDArray[np.uint8]]
 ) -> dict[str, Any]:
     """Read pictures by both, and compare what they read."""
-    texts, verdicts, off, times = [], [], [0.0], []
-    different = []
+    texts, verdicts, off, times, different = [], [], [0.0], [], []
     for place, picture in enumerate(pictures):
         numbers = model.read(picture)
         answer = engine(READ, picture=picture)
@@ -110,6 +91,7 @@ def compare(
         "pictures": len(texts),
         "same text": float(np.mean(texts)),
         "same verdict": float(np.mean(verdicts)),
+        "probabilities within 1e-3": float(np.mean(np.array(off[1:]) < 1e-3)),
         "greatest difference of a probability": float(np.max(off)),
         "different": different,
         "ms": {f"{share:.0%}": float(np.quantile(times[1:], share)) for share in (0.5, 0.9)},
@@ -120,12 +102,6 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="numbers of each kind of picture")
-    parser.add_argument(
-        "--runtime",
-        type=Path,
-        default=Path("web/node_modules/onnxruntime-web/dist"),
-        help="where the runtime's files are, as `npm ci` puts them there",
-    )
     parser.add_argument("--data-dir", type=Path, help="where pendigits is")
     parser.add_argument(
         "--no-record", action="store_true", help="show the results without recording them"
@@ -136,10 +112,7 @@ def main() -> None:
     digits = load_pendigits(place_of_files(arguments.data_dir))
     figures = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        root = Path(scratch) / "engine"
-        shutil.copytree(FOLDER, root)
-        shutil.copytree(arguments.runtime, root / "runtime")
-        write_model_files(model, root / "model")
+        root = lay_out(Path(scratch) / "engine", model)
         with open_chrome(Path(scratch) / "profile") as chrome:
             for address in serve_folder(root):
                 engine = Engine(chrome, address)

@@ -3,14 +3,18 @@
 import base64
 import functools
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import inkwise.browser
+from inkwise.browser.model_files import write_model_files
+from inkwise.model import Model
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -132,3 +136,12 @@ def serve_folder(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+def lay_out(folder: Path, model: Model) -> Path:
+    """Put the engine, a model and the runtime into a folder, as a package of the page has them."""
+    shutil.copytree(FOLDER, folder)
+    write_model_files(model, folder / "model")
+    with resources.as_file(resources.files("inkwise_web")) as runtime:
+        shutil.copytree(runtime, folder / "runtime")
+    return folder

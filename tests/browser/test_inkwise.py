@@ -2,28 +2,30 @@
 
 import base64
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from compose import KINDS as KINDS_OF_NUMBERS
+from compose import compose
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkwise.browser.model_files import write_model_files
 from inkwise.data.dataset import Dataset
 from inkwise.model.pretrained import load_pretrained
 from inkwise.serving.app import create_app
 from inkwise.serving.service import Service
 from inkwise.serving.settings import Settings
-from tests.browser.engine import FOLDER, Engine, serve_folder
+from tests.browser.engine import Engine, lay_out, serve_folder
 from tests.ink.pictures import KINDS, encode, fine_pen, marker, photo
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.browser
 
 SOURCE = """
 const { Inkwise } = await load("inkwise.js");
@@ -35,12 +37,8 @@ const blobOf = (text) => fetch(`data:image/png;base64,${text}`).then((answer) =>
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The module, a model and the runtime in one folder."""
-    runtime = pytest.importorskip("inkwise_web", reason="`make web` builds it")
-    folder = tmp_path_factory.mktemp("site") / "package"
-    shutil.copytree(FOLDER, folder)
-    write_model_files(load_pretrained(), folder / "model")
-    shutil.copytree(Path(runtime.__file__).parent, folder / "runtime")
-    return folder
+    pytest.importorskip("inkwise_web", reason="`make web` builds it")
+    return lay_out(tmp_path_factory.mktemp("site") / "package", load_pretrained())
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +96,52 @@ def test_the_model_is_described_as_by_the_service(module: Engine, service: TestC
     assert described.keys() == expected.keys()
     for name in ("model", "class_names", "image_size", "most_pixels"):
         assert described[name] == expected[name]
+
+
+def near(value: Any) -> Any:
+    """Return a value whose numbers are compared to within what the runtimes differ by."""
+    if isinstance(value, dict):
+        return {key: near(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [near(one) for one in value]
+    return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("known", ["", "digits=5", "marks=false", "pattern=%23%23.%23%23"])
+def test_numbers_are_those_of_the_service(
+    known: str, module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    for kind in ("apart to overlapping", "with marks"):
+        content = png(
+            compose(mnist.train, KINDS_OF_NUMBERS[kind], np.random.default_rng([8, 1]))[0]
+        )
+        answer = module(
+            SOURCE
+            + """
+            const known = Object.fromEntries(new URLSearchParams(query));
+            if (known.digits) known.digits = Number(known.digits);
+            if (known.marks) known.marks = known.marks === "true";
+            return inkwise.read(await blobOf(one), known);
+            """,
+            one=text(content),
+            query=known,
+        )
+        asked = service.post(
+            f"/v1/read?{known}", content=content, headers={"Content-Type": "image/png"}
+        )
+        assert answer == near(asked.json()["pictures"][0])
+
+
+def test_explanations_are_those_of_the_service(
+    module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    generator = np.random.default_rng(9)
+    digits = [marker(mnist.train.images[59_005], generator), np.full((90, 90), 255, np.uint8)]
+    for picture in (*digits, np.hstack([digits[0], digits[0]])):
+        content = png(picture)
+        answer = module(SOURCE + "return inkwise.explain(await blobOf(one));", one=text(content))
+        asked = service.post("/v1/explain", content=content, headers={"Content-Type": "image/png"})
+        assert answer == near(asked.json())
 
 
 def test_every_kind_of_source_is_the_same_picture(module: Engine, mnist: Dataset) -> None:

@@ -1,6 +1,7 @@
 """The browser's reading of numbers does what the library's does."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from compose import KINDS, compose
 from numpy.typing import NDArray
 
-from inkwise import Dataset, Split
+import inkwise
+from inkwise import Dataset, Number, Split
 from inkwise.errors import ArgumentError
 from inkwise.ink.finding import find_all_ink
 from inkwise.reading import checks
@@ -20,6 +22,8 @@ from inkwise.reading.line_model import load_line_model
 from inkwise.reading.numbers import read_numbers
 from inkwise.reading.text_lines import find_lines
 from tests.browser.engine import Engine
+
+pytestmark = pytest.mark.browser
 
 CLOSE = 1e-12
 
@@ -179,14 +183,42 @@ class Recorder:
 
     def __init__(self) -> None:
         self._model = load_line_model()
-        self.asked: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
+        self._asked: list[tuple[tuple[int, ...], NDArray[np.float32]]] = []
         self.calibrate = self._model.calibrate
-        self.slope, self.offset = self._model.slope, self._model.offset
 
     def run(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
         probabilities = self._model.run(levels)
-        self.asked.append((levels, probabilities))
+        self._asked.append((levels.shape, probabilities.ravel()))
         return probabilities
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What `RECORDED` needs."""
+        return {"asked": self._asked, "slope": self._model.slope, "offset": self._model.offset}
+
+
+RECORDED = """
+const { LineModel } = await load("reading/line_model.js");
+const run = async (input, levels, [count, rows, columns], outputs) => {
+  const [[height, width], probabilities] = asked.shift();
+  if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("another line");
+  return [probabilities];
+};
+const lines = new LineModel({ run }, slope, offset);
+"""
+
+
+@pytest.fixture
+def recorders(monkeypatch: pytest.MonkeyPatch) -> list[Recorder]:
+    """The networks of lines that were opened; each reading opens another."""
+    opened: list[Recorder] = []
+
+    def load() -> Recorder:
+        opened.append(Recorder())
+        return opened[-1]
+
+    monkeypatch.setattr("inkwise.reading.numbers.load_line_model", load)
+    return opened
 
 
 @pytest.mark.parametrize(
@@ -201,36 +233,83 @@ class Recorder:
     ids=str,
 )
 def test_numbers_of_a_picture(
-    known: dict[str, Any], digits: Split, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    known: dict[str, Any], digits: Split, engine: Engine, recorders: list[Recorder]
 ) -> None:
     marks = known.pop("marks", True)
     check = [known.get(name) for name in ("digits", "pattern", "check")]
     for picture in pictures(digits, 1):
-        recorder = Recorder()
-        monkeypatch.setattr("inkwise.reading.numbers.load_line_model", lambda model=recorder: model)
         numbers = read_numbers(picture, checks.make_check(*check), marks=marks)
         found = engine(
-            """
+            RECORDED
+            + """
             const { makeCheck } = await load("reading/checks.js");
-            const { LineModel } = await load("reading/line_model.js");
             const { readNumbers } = await load("reading/numbers.js");
-            const run = async (input, levels, [count, rows, columns], outputs) => {
-              const [[height, width], probabilities] = asked.shift();
-              if (rows !== height || columns !== Math.ceil(width / 16) * 16) throw Error("size");
-              return [probabilities];
-            };
             const raster = { pixels, size: [pixels.height, pixels.width] };
-            const model = new LineModel({ run }, ...calibration);
-            return readNumbers(raster, model, makeCheck(...check), marks);
+            return readNumbers(raster, lines, makeCheck(...check), marks);
             """,
             pixels=picture,
-            calibration=(recorder.slope, recorder.offset),
-            asked=[(levels.shape, answer.ravel()) for levels, answer in recorder.asked],
             check=check,
             marks=marks,
+            **recorders[-1].told,
         )
-        told = json.loads(json.dumps([dataclasses.asdict(number) for number in numbers]))
-        assert found == nearly(told)
+        assert found == nearly(in_json(numbers))
+
+
+def few_digits(digits: Split) -> list[NDArray[np.uint8]]:
+    """Draw single digits, in the network's geometry and larger; two that touch; and nothing."""
+    images = digits.images[:4]
+    sheets = [np.pad(255 - cv2.resize(one, (90, 90)), 9, constant_values=255) for one in images]
+    two = [np.hstack([one[:, :85], other[:, 23:]]) for one, other in itertools.pairwise(sheets)]
+    return [*images, *sheets, *two, np.full((80, 90), 255, np.uint8)]
+
+
+@pytest.mark.parametrize("known", [{}, {"digits": 2}, {"check": "isbn"}], ids=str)
+def test_a_single_digit_is_read_as_it_is_classified(
+    known: dict[str, Any], digits: Split, engine: Engine, recorders: list[Recorder]
+) -> None:
+    model = inkwise.load_pretrained()
+    for picture in few_digits(digits):
+        told = Recorder().told
+        recorders.clear()
+        numbers = model.read(picture, **known)
+        (answer,) = model.classify([picture])
+        found = engine(
+            RECORDED
+            + """
+            const { read } = await load("reading/read.js");
+            const { height, width } = picture;
+            const data = new Uint8ClampedArray(4 * height * width).fill(255);
+            picture.data.forEach((level, pixel) => data.fill(level, 4 * pixel, 4 * pixel + 3));
+            const classify = async () => answer;
+            const classifier = { description: { class_names: [..."0123456789"] }, classify };
+            return read(classifier, async () => lines, { height, width, data }, known);
+            """,
+            picture=picture,
+            known=known,
+            answer={
+                "label": answer.label,
+                "verdict": answer.verdict,
+                "top": answer.top,
+                "box": None if answer.ink is None else answer.ink.box,
+            },
+            **(recorders[-1].told if recorders else told),
+        )
+        assert found == {"file": None, "numbers": nearly(in_json(numbers))}
+
+
+def test_a_model_of_other_classes_reads_no_numbers(engine: Engine) -> None:
+    with pytest.raises(RuntimeError, match="only a model whose classes are the digits 0 to 9"):
+        engine(
+            """
+            const { read } = await load("reading/read.js");
+            return read({ description: { class_names: ["a", "b"] } }, null, null);
+            """
+        )
+
+
+def in_json(numbers: list[Number]) -> Any:
+    """Return numbers as /v1/read tells them."""
+    return json.loads(json.dumps([dataclasses.asdict(number) for number in numbers]))
 
 
 def nearly(value: Any) -> Any:

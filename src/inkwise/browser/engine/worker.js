@@ -113,7 +113,7 @@ const METHODS = {
   classify: async (source, { hand }) => (await classifier()).classify(await pixelsOf(source), hand),
   read: async (source, known) => {
     const { read } = await import("./reading/read.js");
-    return read(await classifier(), await lines(), await pixelsOf(source), known);
+    return read(await classifier(), lines, await pixelsOf(source), known);
   },
   explain: async (source, { hand }) => {
     const { explain } = await import("./explanation.js");

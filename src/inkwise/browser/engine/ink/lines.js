@@ -1,7 +1,19 @@
 // Telling the lines of ruled or squared paper from handwriting, and erasing them; the port of
 // inkwise/ink/lines.py, which says what each number means.
 
-import { above, close, dilate, image, kernelOf, open, rectangle, rint, transpose } from "../raster.js";
+import {
+  above,
+  close,
+  crop,
+  dilate,
+  image,
+  kernelOf,
+  mean,
+  open,
+  rectangle,
+  rint,
+  transpose,
+} from "../raster.js";
 import { argmax, greatest, parabola, quantile, range } from "./arithmetic.js";
 import { sample } from "./levels.js";
 
@@ -71,8 +83,11 @@ export function eraseLines(ink, floor) {
  */
 function levelLines(/** @type {Levels} */ mask, /** @type {Levels} */ ink) {
   const { height, width } = mask;
-  const { rows, columns } = thinRuns(mask);
   const edge = Math.max(1, Math.floor(width / 8));
+  // Looked at first, because most pictures have no ink there.
+  const ends = [crop(mask, 0, 0, height, edge), crop(mask, 0, width - edge, height, width)];
+  if (ends.some((end) => mean(end) * end.data.length < edge / 2)) return [];
+  const { rows, columns } = thinRuns(mask);
   const near = (/** @type {(column: number) => boolean} */ test) => columns.filter(test).length;
   if (near((x) => x < edge) < edge / 2 || near((x) => x >= width - edge) < edge / 2) return [];
   const centred = columns.map((column) => column - width / 2);

@@ -17,19 +17,19 @@ import { mayBeOneDigit, oneDigit, readNumbers } from "./numbers.js";
 /**
  * Read all numbers in a picture.
  * @param {import("../answers.js").Classifier} classifier
- * @param {import("./line_model.js").LineModel} lines
+ * @param {() => Promise<import("./line_model.js").LineModel>} openLines opens the network of lines
  * @param {import("../ink/normalising.js").Picture} picture red, green, blue and opacity of each
  *   pixel in turn
  * @param {Known} known
  * @returns {Promise<{file: null, numbers: import("./numbers.js").ReadNumber[]}>}
  */
-export async function read(classifier, lines, picture, known = {}) {
+export async function read(classifier, openLines, picture, known = {}) {
   if (classifier.description.class_names.join(" ") !== [...DIGITS].join(" ")) {
     throw new ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers");
   }
   const { digits = null, pattern = null, check = null, marks = true } = known;
   const allows = makeCheck(digits, pattern, check);
-  const numbers = await readNumbers(decode(picture), lines, allows, marks);
+  const numbers = await readNumbers(decode(picture), await openLines(), allows, marks);
   if (!mayBeOneDigit(numbers)) return { file: null, numbers };
   const { label, verdict, top, box } = await classifier.classify(picture);
   if (label === null || box === null) {

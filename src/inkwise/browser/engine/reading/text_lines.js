@@ -47,7 +47,7 @@ export class Line {
 
   /**
    * @param {Levels} levels
-   * @param {[number[], number[]]} back the affine map from places in `levels`, x and y, to the page's, 2×3
+   * @param {number[][]} back the affine map from places in `levels`, x and y, to the page's, 2×3
    */
   constructor(levels, back) {
     this.levels = levels;
@@ -303,6 +303,7 @@ function level(page, { labels, left, top, right, bottom, centres }, group, membe
     [zoom, 0, a],
     [-slope * zoom, zoom, b],
   ];
+  /** @type {[[number, number, number], [number, number, number]]} */
   const whole = [
     [scale, 0, 4 - first * scale],
     [-slope * scale, scale, ABOVE - upper * scale],
