@@ -9,6 +9,7 @@ import argparse
 import functools
 import gzip
 import http.server
+import os
 import statistics
 import tempfile
 import threading
@@ -54,6 +55,7 @@ def main() -> None:
         "--no-record", action="store_true", help="show the results without recording them"
     )
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         site = inkwise.export_model("pretrained", "web", Path(scratch) / "site")
         visits = [
@@ -63,6 +65,7 @@ def main() -> None:
     pooled = sorted(ms for each in visits for ms in each["after_stroke_ms"])
     figures: dict[str, Any] = {
         "asked": ASKED,
+        "load": round(load, 1),
         "visits": arguments.visits,
         "strokes": len(pooled),
         "megabytes": {

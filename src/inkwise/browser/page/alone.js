@@ -3,10 +3,14 @@
 import { start } from "./canvas.js";
 import * as local from "./local.js";
 
-start(local, {
-  // Only now, because keeping the site shall not slow down its first answer.
-  met: () => {
-    const keeping = navigator.serviceWorker?.register("offline.js", { updateViaCache: "none" });
-    keeping?.catch(() => {}); // not allowed here: the page works, but only with a connection
-  },
-});
+const PATIENCE = 4000; // milliseconds after which the site is kept if nobody draws
+
+let keeping = null;
+
+const keep = () => {
+  keeping ??= navigator.serviceWorker?.register("offline.js", { updateViaCache: "none" });
+  keeping?.catch(() => {}); // not allowed here: the page works, but only with a connection
+};
+
+// Only after the first answer, which shall not wait for files that are kept for later.
+start(local, { met: () => setTimeout(keep, PATIENCE), settled: keep });
