@@ -16,9 +16,9 @@ from inkwise.system.tables import write_csv
 from inkwise.training.history import Epoch, validation_losses
 from inkwise.training.recipe import Recipe
 from inkwise.trials.folder import mend_lines
-from inkwise.trials.jobs import Job, Train
 from inkwise.trials.outcome import ACCURACY, METRICS, Trial
 from inkwise.trials.ranges import Space, Value, vary_recipe
+from inkwise.trials.trainings import Job, Train
 
 if TYPE_CHECKING:
     import optuna

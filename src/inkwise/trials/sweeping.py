@@ -21,11 +21,11 @@ from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 from inkwise.trials.doing import do_all, run_jobs
 from inkwise.trials.folder import claim_series
-from inkwise.trials.jobs import Job, Workshop
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
 from inkwise.trials.search import Search, open_journal
 from inkwise.trials.sweep_page import write_sweep_page
+from inkwise.trials.trainings import Job, Workshop
 
 SCHEMA = "inkwise-sweep/1"
 SAMPLERS = ("tpe", "random", "grid")
