@@ -178,10 +178,20 @@ def sweep(
     }
     with claim_series(folder, "sweep", question), open_journal(folder) as study:
         search = Search(
-            study, folder, described, space, metric, count, sampler, grid, seed, pruning
+            study,
+            folder,
+            described,
+            space,
+            metric,
+            count,
+            sampler,
+            grid,
+            seed,
+            pruning,
+            workshop.parallel,
+            progress,
+            on_trial,
         )
-        search.progress, search.on_trial = progress, on_trial
-        search.parallel = workshop.parallel
         if left := search.left:
             do_all(search.work, left, images, workshop)
         search.report()
