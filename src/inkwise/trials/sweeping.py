@@ -127,7 +127,7 @@ def sweep(
     --------
     >>> import inkwise
     >>> swept = inkwise.sweep(
-    ...     "case-study",
+    ...     inkwise.get_recipe("case-study", epochs=1),
     ...     "optdigits",
     ...     vary={"batch_size": [64, 128]},
     ...     sampler="grid",
