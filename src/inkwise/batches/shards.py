@@ -12,7 +12,7 @@ from inkwise.system.places import join_place, names_in, open_place, write_place
 
 if TYPE_CHECKING:
     from inkwise.model import Answer
-    from inkwise.reading.numbers import Number
+    from inkwise.reading.numbers import Numbers
 
 VERSION = 1
 """Version of the columns and of the metadata, written into each shard."""
@@ -44,7 +44,7 @@ COLUMNS = {
         *(("verdict", "string"), ("unsure_at", "places")),
         *(("text_2", "string"), ("probability_2", "float")),
         *_SIDES,
-        ("error", "string"),
+        *(("dropped", "strings"), ("error", "string")),
     ],
 }
 """Columns by what is asked of the pictures, in their order, with their types."""
@@ -74,7 +74,7 @@ def answer_row(name: str, answer: "Answer | InkwiseError") -> Row:
     return row
 
 
-def number_rows(name: str, numbers: "list[Number] | InkwiseError") -> list[Row]:
+def number_rows(name: str, numbers: "Numbers | InkwiseError") -> list[Row]:
     """Return a row for each number of a picture; one without a number if it has none."""
     if isinstance(numbers, InkwiseError):
         return [{"file": name, "error": str(numbers)}]
@@ -93,9 +93,10 @@ def number_rows(name: str, numbers: "list[Number] | InkwiseError") -> list[Row]:
                 "text_2": text,
                 "probability_2": probability,
                 **dict(zip(BOX, number.box, strict=True)),
+                "dropped": list(numbers.dropped),
             }
         )
-    return rows or [{"file": name}]
+    return rows or [{"file": name, "dropped": list(numbers.dropped)}]
 
 
 class Shard(NamedTuple):

@@ -33,6 +33,8 @@ _MLFLOW = {"mlflow": "MLflow"}
 
 _TENSORBOARD = {"tensorboard": "TensorBoard"}
 
+_SWEEP = {"optuna": "Optuna"}
+
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
 
 
@@ -90,6 +92,16 @@ def require_tensorboard(purpose: str) -> None:
 def require_mlflow(purpose: str) -> None:
     """Make sure that the library of the extra ``mlflow`` is there; see `require_training`."""
     _require(_MLFLOW, "mlflow", purpose)
+
+
+def require_sweeping(purpose: str) -> None:
+    """Make sure that the library of the extra ``sweep`` is there; see `require_training`."""
+    _require(_SWEEP, "sweep", purpose)
+
+
+def require_ray(purpose: str) -> None:
+    """Make sure that Ray, of the extra ``scale``, is installed; see `require_training`."""
+    _require({"ray": "Ray"}, "scale", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
