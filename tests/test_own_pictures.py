@@ -88,6 +88,9 @@ def test_signs_of_several_pieces_are_learnt_and_read(tmp_path: Path) -> None:
     single = train("swift", data=pens, epochs=1, output=tmp_path / "single")
     assert not single.model.together
     assert "ink" not in json.loads((single.path / "model" / "model.json").read_bytes())["input"]
+    dotted = write_symbols(tmp_path / "dotted", dict.fromkeys(single.model.class_names, "i"), 5)
+    evaluate(single.model, data=dotted, output=tmp_path / "made")  # as this model reads them
+    assert "together" not in Run(tmp_path / "made").record["dataset"]
 
 
 def _stroke(width: int, number: int) -> Image.Image:

@@ -28,12 +28,16 @@ _HOMES = {
     "Model": "inkwise.model",
     "Network": "inkwise.networks.network",
     "Number": "inkwise.reading.numbers",
+    "Numbers": "inkwise.reading.numbers",
     "Progress": "inkwise.system.progress",
     "Recipe": "inkwise.training.recipe",
     "Run": "inkwise.runs.directory",
     "Split": "inkwise.data.dataset",
+    "Tally": "inkwise.batches.answering",
+    "answer_pictures": "inkwise.batches.answering",
     "compare": "inkwise.comparison.compared_runs",
     "audit": "inkwise.auditing.label_audit",
+    "cross_validate": "inkwise.trials.cross_validation",
     "describe_datasets": "inkwise.data.catalogue",
     "evaluate": "inkwise.runs.evaluating",
     "explain": "inkwise.explanation.evidence",
@@ -53,6 +57,7 @@ _HOMES = {
     "read_recipe": "inkwise.training.recipe_files",
     "resume": "inkwise.study",
     "serve": "inkwise.serving.server",
+    "sweep": "inkwise.trials.sweeping",
     "train": "inkwise.study",
     "write_explanation": "inkwise.explanation.picture_page",
     "write_form_page": "inkwise.forms.form_page",
@@ -72,12 +77,16 @@ __all__ = [
     "Model",
     "Network",
     "Number",
+    "Numbers",
     "Progress",
     "Recipe",
     "Run",
     "Split",
+    "Tally",
+    "answer_pictures",
     "audit",
     "compare",
+    "cross_validate",
     "describe_datasets",
     "evaluate",
     "explain",
@@ -97,6 +106,7 @@ __all__ = [
     "read_recipe",
     "resume",
     "serve",
+    "sweep",
     "train",
     "write_explanation",
     "write_form_page",
@@ -108,6 +118,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from inkwise.auditing.label_audit import audit
+    from inkwise.batches.answering import Tally, answer_pictures
     from inkwise.comparison.compared_runs import compare
     from inkwise.data.catalogue import describe_datasets, load_dataset
     from inkwise.data.dataset import Dataset, Split
@@ -127,7 +138,7 @@ if TYPE_CHECKING:
     from inkwise.model import Answer, Model
     from inkwise.model.pretrained import load_pretrained, read
     from inkwise.networks.network import Network
-    from inkwise.reading.numbers import Number
+    from inkwise.reading.numbers import Number, Numbers
     from inkwise.report.html import write_report
     from inkwise.report.notebook import write_notebook
     from inkwise.robustness.measuring import measure_robustness
@@ -140,6 +151,8 @@ if TYPE_CHECKING:
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe
+    from inkwise.trials.cross_validation import cross_validate
+    from inkwise.trials.sweeping import sweep
 
 
 # Notebooks that earlier versions wrote still import these two modules from here.

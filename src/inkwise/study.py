@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from inkwise.model import Model
 from inkwise.networks.ensemble import require_single
 from inkwise.report.figures import SecondProcess, Shown
 from inkwise.report.html import report_on
-from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
+from inkwise.runs.directory import CHECKPOINT_FILE, COMPLETE, INTERRUPTED, UNFINISHED, Run
 from inkwise.runs.evaluating import evaluate
 from inkwise.runs.original_data import (
     add_drawn_digits,
@@ -172,18 +174,13 @@ def train(
         require_single(network, "the engine keras")
     enlarged, notice = add_drawn_digits(splits, images, recipe, data_dir, progress)
     notices += [notice] if notice else []
-    machine = {
-        **describe_machine(),
-        "device": trained_on,
-        "versions": {**library_versions(), **engine_versions},
-    }
     run = Run.create(
         output,
         recipe,
         images,
         splits,
         notices,
-        machine,
+        _describe(trained_on, engine_versions),
         engine,
         corrections,
         enlarged,
@@ -193,7 +190,7 @@ def train(
     with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         for notice in notices:
             progress.notice(notice)
-        _train_to_report(run, images, enlarged, device, None, progress, tell, begun)
+        _train_until("reported", run, images, enlarged, device, None, progress, tell, begun)
     return run
 
 
@@ -343,7 +340,66 @@ def resume(
     with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
         run.set_status(UNFINISHED)
         run.save_recipe(recipe)
-        _train_to_report(run, data, enlarged, device, state, progress, tell, begun)
+        _train_until("reported", run, data, enlarged, device, state, progress, tell, begun)
+    return run
+
+
+def train_one_of_many(
+    until: Literal["validated", "evaluated"],
+    recipe: Recipe,
+    data: Dataset,
+    output: Path,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> Run:
+    """Train a run that is one of many, or go on where it was killed; it gets no report.
+
+    Parameters
+    ----------
+    until : {"validated", "evaluated"}
+        Whether the test split is evaluated in the end, or stays closed.
+    recipe : Recipe
+    data : Dataset
+        The data set as the recipe's task.
+    output : Path
+        The run directory, which nobody else writes to. A run that is complete is returned as it is;
+        what was killed before its first epoch was written begins again.
+    data_dir, device
+        As for `train`.
+    on_epoch : callable, optional
+        Called with every finished `Epoch`, and those that were finished before. What it raises ends
+        the training, and leaves the run unfinished.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InkwiseError
+        As from `train`.
+    """
+    splits = split_as(recipe, data, None)
+    enlarged, notice = add_drawn_digits(splits, data, recipe, data_dir, SILENT)
+    if (output / "run.json").is_file() and (output / CHECKPOINT_FILE).is_file():
+        run = Run(output)
+        if run.status == COMPLETE:
+            return run
+        state = run.load_checkpoint()
+        for epoch in run.history[: int(state["epoch"])]:
+            if on_epoch is not None:
+                on_epoch(epoch)
+    else:
+        if output.exists():
+            shutil.rmtree(output)
+        recipe.describe_network(data.image_size, len(data.class_names))  # or refuse it now
+        recipe.weigh_classes(splits.train.labels, data.class_names)
+        notices = [each for each in (data.notice, notice) if each]
+        state, machine = None, _describe(*_prepare("torch", device, recipe))
+        run = Run.create(output, recipe, data, splits, notices, machine, "torch", enlarged=enlarged)
+    _train_until(until, run, data, enlarged, device, state, SILENT, on_epoch, None)
     return run
 
 
@@ -367,7 +423,8 @@ def _keeping_what_is_finished(run: Run) -> Iterator[None]:
         run.set_status(INTERRUPTED)
 
 
-def _train_to_report(
+def _train_until(
+    until: Literal["validated", "evaluated", "reported"],
     run: Run,
     data: Dataset,
     splits: Splits,
@@ -377,7 +434,7 @@ def _train_to_report(
     on_epoch: Callable[[Epoch], object] | None,
     begun: Start | None,
 ) -> None:
-    """Train from a state, or from the start if it is None; evaluate; write the report."""
+    """Train from a state, or from the start if it is None; evaluate and report, if asked."""
     recipe = run.recipe
     # A training that crashed may have written the history of an epoch but not its checkpoint.
     history = [] if state is None else run.history[: int(state["epoch"])]
@@ -403,15 +460,18 @@ def _train_to_report(
             progress.notice(f"The weights of epoch {recipe.keeps(losses)} are kept")
         if recipe.calibrate:
             run.save_model(calibrate(run.model, splits.validation))
-        progress.notice(
-            f"Evaluating {counted(len(splits.test), 'test image')} and writing the report"
-        )
-        with SecondProcess(run) as second:  # draws the curves while this process evaluates
-            evaluation = evaluate(run, dataset=data)
-            last = None  # its files are complete, with the metrics
-            if begun is not None:
-                run.save_gains(begun.measure_gains(run.model, evaluation))
-            report_on(run, Shown.read(run, evaluation), second)
+        if until == "evaluated":
+            evaluate(run, dataset=data)
+        elif until == "reported":
+            progress.notice(
+                f"Evaluating {counted(len(splits.test), 'test image')} and writing the report"
+            )
+            with SecondProcess(run) as second:  # draws the curves while this process evaluates
+                evaluation = evaluate(run, dataset=data)
+                last = None  # its files are complete, with the metrics
+                if begun is not None:
+                    run.save_gains(begun.measure_gains(run.model, evaluation))
+                report_on(run, Shown.read(run, evaluation), second)
     except KeyboardInterrupt:
         if last is not None:
             # Ctrl-C may have come between two writes, which would leave files of different epochs.
@@ -446,6 +506,12 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
     run.save_history(history)
     if checkpoint.state is not None:
         run.save_checkpoint(checkpoint.state)
+
+
+def _describe(trained_on: str, engine_versions: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the machine, with the device and all versions, as ``run.json`` keeps it."""
+    versions = {**library_versions(), **engine_versions}
+    return {**describe_machine(), "device": trained_on, "versions": versions}
 
 
 def _prepare(engine: str, device: str, recipe: Recipe) -> tuple[str, dict[str, str]]:
@@ -507,5 +573,7 @@ def _fit(
         weights = get_weights(training.averaged)
         if old is not None and begun is not None and begun.earlier is not None:
             own = splits.train.take(np.arange(begun.record["own_images"]))
-            weights = keep_some(network, old, weights, own)
+            # New classes take something from the others anyway, and asking takes time.
+            ask = epoch.epoch == recipe.epochs and data.class_names == begun.model.class_names
+            weights = keep_some(network, old, weights, own, splits.validation if ask else None)
         yield Checkpoint(epoch, weights, arrays)

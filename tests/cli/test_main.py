@@ -24,6 +24,8 @@ COMMANDS = (
     "resume",
     "evaluate",
     "compare",
+    "sweep",
+    "cross-validate",
     "robustness",
     "predict",
     "read",
@@ -51,6 +53,7 @@ HEAVY = (
     "onnxruntime",
     "keras",
     "tensorflow",
+    "optuna",
 )
 
 

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from inkwise.comparison.statistics import compare_over_seeds, compare_paired, spread_over_seeds
+from inkwise.comparison.statistics import (
+    compare_over_seeds,
+    compare_paired,
+    over_folds,
+    spread_over_seeds,
+)
 from inkwise.errors import ArgumentError
 from inkwise.evaluation.intervals import wilson
 from inkwise.evaluation.significance import holm
@@ -155,4 +160,43 @@ def test_recipes_are_compared_as_in_a_published_example() -> None:
 def test_recipes_without_spread_are_not_compared(first: list[float], second: list[float]) -> None:
     difference, p_value = compare_over_seeds(first, second)
     assert not difference.defined
+    assert math.isnan(p_value)
+
+
+@given(
+    st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=30).filter(
+        lambda v: np.ptp(v) > 1e-3
+    ),
+    st.floats(0, 1),
+)
+def test_folds_are_students_t_test_with_a_larger_variance(
+    values: list[float], ratio: float
+) -> None:
+    expected = stats.ttest_1samp(values, 0)
+    mean, p_value = over_folds(values, 0)
+    assert mean == pytest.approx((np.mean(values), *expected.confidence_interval(0.95)))
+    assert p_value == pytest.approx(expected.pvalue)
+    corrected, larger = over_folds(values, ratio)
+    grown = math.sqrt(1 + ratio * len(values))
+    assert corrected.value == mean.value
+    assert corrected.high - corrected.low == pytest.approx(grown * (mean.high - mean.low))
+    assert larger >= p_value - 1e-12
+
+
+def test_folds_of_trainings_that_share_their_images_seldom_differ_by_chance_alone() -> None:
+    # Two recipes that are equally good: what ten folds have in common moves all differences.
+    generator = np.random.default_rng(0)
+    shared = generator.normal(0, 1, 2_000)[:, None]
+    differences = shared + generator.normal(0, 3, (2_000, 10))  # a correlation of a tenth
+    corrected = [over_folds(row, 1 / 9)[1] for row in differences]
+    naive = [over_folds(row, 0)[1] for row in differences]
+    assert np.mean(np.array(corrected) < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert np.mean(np.array(naive) < 0.05) > 0.12
+
+
+@pytest.mark.parametrize("values", [[0.9], [0.9, 0.9, 0.9]])
+def test_folds_without_spread_have_no_interval(values: list[float]) -> None:
+    mean, p_value = over_folds(values, 0.1)
+    assert mean.value == pytest.approx(0.9)
+    assert math.isnan(mean.low)
     assert math.isnan(p_value)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -350,6 +350,7 @@ def test_a_member_with_another_method_of_compression_is_refused(
 
 @pytest.mark.parametrize("form", ["npz", "IDX in a ZIP archive", "ARFF", "Parquet of pictures"])
 @given(place=st.floats(0, 1), value=st.integers(0, 255))
+@example(place=0.34375, value=128)  # a path in a Parquet file that is no UTF-8
 @settings(max_examples=40)
 def test_a_file_with_any_byte_changed_is_read_or_refused(
     form: str, place: float, value: int, tmp_path_factory: pytest.TempPathFactory

@@ -1,5 +1,6 @@
 """Numbers in pictures, read by the model in the package."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -183,3 +184,71 @@ def test_a_page_of_text_holds_no_number(font: str, model: Model) -> None:
     numbers = model.read(page)
     assert {number.verdict for number in numbers} <= {"not a number"}
     assert not any(number.text or number.digits for number in numbers)
+
+
+def _beside(paper: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    paper = np.pad(paper, ((0, 0), (170, 0)), constant_values=255)
+    return cv2.putText(paper, text, (20, 90), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 4)
+
+
+def _below(paper: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    paper = np.pad(paper, ((0, 120), (0, 0)), constant_values=255)
+    return cv2.putText(
+        paper, text, (20, len(paper) - 40), cv2.FONT_HERSHEY_SIMPLEX, 1, 0, 2, cv2.LINE_AA
+    )
+
+
+def _ruled(paper: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    paper = np.pad(paper, ((0, 60), (0, 0)), constant_values=255)
+    paper[-30:-26, 9:-9] = 0
+    return paper
+
+
+def _stamped(paper: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    stamp = np.full_like(paper, 255)
+    cv2.putText(stamp, "PAID", (60, 66), cv2.FONT_HERSHEY_SIMPLEX, 2, 180, 4)
+    return np.minimum(paper, stamp)
+
+
+@pytest.mark.parametrize(
+    ("change", "dropped"),
+    [
+        (lambda paper: paper, ()),
+        (_ruled, ("lines",)),
+        (_stamped, ("pale ink",)),
+        (lambda paper: _below(paper, "Total amount"), ("small writing",)),
+        (lambda paper: _beside(paper, "Fr."), ("writing without digits",)),
+        (lambda paper: np.tile(paper[:, 45:-45], 25), ("wide lines of writing",)),
+        (
+            lambda paper: np.tile(paper[24:96, :120], (205, 1)),
+            ("lines of writing after the 200th",),
+        ),
+    ],
+    ids=["nothing", "ruled line", "stamp", "small", "words", "wide", "many"],
+)
+def test_what_is_left_out_is_told(
+    change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    dropped: tuple[str, ...],
+    model: Model,
+    digits: Split,
+) -> None:
+    for seed in range(2):
+        picture, _ = written(digits, "40213", seed=seed)
+        numbers = model.read(change(picture))
+        assert set(numbers.dropped) - {"specks"} == set(dropped)
+        if dropped not in {("wide lines of writing",), ("lines of writing after the 200th",)}:
+            assert texts(numbers) == ["40213"]
+
+
+@pytest.mark.parametrize("height", [100, 35])
+def test_a_large_page_of_small_numbers_is_read(height: int, model: Model, digits: Split) -> None:
+    page = np.full((3508, 2480), 255, np.uint8)
+    lines = ["5021", "734", "80", "91"]
+    for place, line in enumerate(lines):
+        paper, _ = written(digits, line, seed=place)
+        paper = cv2.resize(paper, None, fx=height / 60, fy=height / 60)
+        top = 200 + 700 * place
+        page[top : top + len(paper), 300 : 300 + paper.shape[1]] = paper
+    numbers = model.read(page)
+    assert texts(numbers) == lines
+    assert abs(numbers[0].box[2] - numbers[0].box[0] - height) < height / 2

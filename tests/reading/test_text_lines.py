@@ -29,7 +29,7 @@ def test_lines_come_from_top_to_bottom_level_and_of_one_size(size: int, climb: f
         for row, count in enumerate(counts)
         for column in range(count)
     ]
-    lines = find_lines(find_all_ink(blocks(*places, size=size, shape=(9 * size, 7 * size))))
+    lines = find_lines(find_all_ink(blocks(*places, size=size, shape=(9 * size, 7 * size)))).found
     assert len(lines) == len(counts)
     for line, count in zip(lines, counts, strict=True):
         ink = line.levels > 127
@@ -43,14 +43,14 @@ def test_numbers_side_by_side_are_apart_from_left_to_right() -> None:
     picture = blocks((30, 20), (32, 50), (28, 300), (30, 330), (31, 360), shape=(110, 420))
     counts = [
         cv2.connectedComponents((line.levels > 127).astype(np.uint8))[0] - 1
-        for line in find_lines(find_all_ink(picture))
+        for line in find_lines(find_all_ink(picture)).found
     ]
     assert counts == [2, 3]
 
 
 def test_a_place_in_a_line_is_known_on_the_page() -> None:
     picture = blocks((60, 100), (60, 130), (60, 160), shape=(200, 300))
-    (line,) = find_lines(find_all_ink(picture))
+    (line,) = find_lines(find_all_ink(picture)).found
     rows, columns = (np.flatnonzero((line.levels > 127).any(axis)) for axis in (1, 0))
     box = line.on_the_page((rows[0], columns[0], rows[-1] + 1, columns[-1] + 1))
     assert box == pytest.approx((58, 98, 103, 183), abs=3)
@@ -61,7 +61,7 @@ def test_a_frame_around_a_number_is_left_out() -> None:
     cv2.rectangle(picture, (30, 20), (190, 100), 0, 2)
     page = find_all_ink(picture)
     assert page.dropped == ("surroundings",)
-    (line,) = find_lines(page)
+    (line,) = find_lines(page).found
     assert cv2.connectedComponents((line.levels > 127).astype(np.uint8))[0] - 1 == 3
 
 
@@ -72,12 +72,12 @@ def test_a_number_is_one_line_on_any_paper(paper: str, mnist: Dataset) -> None:
     alone = 0
     for seed in range(12):
         picture, _ = compose(digits, kind, np.random.default_rng([2, seed]))
-        alone += len(find_lines(find_all_ink(picture))) == 1
+        alone += len(find_lines(find_all_ink(picture)).found) == 1
     assert alone >= 11
 
 
 def test_what_shines_through_is_no_line() -> None:
     picture = blocks((40, 60), (40, 90), (40, 120), shape=(130, 420))
     picture = np.minimum(picture, 255 - (255 - blocks((42, 300), (42, 340), shape=(130, 420))) // 3)
-    (line,) = find_lines(find_all_ink(picture))
+    (line,) = find_lines(find_all_ink(picture)).found
     assert line.levels.shape[1] < 80

@@ -10,6 +10,7 @@ import typer
 from inkwise.cli.audit import audit
 from inkwise.cli.bench import bench
 from inkwise.cli.compare import compare
+from inkwise.cli.cross_validate import cross_validate
 from inkwise.cli.data import data
 from inkwise.cli.design import design
 from inkwise.cli.evaluate import evaluate
@@ -27,6 +28,7 @@ from inkwise.cli.robustness import robustness
 from inkwise.cli.serve import serve
 from inkwise.cli.sheet import sheet
 from inkwise.cli.streams import echo, prepare
+from inkwise.cli.sweep import sweep
 from inkwise.cli.train import train
 from inkwise.cli.usage import UsageError, explain_usage
 
@@ -45,6 +47,8 @@ for command in (
     resume,
     evaluate,
     compare,
+    sweep,
+    cross_validate,
     robustness,
     predict,
     read,
@@ -60,7 +64,7 @@ for command in (
     info,
     bench,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 @app.callback(invoke_without_command=True)

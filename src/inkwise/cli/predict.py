@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inkwise.cli.storing import (
+    AddressOption,
+    AnswersOption,
+    EngineOption,
+    GoOnOption,
+    check_storing,
+    store_answers,
+)
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, DataError, InkwiseError, one_line
 from inkwise.system.progress import Progress
@@ -29,8 +37,6 @@ LARGEST = 1 << 28
 
 SHADES = " .:-=+*#%@"
 """Characters from background to full ink, for terminals without grey levels."""
-
-_BOX = ("top", "left", "bottom", "right")
 
 Answers = Iterator[tuple[str, "Answer | InkwiseError"]]
 
@@ -70,19 +76,33 @@ def predict(
             "between a 1 with an upstroke and a 7 without a bar, where a shape may be either."
         ),
     ] = "any",
+    output: AnswersOption = None,
+    resume: GoOnOption = False,
+    engine: EngineOption = "threads",
+    address: AddressOption = None,
 ) -> None:
     """Recognise the digit in each picture, or report that it shows none or several.
 
     Pictures may be photos, scans or drawings of any size, dark on light or light
     on dark. In a terminal, a single picture is drawn as the network sees it. The
     exit code is 1 if a picture could not be read.
+
+    With --output the answers of any number of pictures become a table, and FILE
+    may also be a folder of folders, a tar (WebDataset), a Parquet file with a
+    column of pictures' bytes, a list of paths (.txt), or an address (s3://).
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.runs.models import find_model
 
     if json and csv:
         raise ArgumentError("--json and --csv are two formats of the same output: choose one")
+    check_storing(output, resume, engine, address, shown=json or csv)
     chosen = load_pretrained() if model is None else find_model(model)
+    if output is not None:
+        store_answers(
+            "predict", files, output, chosen, resume, engine, address, first=first, hand=hand
+        )
+        return
     sources = find_sources(files, first=first)
     names = [source.name for source in sources]
     answers = zip(
@@ -205,23 +225,17 @@ def show_json(answers: Answers) -> bool:
 
 def show_csv(answers: Answers) -> bool:
     """Print the rows of a CSV table, and return whether all pictures could be read."""
-    from inkwise.model.answers import CANDIDATES
+    from inkwise.batches.shards import COLUMNS, answer_row
 
-    places = range(2, CANDIDATES + 1)
-    others = [f"{column}_{place}" for place in places for column in ("label", "probability")]
-    columns = ["file", "label", "probability", "verdict", *others, "score"]
-    columns += [*_BOX, "polarity", "scale", "dropped", "parts", "error"]
+    columns = [column for column, _ in COLUMNS["predict"]]
     print_csv(columns)
     complete = True
     for name, answer in answers:
         complete &= not isinstance(answer, InkwiseError)
-        entry = _entry(name, answer)
-        for place, (label, probability) in enumerate(entry.pop("top", ())[1:], 2):
-            entry |= {f"label_{place}": label, f"probability_{place}": probability}
-        entry |= zip(_BOX, entry.pop("box", None) or (), strict=False)
-        entry["dropped"] = " ".join(entry.get("dropped") or ())
-        entry["parts"] = "; ".join(" ".join(map(str, box)) for box in entry.get("parts") or ())
-        print_csv([entry.get(column) for column in columns])
+        row = answer_row(name, answer)
+        row["dropped"] = " ".join(row.get("dropped") or ())
+        row["parts"] = "; ".join(" ".join(map(str, box)) for box in row.get("parts") or ())
+        print_csv([row.get(column) for column in columns])
     return complete
 
 

@@ -1,32 +1,34 @@
 """The command that reads the numbers in pictures, for people or for other programs."""
 
-import dataclasses
+import functools
 import json as json_format
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from inkwise.cli.forms import (
-    Forms,
-    show_form_csv,
-    show_form_json,
-    show_form_texts,
-)
-from inkwise.cli.forms import learn as learn_sheets
+from inkwise.cli import shown_forms, shown_numbers
 from inkwise.cli.predict import STANDARD_INPUT, find_sources, print_csv
+from inkwise.cli.storing import (
+    AddressOption,
+    AnswersOption,
+    EngineOption,
+    GoOnOption,
+    check_storing,
+    store_answers,
+)
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, InkwiseError, one_line
 
 if TYPE_CHECKING:
     from inkwise.forms.form import Form
-    from inkwise.model import Model
-    from inkwise.reading.numbers import Number
+    from inkwise.ink import Picture
+    from inkwise.ink.sources import Source
+
+_Read = TypeVar("_Read")
 
 _BOX = ("top", "left", "bottom", "right")
-
-Readings = Iterator[tuple[str, "list[Number] | InkwiseError"]]
 
 
 def read(
@@ -111,11 +113,19 @@ def read(
             "--first", help="Read only the first page or frame of a file with several of them."
         ),
     ] = False,
+    output: AnswersOption = None,
+    resume: GoOnOption = False,
+    engine: EngineOption = "threads",
+    address: AddressOption = None,
 ) -> None:
     """Read the numbers in each picture, line by line; or a form, cell by cell.
 
     What is known of the numbers chooses among their readings, and never invents
     one. The exit code is 1 if a picture could not be read.
+
+    With --output the numbers of any number of pictures become a table, and FILE
+    may also be a folder of folders, a tar (WebDataset), a Parquet file with a
+    column of pictures' bytes, a list of paths (.txt), or an address (s3://).
     """
     from inkwise.model.pretrained import load_pretrained
     from inkwise.reading.checks import make_check
@@ -123,12 +133,16 @@ def read(
 
     if json and csv:
         raise ArgumentError("--json and --csv are two formats of the same output: choose one")
-    make_check(digits, pattern, check)  # before any picture is read
+    known: dict[str, Any] = {"digits": digits, "pattern": pattern, "check": check}
+    make_check(**known)  # before any picture is read
     if grid is None and (html is not None or ignore_printed):
         grid = "auto"
-    known = digits is not None or pattern is not None or check is not None or not marks
-    if known and (grid is not None or learn is not None):
-        raise ArgumentError("--digits, --pattern, --check and --no-marks are not for forms")
+    check_storing(output, resume, engine, address, shown=json or csv)
+    told = any(known.values()) or not marks or output is not None
+    if told and (grid is not None or learn is not None):
+        raise ArgumentError(
+            "--digits, --pattern, --check, --no-marks and --output are not for forms"
+        )
     if learn is not None and (json or csv or grid is not None):
         raise ArgumentError("--learn makes a data set of a sheet, and shows no numbers")
     if grid is not None:
@@ -136,129 +150,111 @@ def read(
 
         parse_shape(grid)
     chosen = load_pretrained() if model is None else find_model(model)
+    if output is not None:
+        options = {**known, "marks": marks}
+        store_answers(
+            "read", files, output, chosen, resume, engine, address, first=first, **options
+        )
+        return
+    sources = find_sources(files, first=first)
     if learn is not None:
-        if not learn_sheets(find_sources(files, first=first), learn, chosen):
-            raise typer.Exit(1)
-        return
-    if grid is not None:
-        forms = _read_forms(files, grid, ignore_printed, chosen, first)
-        show_forms = show_form_json if json else show_form_csv if csv else show_form_texts
-        shown: dict[str, Form] = {}
-        complete = show_forms(_keeping(forms, shown))
-        if html is not None and shown:
-            from inkwise.forms.form_page import write_form_page
+        from inkwise.forms.sheet import learn_sheet
 
-            echo(one_line(f"Page: {write_form_page(shown, html)}"), err=json or csv)
-        if not complete:
-            raise typer.Exit(1)
-        return
+        learned = _read_each(sources, lambda picture: learn_sheet(picture, learn, model=chosen))
+        complete = _show_lines(learned, functools.partial(shown_forms.learned_lines, learn))
+    elif grid is not None:
+        from inkwise.forms.form import read_form
+        from inkwise.forms.form_page import write_form_page
 
-    def each() -> Readings:
-        for source in find_sources(files, first=first):
-            try:
-                if isinstance(source.picture, InkwiseError):
-                    raise source.picture
-                yield (
-                    source.name,
-                    chosen.read(
-                        source.picture, digits=digits, pattern=pattern, check=check, marks=marks
-                    ),
-                )
-            except ArgumentError:
-                raise
-            except InkwiseError as error:
-                yield source.name, error
-
-    show = _show_json if json else _show_csv if csv else _show_text
-    if not show(each()):
+        forms: dict[str, Form] = {}
+        read_cells = functools.partial(
+            read_form, grid=grid, ignore_printed=ignore_printed, model=chosen
+        )
+        complete = _show(_keeping(_read_each(sources, read_cells), forms), shown_forms, json, csv)
+        if html is not None and forms:
+            echo(one_line(f"Page: {write_form_page(forms, html)}"), err=json or csv)
+    else:
+        read_lines = functools.partial(chosen.read, marks=marks, **known)
+        complete = _show(_read_each(sources, read_lines), shown_numbers, json, csv)
+    if not complete:
         raise typer.Exit(1)
 
 
-def _read_forms(
-    files: list[str], grid: str, ignore_printed: bool, model: "Model", first: bool
-) -> Forms:
-    from inkwise.forms.form import read_form
-
-    for source in find_sources(files, first=first):
+def _read_each(
+    sources: "Iterable[Source]", read_one: "Callable[[Picture], _Read]"
+) -> "Iterator[tuple[str, _Read | InkwiseError]]":
+    """Read pictures one by one, each with its name; one that cannot be read stops no other."""
+    for source in sources:
+        if isinstance(source.picture, InkwiseError):
+            yield source.name, source.picture
+            continue
         try:
-            if isinstance(source.picture, InkwiseError):
-                raise source.picture
-            form = read_form(source.picture, grid=grid, ignore_printed=ignore_printed, model=model)
+            yield source.name, read_one(source.picture)
         except ArgumentError:
             raise
         except InkwiseError as error:
             yield source.name, error
-        else:
-            yield source.name, form
 
 
-def _keeping(forms: Forms, kept: "dict[str, Form]") -> Forms:
-    """Pass forms on one by one, and keep those that could be read."""
-    for name, form in forms:
-        if not isinstance(form, InkwiseError):
-            kept[name] = form
-        yield name, form
+def _keeping(
+    readings: "Iterable[tuple[str, _Read | InkwiseError]]", kept: dict[str, _Read]
+) -> "Iterator[tuple[str, _Read | InkwiseError]]":
+    """Pass readings on one by one, and keep those without an error."""
+    for name, reading in readings:
+        if not isinstance(reading, InkwiseError):
+            kept[name] = reading
+        yield name, reading
 
 
-def _show_text(readings: Readings) -> bool:
-    """Show a line for each number, and return whether all pictures could be read."""
+def _show(readings: Iterable[tuple[str, Any]], shown: Any, json: bool, csv: bool) -> bool:
+    """Show readings as a module says, and return whether all pictures could be read."""
+    if json:
+        return _show_json(readings, shown.entry)
+    if csv:
+        return _show_csv(readings, shown.columns(), shown.rows)
+    return _show_lines(readings, shown.lines)
+
+
+def _show_lines(
+    readings: Iterable[tuple[str, Any]], lines: Callable[[str, Any], Iterable[str]]
+) -> bool:
+    """Show lines for each picture."""
     complete = True
-    for name, numbers in readings:
-        if isinstance(numbers, InkwiseError):
+    for name, reading in readings:
+        if isinstance(reading, InkwiseError):
             complete = False
             place = "standard input: " if name == STANDARD_INPUT else ""
-            echo(f"error: {place}{numbers}", err=True)
-        elif not numbers:
-            echo(one_line(f"{name}   no number"))
-        else:
-            for number in numbers:
-                echo(one_line(_row(name, number)))
-    return complete
-
-
-def _row(name: str, number: "Number") -> str:
-    if number.verdict == "not a number":
-        return f"{name}   not a number"
-    row = f"{name}   {number.text}   ({number.probability:.3f})"
-    if number.verdict == "number":
-        return row
-    unclear = [str(place) for place, one in enumerate(number.digits, 1) if one.verdict == "unsure"]
-    if unclear:
-        row += f"   unsure at {', '.join(unclear)}"
-    else:
-        row += "   unsure"
-    others = [f"{text} ({probability:.3f})" for text, probability in number.others[:1]]
-    return f"{row}, or {others[0]}" if others else row
-
-
-def _show_json(readings: Readings) -> bool:
-    """Print one JSON object per picture, and return whether all of them could be read."""
-    complete = True
-    for name, numbers in readings:
-        if isinstance(numbers, InkwiseError):
-            complete = False
-            entry: dict[str, object] = {"file": name, "error": str(numbers)}
-        else:
-            entry = {"file": name, "numbers": [dataclasses.asdict(number) for number in numbers]}
-        echo(json_format.dumps(entry, allow_nan=False))
-    return complete
-
-
-def _show_csv(readings: Readings) -> bool:
-    """Print a row for each number, and return whether all pictures could be read."""
-    columns = ("file", "number", "probability", "verdict", "unsure_at", "text_2", "probability_2")
-    print_csv([*columns, *_BOX, "error"])
-    complete = True
-    for name, numbers in readings:
-        if isinstance(numbers, InkwiseError):
-            complete = False
-            print_csv([name, *[None] * 10, numbers])
+            echo(f"error: {place}{reading}", err=True)
             continue
-        for number in numbers:
-            unclear = (n for n, one in enumerate(number.digits, 1) if one.verdict == "unsure")
-            second = number.others[0] if number.others else (None, None)
-            values = (number.text, number.probability, number.verdict, " ".join(map(str, unclear)))
-            print_csv([name, *values, *second, *number.box, None])
-        if not numbers:
-            print_csv([name, *[None] * 11])
+        for line in lines(name, reading):
+            echo(one_line(line))
+    return complete
+
+
+def _show_json(readings: Iterable[tuple[str, Any]], entry: Callable[[Any], dict[str, Any]]) -> bool:
+    """Print one JSON object per picture."""
+    complete = True
+    for name, reading in readings:
+        failed = isinstance(reading, InkwiseError)
+        complete &= not failed
+        said = {"error": str(reading)} if failed else entry(reading)
+        echo(json_format.dumps({"file": name, **said}, allow_nan=False))
+    return complete
+
+
+def _show_csv(
+    readings: Iterable[tuple[str, Any]],
+    columns: list[str],
+    rows: Callable[[Any], Iterable[list[object]]],
+) -> bool:
+    """Print rows of a table for each picture."""
+    print_csv(["file", *columns, "error"])
+    complete = True
+    for name, reading in readings:
+        if isinstance(reading, InkwiseError):
+            complete = False
+            print_csv([name, *[None] * len(columns), reading])
+            continue
+        for row in rows(reading):
+            print_csv([name, *row, None])
     return complete

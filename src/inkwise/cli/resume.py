@@ -31,14 +31,18 @@ def resume(
     """
     from inkwise.cli.display import Display
     from inkwise.data.own_data import load_data
-    from inkwise.runs.directory import INTERRUPTED
+    from inkwise.runs.directory import INTERRUPTED, Run
     from inkwise.study import resume as resume_run
 
     with Display() as display:
+        dataset = None
+        if folder is not None:
+            together = bool(Run(run).record["dataset"].get("together"))
+            dataset = load_data(folder, display, together=together)
         outcome = resume_run(
             run,
             epochs=epochs,
-            dataset=None if folder is None else load_data(folder, display),
+            dataset=dataset,
             data_dir=data_dir,
             device=device,
             track=track,

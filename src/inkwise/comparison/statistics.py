@@ -200,3 +200,41 @@ def compare_over_seeds(first: Sequence[float], second: Sequence[float]) -> tuple
     interval = test.confidence_interval(CONFIDENCE)
     value = float(np.mean(first) - np.mean(second))
     return Estimate(value, float(interval.low), float(interval.high)), float(test.pvalue)
+
+
+def over_folds(values: Sequence[float], ratio: float) -> tuple[Estimate, float]:
+    """Return the mean over the folds of a cross-validation, and whether it differs from zero.
+
+    Trainings on folds share most of their images, and so vary together: an interval that takes them
+    as independent is far too narrow. Nadeau and Bengio correct the variance of the mean for it.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One value for each fold, of all repeats: a metric, or its difference between two recipes.
+    ratio : float
+        Number of images that a fold was tested on, divided by the number that it was trained on.
+
+    Returns
+    -------
+    mean : Estimate
+        With the 95% interval for the mean over other images and seeds; its ends are NaN if there
+        are fewer than two values, or if all are equal.
+    p_value : float
+        Two-sided p value of the corrected resampled t-test for a mean of zero; NaN in these cases.
+
+    References
+    ----------
+    C. Nadeau, Y. Bengio, "Inference for the generalization error", Machine Learning 52 (2003)
+    239–281; for repeated folds R. R. Bouckaert, E. Frank, "Evaluating the replicability of
+    significance tests for comparing learning algorithms", PAKDD 2004.
+    """
+    from scipy import stats
+
+    count, mean = len(values), float(np.mean(values))
+    if count < 2 or np.ptp(values) == 0:
+        return Estimate(mean, math.nan, math.nan), math.nan
+    error = math.sqrt((1 / count + ratio) * float(np.var(values, ddof=1)))
+    half = float(stats.t.isf((1 - CONFIDENCE) / 2, count - 1)) * error
+    p_value = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
+    return Estimate(mean, mean - half, mean + half), p_value

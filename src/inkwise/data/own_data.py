@@ -30,7 +30,9 @@ _MOST_READ = 3  # of several finds, to see whether they are the same
 _Read = TypeVar("_Read", Dataset, OwnImages)
 
 
-def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
+def load_data(
+    path: str | os.PathLike[str], progress: Progress = SILENT, *, together: bool | None = None
+) -> Dataset:
     """Load a data set from files, whatever form it has.
 
     Parameters
@@ -42,6 +44,8 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
         content; the names of the files say what is for training, validation and testing.
     progress : Progress, optional
         Receives what is read.
+    together : bool, optional
+        Whether all ink of every picture is kept together; by default as the pictures show.
 
     Returns
     -------
@@ -74,7 +78,11 @@ def load_data(path: str | os.PathLike[str], progress: Progress = SILENT) -> Data
     """
     path = Path(path)
     finds = _find(path)
-    return load_finds(path, finds, progress) if finds else load_folder(path, progress)
+    return (
+        load_finds(path, finds, progress)
+        if finds
+        else load_folder(path, progress, together=together)
+    )
 
 
 def read_data(

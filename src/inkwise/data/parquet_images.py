@@ -57,6 +57,7 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
     """
     require_parquet(f"{file}, a Parquet file,")
     import pyarrow
+    import pyarrow.compute
     import pyarrow.parquet
 
     with file.open() as content:
@@ -70,13 +71,16 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file} is a damaged Parquet file: {reason}") from error
-    pictures = [name for name in names if _is_picture(pyarrow, table.schema.field(name).type)]
+    pictures = [name for name in names if is_picture_column(pyarrow, table.schema.field(name).type)]
     if not pictures:
         return _read_pixels(file, table)
     if len(pictures) > 1:
         raise DataError(f"{file} has several columns of images: {', '.join(pictures)}")
     [picture] = pictures
-    images = _decode(file, table.column(picture).to_pylist())
+    column = table.column(picture)
+    if pyarrow.types.is_struct(column.type):
+        column = pyarrow.compute.struct_field(column, "bytes")
+    images = _decode(file, column.to_pylist())
     rest = [name for name in names if name != picture]
     labelled = [name for name in rest if name.lower() in ("label", "labels", "class", "target")]
     label = labelled[0] if labelled else None
@@ -86,18 +90,20 @@ def read_parquet_images(file: StoredFile) -> ParquetImages:
     return ParquetImages(images, labels, _class_names(table.schema.metadata, label), notices)
 
 
-def _is_picture(pyarrow: Any, kind: Any) -> bool:
+def is_picture_column(pyarrow: Any, kind: Any) -> bool:
     """Tell whether a column holds encoded pictures: bytes, or Hugging Face's ``bytes, path``."""
     if pyarrow.types.is_struct(kind):
-        names = [kind.field(place).name for place in range(kind.num_fields)]
-        return "bytes" in names
+        place = kind.get_field_index("bytes")
+        return place >= 0 and (
+            pyarrow.types.is_null(kind.field(place).type)  # paths alone: told by `_decode`
+            or is_picture_column(pyarrow, kind.field(place).type)
+        )
     return pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)
 
 
-def _decode(file: StoredFile, cells: Sequence[Any]) -> NDArray[np.uint8]:
-    def decode(numbered: tuple[int, Any]) -> NDArray[np.uint8]:
-        row, cell = numbered
-        content = cell.get("bytes") if isinstance(cell, dict) else cell
+def _decode(file: StoredFile, cells: Sequence[bytes | None]) -> NDArray[np.uint8]:
+    def decode(numbered: tuple[int, bytes | None]) -> NDArray[np.uint8]:
+        row, content = numbered
         if not content:
             raise DataError(
                 f"{file}, row {row:,}, has no picture but at most the path of one: put the "

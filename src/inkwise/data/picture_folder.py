@@ -58,7 +58,9 @@ def class_folder(folder: str | os.PathLike[str], name: str) -> Path:
     return Path(folder) / name
 
 
-def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> Dataset:
+def load_folder(
+    folder: str | os.PathLike[str], progress: Progress = SILENT, *, together: bool | None = None
+) -> Dataset:
     """Load a data set from a folder of pictures, with one sub-folder named after each class.
 
     Each picture goes through `inkwise.ink.normalise`, the preprocessing that it would have in
@@ -80,6 +82,8 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
         every page of a file is one. Hidden files and folders are ignored.
     progress : Progress, optional
         Receives how many pictures have been read.
+    together : bool, optional
+        Whether all ink of every picture is kept together; by default as the pictures show.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def load_folder(folder: str | os.PathLike[str], progress: Progress = SILENT) -> 
     100
     """
     require_training("a folder of pictures")
-    pictures = read_folder(folder, progress)
+    pictures = read_folder(folder, progress, together=together)
     _require_enough(pictures)
     return pictures.as_dataset()
 

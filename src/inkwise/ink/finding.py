@@ -60,6 +60,9 @@ LOW_FULL, LOW_BASE = 0.9, 0.06
 COARSE = 64
 """Longest side of the reduced picture that decides between dark and light ink, in pixels."""
 
+STRIP = 4
+"""Least ratio of a strip's longer side to its shorter one."""
+
 IMPULSE = 80
 """Least difference between a noisy pixel and all of its neighbours, in grey levels of 0 to 255."""
 
@@ -405,15 +408,20 @@ def _is_dark(grey: Levels) -> bool:
         border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
         return bool(grey.mean() + border.mean() > 255)
     small = grey
-    if side > COARSE:
+    if (side := _breadth(grey)) > COARSE:
         height, width = (math.ceil(length * COARSE / side) for length in grey.shape)
         small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    reach = max(small.shape) // 3
+    reach = _breadth(small) // 3
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
     background = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
     difference = small.astype(np.float32) - background
     rows, columns = (np.sin(np.linspace(0, np.pi, length + 2)[1:-1]) for length in small.shape)
     return float(rows @ (difference * difference * difference) @ columns) < 0
+
+
+def _breadth(levels: Levels) -> int:
+    """Return the longest side of a picture; of a strip, which has thinner strokes, less."""
+    return min(max(levels.shape), STRIP * min(levels.shape))
 
 
 def _above_the_background(light: Levels) -> tuple[Levels, float]:
@@ -439,7 +447,7 @@ def _background_of(levels: Levels) -> Levels:
     side = max(height, width)
     if side <= LOW_RESOLUTION:
         return np.full_like(levels, levels.min())
-    step = max(1, side // 160)
+    step = max(1, _breadth(levels) // 160)
     coarse = levels
     if step > 1:
         coarse = cv2.resize(

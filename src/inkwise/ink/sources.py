@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +119,29 @@ def list_folder(folder: Path, *, deep: bool = False) -> tuple[list[Path], list[P
         else:
             rest.append(entry)
     return pictures, rest
+
+
+def walk_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the files in a folder and all folders in it, and whether each is a picture.
+
+    They come as the file system has them, unsorted, so that there may be any number of them. Hidden
+    files and links to folders are left out.
+
+    Raises
+    ------
+    StorageError
+        A folder cannot be read.
+    """
+    with storage(folder, "read"), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk_folder(path)
+            elif not entry.is_dir():
+                picture = path.suffix.lower() in SUFFIXES
+                yield path, picture or (entry.is_file() and _may_be_picture(path))
 
 
 def _may_be_picture(file: Path) -> bool:

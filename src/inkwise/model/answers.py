@@ -12,7 +12,6 @@ verdict.
 import dataclasses
 import itertools
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -26,10 +25,9 @@ from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, SCORE
 from inkwise.networks.ensemble import Ensemble
 from inkwise.networks.network import Network
 from inkwise.system.machine import available_cores
+from inkwise.system.threads import map_ahead
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from inkwise.ink import Ink, Picture
     from inkwise.ink.levels import Box
 
@@ -132,28 +130,22 @@ def answer_each(
     rest = iter(pictures)
     chunk = [*itertools.islice(rest, CHUNK)]
     if len(chunk) < CHUNK:  # too few pictures to be worth threads
-        yield from _answer(model, chunk, hand)
+        yield from answer_chunk(model, chunk, hand)
         return
-
-    from concurrent.futures import ThreadPoolExecutor
-
-    cores = available_cores()
-    _answer(model, [], hand)  # opens the model's session once, before several threads would
-    pending: deque[Future[list[Answer | InkwiseError]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
-        try:
-            while chunk or pending:
-                while chunk and len(pending) <= cores:
-                    pending.append(pool.submit(_answer, model, chunk, hand))
-                    chunk = [*itertools.islice(rest, CHUNK)]
-                yield from pending.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    answer_chunk(model, [], hand)  # opens the model's session once, before several threads would
+    chunks = iter(lambda: [*itertools.islice(rest, CHUNK)], [])
+    for answers in map_ahead(
+        lambda some: answer_chunk(model, some, hand),
+        itertools.chain([chunk], chunks),
+        available_cores(),
+    ):
+        yield from answers
 
 
-def _answer(
+def answer_chunk(
     model: Classifier, pictures: "Sequence[Picture | InkwiseError]", hand: str
 ) -> list[Answer | InkwiseError]:
+    """Classify a few pictures on the caller's thread; see `Model.classify_each`."""
     image_size = model.network.image_size
     inks = [preprocess(picture, image_size, model.together) for picture in pictures]
     probabilities, scores = model.run(stack_readings(inks, image_size), PROBABILITIES, SCORE)

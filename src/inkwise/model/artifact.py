@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from inkwise.ink import Picture
     from inkwise.reading.checks import Check
-    from inkwise.reading.numbers import Number
+    from inkwise.reading.numbers import Numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -252,7 +252,7 @@ class Model:
         pattern: str | None = None,
         check: "str | Check | None" = None,
         marks: bool = True,
-    ) -> "list[Number]":
+    ) -> "Numbers":
         """Read the numbers in a picture: in one line or in several, digit by digit.
 
         Parameters
@@ -271,11 +271,12 @@ class Model:
 
         Returns
         -------
-        list of Number
-            From top to bottom, and in each line from left to right; empty if there is no number.
-            A single digit is read as `classify` reads it.
-            `digits`, `pattern` and `check` choose among the readings of what is written, and never
-            invent one: if no reading is allowed, the likeliest one is returned, and is unsure.
+        Numbers
+            A list of `Number`, from top to bottom, and in each line from left to right; empty if
+            there is no number. Its ``dropped`` says what else is in the picture. A single digit is
+            read as `classify` reads it. `digits`, `pattern` and `check` choose among the readings
+            of what is written, and never invent one: if no reading is allowed, the likeliest one is
+            returned, and is unsure.
 
         Raises
         ------
@@ -295,7 +296,7 @@ class Model:
         """
         from inkwise.reading.alphabet import DIGITS
         from inkwise.reading.checks import make_check
-        from inkwise.reading.numbers import may_be_one_digit, one_digit, read_numbers
+        from inkwise.reading.numbers import Numbers, may_be_one_digit, one_digit, read_numbers
 
         if self.class_names != tuple(DIGITS):
             raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
@@ -308,11 +309,12 @@ class Model:
             return numbers
         (answer,) = self.classify([pixels])
         if answer.label is None or answer.ink is None:
-            return numbers if answer.verdict == "several" else []
+            return numbers if answer.verdict == "several" else Numbers((), numbers.dropped)
         if numbers and len(numbers[0].text) != 1 and answer.verdict != "digit":
             return numbers
         one = one_digit(answer.top, answer.ink.box, sure=answer.verdict == "digit")
-        return [one if allows is None or allows(one.text) else one.unsure()]
+        one = one if allows is None or allows(one.text) else one.unsure()
+        return Numbers([one], answer.ink.dropped)
 
     def run(self, images: ArrayLike, *outputs: str) -> list[NDArray[np.float32]]:
         """Return several outputs of the ONNX file from one pass over the images.

@@ -9,7 +9,7 @@ from inkwise.model.artifact import Model
 
 if TYPE_CHECKING:
     from inkwise.ink import Picture
-    from inkwise.reading.numbers import Number
+    from inkwise.reading.numbers import Numbers
 
 FOLDER = resources.files("inkwise.model")
 """The package that holds the file: a folder, or a zip file that Python imports from."""
@@ -53,7 +53,7 @@ def load_pretrained() -> Model:
         raise ModelError(f"the model that comes with inkwise is damaged: {error}") from error
 
 
-def read(picture: "Picture", *, model: Model | None = None, **known: Any) -> "list[Number]":
+def read(picture: "Picture", *, model: Model | None = None, **known: Any) -> "Numbers":
     """Read the numbers in a picture with the model that comes with the package.
 
     Parameters
@@ -67,7 +67,7 @@ def read(picture: "Picture", *, model: Model | None = None, **known: Any) -> "li
 
     Returns
     -------
-    list of Number
+    Numbers
         From top to bottom, and in each line from left to right; empty if there is no number.
 
     Raises

@@ -86,7 +86,7 @@ def load_line_model() -> LineModel:
         raise ModelError(
             f"this copy of inkwise was built without {FILE}: install it again"
         ) from error
-    except (KeyError, ValueError, UnicodeDecodeError) as error:
+    except (ModelError, KeyError, ValueError) as error:
         raise ModelError(
             f"{FILE}, which comes with inkwise, is damaged: install it again"
         ) from error

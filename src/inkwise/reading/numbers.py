@@ -1,25 +1,27 @@
 """From a picture to the numbers that are written in it."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
+from inkwise.ink.decoding import SIDE, Raster
 from inkwise.ink.decoding import decode as decode_picture
-from inkwise.ink.finding import find_all_ink
+from inkwise.ink.finding import Page, find_all_ink
 from inkwise.ink.fitting import CANVAS
 from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check
 from inkwise.reading.ctc import Reading, align
 from inkwise.reading.line_model import STEP, LineModel, load_line_model
 from inkwise.reading.looks import look
-from inkwise.reading.text_lines import ABOVE, HEIGHT, INK, Line, find_lines
+from inkwise.reading.text_lines import ABOVE, HEIGHT, INK, Line, Lines, find_lines
 
 if TYPE_CHECKING:
     from inkwise.ink import Picture
@@ -33,6 +35,12 @@ ALLOWED = 0.05
 
 LEGIBLE = 0.05
 """Least probability of the likeliest reading of a number."""
+
+SIDES = (SIDE, 2400)
+"""Longest sides, in pixels, that a picture is reduced to: the second if digits are too small."""
+
+SMALL = 14
+"""Least height of digits, in pixels, that is not too small."""
 
 OTHERS = 4
 """Number of next best readings that a number lists."""
@@ -111,6 +119,34 @@ class Number:
         return dataclasses.replace(self, verdict="unsure")
 
 
+class Numbers(list[Number]):
+    """The numbers of a picture: from top to bottom, and in each line from left to right.
+
+    Parameters
+    ----------
+    numbers : iterable of Number
+    dropped : tuple of str
+        What else is in the picture and was left out: ``lines``, ``surroundings``, ``specks``,
+        ``small writing``, ``pale ink``, as that of a stamp, ``other signs`` beside numbers,
+        ``writing without digits``, ``wide lines of writing``, ``lines of writing after the 200th``.
+
+    Examples
+    --------
+    >>> import inkwise, numpy
+    >>> from PIL import Image
+    >>> digits = inkwise.load_dataset("optdigits").test.images[[4, 12, 13]]
+    >>> paper = 255 - numpy.pad(numpy.hstack(digits), 20)
+    >>> paper[60:62] = 0  # a ruled line
+    >>> numbers = inkwise.read(Image.fromarray(paper).resize((496, 272)))
+    >>> [number.text for number in numbers], numbers.dropped
+    (['507'], ('lines',))
+    """
+
+    def __init__(self, numbers: Iterable[Number] = (), dropped: tuple[str, ...] = ()) -> None:
+        super().__init__(numbers)
+        self.dropped = dropped
+
+
 def may_be_one_digit(numbers: Sequence[Number]) -> bool:
     """Tell whether what was read may be a single digit, or nothing that is a number."""
     if not numbers:
@@ -128,9 +164,7 @@ def one_digit(top: tuple[tuple[str, float], ...], box: "Box", *, sure: bool) -> 
     return Number(label, probability, verdict, top[1:], (sign,), box)
 
 
-def read_numbers(
-    picture: "Picture", check: Check | None = None, *, marks: bool = True
-) -> list[Number]:
+def read_numbers(picture: "Picture", check: Check | None = None, *, marks: bool = True) -> Numbers:
     """Read all numbers in a picture, from top to bottom and from left to right.
 
     Parameters
@@ -144,7 +178,7 @@ def read_numbers(
 
     Returns
     -------
-    list of Number
+    Numbers
         Empty if there is no number, and for an image of the network's size, which is one digit.
 
     Raises
@@ -152,23 +186,41 @@ def read_numbers(
     InkwiseError
         As `inkwise.ink.decoding.decode` does.
     """
-    raster = decode_picture(picture)
-    if raster.size == (CANVAS, CANVAS):
-        return []
-    try:
-        page = find_all_ink(raster.pixels)
-    except NoInkError:
-        return []
+    found = _find(picture)
+    if found is None:
+        return Numbers()
+    raster, page, (lines, dropped) = found
     height, width = raster.size
     across = width / raster.pixels.shape[1], height / raster.pixels.shape[0]
     model = load_line_model()
+    dropped = (*page.dropped, *dropped)
     numbers = []
-    for line in find_lines(page):
+    for line in lines:
         to_picture = _Places(line, page.scale, page.origin, across)
-        number = _read(line, model, to_picture, check, marks=marks)
+        number, left_out = _read(line, model, to_picture, check, marks=marks)
+        dropped += left_out
         if number is not None:
             numbers.append(number)
-    return numbers
+    return Numbers(numbers, tuple(dict.fromkeys(dropped)))
+
+
+def _find(picture: "Picture") -> tuple[Raster, Page, Lines] | None:
+    """Find the lines of a picture, at a higher resolution if its digits are small at the first."""
+    found = None
+    for side in SIDES:
+        raster = decode_picture(picture, side)
+        if raster.size == (CANVAS, CANVAS):
+            return None
+        with contextlib.suppress(NoInkError):
+            page = find_all_ink(raster.pixels)
+            lines = find_lines(page)
+            found = raster, page, lines
+            heights = [line.height / page.scale for line in lines.found]
+            if min(raster.pixels.shape[:2]) >= CANVAS and min(heights, default=0) >= SMALL:
+                break
+        if raster.pixels.shape[:2] == raster.size:
+            break
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,8 +246,8 @@ class _Places:
 
 def _read(
     line: Line, model: LineModel, to_picture: _Places, check: Check | None, *, marks: bool
-) -> Number | None:
-    """Choose the likeliest reading of a line; None if that is no number."""
+) -> tuple[Number | None, tuple[str, ...]]:
+    """Choose the likeliest reading of a line, None if that is no number; and say what it lacks."""
     beams = READINGS if check is None else READINGS_TO_CHECK
     readings, probabilities = look(model, line.levels, beams)
     texts: defaultdict[str, float] = defaultdict(float)
@@ -206,10 +258,10 @@ def _read(
         best.setdefault(text, reading)
     ranked = _calibrated(sorted(texts.items(), key=lambda one: -one[1]), model)
     if not any(sign.isdigit() for sign in ranked[0][0]):
-        return None
+        return None, ("writing without digits",)
     if ranked[0][1] < LEGIBLE:
         box = to_picture((0, 0, *line.levels.shape))
-        return Number("", ranked[0][1], "not a number", tuple(ranked[:OTHERS]), (), box)
+        return Number("", ranked[0][1], "not a number", tuple(ranked[:OTHERS]), (), box), ()
     enough = True
     if check is not None:
         allowed = [one for one in ranked if check(one[0])]
@@ -224,14 +276,10 @@ def _read(
     boxes = np.array([sign.box for sign in signs])
     box = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
     sure = enough and probability >= SURE and OTHER not in text
-    return Number(
-        text,
-        probability,
-        "number" if sure else "unsure",
-        tuple(ranked[1 : 1 + OTHERS]),
-        signs,
-        box,
-    )
+    verdict: Literal["number", "unsure"] = "number" if sure else "unsure"
+    number = Number(text, probability, verdict, tuple(ranked[1 : 1 + OTHERS]), signs, box)
+    beside = best[text].text != best[text].text.strip(OTHER)
+    return number, ("other signs",) if beside else ()
 
 
 def _shown(text: str, *, marks: bool) -> str:

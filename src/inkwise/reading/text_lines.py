@@ -1,6 +1,7 @@
 """Lines of writing: which ink of a page belongs to which, each brought to one size."""
 
 import dataclasses
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -66,6 +67,11 @@ class Line:
     levels: Levels
     back: NDArray[np.float64]
 
+    @property
+    def height(self) -> float:
+        """Height of its digits on the page, in pixels."""
+        return HEIGHT * float(self.back[1, 1])
+
     def on_the_page(self, box: Box) -> tuple[float, float, float, float]:
         """Return top, left, bottom and right, on the page, of what is in a box of the line."""
         top, left, bottom, right = box
@@ -74,8 +80,23 @@ class Line:
         return float(y.min()), float(x.min()), float(y.max()), float(x.max())
 
 
-def find_lines(page: Page) -> list[Line]:
-    """Find the lines of a page, from top to bottom.
+class Lines(NamedTuple):
+    """The lines of a page, from top to bottom.
+
+    Parameters
+    ----------
+    found : list of Line
+    dropped : tuple of str
+        What else is on the page and in no line: ``pale ink``, ``lines``, ``small writing``,
+        ``specks``, ``wide lines of writing`` and ``lines of writing after the 200th``.
+    """
+
+    found: list[Line]
+    dropped: tuple[str, ...]
+
+
+def find_lines(page: Page) -> Lines:
+    """Find the lines of a page.
 
     The high components show how high digits are and which of them stand in one line; the small
     ones, such as points and loose flags, go with the nearest line.
@@ -93,15 +114,14 @@ def find_lines(page: Page) -> list[Line]:
     upright = ~flat & ~pale
     upright[0] = False
     if not upright.any():
-        return []
+        return Lines([], ("pale ink",) if pale[1:].any() else ())
     # The height that most ink belongs to: a speck or a blot decides nothing.
     tall = upright & (high >= LARGE * _common_height(high[upright], components.area[upright]))
     size = float(np.median(high[tall]))
-    ink = ~pale & ~(flat & (wide >= LONG * size)) & (components.longest >= SPECK * size)
+    ruled = ~pale & flat & (wide >= LONG * size)
+    ink = ~pale & ~ruled & (components.longest >= SPECK * size)
     ink[0] = False
     bases = tall & ink & (high >= SMALLEST * size)
-    if not bases.any():
-        return []
     groups = _group(components, bases, size)
     members = [list(group) for group in groups]
     tilts = [_tilt(components, group) for group in groups]
@@ -109,12 +129,26 @@ def find_lines(page: Page) -> list[Line]:
         nearest = _nearest(components, one, groups, tilts, size)
         if nearest is not None:
             members[nearest].append(one)
-    lines = []
-    for place in _in_order(components, groups, size)[:MOST_LINES]:
-        line = _level(page, components, groups[place], members[place], tilts[place])
-        if line is not None:
-            lines.append(line)
-    return lines
+    order = _in_order(components, groups, size)
+    each = [
+        _level(page, components, groups[place], members[place], tilts[place])
+        for place in order[:MOST_LINES]
+    ]
+    kept = np.zeros(len(components), np.bool_)
+    kept[[one for group in members for one in group]] = True
+    outside = ~kept
+    outside[0] = False
+    small = components.longest < SMALLEST * size
+    told = {
+        "pale ink": (outside & pale & ~small).any(),
+        "lines": ruled.any(),
+        "small writing": (outside & ~pale & ~ruled & ~small).any(),
+        "specks": (outside & ~pale & ~ruled & small).any(),
+        "wide lines of writing": None in each,
+        f"lines of writing after the {MOST_LINES}th": len(order) > MOST_LINES,
+    }
+    dropped = tuple(name for name, true in told.items() if true)
+    return Lines([line for line in each if line is not None], dropped)
 
 
 def _flat(components: Components) -> NDArray[np.bool_]:

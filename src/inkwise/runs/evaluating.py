@@ -9,7 +9,7 @@ import numpy as np
 from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.own_data import read_data
+from inkwise.data.own_data import load_data, read_data
 from inkwise.data.splits import split_dataset
 from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.binary import THRESHOLD
@@ -191,7 +191,10 @@ def open_run(
         raise ArgumentError(
             f"{origin} is a model, which knows no data: name the data set to evaluate it on"
         )
-    loaded = load_either(dataset or "auto", data, data_dir, progress)
+    if data is not None:
+        loaded = load_data(data, progress, together=model.together)
+    else:
+        loaded = load_either(dataset or "auto", None, data_dir, progress)
     require_fit(model, loaded)
     notices = [loaded.notice] if loaded.notice else []
     machine = {**describe_machine(), "device": "cpu", "versions": library_versions()}

@@ -239,7 +239,7 @@ def _find(
     if not Path(record["source"]).is_absolute():
         raise own
     try:
-        return load_data(record["source"], progress)
+        return load_data(record["source"], progress, together=bool(record.get("together")))
     except (DataError, StorageError) as error:  # it no longer exists, or never was a folder
         raise own from error
 

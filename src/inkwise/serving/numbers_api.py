@@ -11,7 +11,7 @@ from inkwise.ink.image_files import Page
 from inkwise.model import Model
 from inkwise.reading.alphabet import DIGITS
 from inkwise.reading.checks import make_check
-from inkwise.reading.numbers import Number
+from inkwise.reading.numbers import Numbers
 from inkwise.serving.bodies import read_pictures
 from inkwise.serving.problems import Problem, about_picture
 from inkwise.serving.reference import curl, problem_responses
@@ -126,9 +126,7 @@ def _options(request: Request) -> dict[str, Any]:
     return {**known, "marks": marks == "true"}
 
 
-def _read(
-    model: Model, picture: bytes | Page, known: dict[str, Any]
-) -> list[Number] | InkwiseError:
+def _read(model: Model, picture: bytes | Page, known: dict[str, Any]) -> Numbers | InkwiseError:
     try:
         return model.read(picture, **known)
     except InkwiseError as error:
@@ -138,8 +136,12 @@ def _read(
         return DataError("the picture cannot be read: save it as PNG or JPEG")
 
 
-def _describe(name: str | None, numbers: list[Number] | InkwiseError) -> dict[str, Any]:
+def _describe(name: str | None, numbers: Numbers | InkwiseError) -> dict[str, Any]:
     """Return the entry about a picture, with the same keys as `inkwise read --json`."""
     if isinstance(numbers, InkwiseError):
         return {"file": name, "error": about_picture(numbers)}
-    return {"file": name, "numbers": [dataclasses.asdict(number) for number in numbers]}
+    return {
+        "file": name,
+        "numbers": [dataclasses.asdict(number) for number in numbers],
+        "dropped": numbers.dropped,
+    }

@@ -169,6 +169,11 @@ class NumbersOfPicture(BaseModel):
     numbers: list[NumberReading] | None = Field(
         None, description="From top to bottom, and in each line from left to right."
     )
+    dropped: list[str] | None = Field(
+        None,
+        description="What else is in the picture and was left out, such as `lines`, `specks`, "
+        "`pale ink`, `other signs` beside numbers and `writing without digits`.",
+    )
     error: ProblemDocument | None = Field(
         None, description="The reason why nothing was read; absent if there is none."
     )

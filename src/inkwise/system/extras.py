@@ -25,9 +25,15 @@ _SERVE = {
 
 _PARQUET = {"pyarrow": "PyArrow"}
 
+_SCALE = {"fsspec": "fsspec", **_PARQUET}
+
+_RAY = {"ray": "Ray", **_PARQUET}
+
 _MLFLOW = {"mlflow": "MLflow"}
 
 _TENSORBOARD = {"tensorboard": "TensorBoard"}
+
+_SWEEP = {"optuna": "Optuna"}
 
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
 
@@ -68,6 +74,16 @@ def require_parquet(purpose: str) -> None:
     _require(_PARQUET, "parquet", purpose)
 
 
+def require_scale(purpose: str) -> None:
+    """Make sure that fsspec, of the extra ``scale``, is installed; see `require_training`."""
+    _require(_SCALE, "scale", purpose)
+
+
+def require_ray(purpose: str) -> None:
+    """Make sure that Ray, of the extra ``scale``, is installed; see `require_training`."""
+    _require(_RAY, "scale", purpose)
+
+
 def require_tensorboard(purpose: str) -> None:
     """Make sure that the library of the extra ``tensorboard`` is there; see `require_training`."""
     _require(_TENSORBOARD, "tensorboard", purpose)
@@ -76,6 +92,16 @@ def require_tensorboard(purpose: str) -> None:
 def require_mlflow(purpose: str) -> None:
     """Make sure that the library of the extra ``mlflow`` is there; see `require_training`."""
     _require(_MLFLOW, "mlflow", purpose)
+
+
+def require_sweeping(purpose: str) -> None:
+    """Make sure that the library of the extra ``sweep`` is there; see `require_training`."""
+    _require(_SWEEP, "sweep", purpose)
+
+
+def require_ray(purpose: str) -> None:
+    """Make sure that Ray, of the extra ``scale``, is installed; see `require_training`."""
+    _require({"ray": "Ray"}, "scale", purpose)
 
 
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:

@@ -98,6 +98,23 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         raise
 
 
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file of any length to write it as `write_bytes` does: whole, or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with storage(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write UTF-8 text as `write_bytes` does; see `to_utf8`."""
     return write_bytes(path, to_utf8(text))

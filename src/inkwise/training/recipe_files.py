@@ -230,8 +230,10 @@ def _told(place: Place, changed: Sequence[Place]) -> str:
 _KINDS = (("optimiser", "kind"), ("schedule", "kind"))
 
 
-def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
+def change(document: dict[str, Any], changes: Sequence[str], option: str = "--set") -> list[Place]:
     """Change values of a recipe's document, and return their places.
+
+    `option` is what the changes are called in messages.
 
     Raises
     ------
@@ -242,7 +244,7 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
     for text in changes:
         keys, equals, value = text.partition("=")
         if not equals or not keys:
-            raise ArgumentError(f"--set {text} is not of the form KEY=VALUE, such as epochs=3")
+            raise ArgumentError(f"{option} {text} is not of the form KEY=VALUE, such as epochs=3")
         place = tuple(int(key) if key.isdecimal() else key for key in keys.strip().split("."))
         if place[0] == "network" and len(place) > 1 and isinstance(document.get("network"), str):
             document["network"] = layers_to_list(template(document["network"]))
@@ -254,7 +256,7 @@ def change(document: dict[str, Any], changes: Sequence[str]) -> list[Place]:
         for key in place[:-1]:
             inner = _step(inner, key)
         if not _has_room(inner, place[-1]):
-            raise ArgumentError(f"--set {text}: there is no {keys.strip()} in the recipe")
+            raise ArgumentError(f"{option} {text}: there is no {keys.strip()} in the recipe")
         new = _parse(value)
         if place in _KINDS and inner.get("kind") != new:
             inner.clear()  # another kind has other values, and begins with its usual ones

@@ -1,0 +1,205 @@
+"""Shards: Parquet files of answers, each of which says what it holds and what it was made by."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from inkwise.errors import DataError, InkwiseError
+from inkwise.model.answers import CANDIDATES
+from inkwise.system.files import to_utf8
+from inkwise.system.places import join_place, names_in, open_place, write_place
+
+if TYPE_CHECKING:
+    from inkwise.model import Answer
+    from inkwise.reading.numbers import Numbers
+
+VERSION = 1
+"""Version of the columns and of the metadata, written into each shard."""
+
+KEY = b"inkwise"
+"""Where a shard's metadata have the JSON about it."""
+
+BOX = ("top", "left", "bottom", "right")
+
+_CANDIDATES = [
+    column
+    for place in range(2, CANDIDATES + 1)
+    for column in ((f"label_{place}", "string"), (f"probability_{place}", "float"))
+]
+_SIDES = [(side, "int32") for side in BOX]
+
+COLUMNS = {
+    "predict": [
+        *(("file", "string"), ("label", "string"), ("probability", "float")),
+        ("verdict", "string"),
+        *_CANDIDATES,
+        ("score", "float"),
+        *_SIDES,
+        *(("polarity", "string"), ("scale", "float"), ("dropped", "strings")),
+        *(("parts", "boxes"), ("error", "string")),
+    ],
+    "read": [
+        *(("file", "string"), ("number", "string"), ("probability", "float")),
+        *(("verdict", "string"), ("unsure_at", "places")),
+        *(("text_2", "string"), ("probability_2", "float")),
+        *_SIDES,
+        *(("dropped", "strings"), ("error", "string")),
+    ],
+}
+"""Columns by what is asked of the pictures, in their order, with their types."""
+
+Row = dict[str, Any]
+"""Values by column; those that are missing are null."""
+
+
+def answer_row(name: str, answer: "Answer | InkwiseError") -> Row:
+    """Return the row of a picture's answer, or of the error that is in its place."""
+    if isinstance(answer, InkwiseError):
+        return {"file": name, "error": str(answer)}
+    row: Row = {
+        "file": name,
+        "label": answer.label,
+        "probability": answer.probability,
+        "verdict": answer.verdict,
+        "score": None if answer.score == -math.inf else answer.score,
+    }
+    for place, (label, probability) in enumerate(answer.top[1:], 2):
+        row |= {f"label_{place}": label, f"probability_{place}": probability}
+    if answer.ink is not None:
+        row |= dict(zip(BOX, answer.ink.box, strict=True))
+        row |= {"polarity": answer.ink.polarity, "scale": answer.ink.scale}
+        row["dropped"] = list(answer.ink.dropped)
+    row["parts"] = [list(box) for box in answer.parts]
+    return row
+
+
+def number_rows(name: str, numbers: "Numbers | InkwiseError") -> list[Row]:
+    """Return a row for each number of a picture; one without a number if it has none."""
+    if isinstance(numbers, InkwiseError):
+        return [{"file": name, "error": str(numbers)}]
+    rows = []
+    for number in numbers:
+        text, probability = number.others[0] if number.others else (None, None)
+        rows.append(
+            {
+                "file": name,
+                "number": number.text,
+                "probability": number.probability,
+                "verdict": number.verdict,
+                "unsure_at": [
+                    place for place, one in enumerate(number.digits, 1) if one.verdict == "unsure"
+                ],
+                "text_2": text,
+                "probability_2": probability,
+                **dict(zip(BOX, number.box, strict=True)),
+                "dropped": list(numbers.dropped),
+            }
+        )
+    return rows or [{"file": name, "dropped": list(numbers.dropped)}]
+
+
+class Shard(NamedTuple):
+    """What a shard says about itself, beside what made it.
+
+    Parameters
+    ----------
+    piece : int
+        Number of the piece of the sources that it is of, from 0.
+    number : int
+        Number of the shard among those of the piece, from 0.
+    end : int
+        Where in the piece its last entry ends.
+    last : bool
+        Whether nothing of the piece is left.
+    pictures, errors, others : int
+        Numbers of pictures and pages, of those that have an error for an answer, and of entries
+        that are no pictures.
+    """
+
+    piece: int
+    number: int
+    end: int
+    last: bool
+    pictures: int
+    errors: int
+    others: int
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"part-{self.piece:06}-{self.number:04}.parquet"
+
+
+def write_shard(
+    folder: str, task: str, made_by: Mapping[str, Any], shard: Shard, rows: Iterable[Row]
+) -> None:
+    """Write a shard whole, or not at all.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    metadata = {"version": VERSION, **made_by, "shard": shard._asdict()}
+    schema = _schema(task).with_metadata({KEY: json.dumps(metadata)})
+    table = pyarrow.Table.from_pylist([_clean(row) for row in rows], schema)
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, sink, compression="zstd")
+    write_place(join_place(folder, shard.name), sink.getvalue().to_pybytes())
+
+
+def find_shards(folder: str) -> Iterator[tuple[str, dict[str, Any], Shard]]:
+    """Yield the name of each shard in a folder, what made it, and what it says, in their order.
+
+    Raises
+    ------
+    DataError
+        A shard is damaged, or of another version.
+    StorageError
+        It cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    for name in names_in(folder):
+        if not name.startswith("part-") or not name.endswith(".parquet"):
+            continue
+        place = join_place(folder, name)
+        with open_place(place) as file:
+            try:
+                metadata = pyarrow.parquet.read_metadata(pyarrow.PythonFile(file, mode="r"))
+                told = json.loads(metadata.metadata[KEY])
+                version, shard = told.pop("version"), Shard(**told.pop("shard"))
+            except (pyarrow.ArrowException, KeyError, OSError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"{place} is damaged, or no shard of answers: remove it to have it made again"
+                ) from error
+        if version != VERSION or shard.name != name:
+            raise DataError(f"{place} is not a shard of this version: choose another --output")
+        yield name, told, shard
+
+
+def _schema(task: str) -> Any:
+    import pyarrow
+
+    types = {
+        "string": pyarrow.string(),
+        "float": pyarrow.float32(),
+        "int32": pyarrow.int32(),
+        "strings": pyarrow.list_(pyarrow.string()),
+        "places": pyarrow.list_(pyarrow.int32()),
+        "boxes": pyarrow.list_(pyarrow.list_(pyarrow.int32())),
+    }
+    return pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS[task]])
+
+
+def _clean(row: Row) -> Row:
+    """Escape bytes of names that are no text, which Parquet refuses."""
+    return {
+        name: to_utf8(value).decode() if isinstance(value, str) else value
+        for name, value in row.items()
+    }

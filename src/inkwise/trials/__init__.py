@@ -1,0 +1,1 @@
+"""Many trainings: a sweep over values of a recipe, and cross-validation."""
