@@ -6,6 +6,7 @@ import http.server
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,9 +140,8 @@ def serve_folder(folder: Path) -> Iterator[str]:
 
 def lay_out(folder: Path, model: Model) -> Path:
     """Put the engine, a model and the runtime into a folder, as a package of the page has them."""
-    import inkwise_web
-
     shutil.copytree(FOLDER, folder)
     write_model_files(model, folder / "model")
-    shutil.copytree(Path(inkwise_web.__file__).parent, folder / "runtime")
+    with resources.as_file(resources.files("inkwise_web")) as runtime:
+        shutil.copytree(runtime, folder / "runtime")
     return folder

@@ -1,11 +1,14 @@
 """The browser's explanation is that of the library."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from inkwise.explanation.evidence import where
 from inkwise.explanation.occlusion import Occlusion
 from tests.browser.engine import Engine
+
+pytestmark = pytest.mark.browser
 
 
 def images() -> list[NDArray[np.uint8]]:

@@ -25,6 +25,8 @@ from tests.ink.pictures import KINDS, encode, fine_pen, marker, photo
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.browser
+
 SOURCE = """
 const { Inkwise } = await load("inkwise.js");
 window.inkwise ??= new Inkwise();

@@ -12,6 +12,8 @@ from PIL import Image
 
 from tests.browser.engine import Engine
 
+pytestmark = pytest.mark.browser
+
 Levels = NDArray[np.uint8]
 Case = tuple[str, Callable[..., Any]]
 

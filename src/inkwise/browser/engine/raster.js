@@ -115,7 +115,12 @@ export function equal(one, other) {
   return true;
 }
 
-/** `cv2.boundingRect`, as top, left, bottom and right, the last two exclusive; zeros if empty. */
+/**
+ * `cv2.boundingRect`, as top, left, bottom and right, the last two exclusive; zeros if empty.
+ *
+ * @param {Levels} levels
+ * @returns {[number, number, number, number]}
+ */
 export function bounds(levels) {
   const { height, width, data } = levels;
   let [top, left, bottom, right] = [-1, width, 0, 0];
@@ -144,7 +149,12 @@ export function extremes(levels) {
   return [low, high];
 }
 
-/** `cv2.mean` of the pixels whose mask is not 0, or of all. */
+/**
+ * `cv2.mean` of the pixels whose mask is not 0, or of all.
+ *
+ * @param {{data: Uint8Array}} levels
+ * @param {Levels | null} mask
+ */
 export function mean(levels, mask = null) {
   let [sum, count] = [0, 0];
   for (let place = 0; place < levels.data.length; place++) {
@@ -420,7 +430,12 @@ export function otsu(counts) {
 
 const SMALLEST_SHARE = 2 ** -23;
 
-/** Return how many pixels have each level, 256 numbers; only those whose mask is not 0. */
+/**
+ * Return how many pixels have each level, 256 numbers; only those whose mask is not 0, if given.
+ *
+ * @param {{data: Uint8Array}} levels
+ * @param {Levels | null} mask
+ */
 export function histogram(levels, mask = null) {
   const counts = new Int32Array(256);
   for (let place = 0; place < levels.data.length; place++) {
@@ -478,14 +493,16 @@ export function gaussianBlur(levels, sigma) {
   const weights = gaussianWeights(sigma);
   const reach = weights.length >> 1;
   const { height, width } = levels;
-  const { width: stride, data } = copyMakeBorder(levels, reach, "reflect101");
+  const padded = copyMakeBorder(levels, reach, "reflect101");
+  const [stride, data] = [padded.width, padded.data];
   const result = image(height, width);
   const down = new Int32Array(stride);
   for (let row = 0; row < height; row++) {
     // Sums of whole numbers are exact, in whatever order.
     down.fill(0);
     for (let k = 0; k < weights.length; k++) {
-      const [weight, from] = [weights[k], (row + k) * stride];
+      const weight = weights[k];
+      const from = (row + k) * stride;
       for (let column = 0; column < stride; column++) down[column] += weight * data[from + column];
     }
     for (let column = 0; column < width; column++) {
@@ -715,8 +732,10 @@ function cubicWeights(rest) {
  */
 export function connectedComponents(mask) {
   const { height, width, data } = mask;
-  // Runs of ink in the rows, the places where each row's runs begin, and the run that each joins.
-  const [starts, stops, firsts, roots] = [[], [], new Int32Array(height + 1), []];
+  // Runs of ink in the rows, the run that each joins, and the place where each row's runs begin.
+  /** @type {number[][]} */
+  const [starts, stops, roots] = [[], [], []];
+  const firsts = new Int32Array(height + 1);
   const rootOf = (run) => {
     while (roots[run] !== run) run = roots[run] = roots[roots[run]];
     return run;
@@ -846,10 +865,10 @@ const FARTHEST = 0x7fffffff;
 export function fillHoles(mask) {
   const padded = copyMakeBorder(mask, 1);
   const { height, width, data } = padded;
-  const [pending, outside] = [[0], 2];
+  const outside = 2;
+  const pending = [0];
   data[0] = outside;
-  while (pending.length) {
-    const place = pending.pop();
+  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
     const [row, column] = [Math.floor(place / width), place % width];
     const visit = (next) => {
       if (data[next] === 0) {
@@ -1002,7 +1021,12 @@ export function warpAffine(levels, forward, height, width) {
 
 const between = (one, other, share) => Math.fround(share * Math.fround(other - one) + one);
 
-/** `cv2.invertAffineTransform`. */
+/**
+ * `cv2.invertAffineTransform`.
+ *
+ * @param {number[][]} forward
+ * @returns {number[][]}
+ */
 export function invertAffineTransform([[a, b, c], [d, e, f]]) {
   const determinant = a * e - b * d;
   const scale = determinant === 0 ? 0 : 1 / determinant;

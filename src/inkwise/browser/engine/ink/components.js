@@ -29,11 +29,14 @@ export class Components {
 
   constructor(/** @type {Levels} */ mask) {
     const found = raster.connectedComponents(mask);
-    [this.height, this.width] = [mask.height, mask.width];
+    this.height = mask.height;
+    this.width = mask.width;
     this.count = found.count;
     this.labels = found.labels;
-    [this.top, this.left] = [found.top, found.left];
-    [this.bottom, this.right] = [found.bottom, found.right];
+    this.top = found.top;
+    this.left = found.left;
+    this.bottom = found.bottom;
+    this.right = found.right;
     this.area = found.area;
     /** Means of the pixels' places, x and y. */
     this.centres = this.each((place) => [

@@ -110,7 +110,9 @@ export class Sheet {
    *   lines were erased; and whether there is more around the inset
    */
   constructor(ink, noise, known) {
-    [this.ink, this.noise, this.known] = [ink, noise, known];
+    this.ink = ink;
+    this.noise = noise;
+    this.known = known;
     this.dark = known.dark;
     this.factor = known.factor;
     this.inset = known.inset;
@@ -145,7 +147,7 @@ export class Sheet {
 export function separate(picture, ruledFrom = SMALLEST_SIDE) {
   const { box: inset, crowded } = findInset(picture);
   const searched = inset ? cropped(picture, inset) : picture;
-  let grey = stretch("channels" in searched ? strongestGrey(searched) : searched);
+  let grey = stretch(isColoured(searched) ? strongestGrey(searched) : searched);
   const side = Math.max(grey.height, grey.width);
   if (Math.min(grey.height, grey.width) < NARROWEST) {
     throw new NoInkError(`its height or width is less than ${NARROWEST} pixels`);
@@ -164,13 +166,18 @@ export function separate(picture, ruledFrom = SMALLEST_SIDE) {
   return new Sheet(ink, found.noise, { dark, factor, inset, ruled, crowded });
 }
 
+/** @returns {picture is Colours} whether a picture has red, green and blue */
+function isColoured(/** @type {Levels | Colours} */ picture) {
+  return "channels" in picture;
+}
+
 /**
  * @param {Levels | Colours} picture
  * @param {Box} box
  * @returns {Levels | Colours}
  */
 function cropped(picture, [top, left, bottom, right]) {
-  const channels = "channels" in picture ? picture.channels : 1;
+  const channels = isColoured(picture) ? picture.channels : 1;
   const { height, width, data } = picture;
   const wide = { height, width: width * channels, data };
   const part = raster.crop(wide, top, left * channels, bottom, right * channels);

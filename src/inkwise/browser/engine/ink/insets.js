@@ -74,7 +74,9 @@ export function findInset(picture) {
   ) {
     return none;
   }
+  /** @type {[number, number]} */
   const rows = [Math.max(0, (top - 2) * step), Math.min(height, (bottom + 2) * step)];
+  /** @type {[number, number]} */
   const columns = [Math.max(0, (left - 2) * step), Math.min(width, (right + 2) * step)];
   const across = [left * step, Math.min(width, right * step)];
   [top, bottom] = edges(...rows, (row) =>
