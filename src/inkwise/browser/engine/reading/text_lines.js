@@ -311,7 +311,7 @@ function level(page, { labels, left, top, right, bottom, centres }, group, membe
     cut.data[place] = around && !others[place] ? page.data[from] : 0;
   });
   // To the cut-out's place from the page's, then from there to the line's.
-  const step = Math.max(1, Math.floor(1 / scale));
+  const step = Math.max(1, Math.floor(1 / scale + 1e-6)); // not decided by rounding errors
   if (step > 1) {
     // Reduced first, so that no pixel is skipped.
     cut = resize(cut, Math.ceil(cut.height / step), Math.ceil(cut.width / step), "area");
