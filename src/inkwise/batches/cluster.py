@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inkwise.batches.jobs import Job
+from inkwise.batches.jobs import Job, one_thread_a_picture
 from inkwise.batches.shards import Shard
 from inkwise.model.answers import answer_chunk
 
@@ -21,9 +21,10 @@ class PieceWorker:
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Answer the piece of a batch of one row; yield a row for each shard that was written."""
         [number] = map(int, batch["piece"])
-        for told in self._job.work_on(number, self._left[number]):
-            if isinstance(told, Shard):
-                yield {name: [value] for name, value in told._asdict().items()}
+        with one_thread_a_picture():
+            for told in self._job.work_on(number, self._left[number]):
+                if isinstance(told, Shard):
+                    yield {name: [value] for name, value in told._asdict().items()}
 
 
 def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None) -> Iterator[Shard]:

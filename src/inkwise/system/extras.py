@@ -99,11 +99,6 @@ def require_sweeping(purpose: str) -> None:
     _require(_SWEEP, "sweep", purpose)
 
 
-def require_ray(purpose: str) -> None:
-    """Make sure that Ray, of the extra ``scale``, is installed; see `require_training`."""
-    _require({"ray": "Ray"}, "scale", purpose)
-
-
 def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
     missing = [name for module, name in libraries.items() if not importlib.util.find_spec(module)]
     if missing:
