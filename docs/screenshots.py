@@ -11,7 +11,7 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome
 
-from tests.browser import open_chrome
+from tests.chromium import open_chrome
 from tests.serving.page import SEVEN, Page
 from tests.serving.processes import servers
 

@@ -21,7 +21,7 @@ from inkwise.networks.as_keras import require_keras
 if TYPE_CHECKING:
     from tests.shared_runs import MakeOnce
 
-pytest_plugins = ["tests.shared_runs", "tests.browser", "tests.scheduling"]
+pytest_plugins = ["tests.shared_runs", "tests.chromium", "tests.scheduling"]
 
 FAIL_ON_SKIP = "INKWISE_FAIL_ON_SKIP"
 

@@ -53,6 +53,17 @@ def test_the_box_is_in_the_whole_pictures_pixels() -> None:
     assert ink.dropped == ("surroundings",)
 
 
+@pytest.mark.parametrize("gap", [1, 2, 3, 9])
+def test_an_inset_near_the_edge_has_nothing_beside_it(gap: int) -> None:
+    upright = np.full((200, 300), 255, np.uint8)
+    upright[gap : gap + 150, 75:225] = 30
+    upright[gap + 40 : gap + 110, 140:156] = 220
+    for sheet in (upright, upright[::-1].copy(), upright.T.copy(), upright.T[:, ::-1].copy()):
+        box, crowded = find_inset(sheet)
+        assert box is not None
+        assert not crowded
+
+
 def test_a_broad_stroke_a_box_and_two_images_are_no_insets() -> None:
     stroke, box, two = (np.full((300, 400), 255, np.uint8) for _ in range(3))
     stroke[50:250, 180:220] = 30

@@ -93,7 +93,8 @@ def find_inset(picture: NDArray[np.uint8]) -> tuple[Box | None, bool]:
     if np.ptp(picture[top:bottom, left:right], axis=(0, 1)).max() <= EVEN:
         return None, False  # a bar
     outside = mask.copy()
-    outside[top - 2 * margin : bottom + 2 * margin, left - 2 * margin : right + 2 * margin] = 0
+    above, before = max(0, top - 2 * margin), max(0, left - 2 * margin)
+    outside[above : bottom + 2 * margin, before : right + 2 * margin] = 0
     return (top, left, bottom, right), _is_crowded(Components.of(outside), min(sides))
 
 

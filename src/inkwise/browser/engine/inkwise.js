@@ -1,0 +1,93 @@
+// The handwritten digits in a picture, read in the browser: the public module.
+
+import * as errors from "./errors.js";
+
+/** Errors are told apart by their class; each message says what is wrong, and what to do. */
+export const { InkwiseError, ArgumentError, DataError, ModelError, TooManyPixelsError } = errors;
+
+/**
+ * A model in this browser. A worker of its own does the work, so that the page stays responsive;
+ * the model is fetched when it is first needed.
+ *
+ * @example
+ * const answer = await new Inkwise().classify(document.querySelector("canvas"));
+ * if (answer.verdict === "digit") console.log(answer.label, answer.probability);
+ */
+export class Inkwise {
+  /** @type {Worker} */
+  #worker;
+
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
+  #waiting = new Map();
+
+  #asked = 0;
+
+  /** @param {import("./inkwise.js").Folders} [folders] */
+  constructor({ model = "./model/", runtime = "./runtime/" } = {}) {
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data: { id, value, error } }) => {
+      const { resolve, reject } = this.#waiting.get(id) ?? {};
+      this.#waiting.delete(id);
+      if (error) reject?.(new errors[error.name](error.message));
+      else resolve?.(value);
+    };
+    this.#worker.onerror = () => {
+      this.#fail("the engine's files are missing or damaged: put them there again");
+    };
+    const address = (/** @type {string | URL} */ folder) => new URL(folder, import.meta.url).href;
+    this.#worker.postMessage({ folders: { model: address(model), runtime: address(runtime) } });
+  }
+
+  /** Describe the model. */
+  model() {
+    return this.#ask("model");
+  }
+
+  /** Classify a picture of one digit. */
+  async classify(source, { hand = "any" } = {}) {
+    return this.#ask("classify", await portable(source), { hand });
+  }
+
+  /** Read the numbers in a picture. */
+  async read(source, known = {}) {
+    return this.#ask("read", await portable(source), known);
+  }
+
+  /** Explain the answer about a picture of one digit. */
+  async explain(source, { hand = "any" } = {}) {
+    return this.#ask("explain", await portable(source), { hand });
+  }
+
+  /** End the worker; what it was asked and has not answered fails. */
+  close() {
+    this.#worker.terminate();
+    this.#fail("the engine was closed before it had answered");
+  }
+
+  #ask(method, source = null, options = {}) {
+    return new Promise((resolve, reject) => {
+      const id = this.#asked++;
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, method, source, options });
+    });
+  }
+
+  #fail(/** @type {string} */ message) {
+    for (const { reject } of this.#waiting.values()) reject(new ModelError(message));
+    this.#waiting.clear();
+  }
+}
+
+/** Return a source as something that a worker can be sent. */
+async function portable(source) {
+  const asItIs = [Blob, ImageData, ImageBitmap].some((kind) => source instanceof kind);
+  if (asItIs) return source;
+  try {
+    return await createImageBitmap(source, { colorSpaceConversion: "none" });
+  } catch (error) {
+    throw new ArgumentError(
+      "a picture is a canvas, an image that is loaded, ImageData, an ImageBitmap, a Blob or a File",
+      { cause: error },
+    );
+  }
+}
