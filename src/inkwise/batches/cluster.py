@@ -7,6 +7,7 @@ from typing import Any
 
 from inkwise.batches.jobs import Job, one_thread_a_picture
 from inkwise.batches.shards import Shard
+from inkwise.errors import InkwiseError
 from inkwise.model.answers import answer_chunk
 
 
@@ -54,7 +55,7 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
     import ray
     import ray.data
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     started = not ray.is_initialized()
     if started:
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
@@ -72,6 +73,11 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
         )
         for row in shards.iter_rows():
             yield Shard(**row)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, InkwiseError):
+            told = str(error.cause.args[0]).splitlines()[0]  # Ray has added lines of its own
+            raise type(error.cause)(told) from error
+        raise
     finally:
         if started:
             ray.shutdown()
