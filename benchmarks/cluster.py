@@ -118,7 +118,7 @@ def _kill_a_node(source: str, output: Path, whole: Path) -> dict[str, int]:
         killer.join()
     finally:
         ray.shutdown()
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
     rows = read_rows(output)
     return {
         "shards_when_the_node_was_killed": left["shards"],

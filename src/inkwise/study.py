@@ -573,7 +573,5 @@ def _fit(
         weights = get_weights(training.averaged)
         if old is not None and begun is not None and begun.earlier is not None:
             own = splits.train.take(np.arange(begun.record["own_images"]))
-            # New classes take something from the others anyway, and asking takes time.
-            ask = epoch.epoch == recipe.epochs and data.class_names == begun.model.class_names
-            weights = keep_some(network, old, weights, own, splits.validation if ask else None)
+            weights = keep_some(network, old, weights, own)
         yield Checkpoint(epoch, weights, arrays)

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
@@ -12,6 +13,8 @@ from inkwise import answer_pictures
 from inkwise.batches.answering import prepare
 from inkwise.batches.cluster import PieceWorker
 from inkwise.batches.jobs import Job
+from inkwise.model.inference import open_model
+from inkwise.networks.network import Network
 from inkwise.system.progress import SILENT
 from tests.batches.conftest import numbered, write_folder
 from tests.strokes import draw, strokes
@@ -77,12 +80,12 @@ def test_a_copy_of_a_model_opens_its_session_when_it_is_first_used(
     model.classify([draw("flat")])
     model.features(model.classify([draw("flat")])[0].ink.image[None])  # type: ignore[union-attr]
     opened: list[bytes] = []
-    from inkwise.model import artifact
 
-    open_model = artifact.open_model
-    monkeypatch.setattr(
-        artifact, "open_model", lambda *given: opened.append(given[0]) or open_model(*given)
-    )
+    def counted(content: bytes, network: Network) -> Any:
+        opened.append(content)
+        return open_model(content, network)
+
+    monkeypatch.setattr("inkwise.model.artifact.open_model", counted)
     copy = pickle.loads(pickle.dumps(model))  # noqa: S301
     assert not opened
     assert copy.classify([draw("flat")])[0].label == "flat"

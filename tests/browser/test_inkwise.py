@@ -90,6 +90,20 @@ def test_answers_are_those_of_the_service(
         assert answer.keys() == expected.keys()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_digit_on_a_long_strip(
+    turned: bool, module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    digit = np.repeat(np.repeat(mnist.train.images[59_005], 3, 0), 3, 1)
+    strip = np.full((90, 760), 225, np.uint8)
+    strip[3:87, 300:384] -= (digit // 255 * 190 + digit // 2).astype(np.uint8)
+    strip += np.random.default_rng(6).integers(0, 12, strip.shape, np.uint8)
+    content = png(strip.T if turned else strip)
+    answer = module(SOURCE + "return inkwise.classify(await blobOf(one));", one=text(content))
+    expected = see(service, content)
+    assert answer == near(expected)
+
+
 def test_the_model_is_described_as_by_the_service(module: Engine, service: TestClient) -> None:
     described = module(SOURCE + "return inkwise.model();")
     expected = service.get("/v1/model").json()

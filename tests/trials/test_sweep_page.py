@@ -91,6 +91,16 @@ def test_a_trial_that_learned_nothing_does_not_flatten_the_others(tmp_path: Path
     assert falling(0.9475) < falling(0.9)
 
 
+def test_every_opening_of_the_test_images_is_counted(tmp_path: Path) -> None:
+    assert made(tmp_path, *MANY).conclusions[-1] == "The test images were not opened."
+    for number in range(3):  # of designs that are no longer among the best, too
+        folder = tmp_path / "best" / f"trial-{number}-seed-1"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").touch()
+    told = "The test images were opened for 3 trainings alone, once each."
+    assert told in made(tmp_path, *MANY).conclusions
+
+
 @pytest.mark.browser
 def test_on_a_phone_only_charts_and_tables_scroll(chrome: "Chrome", tmp_path: Path) -> None:
     from axe_selenium_python import Axe

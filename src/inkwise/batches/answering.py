@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from inkwise.batches.jobs import Job
+from inkwise.batches.jobs import Job, one_thread_a_picture
 from inkwise.batches.pieces import Piece, cut
 from inkwise.batches.shards import Shard, find_shards
 from inkwise.errors import ArgumentError, DataError
@@ -149,12 +149,13 @@ def answer_pictures(
     else:
         if left:
             answer_chunk(job.model, [], "any")  # opens the session, before several threads would
-        for number in left:
-            for told in job.work_on(number, done.get(number), available_cores()):
-                if isinstance(told, Shard):
-                    report.written(told)
-                else:
-                    report.answered(number, *told)
+        with one_thread_a_picture():
+            for number in left:
+                for told in job.work_on(number, done.get(number), available_cores()):
+                    if isinstance(told, Shard):
+                        report.written(told)
+                    else:
+                        report.answered(number, *told)
     return report.tally
 
 

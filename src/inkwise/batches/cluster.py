@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inkwise.batches.jobs import Job
+from inkwise.batches.jobs import Job, one_thread_a_picture
 from inkwise.batches.shards import Shard
+from inkwise.errors import InkwiseError
 from inkwise.model.answers import answer_chunk
 
 
@@ -21,9 +22,10 @@ class PieceWorker:
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Answer the piece of a batch of one row; yield a row for each shard that was written."""
         [number] = map(int, batch["piece"])
-        for told in self._job.work_on(number, self._left[number]):
-            if isinstance(told, Shard):
-                yield {name: [value] for name, value in told._asdict().items()}
+        with one_thread_a_picture():
+            for told in self._job.work_on(number, self._left[number]):
+                if isinstance(told, Shard):
+                    yield {name: [value] for name, value in told._asdict().items()}
 
 
 def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None) -> Iterator[Shard]:
@@ -53,7 +55,7 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
     import ray
     import ray.data
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     started = not ray.is_initialized()
     if started:
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
@@ -71,6 +73,11 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
         )
         for row in shards.iter_rows():
             yield Shard(**row)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, InkwiseError):
+            told = str(error.cause.args[0]).splitlines()[0]  # Ray has added lines of its own
+            raise type(error.cause)(told) from error
+        raise
     finally:
         if started:
             ray.shutdown()

@@ -1,5 +1,6 @@
 """A job: what is asked of which pictures, and the work on its pieces."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -115,6 +116,19 @@ class Job:
             raise
         except InkwiseError as error:
             return error
+
+
+@contextlib.contextmanager
+def one_thread_a_picture() -> Iterator[None]:
+    """Keep OpenCV from sharing a small picture among threads, which costs more than it gains."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 class _Chunk(NamedTuple):

@@ -1,5 +1,7 @@
 """Cuts: an image of ink cut in two, as it may be two digits that touch."""
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,10 +39,9 @@ def cut_in_two(image: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.uint8], ...],
     width = right - left
     if not NARROWEST <= width / (bottom - top) <= WIDEST:
         return ()
-    rows, columns = np.indices(image.shape)
     pairs = []
     for slant in SLANTS:
-        across = np.floor(columns + (rows - CANVAS // 2) * slant).astype(int) + CANVAS
+        across = _across(slant)
         crossed = np.bincount(across.ravel(), weights=image.ravel(), minlength=3 * CANVAS)
         first = CANVAS + round(left + SIDES * width)
         last = CANVAS + round(right - SIDES * width)
@@ -53,3 +54,10 @@ def cut_in_two(image: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.uint8], ...],
         except NoInkError:
             continue
     return tuple(pairs)
+
+
+@functools.cache
+def _across(slant: float) -> NDArray[np.int64]:
+    """Return for each pixel how far to the right it is along a slant, int64 (28, 28)."""
+    rows, columns = np.indices((CANVAS, CANVAS))
+    return np.floor(columns + (rows - CANVAS // 2) * slant).astype(np.int64) + CANVAS

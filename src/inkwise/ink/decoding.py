@@ -22,6 +22,8 @@ from inkwise.ink.image_files import (
     open_image,
     quietly,
 )
+from inkwise.ink.plain_png import LARGEST as PLAIN_BYTES
+from inkwise.ink.plain_png import read_plain_png
 from inkwise.system.files import storage
 
 Picture = str | os.PathLike[str] | bytes | Page | Image.Image | NDArray[np.generic]
@@ -123,6 +125,11 @@ def decode(picture: Picture, side: int = SIDE) -> Raster:
 
 def _read_file(file: IO[bytes], name: str, side: int, page: int | None = None) -> Raster:
     """Read a page of a file; without a page the first, with a warning if there are more."""
+    if not page:
+        pixels = read_plain_png(file.read(PLAIN_BYTES + 1), side)
+        if pixels is not None:
+            return Raster(pixels, (pixels.shape[0], pixels.shape[1]))
+        file.seek(0)
     with open_image(file, name, page or 0) as image:
         _check_tiles(image)
         with quietly():

@@ -68,25 +68,35 @@ def is_fitted(picture: NDArray[np.uint8]) -> bool:
     leave them empty. Its centre of mass may be off by a pixel, because rounding has moved some of
     MNIST's own digits as far.
     """
-    if picture.shape != (CANVAS, CANVAS) or not picture.any():
+    if picture.shape != (CANVAS, CANVAS):
         return False
-    top, left, bottom, right = bounds(picture)
-    if not BOX - 2 <= max(bottom - top, right - left) <= BOX:
+    rows, columns = _sums(picture)
+    if not rows.any():
         return False
-    return all(abs(centre - CANVAS / 2) <= 1 for centre in centre_of_mass(picture))
+    height, width = (int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
+    if not BOX - 2 <= max(height, width) <= BOX:
+        return False
+    mass = int(rows.sum())
+    return all(abs(_centre(sums, mass) - CANVAS / 2) <= 1 for sums in (rows, columns))
 
 
 def bounds(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return top, left, bottom and right of the pixels that are not 0, the last two exclusive."""
-    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    # The sums are of levels from 0, and faster than asking whether any is not 0.
+    rows, columns = map(np.flatnonzero, _sums(picture))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def centre_of_mass(picture: NDArray[np.uint8]) -> tuple[float, float]:
     """Return the row and the column of the ink's centre of mass, in pixels."""
-    rows, columns = (picture.sum(axis=axis, dtype=np.int64) for axis in (1, 0))
+    rows, columns = _sums(picture)
     mass = int(rows.sum())
-    return (
-        float(rows @ np.arange(len(rows)) / mass),
-        float(columns @ np.arange(len(columns)) / mass),
-    )
+    return _centre(rows, mass), _centre(columns, mass)
+
+
+def _sums(picture: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.add.reduce(picture, 1, np.int64), np.add.reduce(picture, 0, np.int64)
+
+
+def _centre(sums: NDArray[np.int64], mass: int) -> float:
+    return float(sums @ np.arange(len(sums)) / mass)

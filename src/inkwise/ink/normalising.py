@@ -81,7 +81,7 @@ class Ink:
     def read_as(self, place: int) -> "Ink":
         """Return the ink with one of its `readings`, by its index, as its only image."""
         if place == 0:
-            return dataclasses.replace(self, unchanged=None)
+            return self if self.unchanged is None else dataclasses.replace(self, unchanged=None)
         height, width = self.readings[place].shape
         return Ink(self.readings[place], self.polarity, (0, 0, height, width), 1.0)
 

@@ -282,7 +282,7 @@ def _level(
     cut = cv2.multiply(page.levels[rows, columns], around)
     # To the cut-out's place from the page's, then from there to the line's.
     down, across = rows.start, columns.start
-    step = max(1, int(1 / scale))
+    step = max(1, int(1 / scale + 1e-6))  # not decided by rounding errors of the tilt
     if step > 1:  # reduced first, so that no pixel is skipped
         cut = cv2.resize(
             cut, (-(-cut.shape[1] // step), -(-cut.shape[0] // step)), interpolation=cv2.INTER_AREA

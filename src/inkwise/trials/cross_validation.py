@@ -30,7 +30,7 @@ from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 from inkwise.trials.doing import run_jobs
 from inkwise.trials.folder import claim_series
-from inkwise.trials.jobs import Fold, Job, Workshop
+from inkwise.trials.trainings import Fold, Job, Workshop
 
 SCHEMA = "inkwise-cross-validation/1"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from inkwise.data.dataset import Dataset
 from inkwise.system.machine import available_cores
-from inkwise.trials.jobs import Job, Train, Workshop, train_here
 from inkwise.trials.processes import Process, store_data
-from inkwise.trials.ray_jobs import open_ray
+from inkwise.trials.ray_trainings import open_ray
+from inkwise.trials.trainings import Job, Train, Workshop, train_here
 
 
 def do_all(work: Callable[[Train], None], most: int, data: Dataset, workshop: Workshop) -> None:

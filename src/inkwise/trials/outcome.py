@@ -220,18 +220,17 @@ class Sweep:
                 "trial)."
             )
         lines += [design.conclusion for design in self.designs]
-        if self.designs:
-            runs = sum(len(design.runs) for design in self.designs)
+        # More trials may have other designs among the best, and earlier ones were evaluated, too.
+        if opened := len([*self.path.glob("best/*/metrics.json")]):
             lines.append(
-                f"The test images were opened for these {counted(runs, 'training')} alone, once "
-                "each. Whoever chooses among the designs by these figures chooses on the test "
-                "images."
-                if len(self.designs) > 1
-                else f"The test images were opened for {counted(runs, 'training')} alone, once "
-                "each."
+                f"The test images were opened for {counted(opened, 'training')} alone, once each."
             )
         else:
             lines.append("The test images were not opened.")
+        if len(self.designs) > 1:
+            lines.append(
+                "Whoever chooses among the designs by these figures chooses on the test images."
+            )
         return lines
 
     def show(self, value: float | None) -> str:

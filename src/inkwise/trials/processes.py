@@ -25,7 +25,7 @@ from inkwise.errors import InkwiseError, RunError
 from inkwise.system.files import write_json
 from inkwise.training.history import Epoch
 from inkwise.training.recipe import Recipe
-from inkwise.trials.jobs import Fold, Job, OnEpoch, train_here
+from inkwise.trials.trainings import Fold, Job, OnEpoch, train_here
 
 
 class Process:

@@ -1,6 +1,7 @@
 """The trials of a sweep, in Optuna's journal: which come next, and what became of them."""
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +12,14 @@ import numpy as np
 from inkwise.errors import ArgumentError, DataError, TrainingError
 from inkwise.runs.directory import INTERRUPTED, Run
 from inkwise.system.files import storage
-from inkwise.system.progress import SILENT, Progress
+from inkwise.system.progress import Progress
 from inkwise.system.tables import write_csv
 from inkwise.training.history import Epoch, validation_losses
 from inkwise.training.recipe import Recipe
 from inkwise.trials.folder import mend_lines
-from inkwise.trials.jobs import Job, Train
 from inkwise.trials.outcome import ACCURACY, METRICS, Trial
 from inkwise.trials.ranges import Space, Value, vary_recipe
+from inkwise.trials.trainings import Job, Train
 
 if TYPE_CHECKING:
     import optuna
@@ -61,61 +62,62 @@ def open_journal(folder: Path) -> Iterator["optuna.Study"]:
         optuna.logging.set_verbosity(before)
 
 
+@dataclasses.dataclass
 class Search:
-    """The trials of a sweep: which come next, and what became of them."""
+    """The trials of a sweep: which come next, and what became of them.
 
-    progress: Progress = SILENT
-    on_trial: Callable[[Trial], object] | None = None
-    parallel = False
+    Parameters
+    ----------
+    study : optuna.Study
+    folder : Path
+        The folder of the sweep.
+    recipe, space, metric, sampler, pruning, seed, progress, on_trial
+        As for `inkwise.sweep`, but that the space is what `read_space` returns.
+    count : int
+        Number of trials in all.
+    grid : sequence of mapping, or None
+        The combinations that the sampler ``grid`` tries.
+    parallel : bool
+        Whether several trials are trained at a time.
+    """
 
-    def __init__(
-        self,
-        study: "optuna.Study",
-        folder: Path,
-        recipe: Recipe,
-        space: Space,
-        metric: str,
-        count: int,
-        sampler: str,
-        grid: Sequence[Mapping[str, Value]] | None,
-        seed: int,
-        pruning: bool,
-    ) -> None:
-        import optuna
+    study: "optuna.Study"
+    folder: Path
+    recipe: Recipe
+    space: Space
+    metric: str
+    count: int
+    sampler: str
+    grid: Sequence[Mapping[str, Value]] | None
+    seed: int
+    pruning: bool
+    parallel: bool
+    progress: Progress
+    on_trial: Callable[[Trial], object] | None
 
-        self._study, self._folder, self._recipe, self._space = study, folder, recipe, space
-        self._count, self._sampler, self._seed, self._pruning = count, sampler, seed, pruning
-        self._field = METRICS[metric]
+    def __post_init__(self) -> None:
         # Optuna maximises, whatever the metric is.
-        self._sign = 1.0 if metric == ACCURACY else -1.0
-        self._order = None
-        if grid is not None:
-            self._order = [
-                grid[place] for place in np.random.default_rng(seed).permutation(len(grid))
-            ]
-        study.pruner = optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=max(1, recipe.epochs // 8), reduction_factor=FACTOR
-        )
+        self._sign = 1.0 if self.metric == ACCURACY else -1.0
         self._lock = threading.Lock()
         self._running = self._frozen("RUNNING")
 
     @contextlib.contextmanager
     def _journalled(self) -> Iterator[None]:
         """Let one thread at a time write to the journal."""
-        with self._lock, storage(self._folder / _JOURNAL, "write"):
+        with self._lock, storage(self.folder / _JOURNAL, "write"):
             yield
 
     def _frozen(self, *states: str) -> list["optuna.trial.FrozenTrial"]:
         from optuna.trial import TrialState
 
         wanted = tuple(TrialState[state] for state in states)
-        return self._study.get_trials(deepcopy=False, states=wanted or None)
+        return self.study.get_trials(deepcopy=False, states=wanted or None)
 
     @property
     def left(self) -> int:
         """How many trials are to be begun or to go on."""
         begun = len(self._frozen()) - len(self._frozen("WAITING"))
-        return len(self._running) + max(0, self._count - begun)
+        return len(self._running) + max(0, self.count - begun)
 
     def work(self, train: Train) -> None:
         """Do trials until none is left."""
@@ -129,25 +131,26 @@ class Search:
         with self._journalled():
             if self._running:
                 left = self._running.pop(0)
-                self._study.sampler = self._make_sampler(left.number)
-                trial = optuna.trial.Trial(self._study, left._trial_id)
+                self.study.sampler = self._make_sampler(left.number)
+                trial = optuna.trial.Trial(self.study, left._trial_id)
             else:
                 waiting = self._frozen("WAITING")  # of a process that was killed
                 number = len(self._frozen()) - len(waiting)
-                if number >= self._count:
+                if number >= self.count:
                     return None
-                self._study.sampler = self._make_sampler(number)
-                if self._order is not None and not waiting:
-                    self._study.enqueue_trial(dict(self._order[number]))
-                trial = self._study.ask()
-            return trial, {place: each.suggest(trial, place) for place, each in self._space.items()}
+                self.study.sampler = self._make_sampler(number)
+                if self.grid is not None and not waiting:
+                    order = np.random.default_rng(self.seed).permutation(len(self.grid))
+                    self.study.enqueue_trial(dict(self.grid[order[number]]))
+                trial = self.study.ask()
+            return trial, {place: each.suggest(trial, place) for place, each in self.space.items()}
 
     def _make_sampler(self, number: int) -> "optuna.samplers.BaseSampler":
         """Return a sampler for one trial, so that one that goes on draws what it would have."""
         import optuna
 
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        if self._sampler == "tpe":
+        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        if self.sampler == "tpe":
             return optuna.samplers.TPESampler(
                 seed=seed, multivariate=True, constant_liar=self.parallel
             )
@@ -156,50 +159,64 @@ class Search:
     def _do(self, trial: "optuna.trial.Trial", values: Mapping[str, Value], train: Train) -> None:
         from optuna.trial import TrialState
 
-        reported = {*self._study.get_trials(deepcopy=False)[trial.number].intermediate_values}
+        reported = {*self.study.get_trials(deepcopy=False)[trial.number].intermediate_values}
         path = self._path(trial.number)
         pruned = False
 
         def on_epoch(epoch: Epoch) -> bool:
             nonlocal pruned
-            if epoch.epoch in reported:  # before the trial was interrupted
-                return True
             with self._journalled():
-                trial.report(self._sign * getattr(epoch, self._field), epoch.epoch)
-                pruned = (
-                    self._pruning
-                    and epoch.epoch < recipe.epochs
-                    and len(self._frozen("COMPLETE")) >= UNPRUNED
-                    and trial.should_prune()
-                )
+                if epoch.epoch not in reported:  # before the trial was interrupted
+                    trial.report(self._sign * getattr(epoch, METRICS[self.metric]), epoch.epoch)
+                    reported.add(epoch.epoch)
+                if epoch.epoch == max(reported):
+                    pruned = epoch.epoch < recipe.epochs and self._is_behind(trial, epoch.epoch)
             return not pruned
 
         error = ""
         try:
-            recipe = vary_recipe(self._recipe, values)
+            recipe = vary_recipe(self.recipe, values)
             train(Job("validated", recipe, path), on_epoch)
         except (ArgumentError, DataError, TrainingError) as raised:
             error = str(raised)
         with self._journalled():
             if error:
                 trial.set_user_attr("error", error)
-                self._study.tell(trial, state=TrialState.FAIL)
+                self.study.tell(trial, state=TrialState.FAIL)
             elif pruned:
                 Run(path).set_status(INTERRUPTED)
-                self._study.tell(trial, state=TrialState.PRUNED)
+                self.study.tell(trial, state=TrialState.PRUNED)
             else:
                 history = Run(path).history
                 kept = history[recipe.keeps(validation_losses(history)) - 1]
-                self._study.tell(trial, self._sign * getattr(kept, self._field))
-            done = self._read(self._study.get_trials(deepcopy=False)[trial.number])
+                self.study.tell(trial, self._sign * getattr(kept, METRICS[self.metric]))
+            done = self._read(self.study.get_trials(deepcopy=False)[trial.number])
             finished = len(self._frozen("COMPLETE", "PRUNED", "FAIL"))
         with self._lock:
-            self.progress.step("trials", finished, max(self._count, finished))
+            self.progress.step("trials", finished, max(self.count, finished))
             if self.on_trial is not None:
                 self.on_trial(done)
 
+    def _is_behind(self, trial: "optuna.trial.Trial", epoch: int) -> bool:
+        """Tell whether a trial is ended early, by successive halving (Li et al. 2020).
+
+        Optuna's own pruner remembers what it has looked at, but not what it has decided, which
+        a kill in between would lose.
+        """
+        rung = max(1, self.recipe.epochs // 8)
+        while rung < epoch:
+            rung *= FACTOR
+        if not self.pruning or rung != epoch or len(self._frozen("COMPLETE")) < UNPRUNED:
+            return False
+        trials = self.study.get_trials(deepcopy=False)
+        reached = sorted(
+            each.intermediate_values[epoch] for each in trials if epoch in each.intermediate_values
+        )
+        kept = max(1, len(reached) // FACTOR)
+        return trials[trial.number].intermediate_values[epoch] < reached[-kept]
+
     def _path(self, number: int) -> Path:
-        return self._folder / "trials" / f"{number:03}"
+        return self.folder / "trials" / f"{number:03}"
 
     def trials(self) -> Iterator[Trial]:
         """Yield the trials that have begun, in their order."""
@@ -212,7 +229,7 @@ class Search:
         value = frozen.value if state == "complete" else None
         return Trial(
             frozen.number,
-            {place: frozen.params[place] for place in self._space if place in frozen.params},
+            {place: frozen.params[place] for place in self.space if place in frozen.params},
             state,
             None if value is None else self._sign * value,
             tuple(self._sign * each for _, each in sorted(frozen.intermediate_values.items())),
@@ -225,10 +242,10 @@ class Search:
         from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
         done = self._frozen("COMPLETE")
-        if len(self._space) < 2 or len(done) < FEWEST or len({each.value for each in done}) < 2:
+        if len(self.space) < 2 or len(done) < FEWEST or len({each.value for each in done}) < 2:
             return {}
-        evaluator = FanovaImportanceEvaluator(seed=self._seed)
-        shares = get_param_importances(self._study, evaluator=evaluator)
+        evaluator = FanovaImportanceEvaluator(seed=self.seed)
+        shares = get_param_importances(self.study, evaluator=evaluator)
         return {place: float(share) for place, share in shares.items()}
 
     def report(self) -> None:
@@ -239,9 +256,9 @@ class Search:
                 each.state,
                 each.value,
                 len(each.curve),
-                *map(each.values.get, self._space),
+                *map(each.values.get, self.space),
             )
             for each in self.trials()
         ]
-        header = ["trial", "state", "value", "epochs", *self._space]
-        write_csv(self._folder / "trials.csv", header, rows)
+        header = ["trial", "state", "value", "epochs", *self.space]
+        write_csv(self.folder / "trials.csv", header, rows)

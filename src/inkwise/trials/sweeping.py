@@ -21,11 +21,11 @@ from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 from inkwise.trials.doing import do_all, run_jobs
 from inkwise.trials.folder import claim_series
-from inkwise.trials.jobs import Job, Workshop
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
 from inkwise.trials.search import Search, open_journal
 from inkwise.trials.sweep_page import write_sweep_page
+from inkwise.trials.trainings import Job, Workshop
 
 SCHEMA = "inkwise-sweep/1"
 SAMPLERS = ("tpe", "random", "grid")
@@ -127,7 +127,7 @@ def sweep(
     --------
     >>> import inkwise
     >>> swept = inkwise.sweep(
-    ...     "case-study",
+    ...     inkwise.get_recipe("case-study", epochs=1),
     ...     "optdigits",
     ...     vary={"batch_size": [64, 128]},
     ...     sampler="grid",
@@ -178,10 +178,20 @@ def sweep(
     }
     with claim_series(folder, "sweep", question), open_journal(folder) as study:
         search = Search(
-            study, folder, described, space, metric, count, sampler, grid, seed, pruning
+            study,
+            folder,
+            described,
+            space,
+            metric,
+            count,
+            sampler,
+            grid,
+            seed,
+            pruning,
+            workshop.parallel,
+            progress,
+            on_trial,
         )
-        search.progress, search.on_trial = progress, on_trial
-        search.parallel = workshop.parallel
         if left := search.left:
             do_all(search.work, left, images, workshop)
         search.report()

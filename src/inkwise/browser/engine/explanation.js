@@ -11,7 +11,7 @@ const THIRDS = [
 ];
 
 /** Copies of an image with one patch erased in each; see `inkwise.explanation.occlusion`. */
-export class Occlusion {
+class Occlusion {
   /** The unchanged image, followed by a copy for each patch that holds ink. */
   copies;
 
@@ -77,7 +77,7 @@ function steps(/** @type {number} */ length, /** @type {number} */ side, /** @ty
 }
 
 /** Say in words in which ninth of an image, as in a 3×3 grid, its largest value lies. */
-export function where(/** @type {Float32Array} */ values, /** @type {number} */ width) {
+function where(/** @type {Float32Array} */ values, /** @type {number} */ width) {
   const place = argmax(values);
   const height = values.length / width;
   const row = Math.floor((3 * Math.floor(place / width)) / height);

@@ -105,6 +105,8 @@ export interface ReadNumber {
 export interface Numbers {
   file: null;
   numbers: ReadNumber[];
+  /** What else is in the picture and was left out. */
+  dropped: string[];
 }
 
 /** What an answer depends on, as in the service's `/v1/explain`. */

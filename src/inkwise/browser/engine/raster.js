@@ -30,7 +30,7 @@ export function rint(value) {
 }
 
 /** Round to a level from 0 to 255. */
-export function saturate(value) {
+function saturate(value) {
   return value <= 0 ? 0 : value >= 255 ? 255 : rint(value);
 }
 
@@ -200,7 +200,9 @@ export function copyMakeBorder(levels, by, kind = "black") {
     return padded;
   }
   const inside = REFLECTIONS[kind];
-  const columns = Int32Array.from({ length: padded.width }, (_, place) => inside(place - by, width));
+  const columns = Int32Array.from({ length: padded.width }, (_, place) =>
+    inside(place - by, width),
+  );
   for (let row = 0; row < padded.height; row++) {
     const from = inside(row - by, height) * width;
     for (let column = 0; column < padded.width; column++) {
@@ -266,7 +268,9 @@ export function close(levels, kernel) {
 
 /** Return the greatest of the levels under the kernel; the least, if all are exchanged by `flip`. */
 function extend(levels, kernel, flip) {
-  return isMask(levels.data) ? extendMask(levels, kernel, flip & 1) : extendLevels(levels, kernel, flip);
+  return isMask(levels.data)
+    ? extendMask(levels, kernel, flip & 1)
+    : extendLevels(levels, kernel, flip);
 }
 
 function extendLevels({ height, width, data }, kernel, flip) {
@@ -349,7 +353,10 @@ function isMask(data) {
  * that changes only what lies in the border.
  */
 function greatestInRectangle(padded, stride, kernel, take) {
-  for (const [length, step] of [[kernel.width, 1], [kernel.height, stride]]) {
+  for (const [length, step] of [
+    [kernel.width, 1],
+    [kernel.height, stride],
+  ]) {
     let reach = 1;
     while (2 * reach <= length) {
       take(padded, padded, reach * step);
@@ -542,8 +549,7 @@ export function boxBlur(data, height, width, channels, side) {
   const sumsOf = (values, count, length, step, stride) => {
     const result = new Float64Array(values.length);
     for (let line = 0; line < count; line++) {
-      const at = (place) =>
-        values[stride(line) + Math.min(Math.max(place, 0), length - 1) * step];
+      const at = (place) => values[stride(line) + Math.min(Math.max(place, 0), length - 1) * step];
       let sum = 0;
       for (let place = -before; place < side - before; place++) sum += at(place);
       for (let place = 0; place < length; place++) {
@@ -621,7 +627,8 @@ function reduceByWholes(levels, height, width, down, across) {
         const from = (row * down + dy) * levels.width + column * across;
         for (let dx = 0; dx < across; dx++) sum += levels.data[from + dx];
       }
-      const level = down === 2 && across === 2 ? (sum + 2) >> 2 : saturate(Math.fround(sum * scale));
+      const level =
+        down === 2 && across === 2 ? (sum + 2) >> 2 : saturate(Math.fround(sum * scale));
       result.data[row * width + column] = level;
     }
   }
@@ -820,10 +827,11 @@ export function distanceTransform(mask) {
   const stride = width + 4;
   const distances = new Uint32Array(stride * (height + 4)).fill(FARTHEST);
   // The steps of a knight, a bishop and a rook that were taken before, in the order of the rows.
+  // prettier-ignore
   const steps = [
     [-2 * stride - 1, LONG], [-2 * stride + 1, LONG], [-stride - 2, LONG], [-stride - 1, DIAGONAL],
     [-stride, STRAIGHT], [-stride + 1, DIAGONAL], [-stride + 2, LONG], [-1, STRAIGHT],
-  ]; // prettier-ignore
+  ];
   const offsets = Int32Array.from(steps, ([offset]) => offset);
   const lengths = Uint32Array.from(steps, ([, length]) => length);
   for (let row = 0; row < height; row++) {
@@ -881,7 +889,9 @@ export function fillHoles(mask) {
     if (column > 0) visit(place - 1);
     if (column < width - 1) visit(place + 1);
   }
-  return mapLevels(crop(padded, 1, 1, height - 1, width - 1), (level) => (level === outside ? 0 : 1));
+  return mapLevels(crop(padded, 1, 1, height - 1, width - 1), (level) =>
+    level === outside ? 0 : 1,
+  );
 }
 
 /** Return how many pixels `cv2.fillConvexPoly` fills in the convex hull of a mask's pixels. */

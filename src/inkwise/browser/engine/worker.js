@@ -89,7 +89,8 @@ function draw(/** @type {ImageBitmap} */ bitmap) {
   }
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) throw new DataError("this browser gives no room to draw the picture: scale it down");
+  if (!context)
+    throw new DataError("this browser gives no room to draw the picture: scale it down");
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height);

@@ -71,15 +71,23 @@ function distanceFromBackground(/** @type {Colours} */ picture, /** @type {Colou
   const commonest = argmax(counts);
   if (counts[commonest] < 0.25 * keys.length) return null;
   const background = [0, 1, 2].map((channel) =>
-    median([...keys.keys()].filter((k) => keys[k] === commonest).map((k) => small.data[3 * k + channel])),
+    median(
+      [...keys.keys()].filter((k) => keys[k] === commonest).map((k) => small.data[3 * k + channel]),
+    ),
   );
   const { height, width, data } = picture;
   const away = new Float32Array(height * width);
   for (let pixel = 0; pixel < away.length; pixel++) {
-    const [red, green, blue] = background.map((level, channel) => data[3 * pixel + channel] - level);
+    const [red, green, blue] = background.map(
+      (level, channel) => data[3 * pixel + channel] - level,
+    );
     away[pixel] = Math.sqrt(red * red + green * green + blue * blue);
   }
   const scale = Math.fround(255 / Math.max(1, greatest(away)));
-  const levels = image(height, width, Uint8Array.from(away, (one) => Math.fround(one * scale)));
+  const levels = image(
+    height,
+    width,
+    Uint8Array.from(away, (one) => Math.fround(one * scale)),
+  );
   return dot(background, LUMINANCE) > 127 ? invert(levels) : levels;
 }

@@ -10,7 +10,7 @@ import { eigen, greatest, mean } from "./arithmetic.js";
  */
 
 /** Number of directions in which `coverage` looks around. */
-export const DIRECTIONS = 72;
+const DIRECTIONS = 72;
 
 const MOST_PIXELS = 4000; // of a component, that its shape is measured on
 
@@ -39,12 +39,11 @@ export class Components {
     this.right = found.right;
     this.area = found.area;
     /** Means of the pixels' places, x and y. */
-    this.centres = this.each((place) => [
-      found.centres[2 * place],
-      found.centres[2 * place + 1],
-    ]);
+    this.centres = this.each((place) => [found.centres[2 * place], found.centres[2 * place + 1]]);
     /** The longer side of each bounding box, in pixels. */
-    this.longest = Int32Array.from(this.each((place) => Math.max(this.high(place), this.wide(place))));
+    this.longest = Int32Array.from(
+      this.each((place) => Math.max(this.high(place), this.wide(place))),
+    );
     /** Whether each component reaches the border of the picture. */
     this.atBorder = this.where(
       (place) =>

@@ -38,8 +38,16 @@ export function cutInTwo(picture) {
     const last = CANVAS + rint(right - SIDES * width);
     const cut = first + argmax(crossed.slice(first, last + 1).map((ink) => -ink));
     const sides = [
-      image(CANVAS, CANVAS, picture.data.map((level, place) => (across[place] < cut ? level : 0))),
-      image(CANVAS, CANVAS, picture.data.map((level, place) => (across[place] >= cut ? level : 0))),
+      image(
+        CANVAS,
+        CANVAS,
+        picture.data.map((level, place) => (across[place] < cut ? level : 0)),
+      ),
+      image(
+        CANVAS,
+        CANVAS,
+        picture.data.map((level, place) => (across[place] >= cut ? level : 0)),
+      ),
     ];
     if (Math.min(...sides.map(sum)) < LEAST * total) continue;
     try {

@@ -11,23 +11,26 @@ import { image, reduce } from "../raster.js";
  * @typedef {{pixels: Pixels, size: [number, number]}} Raster
  */
 
-const SIDE = 800;
+/** Longest side after decoding, in pixels, unless another is asked for. */
+export const SIDE = 800;
+
 const FAINTEST_INK = 64;
 
 /**
  * Decode the pixels of a canvas; a picture of more pixels on a side is reduced.
  * @param {{height: number, width: number, data: Uint8Array | Uint8ClampedArray, isJpeg?: boolean}}
  *   picture red, green, blue and opacity of each pixel in turn
+ * @param {number} side longest side after decoding, in pixels
  * @returns {Raster}
  */
-export function decode({ height, width, data, isJpeg = false }) {
+export function decode({ height, width, data, isJpeg = false }, side = SIDE) {
   if (!height || !width) throw new DataError("the picture has no pixels: its width or height is 0");
   let few = { height, width, data };
   const longest = Math.max(height, width);
   // Pillow decodes a JPEG at a fraction of its size.
-  const part = isJpeg ? [8, 4, 2].find((one) => longest >= (one * SIDE) / 2) : undefined;
+  const part = isJpeg ? [8, 4, 2].find((one) => longest >= (one * side) / 2) : undefined;
   if (part) few = reduceWithOpacity(few, part);
-  const factor = Math.ceil(Math.max(few.height, few.width) / SIDE);
+  const factor = Math.ceil(Math.max(few.height, few.width) / side);
   if (factor > 1) few = reduceWithOpacity(few, factor);
   return { pixels: onABackground(few), size: [height, width] };
 }

@@ -39,6 +39,7 @@ export const LOW_FULL = 0.9;
 export const LOW_BASE = 0.06;
 
 const COARSE = 64;
+const STRIP = 4;
 const IMPULSE = 80;
 const WIDEST = 0.4;
 const CLEAR = 3.5;
@@ -289,17 +290,17 @@ function shareOfLone(/** @type {Levels} */ { height, width, data }) {
  */
 function isDark(/** @type {Levels} */ grey) {
   const { height, width, data } = grey;
-  const side = Math.max(height, width);
-  if (side <= LOW_RESOLUTION) {
+  if (Math.max(height, width) <= LOW_RESOLUTION) {
     const border = data.filter((_, place) => {
       const [row, column] = [Math.floor(place / width), place % width];
       return row === 0 || row === height - 1 || column === 0 || column === width - 1;
     });
     return mean(data) + mean(border) > 255;
   }
-  const [rows, columns] = [height, width].map((length) => Math.ceil((length * COARSE) / side));
-  const small = side > COARSE ? raster.resize(grey, rows, columns, "area") : grey;
-  const reach = Math.floor(Math.max(small.height, small.width) / 3);
+  const broad = breadth(grey);
+  const [rows, columns] = [height, width].map((length) => Math.ceil((length * COARSE) / broad));
+  const small = broad > COARSE ? raster.resize(grey, rows, columns, "area") : grey;
+  const reach = Math.floor(breadth(small) / 3);
   const padded = raster.copyMakeBorder(small, reach, "reflect");
   const background = raster.crop(
     raster.medianBlur(padded, 2 * reach + 1),
@@ -318,6 +319,11 @@ function isDark(/** @type {Levels} */ grey) {
     }
   }
   return moment < 0;
+}
+
+/** Return the longest side of a picture; of a strip, which has thinner strokes, less. */
+function breadth(/** @type {Levels} */ { height, width }) {
+  return Math.min(Math.max(height, width), STRIP * Math.min(height, width));
 }
 
 /** Return light ink's levels above the background, and the noise's standard deviation. */
@@ -344,12 +350,11 @@ function aboveTheBackground(/** @type {Levels} */ light) {
  */
 function backgroundOf(/** @type {Levels} */ levels) {
   const { height, width } = levels;
-  const side = Math.max(height, width);
-  if (side <= LOW_RESOLUTION) {
+  if (Math.max(height, width) <= LOW_RESOLUTION) {
     const [lowest] = raster.extremes(levels);
     return raster.mapLevels(levels, () => lowest);
   }
-  const step = Math.max(1, Math.floor(side / 160));
+  const step = Math.max(1, Math.floor(breadth(levels) / 160));
   const coarse =
     step > 1
       ? raster.resize(levels, Math.ceil(height / step), Math.ceil(width / step), "area")

@@ -14,7 +14,8 @@ export const BOX = 20;
  * @param {import("../raster.js").Levels} picture
  */
 export function fitAndCentre(picture) {
-  if (!any(picture)) throw new NoInkError("the picture is blank: there is no ink to fit and centre");
+  if (!any(picture))
+    throw new NoInkError("the picture is blank: there is no ink to fit and centre");
   const ink = crop(picture, ...bounds(picture));
   const scale = BOX / Math.max(ink.height, ink.width);
   const height = Math.max(1, rint(ink.height * scale));

@@ -64,7 +64,8 @@ export function findInset(picture) {
   const whole = (bottom - top) * (right - left);
   let solid = 0;
   for (let row = top; row < bottom; row++) {
-    for (let column = left; column < right; column++) solid += small.data[row * small.width + column];
+    for (let column = left; column < right; column++)
+      solid += small.data[row * small.width + column];
   }
   // A box drawn around a digit is hollow, and the opening makes a small blob a rectangle.
   if (
@@ -95,7 +96,11 @@ export function findInset(picture) {
   const [first, last] = [left - 2 * margin, right + 2 * margin].map((column) =>
     Math.min(Math.max(column, 0), width),
   );
-  for (let row = Math.max(0, top - 2 * margin); row < Math.min(height, bottom + 2 * margin); row++) {
+  for (
+    let row = Math.max(0, top - 2 * margin);
+    row < Math.min(height, bottom + 2 * margin);
+    row++
+  ) {
     outside.data.fill(0, row * width + first, row * width + last);
   }
   return {

@@ -2,7 +2,16 @@
 // inkwise/ink/parts.py, which says what each number means.
 
 import { NoInkError } from "../errors.js";
-import { bounds, connectedComponents, dilate, distanceTransform, image, mean, rectangle, rint } from "../raster.js";
+import {
+  bounds,
+  connectedComponents,
+  dilate,
+  distanceTransform,
+  image,
+  mean,
+  rectangle,
+  rint,
+} from "../raster.js";
 import { argmax, greatest, range } from "./arithmetic.js";
 import { Components, placesOf, strokeWidth } from "./components.js";
 
@@ -128,7 +137,11 @@ export function chooseParts(mask, strong, ink, { ruled, enlarged, together }) {
   const more = arePieces(components, chosen, own);
   const pieces = components.where((place) => chosen[place] || more[place]);
   if (together) {
-    return { ...onePart(mask), ...masks(components, pieces, mask), pieces: placesOf(pieces).length };
+    return {
+      ...onePart(mask),
+      ...masks(components, pieces, mask),
+      pieces: placesOf(pieces).length,
+    };
   }
   if (others.includes(1)) {
     // A small piece that nearly touches the digit is a stroke of it, and so is one across a gap
@@ -146,7 +159,10 @@ export function chooseParts(mask, strong, ink, { ruled, enlarged, together }) {
     chosen = chosen.map((one, place) => one | (others[place] & close[place]));
     others = others.map((one, place) => one & ~close[place]);
   }
-  const clusters = sideBySide(components, chosen.map((one, place) => one | others[place]));
+  const clusters = sideBySide(
+    components,
+    chosen.map((one, place) => one | others[place]),
+  );
   const several = clusters.length > 1;
   const apart = others.includes(1);
   return {
@@ -342,7 +358,9 @@ function areHeavy(components, mass, chosen, enlarged) {
 function sideBySide(/** @type {Components} */ components, /** @type {Uint8Array} */ parts) {
   /** @type {Uint8Array[]} */
   const clusters = [];
-  const ordered = placesOf(parts).sort((one, other) => components.left[one] - components.left[other]);
+  const ordered = placesOf(parts).sort(
+    (one, other) => components.left[one] - components.left[other],
+  );
   for (const place of ordered) {
     const last = clusters[clusters.length - 1];
     if (last) {

@@ -3,7 +3,15 @@
 
 import { crop, dilate, equal, hullArea, image, open, rectangle, rint } from "../raster.js";
 import { greatest, mean, median, range } from "./arithmetic.js";
-import { Components, coverage, distances, elongation, middle, placesOf, strokeWidth } from "./components.js";
+import {
+  Components,
+  coverage,
+  distances,
+  elongation,
+  middle,
+  placesOf,
+  strokeWidth,
+} from "./components.js";
 
 /**
  * @typedef {import("../raster.js").Levels} Levels
@@ -184,8 +192,7 @@ function belongsToZero(components, place, within) {
   const full = places.length > 1 || shareOfHull(components.cut(places[0])) >= FULL;
   if (full && Math.max(...sides) <= SPECK * Math.min(wide, high)) return "yes";
   if (isComb(components.cut(place))) return "no";
-  const filled =
-    places.reduce((sum, one) => sum + components.area[one], 0) / (sides[0] * sides[1]);
+  const filled = places.reduce((sum, one) => sum + components.area[one], 0) / (sides[0] * sides[1]);
   const dot = full && filled > 0.55 && Math.max(...sides) < 2 * Math.min(...sides);
   if (dot && Math.max(...sides) <= DOT * Math.min(wide, high)) return "yes";
   if (places.length > 1) return "no";
@@ -208,14 +215,22 @@ export function isComb(/** @type {Levels} */ mask) {
   if (Math.min(high, wide) < 4 * width) return false;
   const band = rint(1.3 * width + 0.03 * Math.max(high, wide));
   const inRows = (/** @type {number} */ left, /** @type {number} */ right) =>
-    mean(range(0, high).map((row) => Number(data.subarray(row * wide + left, row * wide + right).includes(1))));
+    mean(
+      range(0, high).map((row) =>
+        Number(data.subarray(row * wide + left, row * wide + right).includes(1)),
+      ),
+    );
   const below = crop(mask, Math.max(0, high - band), 0, high, wide);
   const inColumns = mean(
     range(0, wide).map((column) =>
       Number(range(0, below.height).some((row) => below.data[row * wide + column])),
     ),
   );
-  const sides = [inRows(0, Math.min(band, wide)), inRows(Math.max(0, wide - band), wide), inColumns];
+  const sides = [
+    inRows(0, Math.min(band, wide)),
+    inRows(Math.max(0, wide - band), wide),
+    inColumns,
+  ];
   if (Math.min(...sides) < 0.8) return false;
   // Dilated, so that lines that are not quite level or upright have long runs.
   const thick = dilate(mask, rectangle(3, 3));
@@ -297,8 +312,7 @@ function isSide(points, centre, width) {
   const { near, far } = distances(points, centre);
   const seen = placesOf(far);
   // A straight line is farther at one end of a direction than at the other.
-  const depth =
-    median(seen.map((k) => far[k] - near[k])) - 0.08 * median(seen.map((k) => near[k]));
+  const depth = median(seen.map((k) => far[k] - near[k])) - 0.08 * median(seen.map((k) => near[k]));
   return seen.length / far.length >= 0.06 && depth <= 2 * width + 2;
 }
 

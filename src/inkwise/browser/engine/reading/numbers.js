@@ -2,6 +2,7 @@
 
 import { NoInkError } from "../errors.js";
 import { findAllInk } from "../ink/all_ink.js";
+import { SIDE, decode } from "../ink/decoding.js";
 import { CANVAS } from "../ink/fitting.js";
 import { rint } from "../raster.js";
 import { MARKS, OTHER, isDigit } from "./alphabet.js";
@@ -18,6 +19,12 @@ const ALLOWED = 0.05;
 
 /** Least probability of the likeliest reading of a number. */
 const LEGIBLE = 0.05;
+
+/** Longest sides, in pixels, that a picture is reduced to: the second if digits are too small. */
+const SIDES = [SIDE, 2400];
+
+/** Least height of digits, in pixels, that is not too small. */
+const SMALL = 14;
 
 /** Number of next best readings that a number lists. */
 const OTHERS = 4;
@@ -39,6 +46,9 @@ const READINGS_TO_CHECK = 150;
  * A number that was read, as `inkwise.Number`.
  * @typedef {{text: string, probability: number, verdict: "number" | "unsure" | "not a number",
  *   others: Likely[], digits: ReadDigit[], box: Box}} ReadNumber
+ *
+ * The numbers of a picture, and what else is in it and was left out, as `inkwise.Numbers`.
+ * @typedef {{numbers: ReadNumber[], dropped: string[]}} Numbers
  *
  * Tells where a box of a line is in the picture.
  * @typedef {(box: Box) => Box} ToPicture
@@ -69,33 +79,58 @@ export function oneDigit(top, box, sure) {
 }
 
 /**
+ * Return the same number as one that is not sure.
+ * @param {ReadNumber} number
+ * @returns {ReadNumber}
+ */
+export const unsure = (number) => ({ ...number, verdict: "unsure" });
+
+/**
  * Read all numbers in a picture, from top to bottom and from left to right.
- * @param {import("../ink/decoding.js").Raster} raster
- * @param {import("./line_model.js").LineModel} model
+ * @param {import("../ink/normalising.js").Picture} picture
+ * @param {() => Promise<import("./line_model.js").LineModel>} openLines opens the network of lines
  * @param {import("./checks.js").Check | null} check chooses among the readings of each number
  * @param {boolean} marks whether points, commas, apostrophes, dashes and `=` are part of them
- * @returns {Promise<ReadNumber[]>} none if there is no number, and for an image of the network's
- *   size, which is one digit
+ * @returns {Promise<Numbers>} none if there is no number, and for an image of the network's size,
+ *   which is one digit
  */
-export async function readNumbers({ pixels, size }, model, check, marks) {
-  const [height, width] = size;
-  if (height === CANVAS && width === CANVAS) return [];
-  let page;
-  try {
-    page = findAllInk(pixels);
-  } catch (error) {
-    if (error instanceof NoInkError) return [];
-    throw error;
-  }
-  const { scale, origin } = page;
-  const across = [width / pixels.width, height / pixels.height];
+export async function readNumbers(picture, openLines, check, marks) {
+  const found = find(picture);
+  if (!found) return { numbers: [], dropped: [] };
+  const { pixels, page, lines } = found;
+  const across = [picture.width / pixels.width, picture.height / pixels.height];
+  const model = await openLines();
+  const dropped = new Set([...page.dropped, ...lines.dropped]);
   const numbers = [];
-  for (const line of findLines(page)) {
-    const toPicture = (/** @type {Box} */ box) => place(line, scale, origin, across, box);
-    const number = await readLine(line, model, toPicture, check, marks);
+  for (const line of lines.found) {
+    const toPicture = (/** @type {Box} */ box) => place(line, page.scale, page.origin, across, box);
+    const { number, lacks } = await readLine(line, model, toPicture, check, marks);
+    if (lacks) dropped.add(lacks);
     if (number) numbers.push(number);
   }
-  return numbers;
+  return { numbers, dropped: [...dropped] };
+}
+
+/** Find the lines of a picture, at a higher resolution if its digits are small at the first. */
+function find(/** @type {import("../ink/normalising.js").Picture} */ picture) {
+  const { height, width } = picture;
+  if (height === CANVAS && width === CANVAS) return null;
+  let found = null;
+  for (const side of SIDES) {
+    const { pixels } = decode(picture, side);
+    try {
+      const page = findAllInk(pixels);
+      const lines = findLines(page);
+      found = { pixels, page, lines };
+      const heights = lines.found.map((line) => line.height / page.scale);
+      const least = heights.length ? Math.min(...heights) : 0;
+      if (Math.min(pixels.height, pixels.width) >= CANVAS && least >= SMALL) break;
+    } catch (error) {
+      if (!(error instanceof NoInkError)) throw error;
+    }
+    if (pixels.height === height && pixels.width === width) break;
+  }
+  return found;
 }
 
 /**
@@ -118,13 +153,13 @@ function place(line, scale, [down, aside], [x, y], box) {
 }
 
 /**
- * Choose the likeliest reading of a line; null if that is no number.
+ * Choose the likeliest reading of a line, null if that is no number; and say what it lacks.
  * @param {import("./text_lines.js").Line} line
  * @param {import("./line_model.js").LineModel} model
  * @param {ToPicture} toPicture
  * @param {import("./checks.js").Check | null} check
  * @param {boolean} marks
- * @returns {Promise<ReadNumber | null>}
+ * @returns {Promise<{number: ReadNumber | null, lacks: string | null}>}
  */
 async function readLine(line, model, toPicture, check, marks) {
   const beams = check ? READINGS_TO_CHECK : READINGS;
@@ -139,16 +174,14 @@ async function readLine(line, model, toPicture, check, marks) {
     if (!best.has(text)) best.set(text, reading.text);
   }
   let ranked = calibrated(likeliestFirst(texts), model);
-  if (![...ranked[0][0]].some(isDigit)) return null;
+  if (![...ranked[0][0]].some(isDigit)) return { number: null, lacks: "writing without digits" };
   if (ranked[0][1] < LEGIBLE) {
     const box = toPicture([0, 0, line.levels.height, line.levels.width]);
+    const others = ranked.slice(0, OTHERS);
+    const [[, probability]] = others;
     return {
-      text: "",
-      probability: ranked[0][1],
-      verdict: "not a number",
-      others: ranked.slice(0, OTHERS),
-      digits: [],
-      box,
+      number: { text: "", probability, verdict: "not a number", others, digits: [], box },
+      lacks: null,
     };
   }
   let enough = true;
@@ -167,7 +200,8 @@ async function readLine(line, model, toPicture, check, marks) {
   const digits = signsOf(reading, ranked, probabilities, line, toPicture, marks);
   const edges = [0, 1, 2, 3].map((edge) => digits.map(({ box }) => box[edge]));
   const sure = enough && probability >= SURE && !text.includes(OTHER);
-  return {
+  /** @type {ReadNumber} */
+  const number = {
     text,
     probability,
     verdict: sure ? "number" : "unsure",
@@ -180,6 +214,8 @@ async function readLine(line, model, toPicture, check, marks) {
       Math.max(...edges[3]),
     ],
   };
+  const beside = reading.startsWith(OTHER) || reading.endsWith(OTHER);
+  return { number, lacks: beside ? "other signs" : null };
 }
 
 const total = (/** @type {Likely[]} */ ranked) =>

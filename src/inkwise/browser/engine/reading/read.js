@@ -2,10 +2,9 @@
 // of `Model.read`, and of what /v1/read tells.
 
 import { ArgumentError } from "../errors.js";
-import { decode } from "../ink/decoding.js";
 import { DIGITS } from "./alphabet.js";
 import { makeCheck } from "./checks.js";
-import { mayBeOneDigit, oneDigit, readNumbers } from "./numbers.js";
+import { mayBeOneDigit, oneDigit, readNumbers, unsure } from "./numbers.js";
 
 /**
  * What is known of the numbers, as /v1/read takes it: how many digits each has, what it looks like,
@@ -21,7 +20,7 @@ import { mayBeOneDigit, oneDigit, readNumbers } from "./numbers.js";
  * @param {import("../ink/normalising.js").Picture} picture red, green, blue and opacity of each
  *   pixel in turn
  * @param {Known} known
- * @returns {Promise<{file: null, numbers: import("./numbers.js").ReadNumber[]}>}
+ * @returns {Promise<{file: null} & import("./numbers.js").Numbers>}
  */
 export async function read(classifier, openLines, picture, known = {}) {
   if (classifier.description.class_names.join(" ") !== [...DIGITS].join(" ")) {
@@ -29,16 +28,18 @@ export async function read(classifier, openLines, picture, known = {}) {
   }
   const { digits = null, pattern = null, check = null, marks = true } = known;
   const allows = makeCheck(digits, pattern, check);
-  const numbers = await readNumbers(decode(picture), await openLines(), allows, marks);
-  if (!mayBeOneDigit(numbers)) return { file: null, numbers };
-  const { label, verdict, top, box } = await classifier.classify(picture);
-  if (label === null || box === null) {
-    return { file: null, numbers: verdict === "several" ? numbers : [] };
+  const found = await readNumbers(picture, openLines, allows, marks);
+  const { numbers, dropped } = found;
+  if (!mayBeOneDigit(numbers)) return { file: null, ...found };
+  const answer = await classifier.classify(picture);
+  if (answer.label === null || answer.box === null || answer.dropped === null) {
+    return { file: null, numbers: answer.verdict === "several" ? numbers : [], dropped };
   }
-  if (numbers.length && numbers[0].text.length !== 1 && verdict !== "digit") {
-    return { file: null, numbers };
+  if (numbers.length && numbers[0].text.length !== 1 && answer.verdict !== "digit") {
+    return { file: null, ...found };
   }
-  const sure = verdict === "digit" && (!allows || allows(label));
-  const one = oneDigit(top, box, verdict === "digit");
-  return { file: null, numbers: [sure ? one : { ...one, verdict: "unsure" }] };
+  const one = oneDigit(answer.top, answer.box, answer.verdict === "digit");
+  const allowed = !allows || allows(one.text);
+  const told = allowed ? one : unsure(one);
+  return { file: null, numbers: [told], dropped: answer.dropped };
 }

@@ -54,6 +54,11 @@ export class Line {
     this.#back = back;
   }
 
+  /** Height of its digits on the page, in pixels. */
+  get height() {
+    return HEIGHT * this.#back[1][1];
+  }
+
   /** Return top, left, bottom and right, on the page, of what is in a box of the line. */
   onThePage(/** @type {number[]} */ [top, left, bottom, right]) {
     const corners = [
@@ -68,12 +73,13 @@ export class Line {
 }
 
 /**
- * Find the lines of a page, from top to bottom.
+ * Find the lines of a page.
  *
  * The high components show how high digits are and which of them stand in one line; the small
  * ones, such as points and loose flags, go with the nearest line.
  * @param {import("../ink/all_ink.js").Page} page
- * @returns {Line[]}
+ * @returns {{found: Line[], dropped: string[]}} the lines, from top to bottom; and what else is on
+ *   the page and in no line
  */
 export function findLines({ levels, mask }) {
   let components = Components.of(mask);
@@ -89,20 +95,21 @@ export function findLines({ levels, mask }) {
   const high = components.each((place) => components.high(place));
   const pale = highestLevels(components, levels).map((level) => level < PALE);
   const upright = range(1, components.count).filter((place) => !flat[place] && !pale[place]);
-  if (!upright.length) return [];
+  if (!upright.length) {
+    return { found: [], dropped: pale.slice(1).some(Boolean) ? ["pale ink"] : [] };
+  }
   // The height that most ink belongs to: a speck or a blot decides nothing.
   const least = LARGE * commonHeight(upright, high, components.area);
   const tall = upright.filter((place) => high[place] >= least);
   const size = median(tall.map((place) => high[place]));
+  const ruled = components.where(
+    (place) => place > 0 && !pale[place] && flat[place] && components.wide(place) >= LONG * size,
+  );
   const ink = range(1, components.count).filter(
-    (place) =>
-      !pale[place] &&
-      !(flat[place] && components.wide(place) >= LONG * size) &&
-      components.longest[place] >= SPECK * size,
+    (place) => !pale[place] && !ruled[place] && components.longest[place] >= SPECK * size,
   );
   const tallOnes = new Set(tall);
   const bases = ink.filter((place) => tallOnes.has(place) && high[place] >= SMALLEST * size);
-  if (!bases.length) return [];
   const groups = groupsOf(components, bases, size);
   const members = groups.map((group) => [...group]);
   const tilts = groups.map((group) => tiltOf(components, group));
@@ -112,9 +119,23 @@ export function findLines({ levels, mask }) {
     const nearest = nearestOf(components, one, groups, tilts, size);
     if (nearest !== null) members[nearest].push(one);
   }
-  return inOrder(components, groups, size)
+  const order = inOrder(components, groups, size);
+  const each = order
     .slice(0, MOST_LINES)
-    .flatMap((k) => level(levels, components, groups[k], members[k], tilts[k][0]) ?? []);
+    .map((k) => level(levels, components, groups[k], members[k], tilts[k][0]));
+  const kept = new Set(members.flat());
+  const outside = range(1, components.count).filter((place) => !kept.has(place));
+  const small = (/** @type {number} */ place) => components.longest[place] < SMALLEST * size;
+  const black = outside.filter((place) => !pale[place] && !ruled[place]);
+  const dropped = Object.entries({
+    "pale ink": outside.some((place) => pale[place] && !small(place)),
+    lines: ruled.includes(1),
+    "small writing": black.some((place) => !small(place)),
+    specks: black.some(small),
+    "wide lines of writing": each.includes(null),
+    [`lines of writing after the ${MOST_LINES}th`]: order.length > MOST_LINES,
+  }).flatMap(([name, there]) => (there ? [name] : []));
+  return { found: each.flatMap((line) => line ?? []), dropped };
 }
 
 /** Tell which components are lines, level or not, and not a row of digits that touch. */
@@ -290,7 +311,7 @@ function level(page, { labels, left, top, right, bottom, centres }, group, membe
     cut.data[place] = around && !others[place] ? page.data[from] : 0;
   });
   // To the cut-out's place from the page's, then from there to the line's.
-  const step = Math.max(1, Math.floor(1 / scale));
+  const step = Math.max(1, Math.floor(1 / scale + 1e-6)); // not decided by rounding errors
   if (step > 1) {
     // Reduced first, so that no pixel is skipped.
     cut = resize(cut, Math.ceil(cut.height / step), Math.ceil(cut.width / step), "area");

@@ -10,8 +10,8 @@ import pytest
 from inkwise import Dataset, Run, sweep
 from inkwise.errors import InkwiseError
 from inkwise.training.history import Epoch
-from inkwise.trials.jobs import Job, Workshop
-from inkwise.trials.ray_jobs import open_ray
+from inkwise.trials.ray_trainings import open_ray
+from inkwise.trials.trainings import Job, Workshop
 from tests.histories import without_seconds
 from tests.trials import TINY
 from tests.trials.test_sweep import VARY, outcome

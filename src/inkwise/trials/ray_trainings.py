@@ -12,7 +12,7 @@ from typing import Any
 from inkwise.data.dataset import Dataset
 from inkwise.errors import InkwiseError, RunError
 from inkwise.training.history import Epoch
-from inkwise.trials.jobs import Job, OnEpoch, Train, Workshop, train_here
+from inkwise.trials.trainings import Job, OnEpoch, Train, Workshop, train_here
 
 TRIES = 3
 """So often a training is begun or goes on, if the machine that it is on is lost."""
