@@ -112,10 +112,17 @@ KINDS = {
 }
 
 
+def write_page(app: Any, error: Exception | None) -> None:
+    """Put the page that one draws on into the site, where it works as anywhere."""
+    if error is None and app.builder.format == "html":
+        inkwise.export_model("pretrained", "web", Path(app.outdir) / "draw")
+
+
 def setup(app: Any) -> None:
     """Write the pages that are made from the program, before Sphinx looks for pages."""
     reference = HERE / "reference"
     app.connect("config-inited", lambda *_: write_commands(reference / "commands.md"))
+    app.connect("build-finished", write_page)
     app.connect(
         "config-inited", lambda *_: write_names(reference / "api.md", inkwise.__all__, KINDS)
     )

@@ -1,10 +1,13 @@
-"""The engine in a browser, for all tests of it."""
+"""The engine in a browser, and the page with no server, for all tests of them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from inkwise import load_pretrained
+from inkwise.browser.site import write_site
 from tests.browser.engine import FOLDER, Engine, serve_folder
 
 if TYPE_CHECKING:
@@ -15,3 +18,10 @@ if TYPE_CHECKING:
 def engine(chrome: "Chrome") -> Iterator[Engine]:
     for address in serve_folder(FOLDER):
         yield Engine(chrome, address)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with the package's model, two folders down; it is shared: copy it to change it."""
+    pytest.importorskip("inkwise_web", reason="`make web` builds it")
+    return write_site(load_pretrained(), tmp_path_factory.mktemp("host") / "school" / "digits")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkwise import Dataset, Model, Run
+from inkwise import Dataset, Model, Run, load_pretrained
 from inkwise.runs.models import find_model
 from tests.cli.conftest import Call
 
@@ -63,6 +63,28 @@ def test_what_cannot_be_exported_is_one_line(
     assert (result.code, result.out) == (code, "")
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_the_file_may_be_an_argument_but_not_named_twice(call: Call, finished: Path) -> None:
+    assert call("export", finished, "new.onnx", "--format", "onnx").out == "Model: new.onnx\n"
+    assert call("export", "pretrained", "--format", "onnx", "own.onnx").code == 0
+    assert Path("own.onnx").read_bytes() == load_pretrained().onnx
+
+    twice = call("export", finished, "a.onnx", "-o", "b.onnx", "--format", "onnx")
+
+    assert (twice.code, twice.out) == (2, "")
+    assert "both a.onnx and --output b.onnx are named" in twice.err
+    assert not Path("a.onnx").exists()
+
+
+def test_a_page_is_a_folder(call: Call, finished: Path) -> None:
+    pytest.importorskip("inkwise_web", reason="`make web` builds it")
+
+    result = call("export", finished, "--format", "web", "site")
+
+    assert (result.code, result.out, result.err) == (0, "Page: site\n", "")
+    assert Path("site/index.html").is_file()
+    assert Path("site/package/model/model.onnx").read_bytes() == Run(finished).model.onnx
 
 
 def test_export_without_a_model_is_one_line(call: Call) -> None:

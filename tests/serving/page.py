@@ -44,7 +44,7 @@ class Page:
         text: str = self.run("return document.querySelector(arguments[0]).innerText", css)
         return text
 
-    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.text("body")

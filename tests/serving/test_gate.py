@@ -147,7 +147,7 @@ def test_a_sane_id_is_taken_over_and_another_replaced(client: TestClient) -> Non
     assert id_of("") != id_of("")
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/v2", "/nowhere", "/metrics", "/static/pages.css"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/v2", "/nowhere", "/metrics", "/page/canvas.js"])
 def test_answers_protect_whoever_reads_them(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -212,7 +212,7 @@ def test_a_mistake_of_ours_is_a_problem_and_is_logged(
 
 def test_without_the_token_only_pages_and_health_are_open(make_client: MakeClient) -> None:
     client = make_client(token=TOKEN)
-    for path in ("/", "/docs", "/openapi.json", "/static/pages.css"):
+    for path in ("/", "/docs", "/openapi.json", "/static/pages.css", "/page/canvas.js"):
         assert client.get(path).status_code == 200
     for path in ("/v2/health/live", "/v2/health/ready"):
         assert client.get(path).status_code == 200

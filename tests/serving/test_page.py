@@ -70,7 +70,7 @@ def page(chrome: "Chrome", services: tuple[Running, Running]) -> Iterator[Page]:
     page = Page(chrome, services[0].address)
     page.look(1280, 820)
     if not chrome.current_url.startswith(page.address):
-        chrome.get(f"{page.address}/static/icon.svg")
+        chrome.get(f"{page.address}/page/icon.svg")
     page.run("sessionStorage.setItem('inkwise-token', arguments[0])", TOKEN)
     for kind in ("browser", "performance"):
         logged(chrome, kind)
@@ -496,7 +496,7 @@ def test_everything_in_a_mixed_folder_is_answered_or_refused(page: Page, tmp_pat
 def test_files_are_asked_for_again_and_sent_once(services: tuple[Running, Running]) -> None:
     import requests
 
-    url = f"{services[1].address}/static/canvas.js"
+    url = f"{services[1].address}/page/canvas.js"
     first = requests.get(url, timeout=30)
     assert first.headers["Cache-Control"] == "no-cache"
     again = requests.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)

@@ -10,10 +10,12 @@ from inkwise.export.from_keras import ZIP_MAGIC
 from inkwise.export.from_torch import is_torch
 from inkwise.export.hdf5 import MAGIC
 from inkwise.model import Model
+from inkwise.model.pretrained import load_pretrained
 from inkwise.model.saving import is_ours
 from inkwise.runs.directory import Run
 from inkwise.runs.models import find_model, is_run
 from inkwise.runs.original_data import load_original_splits, load_training_splits
+from inkwise.runs.starts import PRETRAINED
 from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, storage, write_bytes
 from inkwise.system.folders import file_name
@@ -25,8 +27,9 @@ SUFFIXES = {
     "keras": ".keras",
     "h5": ".h5",
     "torchscript": ".pt",
+    "web": "_page",
 }
-"""The name of each format, and the suffix of its files."""
+"""The name of each format, and the suffix of its files; a page is a folder."""
 
 SINGLE_ROTATION = 2.0
 """Angle, in degrees, by which images are rotated if a model sees them at one angle only.
@@ -35,7 +38,7 @@ A rotation softens edges by interpolation. Data augmentation did so to the train
 edges as sharp as pixels would be out-of-distribution for the network.
 """
 
-_ROTATING = ("onnx", "torchscript")
+_ROTATING = ("onnx", "torchscript", "web")
 """Formats of models that may rotate images before the network sees them."""
 
 
@@ -49,20 +52,23 @@ def export_model(
 ) -> Path:
     """Write a model as a file for another program, which gets the same probabilities within 1e-5.
 
+    Or write it with the page that one draws on as a site, which needs no server but one of files.
+
     Two exceptions give other probabilities: ``onnx-int8``, which is faster and less precise (see
     `inkwise.export.int8.int8_bytes`), and `once`.
 
     Parameters
     ----------
     model : Model or path-like
-        A model, or the directory of a run or of a model.
-    file_format : {"onnx", "onnx-int8", "keras", "h5", "torchscript"}
+        A model, or the directory of a run or of a model; ``pretrained`` is the package's model.
+    file_format : {"onnx", "onnx-int8", "keras", "h5", "torchscript", "web"}
         ``onnx``, ``onnx-int8`` and ``torchscript`` take grey levels, uint8 (N, H, W), with light
         ink on a black background, and hold the class names. ``onnx-int8`` needs a run, because it
         is calibrated on training images. ``keras`` and ``h5`` hold a compiled
         ``keras.Sequential``, which takes float32 (N, H, W, 1) in [0, 1], and one-hot labels in
-        ``evaluate``; writing them needs Keras. All formats return probabilities, float32
-        (N, classes).
+        ``evaluate``; writing them needs Keras. All these formats return probabilities, float32
+        (N, classes). ``web`` is a folder with the page, see `inkwise.browser.site.write_site`;
+        writing it needs the package inkwise-web.
     output : path-like, optional
         The file, which is replaced if it exists and has this format; by default `default_name`
         with the format's suffix, in the current directory.
@@ -78,7 +84,7 @@ def export_model(
     Returns
     -------
     Path
-        The file.
+        The file, or the folder of the page.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def export_model(
         require_training(f"exporting as {file_format}")
     source = model
     if not isinstance(model, Model):
-        model = find_model(model)
+        model = load_pretrained() if str(model) == PRETRAINED else find_model(model)
     if once and any(model.rotations):
         run = _run(source, "a single look")
         angle = SINGLE_ROTATION if file_format in _ROTATING else 0.0
@@ -129,6 +135,10 @@ def export_model(
             "leave the rotations out with --once, or write onnx or torchscript"
         )
     path = Path(default_name(model) + suffix if output is None else output)
+    if file_format == "web":
+        from inkwise.browser.site import write_site
+
+        return write_site(model, path)
     _check_replaced(path, file_format)
     match file_format:
         case "onnx":

@@ -69,9 +69,8 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(kserve_v1.make_router(service))
     app.include_router(v2.make_router(service))
     app.include_router(static_files.make_router(app))
-    app.mount(
-        "/static", static_files.RevalidatedFiles(directory=static_files.STATIC), name="static"
-    )
+    for path, folder in static_files.FOLDERS.items():
+        app.mount(path, static_files.RevalidatedFiles(directory=folder), name=path.strip("/"))
 
     @app.get(
         "/metrics",

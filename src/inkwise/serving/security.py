@@ -10,8 +10,8 @@ from inkwise.serving.problems import Problem, respond
 OPEN = ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 """Paths that need no token: pages without secrets, and the health checks."""
 
-OPEN_FOLDER = "/static/"
-"""Prefix of the static files' paths, which need no token, either."""
+OPEN_FOLDERS = ("/page/", "/static/")
+"""Prefixes of the static files' paths, which need no token, either."""
 
 
 class TokenRequired:
@@ -43,7 +43,7 @@ class TokenRequired:
 
     def _may_pass(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in OPEN or path.startswith(OPEN_FOLDER):
+        if path in OPEN or path.startswith(OPEN_FOLDERS):
             return True
         given = next((v for name, v in scope["headers"] if name == b"authorization"), b"")
         # The scheme is case-insensitive, the token is not.

@@ -7,10 +7,11 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from inkwise.browser.index import PAGE, page_html
 from inkwise.serving.reference import render
 
-STATIC = Path(__file__).with_name("static")
-"""The folder of the pages' files: style sheets, scripts, pictures."""
+FOLDERS = {"/page": PAGE, "/static": Path(__file__).with_name("static")}
+"""Folders of static files, by their paths: the page's, and the reference's."""
 
 
 class RevalidatedFiles(StaticFiles):
@@ -27,7 +28,7 @@ class RevalidatedFiles(StaticFiles):
 def make_router(app: FastAPI) -> APIRouter:
     """Return the routes of the pages, which are not part of the API."""
     router = APIRouter(include_in_schema=False)
-    first = (STATIC / "index.html").read_text(encoding="utf-8")
+    first = page_html("served")
 
     @router.get("/", response_class=HTMLResponse)
     async def index() -> str:

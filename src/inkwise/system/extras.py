@@ -33,6 +33,8 @@ _MLFLOW = {"mlflow": "MLflow"}
 
 _TENSORBOARD = {"tensorboard": "TensorBoard"}
 
+_WEB = {"inkwise_web": "inkwise-web"}
+
 _SWEEP = {"optuna": "Optuna"}
 
 _FORMATS = {"pillow_heif": "pillow-heif", "pypdfium2": "pypdfium2"}
@@ -92,6 +94,11 @@ def require_tensorboard(purpose: str) -> None:
 def require_mlflow(purpose: str) -> None:
     """Make sure that the library of the extra ``mlflow`` is there; see `require_training`."""
     _require(_MLFLOW, "mlflow", purpose)
+
+
+def require_web(purpose: str) -> None:
+    """Make sure that the package of the extra ``web`` is there; see `require_training`."""
+    _require(_WEB, "web", purpose)
 
 
 def require_sweeping(purpose: str) -> None:

@@ -55,13 +55,15 @@ export class Network {
 
   /**
    * Open a network.
-   * @param {Uint8Array} content of its ONNX file
+   * @param {Uint8Array | Promise<Uint8Array>} content of its ONNX file; the runtime is loaded
+   *   while it comes
    * @param {string} folder the address of the folder with the runtime's files, ending in "/"
    */
   static async open(content, folder) {
     let ort;
+    let bytes;
     try {
-      ort = await loadRuntime(folder);
+      [ort, bytes] = await Promise.all([loadRuntime(folder), content]);
     } catch (error) {
       runtime = null;
       if (error instanceof ModelError) throw error;
@@ -70,7 +72,7 @@ export class Network {
       });
     }
     try {
-      return new Network(ort, await ort.InferenceSession.create(content));
+      return new Network(ort, await ort.InferenceSession.create(bytes));
     } catch (error) {
       const told = runsWebAssembly()
         ? "the model or the runtime of its network is damaged: put their files there again"

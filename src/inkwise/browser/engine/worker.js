@@ -40,8 +40,8 @@ async function fetchDocument(/** @type {string} */ name) {
   }
 }
 
-async function openNetwork(/** @type {string} */ name) {
-  return Network.open(await fetchFile(`${folders.model}${name}`), folders.runtime);
+function openNetwork(/** @type {string} */ name) {
+  return Network.open(fetchFile(`${folders.model}${name}`), folders.runtime);
 }
 
 const classifier = once(async () => {

@@ -1,16 +1,10 @@
-// The client of the service: HTTP requests, and their errors.
+// Answers by the service: HTTP requests, and their errors. local.js has the same names.
+
+import { Trouble } from "./trouble.js";
+import { fill, words } from "./words.js";
 
 const KEY = "inkwise-token";
 const PATIENCE = 20_000; // timeout of a request in milliseconds
-
-// The reason why there is no answer. Its kind is "gone", "busy", "token" or "refused".
-export class Trouble extends Error {
-  constructor(kind, told, seconds = 1) {
-    super(told);
-    this.kind = kind;
-    this.seconds = seconds; // time to wait if the service is busy
-  }
-}
 
 let token = null;
 try {
@@ -31,7 +25,7 @@ export const setToken = (value) => {
   }
 };
 
-export const ask = async (path, body) => {
+const ask = async (path, body) => {
   const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
   if (body) headers["Content-Type"] = body.type.startsWith("image/") ? body.type : "image/unknown";
   let response;
@@ -45,24 +39,51 @@ export const ask = async (path, body) => {
     });
     if (response.ok) return await response.json();
   } catch {
-    throw new Trouble("gone", "The service does not answer. Trying again…");
+    throw new Trouble("gone", words.served.gone);
   }
   const problem = await response.json().catch(() => ({}));
-  const told = problem.detail ?? `The service answered ${response.status}.`;
+  const told = problem.detail ?? fill(words.served.status, { status: response.status });
   switch (response.status) {
     case 401:
       throw new Trouble("token", told);
     case 503: {
       const seconds = Number(response.headers.get("Retry-After")) || 1;
-      throw new Trouble("busy", "The service is busy. Trying again…", seconds);
+      throw new Trouble("busy", words.served.busy, seconds);
     }
     case 502:
     case 504: // from a proxy in front of the service
-      throw new Trouble("gone", "The service does not answer. Trying again…");
+      throw new Trouble("gone", words.served.gone);
     default:
       throw new Trouble("refused", told.charAt(0).toUpperCase() + told.slice(1));
   }
 };
+
+// Return the bytes of what is asked about: an uploaded file itself, or a drawing as PNG.
+const encode = (source) => {
+  if (source instanceof Blob) return source;
+  // Unlike this, `toBlob` waits until the browser is idle.
+  const bytes = atob(source.toDataURL("image/png").split(",")[1]);
+  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
+};
+
+// Describe the model.
+export const meet = () => ask("v1/model");
+
+// Classify a picture, a file or a canvas; of a file with several pages, the first.
+export const classify = async (source, hand) => {
+  const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${hand}`, encode(source));
+  return { model, said: pictures[0], pages: pictures.length };
+};
+
+// Read the numbers in a picture.
+export const read = async (source) => (await ask("v1/read", encode(source))).pictures[0].numbers ?? [];
+
+// Explain the answer about a picture.
+export const explain = (source, hand) => ask(`v1/explain?hand=${hand}`, encode(source));
+
+// Keep a picture with its true class.
+export const correct = (source, name) =>
+  ask(`v1/corrections?label=${encodeURIComponent(name)}`, encode(source));
 
 // Wait until the service is ready.
 export const untilThere = async () => {

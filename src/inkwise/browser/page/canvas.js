@@ -1,7 +1,8 @@
-// The page: a sheet with a drawing or a picture, and the service's answer about it.
+// The page: a sheet with a drawing or a picture, and the answer about it.
 
 import { follow, paint, paintAll } from "./pen.js";
-import { Trouble, ask, hasToken, setToken, untilThere } from "./service.js";
+import { Trouble } from "./trouble.js";
+import { fill, words } from "./words.js";
 
 const CALM = 80; // least milliseconds between two requests while a line is being drawn
 const SIDE = 168; // side in pixels of the picture of a drawing: more are slower and no more accurate
@@ -9,7 +10,7 @@ const NUMBER_SIDE = 400; // the same where a number is drawn, whose digits are s
 const SHOWN = 1000; // longest side in pixels of the copy of an uploaded picture that is shown
 const REMEMBERED = 60; // number of steps that can be undone
 
-const $ = (id) => document.getElementById(id);
+export const $ = (id) => document.getElementById(id);
 const sheet = $("sheet");
 const context = sheet.getContext("2d");
 
@@ -19,17 +20,19 @@ let steps = [BLANK];
 let place = 0;
 let stroke = null; // the stroke that is being drawn
 
-let served = null; // the service's description of its model
+let answers; // where answers come from: service.js or local.js
+let more = {}; // what only one kind of page has, called when something happens; see `start`
+let served = null; // the description of the model
 let answer = null; // the last answer, and the picture that it is about
 let asked = 0; // requests are numbered, because their responses may come in another order
 let shown = 0;
 
 const isBlank = ({ strokes, picture }) => !strokes.length && !picture;
-const percent = (p) => (p > 0.9995 ? "> 99.9%" : `${(100 * p).toFixed(1)}%`);
+const percent = (p) => (p > 0.9995 ? words.nearlyCertain : `${(100 * p).toFixed(1)}%`);
 const digits = () => served.class_names.every((name) => /^\d$/.test(name));
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
-const tell = (text) => {
+export const tell = (text) => {
   $("trouble").hidden = !text;
   if ($("trouble").textContent !== text) $("trouble").textContent = text;
 };
@@ -67,7 +70,7 @@ const drawPicture = (picture, width, height) => {
   context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
   context.lineWidth = Math.max(2, width / 200);
   const rim = width / 80;
-  // Bounding boxes. They are scaled, because the service may have received a smaller copy.
+  // Bounding boxes. They are scaled, because the answer may be about a smaller copy.
   const sent = (scale * picture.shown.width) / picture.width;
   const signs = (answer.said.numbers ?? []).flatMap((number) => number.digits.map(({ box }) => box));
   const parts = signs.length ? signs : answer.said.parts;
@@ -98,23 +101,21 @@ const go = (by) => {
   question(true);
 };
 
-// Return what is sent of a sheet: the uploaded file itself, or a picture of the strokes.
-const encode = ({ strokes, picture }, side = SIDE) => {
+// Return what is asked about: the uploaded file itself, or a picture of the strokes.
+const pictured = ({ strokes, picture }, side = SIDE) => {
   if (picture) return picture.file;
   const canvas = document.createElement("canvas");
   const [height, width] = served.image_size;
-  const asIs = height !== 28 || width !== 28; // then the service does no preprocessing
+  const asIs = height !== 28 || width !== 28; // then there is no preprocessing
   [canvas.width, canvas.height] = asIs ? [width, height] : [side, side];
-  const sent = canvas.getContext("2d");
+  const sent = canvas.getContext("2d", { willReadFrequently: true });
   sent.fillStyle = asIs ? "#000" : "#fff";
   sent.fillRect(0, 0, canvas.width, canvas.height);
   paintAll(sent, strokes, canvas.width, asIs ? "#fff" : "#000");
-  // Unlike this, `toBlob` waits until the browser is idle.
-  const bytes = atob(canvas.toDataURL("image/png").split(",")[1]);
-  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
+  return canvas;
 };
 
-// Requests and answers.
+// Questions and answers.
 
 let asking = 0;
 let askedAt = 0;
@@ -133,22 +134,21 @@ const question = async (final) => {
     showNothing();
     return;
   }
-  const file = encode(now);
+  const source = pictured(now);
   askedAt = performance.now();
   asking += 1;
   try {
-    const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${$("hand").value}`, file);
-    const [said] = pictures;
+    const { model, said, pages } = await answers.classify(source, $("hand").value);
     if (said.verdict === "several" && digits()) {
-      const read = await ask("v1/read", encode(now, NUMBER_SIDE));
-      said.numbers = (read.pictures[0].numbers ?? []).filter(({ text }) => text);
+      const numbers = await answers.read(pictured(now, NUMBER_SIDE));
+      said.numbers = numbers.filter(({ text }) => text);
     }
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
-    const more = pictures.length > 1 ? `${pictures.length} pages: this is the answer for the first.` : "";
-    tell(said.error ? sentence(said.error.detail) : more);
-    answer = { said, about, file, number, why: null };
+    const note = pages > 1 ? fill(words.pages, { count: pages }) : "";
+    tell(said.error ? sentence(said.error.detail) : note);
+    answer = { said, about, source, number, why: null };
     show(performance.now() - askedAt);
     if (final) settle();
   } catch (error) {
@@ -166,12 +166,12 @@ let waiting = null; // a promise that the service is reachable again, or less bu
 const failed = (error, again) => {
   if (!(error instanceof Trouble)) throw error;
   tell(error.kind === "token" ? "" : error.message);
-  if (error.kind === "token") askForToken();
+  if (error.kind === "token") more.askForToken();
   if (waiting || !["gone", "busy"].includes(error.kind)) return;
   const pause = new Promise((resolve) => {
     setTimeout(resolve, 1000 * error.seconds);
   });
-  waiting = (error.kind === "gone" ? untilThere() : pause).then(() => {
+  waiting = (error.kind === "gone" ? answers.untilThere() : pause).then(() => {
     waiting = null;
     if (error.kind === "gone") tell("");
     again();
@@ -185,18 +185,18 @@ const settle = () => {
   $("said").textContent = said.error
     ? ""
     : `${$("label").textContent.replace("?", "")} ${$("verdict").textContent}`;
-  $("kept-note").textContent = "";
-  $("wrong").hidden = !served.keeps_corrections || !said.image || said.verdict === "several";
+  more.settled?.(answer);
   if (said.image && ($("looked").checked || served.has_neighbours)) explain();
 };
 
 const explain = async () => {
   const mine = answer;
   try {
-    const why = await ask(`v1/explain?hand=${$("hand").value}`, mine.file);
+    const why = await answers.explain(mine.source, $("hand").value);
     if (answer !== mine) return;
     answer.why = why;
-    showWhy();
+    showMap();
+    more.explained?.(why);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (answer === mine) $("looked-note").textContent = error.message;
@@ -208,10 +208,9 @@ const showNothing = () => {
   $("answer").dataset.verdict = "";
   $("label").textContent = "";
   $("label").className = "idle";
-  $("verdict").textContent = "Waiting for ink.";
+  $("verdict").textContent = words.waiting;
   $("said").textContent = "";
-  $("wrong").hidden = true;
-  $("near").hidden = true;
+  more.shown?.(null);
   showChances({});
   showSeen();
 };
@@ -219,7 +218,7 @@ const showNothing = () => {
 const show = (milliseconds) => {
   const { said } = answer;
   const verdict = said.error ? "" : said.verdict;
-  const none = digits() ? "not a digit" : "none of them";
+  const none = digits() ? words.notADigit : words.noneOfThem;
   const label = $("label");
   const numbers = said.numbers ?? [];
   const text = numbers.length
@@ -240,42 +239,50 @@ const show = (milliseconds) => {
   const strong = document.createElement("b");
   if (verdict === "unsure") {
     const [[, first], [other, second]] = [said.top[0], said.top[1] ?? [null, 0]];
-    strong.textContent = "unsure";
-    line.append(strong, `, ${percent(first)}${other === null ? "" : `; or ${other}, ${percent(second)}`}`);
+    const chance = fill(words.withChance, { chance: percent(first) });
+    const values = { other, chance: percent(second) };
+    strong.textContent = words.unsure;
+    line.append(strong, chance, other === null ? "" : fill(words.orOtherWithChance, values));
   } else if (verdict === "digit") {
-    strong.textContent = digits() ? "digit" : "recognised";
-    line.append(strong, `, ${percent(said.probability)}`);
+    strong.textContent = digits() ? words.digit : words.recognised;
+    line.append(strong, fill(words.withChance, { chance: percent(said.probability) }));
   } else if (numbers.length) {
     tellNumbers(line, strong, numbers);
   } else if (verdict === "several") {
-    strong.textContent = "several";
-    line.append(strong, digits() ? ": no number can be read" : ": write one at a time");
+    strong.textContent = words.several;
+    line.append(strong, digits() ? words.noNumber : words.oneAtATime);
   } else if (verdict) {
     strong.textContent = none;
-    line.append(strong, said.image ? "" : ": there is no ink");
+    line.append(strong, said.image ? "" : words.noInk);
   } else {
-    line.append("No answer.");
+    line.append(words.noAnswer);
   }
   showChances(said.probabilities ?? {}, said.top?.[0]?.[0]);
   showSeen();
-  $("about").textContent = `Model ${served.model.version}, answered in ${Math.round(milliseconds)} ms`;
-  if (!answer.said.image) $("near").hidden = true;
+  const values = { version: served.model.version, milliseconds: Math.round(milliseconds) };
+  $("about").textContent = fill(words.answered, values);
+  more.shown?.(answer);
 };
 
 // Tell how sure numbers are, and of one that is unsure, where, and what it may be instead.
 const tellNumbers = (line, strong, numbers) => {
-  const least = Math.min(...numbers.map(({ probability }) => probability));
+  const least = percent(Math.min(...numbers.map(({ probability }) => probability)));
+  const chance = fill(words.withChance, { chance: least });
+  const count = numbers.length;
   const [first] = numbers;
   if (numbers.every(({ verdict }) => verdict === "number")) {
-    strong.textContent = numbers.length > 1 ? `${numbers.length} numbers` : "number";
-    line.append(strong, `, ${percent(least)}`);
+    strong.textContent = count > 1 ? fill(words.numbers, { count }) : words.number;
+    line.append(strong, chance);
     return;
   }
-  strong.textContent = "unsure";
+  strong.textContent = words.unsure;
   const places = first.digits.flatMap(({ verdict }, i) => (verdict === "unsure" ? [i + 1] : []));
-  const where = numbers.length === 1 && places.length ? ` at ${places.join(", ")}` : "";
-  const other = numbers.length === 1 && first.others.length ? `; or ${first.others[0][0]}` : "";
-  line.append(strong, `${where}, ${percent(least)}${other}`);
+  if (count === 1 && places.length) {
+    line.append(strong, fill(words.atPlaces, { places: places.join(", ") }), chance);
+  } else line.append(strong, chance);
+  if (count === 1 && first.others.length) {
+    line.append(fill(words.orOther, { other: first.others[0][0] }));
+  }
 };
 
 const showChances = (probabilities, best) => {
@@ -283,12 +290,12 @@ const showChances = (probabilities, best) => {
     const p = probabilities[row.dataset.name];
     row.className = best !== undefined && row.dataset.name === best ? "best" : "";
     row.querySelector("i").style.transform = `translateX(${100 * (p ?? 0) - 101}%)`;
-    row.cells[2].textContent = p === undefined ? "–" : percent(p);
+    row.cells[2].textContent = p === undefined ? words.noChance : percent(p);
   }
 };
 
 // Draw one of the network's images, and over it the evidence: blue for the class, orange against.
-const pixels = (canvas, image, evidence) => {
+export const pixels = (canvas, image, evidence) => {
   const [height, width] = [image.length, image[0].length];
   [canvas.width, canvas.height] = [width, height];
   const drawn = new ImageData(width, height);
@@ -310,8 +317,8 @@ const showSeen = () => {
   const image = answer?.said.image;
   if (image) pixels(seen, image);
   else seen.getContext("2d").clearRect(0, 0, seen.width, seen.height);
-  const size = `${seen.width} by ${seen.height} pixels`;
-  seen.setAttribute("aria-label", `What the network sees: ${image ? size : "nothing yet"}`);
+  const { width, height } = seen;
+  seen.setAttribute("aria-label", image ? fill(words.seen, { width, height }) : words.seenNothing);
   showMap();
 };
 
@@ -323,30 +330,10 @@ const showMap = () => {
   $("looked-at").hidden = !image;
   if (image) pixels($("looked-at"), image, why?.evidence);
   const name = answer?.said.top?.[0]?.[0];
-  if (!image) note.textContent = "There is nothing to explain yet.";
-  else if (!why) note.textContent = "Computing the map…";
-  else if (!why.strongest) note.textContent = `No single part of the ink speaks for ${name}.`;
-  else {
-    note.textContent =
-      `The ink at the ${why.strongest} speaks most for ${name}. Without the blue ink, the picture ` +
-      `would look less like ${name}; without the orange ink, more.`;
-  }
-};
-
-const showWhy = () => {
-  showMap();
-  const { neighbours } = answer.why;
-  $("near").hidden = !neighbours?.length;
-  $("near").querySelector("ul").replaceChildren(
-    ...(neighbours ?? []).map(({ label, image }) => {
-      const [item, canvas, name] = ["li", "canvas", "span"].map((tag) => document.createElement(tag));
-      pixels(canvas, image);
-      canvas.setAttribute("aria-hidden", "true");
-      name.textContent = label;
-      item.append(canvas, name);
-      return item;
-    }),
-  );
+  if (!image) note.textContent = words.nothingToExplain;
+  else if (!why) note.textContent = words.mapping;
+  else if (!why.strongest) note.textContent = fill(words.noPart, { name });
+  else note.textContent = fill(words.strongest, { place: why.strongest, name });
 };
 
 $("looked").addEventListener("change", () => {
@@ -379,7 +366,7 @@ $("redo").addEventListener("click", () => go(1));
 $("clear").addEventListener("click", () => step(BLANK));
 
 document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.matches("#token")) return;
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.matches("input[type=text]")) return;
   const key = event.key.toLowerCase();
   if (key !== "z" && key !== "y") return;
   event.preventDefault();
@@ -407,13 +394,15 @@ const smaller = (image, side, colour) => {
 };
 
 const take = async (file) => {
+  const mostBytes = served?.most_bytes ?? Infinity;
+  const mostPixels = served?.most_pixels ?? Infinity;
   let [sent, width, canvas] = [file, 0, null];
   try {
     const image = await createImageBitmap(file);
     width = image.width;
     canvas = smaller(image, SHOWN);
-    if (file.size > served?.most_bytes || image.width * image.height > served?.most_pixels) {
-      // The service would reduce it to 800 pixels a side anyway.
+    if (file.size > mostBytes || image.width * image.height > mostPixels) {
+      // Whoever answers would reduce it to 800 pixels a side anyway.
       const copy = smaller(image, 2000, "#fff");
       sent = await new Promise((resolve) => {
         copy.toBlob(resolve, "image/jpeg", 0.92);
@@ -422,11 +411,11 @@ const take = async (file) => {
     }
     image.close();
   } catch {
-    // The service reads some formats that this browser cannot show, so it decides.
+    // The service reads some formats that this browser cannot show, so whoever answers decides.
   }
-  if (sent.size > served?.most_bytes) {
-    const most = Math.floor(served.most_bytes / 1e6);
-    tell(`${file.name || "The picture"} is too large: the service accepts at most ${most} MB.`);
+  if (sent.size > mostBytes) {
+    const most = Math.floor(mostBytes / 1e6);
+    tell(fill(words.served.tooLarge, { name: file.name || words.served.thePicture, most }));
     return;
   }
   tell("");
@@ -444,7 +433,7 @@ document.addEventListener("paste", (event) => {
   if (event.target.matches?.("input")) return;
   const file = [...event.clipboardData.files][0];
   if (file) take(file);
-  else tell("There is no picture in the clipboard.");
+  else tell(words.noPicture);
 });
 
 const carriesFile = (event) => event.dataTransfer.types.includes("Files");
@@ -459,56 +448,21 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   });
 }
 
-// Corrections.
+// The model.
 
-const correct = async (name) => {
+export const meet = async () => {
   try {
-    await ask(`v1/corrections?label=${encodeURIComponent(name)}`, answer.file);
-    $("kept-note").textContent = `The picture was kept as ${name}. Thank you! inkwise train --from learns from it.`;
+    served = await answers.meet();
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    if (error.kind === "token") askForToken();
-    $("kept-note").textContent = error.message;
-  }
-};
-
-// The service.
-
-const askForToken = () => {
-  const wrong = hasToken();
-  if (wrong) setToken(null);
-  $("token-form").hidden = false;
-  if (wrong) tell("That is not the token of this service.");
-  $("token").focus();
-};
-
-$("token-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const value = $("token").value.trim();
-  $("token").value = "";
-  if (!/^[\x21-\x7e]+$/.test(value)) {
-    tell("A token contains only ASCII characters and no spaces.");
-    return;
-  }
-  setToken(value);
-  tell("");
-  meet();
-});
-
-const meet = async () => {
-  try {
-    served = await ask("v1/model");
-  } catch (error) {
+    if (error.kind === "broken") $("verdict").textContent = words.noAnswer;
     failed(error, meet);
     return;
   }
-  $("token-form").hidden = true;
   tell("");
-  $("hint-what").textContent = digits() ? "Draw a digit or a number" : `Draw one of ${served.class_names.join(", ")}`;
-  $("keeps").textContent = served.keeps_corrections
-    ? "What you draw is sent to this service, which keeps only the pictures that you correct."
-    : "What you draw is sent to this service, which keeps none of it.";
-  $("about").textContent = `Model ${served.model.version}`;
+  $("hint-what").textContent = digits()
+    ? words.draw
+    : fill(words.drawOneOf, { names: served.class_names.join(", ") });
+  $("about").textContent = fill(words.model, { version: served.model.version });
   $("hands").hidden = !["1", "7"].every((name) => served.class_names.includes(name));
   sheet.style.aspectRatio = 1 / ratio();
   $("chances").tBodies[0].replaceChildren(
@@ -526,17 +480,20 @@ const meet = async () => {
       return row;
     }),
   );
-  $("names").replaceChildren(
-    ...served.class_names.map((name) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = name;
-      button.addEventListener("click", () => correct(name));
-      return button;
-    }),
-  );
+  more.met?.(served);
   showNothing();
   question(true);
 };
 
-meet();
+// Start the page. `where` answers: a module with `meet`, `classify`, `read`, `explain` and
+// `untilThere`. Of the functions in `only`, each of which may be missing, `met` is called with the
+// model's description, `shown` with each answer, or null, `settled` with each final one,
+// `explained` with its explanation, and `askForToken` if one is needed.
+export const start = (where, only = {}) => {
+  const page = document.documentElement.dataset;
+  if ("stopped" in page) return; // early.js has said why
+  page.started = "";
+  answers = where;
+  more = only;
+  meet();
+};

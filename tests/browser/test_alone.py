@@ -1,0 +1,389 @@
+"""The page with no server, in a real browser, from a plain file server, in a sub-folder."""
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from inkwise import load_pretrained
+from inkwise.browser.index import page_html
+from inkwise.browser.site import write_site
+from tests.browser.hosts import Host, hosted
+from tests.devtools import logged
+from tests.serving.page import ONE, SEVEN, STAR, Line, Page
+from tests.serving.processes import servers
+from tests.serving.test_page import picture
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.browser
+
+FOLDER = "school/digits"
+
+
+@pytest.fixture(scope="module")
+def host(site: Path) -> Iterator[Host]:
+    with hosted(site.parent.parent) as host:
+        yield host
+
+
+@pytest.fixture
+def page(chrome: "Chrome", host: Host) -> Page:
+    page = Page(chrome, f"{host.address}/{FOLDER}/")
+    page.look(1280, 820)
+    for kind in ("browser", "performance"):
+        logged(chrome, kind)
+    page.open()
+    return page
+
+
+@contextlib.contextmanager
+def first(chrome: "Chrome", script: str) -> Iterator[None]:
+    """Run a script before those of a page."""
+    added = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        yield
+    finally:
+        chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+# --- the same page ---
+
+
+def test_a_drawn_digit_is_told_and_nothing_is_asked_of_anybody_else(page: Page, host: Host) -> None:
+    assert page.violations() == []
+    page.draw(SEVEN)
+    page.wait_for("#said", "7 digit, ")
+    assert page.text("#chances .best th") == "7"
+    assert page.ink("#seen") > 30
+    page.shoot("alone-desktop")
+    messages = [
+        json.loads(each["message"])["message"] for each in logged(page.chrome, "performance")
+    ]
+    asked = [
+        each["params"]["request"]["url"]
+        for each in messages
+        if each["method"] == "Network.requestWillBeSent"
+    ]
+    assert len(asked) > 10
+    ours = (f"{host.address}/{FOLDER}/", "data:", "blob:")
+    assert [url for url in asked if not url.startswith(ours)] == []
+    told = [entry["message"] for entry in logged(page.chrome, "browser")]
+    assert told == []
+
+
+def test_answers_come_while_the_line_is_drawn(page: Page) -> None:
+    page.line(SEVEN, release=False)
+    page.wait(lambda: page.text("#label"))
+    assert page.text("#said") == ""
+    actions = page.pointer()
+    actions.pointer_action.pointer_up()
+    actions.perform()
+    page.wait_for("#said", "7 digit")
+
+
+def test_a_picture_is_uploaded_or_pasted(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "my seven.png"
+    file.write_bytes(picture())
+    page.find("#upload").send_keys(str(file))
+    page.wait_for("#said", "7 digit")
+    assert page.text("#file-name") == "my seven.png"
+    page.find("#clear").click()
+    page.wait_for("#verdict", "Waiting")
+    page.give("paste", picture("JPEG"), "pasted.jpg", "image/jpeg")
+    page.wait_for("#said", "7 digit")
+    page.give("drop", b"Dear diary", "diary.txt", "text/plain")
+    page.wait(lambda: page.find("#trouble").is_displayed())
+    assert page.text("#label") == ""
+
+
+def test_a_number_is_read(page: Page) -> None:
+    for left in (0.08, 0.48, 0.88):
+        page.line([(left, 0.36), (left, 0.65)])
+    page.wait_for("#said", "111 number, ")
+
+
+def test_which_ink_matters_is_shown(page: Page) -> None:
+    page.draw(SEVEN)
+    page.wait_for("#label", "7")
+    page.find("#looked").send_keys(" ")
+    page.wait_for("#looked-note", "speaks most for 7")
+    page.find("#looked").send_keys(" ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits(page: Page, scheme: str) -> None:
+    page.draw(SEVEN)
+    page.wait_for("#said", "7")
+    page.run("scrollTo(0, 0)")
+    for width, height in ((320, 640), (360, 740), (1280, 900)):
+        page.look(width, height, scheme)
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.violations() == []
+        page.shoot(f"alone-{width}-{scheme}")
+
+
+DIGITS: dict[str, list[Line]] = {
+    "0": [[(0.5, 0.2), (0.3, 0.35), (0.3, 0.65), (0.5, 0.8), (0.7, 0.65), (0.7, 0.35), (0.5, 0.2)]],
+    "1": [ONE],
+    "2": [[(0.3, 0.35), (0.4, 0.22), (0.6, 0.22), (0.68, 0.38), (0.3, 0.8), (0.72, 0.8)]],
+    "3": [
+        [(0.3, 0.25), (0.6, 0.2), (0.68, 0.35), (0.45, 0.48), (0.7, 0.62), (0.6, 0.8), (0.3, 0.75)]
+    ],
+    "4": [[(0.35, 0.2), (0.3, 0.55), (0.72, 0.55)], [(0.62, 0.3), (0.6, 0.82)]],
+    "5": [
+        [(0.68, 0.2), (0.35, 0.2), (0.33, 0.45), (0.6, 0.45), (0.7, 0.62), (0.6, 0.8), (0.3, 0.78)]
+    ],
+    "6": [
+        [
+            (0.62, 0.2),
+            (0.4, 0.4),
+            (0.32, 0.65),
+            (0.45, 0.8),
+            (0.65, 0.7),
+            (0.55, 0.55),
+            (0.35, 0.62),
+        ]
+    ],
+    "7": [SEVEN],
+    "8": [
+        [
+            *((0.6, 0.3), (0.45, 0.2), (0.35, 0.32), (0.62, 0.62), (0.55, 0.8), (0.4, 0.75)),
+            *((0.4, 0.6), (0.6, 0.3)),
+        ]
+    ],
+    "9": [
+        [
+            (0.64, 0.32),
+            (0.5, 0.2),
+            (0.36, 0.35),
+            (0.5, 0.48),
+            (0.64, 0.32),
+            (0.62, 0.55),
+            (0.56, 0.8),
+        ]
+    ],
+}
+
+
+def answers(page: Page) -> dict[str, Any]:
+    """Draw the ten digits and a star, and note what the page says of them."""
+    told = {}
+    for name, lines in {**DIGITS, "star": STAR}.items():
+        page.find("#clear").click()
+        page.wait_for("#verdict", "Waiting")
+        for line in lines:
+            page.run("document.getElementById('said').textContent = ''")
+            page.line(line)
+            page.wait(lambda: page.text("#said"))
+        chances = page.run(
+            "return [...document.querySelectorAll('#chances td:last-child')]"
+            ".map((cell) => cell.textContent)"
+        )
+        told[name] = (page.text("#said"), *chances)
+    return told
+
+
+def test_served_and_alone_it_gives_the_same_answers(page: Page, tmp_path: Path) -> None:
+    # The speed of the pointer changes the width of a line: time shall stand still.
+    with first(page.chrome, "Object.defineProperty(Event.prototype, 'timeStamp', {get: () => 0})"):
+        page.open()
+        alone = answers(page)
+        with servers(tmp_path, load_pretrained().save(tmp_path / "model")) as start:
+            served = Page(page.chrome, start().address)
+            served.open()
+            assert answers(served) == alone
+    assert [name for name in DIGITS if alone[name][0].startswith(f"{name} digit")] == [*DIGITS]
+
+
+# --- without a connection ---
+
+KEPT = """
+    const done = arguments[0];
+    navigator.serviceWorker.ready.then(() => done(true));
+    """
+
+
+def kept(page: Page) -> None:
+    """Wait until the browser has kept the site."""
+    page.chrome.set_script_timeout(30)
+    assert page.chrome.execute_async_script(KEPT)
+
+
+@pytest.fixture
+def copy(site: Path, tmp_path: Path) -> Path:
+    """A copy of the site to change."""
+    return Path(shutil.copytree(site, tmp_path / "host" / "digits"))
+
+
+def test_after_one_visit_it_works_without_the_server(chrome: "Chrome", copy: Path) -> None:
+    with hosted(copy.parent) as host:
+        page = Page(chrome, f"{host.address}/digits/")
+        page.open()
+        kept(page)
+    page.open()
+    page.draw(SEVEN)
+    page.wait_for("#said", "7 digit")
+    page.find("#clear").click()
+    page.wait_for("#verdict", "Waiting")
+    for left in (0.08, 0.48, 0.88):
+        page.line([(left, 0.36), (left, 0.65)])
+    page.wait_for("#said", "111 number")
+    page.give("paste", picture(), "seven.png", "image/png")
+    page.wait_for("#said", "7 digit")
+    page.find("#looked").send_keys(" ")
+    page.wait_for("#looked-note", "speaks most for 7")
+
+
+def test_a_new_version_comes_whole_with_the_next_opening(
+    chrome: "Chrome", copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish(title: str) -> None:
+        monkeypatch.setattr(
+            "inkwise.browser.site.page_html",
+            lambda *kind, **values: page_html(*kind, **values).replace(
+                "<title>", f"<title>{title}"
+            ),
+        )
+        write_site(load_pretrained(), copy)
+
+    waiting = "return navigator.serviceWorker.getRegistration().then((there) => !!there.waiting)"
+    with hosted(copy.parent) as host:
+        page = Page(chrome, f"{host.address}/digits/")
+        page.open()
+        kept(page)
+        publish("two ")
+        # One file is still the earlier one, as while somebody uploads the others.
+        later = (copy / "index.html").read_bytes()
+        (copy / "index.html").write_bytes(later.replace(b"two ", b"one "))
+        page.open()
+        time.sleep(1)
+        assert not page.run(waiting)
+        (copy / "index.html").write_bytes(later)
+        page.open()
+        assert not chrome.title.startswith("two")
+        page.wait(lambda: page.run(waiting))
+        chrome.get(page.address)
+        page.wait(lambda: chrome.title.startswith("two"))
+    page.open()
+    page.wait(lambda: chrome.title.startswith("two"))
+    page.draw(SEVEN)
+    page.wait_for("#said", "7 digit")
+    names = page.run("return caches.keys()")
+    assert len(names) == 1
+
+
+# --- in other pages ---
+
+FRAME = '<!doctype html><title>A lesson</title><iframe src="{}" width="900" height="900"></iframe>'
+
+
+def test_it_works_in_a_frame_of_another_site(chrome: "Chrome", host: Host, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(FRAME.format(f"{host.address}/{FOLDER}/"))
+    with hosted(tmp_path) as other:
+        # By another name, so that it is another site.
+        chrome.get(other.address.replace("127.0.0.1", "localhost"))
+        chrome.switch_to.frame(0)
+        page = Page(chrome, "")
+        page.wait_for("#about", "Model")
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+        chrome.switch_to.default_content()
+
+
+MODULE = """<!doctype html><title>A page of somebody's own</title>
+<canvas id="mine" width="280" height="280"></canvas><p id="told"></p>
+<script type="module">
+import { Inkwise } from "./digits/package/inkwise.js";
+const context = document.getElementById("mine").getContext("2d");
+context.fillStyle = "white";
+context.fillRect(0, 0, 280, 280);
+context.lineWidth = 20;
+context.lineCap = "round";
+context.beginPath();
+context.moveTo(140, 60);
+context.lineTo(140, 220);
+context.stroke();
+const answer = await new Inkwise().classify(document.getElementById("mine"));
+document.getElementById("told").textContent = `${answer.label}, ${answer.verdict}`;
+</script>"""
+
+
+def test_the_module_answers_in_a_page_of_somebody_s_own(
+    chrome: "Chrome", host: Host, site: Path
+) -> None:
+    (site.parent / "mine.html").write_text(MODULE)
+    page = Page(chrome, f"{host.address}/school/mine.html")
+    chrome.get(page.address)
+    page.wait_for("#told", "1, digit")
+
+
+# --- when it cannot work ---
+
+
+def trouble(chrome: "Chrome", address: str) -> str:
+    """Open a page, and return the one sentence that it says in place of working."""
+    page = Page(chrome, address)
+    chrome.get(address)
+    page.wait(lambda: page.find("#trouble").is_displayed())
+    time.sleep(0.3)  # nothing takes its place
+    told = page.text("#trouble")
+    assert told.endswith(".")
+    assert told.count(". ") == 0, told
+    assert page.violations() == []
+    return told
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("delete AbortSignal.timeout", "This browser is too old for this page"),
+        ("delete window.AbortSignal; delete window.WebAssembly", "This browser is too old"),
+        ("WebAssembly.validate = () => false", "This browser is too old"),
+        ("delete window.WebAssembly", "This browser allows no WebAssembly here"),
+    ],
+)
+def test_an_old_browser_is_told(chrome: "Chrome", host: Host, script: str, told: str) -> None:
+    with first(chrome, script):
+        assert told in trouble(chrome, f"{host.address}/{FOLDER}/")
+
+
+def test_a_host_that_blocks_webassembly_is_told(chrome: "Chrome", site: Path) -> None:
+    with hosted(site, {"Content-Security-Policy": "script-src 'self'"}) as strict:
+        assert "This browser allows no WebAssembly here" in trouble(chrome, strict.address)
+
+
+def test_a_page_opened_from_a_disk_is_told(chrome: "Chrome", site: Path) -> None:
+    assert "only from a web server" in trouble(chrome, (site / "index.html").as_uri())
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "page/pen.js",
+        "package/inkwise.js",
+        "package/worker.js",
+        "package/model/model.json",
+        "package/model/model.onnx",
+        "package/runtime/ort-wasm-simd-threaded.wasm.gz",
+        "package/runtime/ort.wasm.bundle.min.mjs",
+    ],
+)
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_a_missing_or_damaged_file_is_told(
+    chrome: "Chrome", copy: Path, file: str, how: str
+) -> None:
+    whole = (copy / file).read_bytes()
+    (copy / file).unlink()
+    if how == "damaged":
+        (copy / file).write_bytes(whole[: len(whole) // 2])
+    with hosted(copy) as host:
+        told = trouble(chrome, host.address)
+    assert "missing" in told or "damaged" in told
+    assert "publish" in told
