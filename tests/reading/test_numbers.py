@@ -235,8 +235,9 @@ def test_what_is_left_out_is_told(
     for seed in range(2):
         picture, _ = written(digits, "40213", seed=seed)
         numbers = model.read(change(picture))
-        assert set(numbers.dropped) - {"specks"} == set(dropped)
+        assert set(dropped) <= set(numbers.dropped)
         if dropped not in {("wide lines of writing",), ("lines of writing after the 200th",)}:
+            assert set(numbers.dropped) <= {"specks", *dropped}
             assert texts(numbers) == ["40213"]
 
 

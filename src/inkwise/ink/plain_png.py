@@ -3,6 +3,7 @@
 Opening such a picture takes Pillow several times as long as decoding it.
 """
 
+import math
 import zlib
 
 import numpy as np
@@ -30,6 +31,8 @@ def read_plain_png(content: bytes, side: int) -> NDArray[np.uint8] | None:
         return None
     size = int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
     if not 0 < min(size) <= max(size) <= side:
+        return None
+    if size[0] * size[1] > (Image.MAX_IMAGE_PIXELS or math.inf):  # the long way refuses it
         return None
     place, data = _FIRST, []
     while place < len(content):
