@@ -1,4 +1,4 @@
-"""The network of lines in PyTorch: as ONNX, and that it learns."""
+"""The network of lines in PyTorch: as ONNX, and how it learns."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from inkwise import Dataset
 from inkwise.reading.line_model import open_line_model
-from inkwise.training.line_learning import REPORTED, train
+from inkwise.training.line_learning import train
 from inkwise.training.line_network import line_network, to_onnx
 
 
@@ -28,8 +28,17 @@ def test_onnx_gives_the_same_probabilities_and_calibration() -> None:
 
 
 @pytest.mark.slow
-def test_it_learns_and_the_seed_decides(mnist: Dataset) -> None:
+def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(
+    mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkwise.training.line_learning.REPORTED", 1)
     digits = mnist.train.take(np.arange(500))
     losses: list[float] = []
-    train(digits, chunks=2 * REPORTED, seed=0, on_chunk=lambda *told: losses.append(told[1]))
+    networks = [
+        train(digits, chunks=2, seed=3, on_chunk=lambda *told: losses.append(told[1]))
+        for _ in range(2)
+    ]
+    assert losses[:2] == losses[2:]
     assert losses[1] < 0.6 * losses[0]
+    first, second = (network.state_dict() for network in networks)
+    assert all(torch.equal(first[name], second[name]) for name in first)
