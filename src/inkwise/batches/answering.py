@@ -20,7 +20,14 @@ from inkwise.reading.checks import make_check
 from inkwise.system.extras import require_parquet, require_ray
 from inkwise.system.files import json_bytes
 from inkwise.system.machine import available_cores
-from inkwise.system.places import is_address, join_place, names_in, read_place, write_place
+from inkwise.system.places import (
+    is_address,
+    join_place,
+    names_in,
+    read_place,
+    without_scheme,
+    write_place,
+)
 from inkwise.system.progress import SILENT, Progress
 from inkwise.version import __version__
 
@@ -114,7 +121,7 @@ def answer_pictures(
     StorageError
         Something cannot be read or written, such as on a full disk; `resume` goes on.
     LibraryError
-        A library of the extras ``parquet`` or ``scale`` is missing.
+        A library of the extras ``parquet`` or ``scale`` is missing, or fsspec's for an address.
 
     Examples
     --------
@@ -134,10 +141,9 @@ def answer_pictures(
     if engine == "ray":
         require_ray("the engine ray")
     some = [sources] if isinstance(sources, str | os.PathLike) else sources
-    places = [os.fspath(place) for place in some]
-    job = prepare(
-        places, os.fspath(output), model, task, resume=resume, progress=progress, options=options
-    )
+    places = [without_scheme(os.fspath(place)) for place in some]
+    folder = without_scheme(os.fspath(output))
+    job = prepare(places, folder, model, task, resume=resume, progress=progress, options=options)
     done = _done(job)
     left = [number for number in range(len(job.pieces)) if not done.get(number, _NONE).last]
     report = _Report(job.pieces, done.values(), progress)
