@@ -70,7 +70,7 @@ def answer_pictures(
     model: Model | None = None,
     task: Literal["predict", "read"] = "predict",
     resume: bool = False,
-    engine: Literal["threads", "ray"] = "threads",
+    engine: Literal["here", "ray"] = "here",
     address: str | None = None,
     progress: Progress = SILENT,
     **options: Any,
@@ -95,8 +95,8 @@ def answer_pictures(
         A digit in each picture, as `Model.classify` answers, or numbers, as `Model.read` does.
     resume : bool
         Whether to go on with a folder that has shards already.
-    engine : {"threads", "ray"}
-        Every core of this machine, or a cluster of Ray, which must reach the sources and the
+    engine : {"here", "ray"}
+        This machine, on every core, or a cluster of Ray, which must reach the sources and the
         folder by the same paths.
     address : str, optional
         Of the cluster; one is started on this machine if not given.
@@ -136,8 +136,8 @@ def answer_pictures(
     ('5', 20)
     """
     require_parquet("writing answers to Parquet")
-    if engine not in ("threads", "ray"):
-        raise ArgumentError(f"there is no engine {engine!r}: use threads or ray")
+    if engine not in ("here", "ray"):
+        raise ArgumentError(f"there is no engine {engine!r}: use here or ray")
     if engine == "ray":
         require_ray("the engine ray")
     some = [sources] if isinstance(sources, str | os.PathLike) else sources
