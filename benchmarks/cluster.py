@@ -37,7 +37,7 @@ def main() -> None:
         for number in range(arguments.rounds):
             rounds.append(
                 {
-                    "threads": _seconds(source, folder / f"threads-{number}", "threads"),
+                    "threads": _seconds(source, folder / f"threads-{number}", "here"),
                     **_seconds_of_ray(source, folder / f"ray-{number}", folder / "0000000.tar"),
                 }
             )

@@ -1,6 +1,7 @@
-"""Sources and answers in an object store, which is a server of this test's own."""
+"""Sources and answers at addresses: an object store of this test's own, memory, this machine."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from inkwise import Tally, answer_pictures
-from inkwise.errors import StorageError
-from tests.batches.conftest import encoded, numbered, write_parquet, write_tar
+from inkwise.errors import LibraryError, StorageError
+from tests.batches.conftest import encoded, numbered, write_folder, write_parquet, write_tar
 from tests.strokes import strokes
 
 pytestmark = pytest.mark.slow
@@ -124,3 +125,50 @@ def test_a_store_that_cannot_be_reached_stops_the_job_and_costs_no_picture(
 
     assert answer_pictures(tmp_path / "list.txt", output, model=strokes(), resume=True).errors == 0
     assert len(pandas.read_parquet(output)) == 23
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """The address of a folder of fsspec's own store, in the memory of this process."""
+    system = fsspec.filesystem("memory")
+    for name, kind in numbered(23):
+        system.pipe_file(f"/scans/{name}", encoded(kind))
+    yield "memory://"
+    system.rm("/", recursive=True)
+
+
+def test_any_store_that_fsspec_knows_is_read_written_and_gone_on_with(
+    memory: str, small_shards: None
+) -> None:
+    output = f"{memory}answers"
+    assert answer_pictures(f"{memory}scans", output, model=strokes()) == Tally(23, 0, 0)
+    system = fsspec.filesystem("memory")
+    *_, last = sorted(system.glob("/answers/part-*"))
+    system.rm(last)
+    again = answer_pictures(f"{memory}scans", output, model=strokes(), resume=True)
+    assert again == Tally(23, 0, 0)
+    assert pandas.read_parquet(output).file.nunique() == 23
+
+
+@pytest.mark.parametrize("scheme", ["file", "local"])
+def test_an_address_of_this_machine_is_a_path(scheme: str, tmp_path: Path) -> None:
+    scans = write_folder(tmp_path / "scans", 5)
+    source, output = f"{scheme}://{scans}", f"{scheme}://{tmp_path}/new/answers"
+    answer_pictures(source, output, model=strokes())
+    by_path = answer_pictures(scans, tmp_path / "new" / "answers", model=strokes(), resume=True)
+    assert by_path == Tally(5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "package"),
+    [("gs://bucket/scans", "gcsfs"), ("abfs://scans/a.tar", "adlfs"), ("sftp://a/b", "paramiko")],
+)
+def test_an_address_whose_package_is_missing_says_which_it_is(
+    address: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    scans = write_folder(tmp_path / "scans", 1)
+    for source, output in ((address, tmp_path / "out"), (scans, address)):
+        with pytest.raises(LibraryError, match=f"^{address} needs another package: .*{package}"):
+            answer_pictures(source, output, model=strokes())
+    assert not (tmp_path / "out").exists()

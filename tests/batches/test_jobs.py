@@ -16,7 +16,8 @@ import pytest
 
 from inkwise import Progress, Tally, answer_pictures
 from inkwise.batches import jobs, shards
-from inkwise.batches.shards import COLUMNS, find_shards
+from inkwise.batches.rows import COLUMNS, answer_row
+from inkwise.batches.shards import find_shards
 from inkwise.errors import ArgumentError, DataError, StorageError
 from inkwise.model.pretrained import load_pretrained
 from tests.batches.conftest import (
@@ -178,8 +179,8 @@ def test_a_bad_picture_is_a_row_with_its_error(tmp_path: Path) -> None:
 
         errors = {Path(row["file"]).name: row["error"] for row in rows(output)}
         assert errors["a.png"] is None or errors["a.png"] != errors["a.png"]
-        assert "not a picture" in errors["b.png"]
-        assert "damaged" in errors["c.png"]
+        assert errors["b.png"].startswith(f"{source}/b.png is not a picture: ")
+        assert errors["c.png"].startswith(f"{source}/c.png is damaged")
 
 
 def test_empty_cells_of_a_table_are_errors_of_their_rows(tmp_path: Path) -> None:
@@ -375,7 +376,7 @@ def test_rows_are_the_model_s_answers(tmp_path: Path) -> None:
     answer_pictures(folder, tmp_path / "out", model=model)
     for row in polars.read_parquet(str(tmp_path / "out" / "*.parquet")).to_dicts():
         [answer] = model.classify([row["file"]])
-        expected = shards.answer_row(row["file"], answer)
+        expected = answer_row(row["file"], answer)
         assert {name for name in row if row[name] is not None} == {
             name for name, value in expected.items() if value is not None
         }

@@ -63,7 +63,7 @@ def test_numbers_are_stored(call: Call, scans: Path, tmp_path: Path) -> None:
         (["predict", "x", "--output", "y", "--address", "auto"], "add --engine ray"),
         (["read", "x", "--output", "y", "--grid", "auto"], "--output are not for forms"),
         (["read", "x", "--output", "y", "--learn", "z"], "--output are not for forms"),
-        (["predict", "x", "--output", "y", "--engine", "dask"], "use threads or ray"),
+        (["predict", "x", "--output", "y", "--engine", "dask"], "use here or ray"),
     ],
 )
 def test_options_that_make_no_sense_together_are_one_line(

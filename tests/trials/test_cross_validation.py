@@ -13,7 +13,8 @@ from hypothesis import strategies
 from inkwise import Dataset, Run, Split, cross_validate
 from inkwise.data.idx import write_idx
 from inkwise.errors import ArgumentError, DataError
-from inkwise.trials.cross_validation import CAUTION, CrossValidation, divide
+from inkwise.trials.fold_results import CAUTION, CrossValidation
+from inkwise.trials.folds import divide
 from tests.telling import Heard
 from tests.trials import TINY
 

@@ -20,7 +20,14 @@ from inkwise.reading.checks import make_check
 from inkwise.system.extras import require_parquet, require_ray
 from inkwise.system.files import json_bytes
 from inkwise.system.machine import available_cores
-from inkwise.system.places import is_address, join_place, names_in, read_place, write_place
+from inkwise.system.places import (
+    is_address,
+    join_place,
+    names_in,
+    read_place,
+    without_scheme,
+    write_place,
+)
 from inkwise.system.progress import SILENT, Progress
 from inkwise.version import __version__
 
@@ -63,7 +70,7 @@ def answer_pictures(
     model: Model | None = None,
     task: Literal["predict", "read"] = "predict",
     resume: bool = False,
-    engine: Literal["threads", "ray"] = "threads",
+    engine: Literal["here", "ray"] = "here",
     address: str | None = None,
     progress: Progress = SILENT,
     **options: Any,
@@ -88,8 +95,8 @@ def answer_pictures(
         A digit in each picture, as `Model.classify` answers, or numbers, as `Model.read` does.
     resume : bool
         Whether to go on with a folder that has shards already.
-    engine : {"threads", "ray"}
-        Every core of this machine, or a cluster of Ray, which must reach the sources and the
+    engine : {"here", "ray"}
+        This machine, on every core, or a cluster of Ray, which must reach the sources and the
         folder by the same paths.
     address : str, optional
         Of the cluster; one is started on this machine if not given.
@@ -114,7 +121,7 @@ def answer_pictures(
     StorageError
         Something cannot be read or written, such as on a full disk; `resume` goes on.
     LibraryError
-        A library of the extras ``parquet`` or ``scale`` is missing.
+        A library of the extras ``parquet`` or ``scale`` is missing, or fsspec's for an address.
 
     Examples
     --------
@@ -129,15 +136,14 @@ def answer_pictures(
     ('5', 20)
     """
     require_parquet("writing answers to Parquet")
-    if engine not in ("threads", "ray"):
-        raise ArgumentError(f"there is no engine {engine!r}: use threads or ray")
+    if engine not in ("here", "ray"):
+        raise ArgumentError(f"there is no engine {engine!r}: use here or ray")
     if engine == "ray":
         require_ray("the engine ray")
     some = [sources] if isinstance(sources, str | os.PathLike) else sources
-    places = [os.fspath(place) for place in some]
-    job = prepare(
-        places, os.fspath(output), model, task, resume=resume, progress=progress, options=options
-    )
+    places = [without_scheme(os.fspath(place)) for place in some]
+    folder = without_scheme(os.fspath(output))
+    job = prepare(places, folder, model, task, resume=resume, progress=progress, options=options)
     done = _done(job)
     left = [number for number in range(len(job.pieces)) if not done.get(number, _NONE).last]
     report = _Report(job.pieces, done.values(), progress)

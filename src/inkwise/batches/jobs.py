@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inkwise.batches.pieces import SHARD, Entry, Piece, read_piece
-from inkwise.batches.shards import Row, Shard, answer_row, number_rows, write_shard
+from inkwise.batches.rows import Row, answer_row, number_rows
+from inkwise.batches.shards import Shard, write_shard
 from inkwise.errors import ArgumentError, InkwiseError
 from inkwise.model import Model
 from inkwise.model.answers import answer_chunk

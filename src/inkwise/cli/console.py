@@ -1,9 +1,12 @@
 """Printing for all commands: the console, tables, paths, and numbers with their intervals."""
 
+import contextlib
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -66,3 +69,13 @@ def number_with_interval(estimate: "Estimate") -> str:
     if not estimate.defined:
         return number(estimate)
     return f"{number(estimate)} ({ends(estimate, 4, share=False)})"
+
+
+@contextlib.contextmanager
+def going_on_later() -> Iterator[None]:
+    """End with the code of Ctrl-C, and say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Interrupted. The same command goes on where this one was.")
+        raise typer.Exit(130) from None

@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 
-from inkwise.cli.console import console, new_table, show_path, show_table
+from inkwise.cli.console import console, going_on_later, new_table, show_path, show_table
 from inkwise.cli.options import (
+    AddressOption,
+    AtOnceOption,
     DataDirOption,
     DatasetOption,
     DeviceOption,
+    EngineOption,
     OwnDataOption,
     SetOption,
 )
-from inkwise.cli.sweep import AddressOption, AtOnceOption, EngineOption, going_on_later
 from inkwise.pages.formats import ends, percent
 
 

@@ -79,3 +79,24 @@ SplitOption = Annotated[
     str, typer.Option(metavar="NAME", help="The split: test, validation or train.")
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="What does the work: here, this machine; or ray, a cluster of Ray."
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Address of Ray's cluster, such as auto; by default Ray is started here.",
+        show_default=False,
+    ),
+]
+AtOnceOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of trainings at a time; by default one for each core, 8 at most.",
+        show_default=False,
+    ),
+]

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inkwise.cli.storing import (
-    AddressOption,
-    AnswersOption,
-    EngineOption,
-    GoOnOption,
-    check_storing,
-    store_answers,
-)
+from inkwise.cli.options import AddressOption, EngineOption
+from inkwise.cli.storing import AnswersOption, GoOnOption, check_storing, store_answers
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, DataError, InkwiseError, one_line
 from inkwise.system.progress import Progress
@@ -78,7 +72,7 @@ def predict(
     ] = "any",
     output: AnswersOption = None,
     resume: GoOnOption = False,
-    engine: EngineOption = "threads",
+    engine: EngineOption = "here",
     address: AddressOption = None,
 ) -> None:
     """Recognise the digit in each picture, or report that it shows none or several.
@@ -225,7 +219,7 @@ def show_json(answers: Answers) -> bool:
 
 def show_csv(answers: Answers) -> bool:
     """Print the rows of a CSV table, and return whether all pictures could be read."""
-    from inkwise.batches.shards import COLUMNS, answer_row
+    from inkwise.batches.rows import COLUMNS, answer_row
 
     columns = [column for column, _ in COLUMNS["predict"]]
     print_csv(columns)

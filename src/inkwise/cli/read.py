@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from inkwise.cli import shown_forms, shown_numbers
+from inkwise.cli.options import AddressOption, EngineOption
 from inkwise.cli.predict import STANDARD_INPUT, find_sources, print_csv
-from inkwise.cli.storing import (
-    AddressOption,
-    AnswersOption,
-    EngineOption,
-    GoOnOption,
-    check_storing,
-    store_answers,
-)
+from inkwise.cli.storing import AnswersOption, GoOnOption, check_storing, store_answers
 from inkwise.cli.streams import echo
 from inkwise.errors import ArgumentError, InkwiseError, one_line
 
@@ -115,7 +109,7 @@ def read(
     ] = False,
     output: AnswersOption = None,
     resume: GoOnOption = False,
-    engine: EngineOption = "threads",
+    engine: EngineOption = "here",
     address: AddressOption = None,
 ) -> None:
     """Read the numbers in each picture, line by line; or a form, cell by cell.

@@ -56,7 +56,7 @@ def entry(form: "Form") -> dict[str, Any]:
 
 def columns() -> list[str]:
     """Return the columns of a CSV table, without file and error."""
-    from inkwise.batches.shards import BOX
+    from inkwise.batches.rows import BOX
 
     return ["row", "column", "text", "probability", "verdict", "printed", *BOX]
 

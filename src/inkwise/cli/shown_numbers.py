@@ -42,14 +42,14 @@ def entry(numbers: "Numbers") -> dict[str, Any]:
 
 def columns() -> list[str]:
     """Return the columns of a CSV table, those of a stored answer, without file and error."""
-    from inkwise.batches.shards import COLUMNS
+    from inkwise.batches.rows import COLUMNS
 
     return [column for column, _ in COLUMNS["read"][1:-1]]
 
 
 def rows(numbers: "Numbers") -> Iterator[list[object]]:
     """Return a row of a CSV table for each number; one that has none if there is none."""
-    from inkwise.batches.shards import number_rows
+    from inkwise.batches.rows import number_rows
 
     for row in number_rows("", numbers):
         row["unsure_at"] = " ".join(map(str, row.get("unsure_at") or ()))

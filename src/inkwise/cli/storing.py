@@ -14,26 +14,13 @@ AnswersOption = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Store the answers in this folder, or at this address, as shards of Parquet.",
+        help="Store the answers in this folder, or at this address, as shards of Parquet. "
+        "--resume, --engine and --address are for these.",
         show_default=False,
     ),
 ]
 GoOnOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the --output of a job that was stopped.")
-]
-EngineOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME", help="With --output: threads of this machine, or ray for a cluster."
-    ),
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="With --engine ray: the cluster's address; a local one is started if not given.",
-        show_default=False,
-    ),
 ]
 
 
@@ -41,7 +28,7 @@ def check_storing(
     output: str | None, resume: bool, engine: str, address: str | None, *, shown: bool
 ) -> None:
     """Refuse options that make no sense together."""
-    if output is None and (resume or engine != "threads" or address is not None):
+    if output is None and (resume or engine != "here" or address is not None):
         raise ArgumentError("--resume, --engine and --address are for stored answers: add --output")
     if output is not None and shown:
         raise ArgumentError("--json and --csv show answers, and --output stores them: choose one")

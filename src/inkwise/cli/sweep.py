@@ -1,17 +1,25 @@
 """The command that trains a recipe with many values, and the best of them anew."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkwise.cli.console import console, new_table, open_page, show_path, show_table
+from inkwise.cli.console import (
+    console,
+    going_on_later,
+    new_table,
+    open_page,
+    show_path,
+    show_table,
+)
 from inkwise.cli.options import (
+    AddressOption,
+    AtOnceOption,
     DataDirOption,
     DatasetOption,
     DeviceOption,
+    EngineOption,
     OpenOption,
     OwnDataOption,
     SetOption,
@@ -22,26 +30,6 @@ if TYPE_CHECKING:
     from inkwise.trials.outcome import Sweep
 
 _SHOWN = 10  # trials
-
-AtOnceOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of trainings at a time; by default one for each core, 8 at most.",
-        show_default=False,
-    ),
-]
-EngineOption = Annotated[
-    str,
-    typer.Option(metavar="NAME", help="What trains: here, this machine; or ray, a cluster of Ray."),
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Address of Ray's cluster, such as auto; by default Ray is started here.",
-        show_default=False,
-    ),
-]
 
 
 def sweep(
@@ -153,16 +141,6 @@ def sweep(
     _show(swept)
     if open_:
         open_page(swept.page_path)
-
-
-@contextlib.contextmanager
-def going_on_later() -> Iterator[None]:
-    """End with the code of Ctrl-C, and say how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where this one was.")
-        raise typer.Exit(130) from None
 
 
 def _show(swept: "Sweep") -> None:

@@ -24,6 +24,8 @@ class Components:
 
     Parameters
     ----------
+    mask : ndarray of uint8, shape (H, W)
+        The mask, whose ink is 1.
     labels : ndarray of int32, shape (H, W)
         Number of the component that each pixel belongs to; 0 is the background.
     top, left, bottom, right : ndarray of int32, shape (count,)
@@ -34,6 +36,7 @@ class Components:
         Means of the pixels' places, x and y.
     """
 
+    mask: Levels
     labels: NDArray[np.int32]
     top: NDArray[np.int32]
     left: NDArray[np.int32]
@@ -50,7 +53,7 @@ class Components:
             mask, 8, cv2.CV_32S, cv2.CCL_GRANA
         )
         left, top, wide, high, area = stats.T
-        return cls(labels, top, left, top + high, left + wide, area, centres)
+        return cls(mask, labels, top, left, top + high, left + wide, area, centres)
 
     def __len__(self) -> int:
         return len(self.area)

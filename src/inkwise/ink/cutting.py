@@ -40,15 +40,17 @@ def cut_in_two(image: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.uint8], ...],
     if not NARROWEST <= width / (bottom - top) <= WIDEST:
         return ()
     pairs = []
+    total = int(image.sum())
     for slant in SLANTS:
         across = _across(slant)
         crossed = np.bincount(across.ravel(), weights=image.ravel(), minlength=3 * CANVAS)
         first = CANVAS + round(left + SIDES * width)
         last = CANVAS + round(right - SIDES * width)
         cut = first + int(crossed[first : last + 1].argmin())
-        sides = image * (across < cut), image * (across >= cut)
-        if min(side.sum() for side in sides) < LEAST * image.sum():
+        before = crossed[:cut].sum()
+        if min(before, total - before) < LEAST * total:
             continue
+        sides = image * (across < cut), image * (across >= cut)
         try:
             pairs.append(tuple(map(fit_and_centre, sides)))
         except NoInkError:

@@ -77,7 +77,7 @@ def describe(picture: Picture) -> str:
     """Return the name of a picture in error messages."""
     if isinstance(picture, Page):
         page = f", page {picture.place + 1}" if picture.place else ""
-        return describe(picture.file) + page
+        return (picture.name or describe(picture.file)) + page
     return str(picture) if isinstance(picture, str | os.PathLike) else "the picture"
 
 
@@ -105,7 +105,7 @@ def decode(picture: Picture, side: int = SIDE) -> Raster:
         case str() | os.PathLike():
             with storage(picture, "read"), open_file(picture) as file:
                 return _read_file(file, str(picture), side)
-        case Page(source, place):
+        case Page(source, place, _):
             if isinstance(source, bytes):
                 return _read_file(io.BytesIO(source), describe(picture), side, place)
             with storage(source, "read"), open_file(source) as file:

@@ -12,6 +12,7 @@
 """
 
 import dataclasses
+import functools
 import math
 
 import cv2
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
 from inkwise.ink.colours import strongest_grey
-from inkwise.ink.components import stroke_width
+from inkwise.ink.components import Components, stroke_width
 from inkwise.ink.fitting import BOX
 from inkwise.ink.insets import find_inset
 from inkwise.ink.levels import Box, Levels, quantiles, sample
@@ -56,6 +57,9 @@ stronger at least than both are in the mean."""
 
 LOW_FULL, LOW_BASE = 0.9, 0.06
 """The same for pictures of low resolution."""
+
+SURE = 100.0
+"""Moment, in cubes of a grey level a pixel, whose sign is sure: rounding changes less than 10."""
 
 COARSE = 64
 """Longest side of the reduced picture that decides between dark and light ink, in pixels."""
@@ -147,19 +151,25 @@ def find_ink(picture: NDArray[np.uint8], *, together: bool = False) -> Found:
     dropped = list(sheet.dropped)
     mask, strong = _threshold(ink, noise)
     low = side <= LOW_RESOLUTION
-    erased = unclear = False
-    if not low and not together:
-        erased, unclear = erase_surroundings(ink, [mask, _faint_mask(ink, noise)])
-    if erased:
-        dropped += [] if sheet.inset else ["surroundings"]
-        mask, strong = _threshold(ink, noise)
     parts = Parts(mask, np.zeros_like(mask))
+    unclear = False
     if not low:
-        parts = choose_parts(mask, strong, ink, ruled=ruled, enlarged=factor, together=together)
+        components = Components.of(mask)
+        if not together:
+            fainter = _find_fainter(components, ink, noise)
+            erased, unclear = erase_surroundings(ink, list(dict.fromkeys([components, fainter])))
+            if erased:
+                dropped += [] if sheet.inset else ["surroundings"]
+                mask, strong = _threshold(ink, noise)
+                components = Components.of(mask)
+                fainter = _find_fainter(components, ink, noise)
+        parts = choose_parts(
+            components, strong, ink, ruled=ruled, enlarged=factor, together=together
+        )
     chosen, rest = parts.chosen, parts.rest
     apart = not together and (parts.apart or unclear or sheet.crowded)
     if not low and not apart and not together:
-        apart = has_fainter(_faint_mask(ink, noise), chosen, ink)
+        apart = has_fainter(fainter, chosen, ink)
     if rest.any() and not apart:
         dropped.append("specks")
     cut = _cut_out(ink, chosen, rest, halo=2 * factor + 1)
@@ -387,7 +397,8 @@ def _smooth(grey: Levels) -> Levels:
     lone = np.count_nonzero(lone_light | lone_dark) / grey.size
     if lone > 0.005:
         grey = cv2.medianBlur(grey, 5 if lone > 0.05 and max(grey.shape) > SMALLEST_SIDE else 3)
-    steps = np.abs(np.diff(sample(grey).astype(np.int16), axis=1))
+    some = sample(grey)
+    steps = cv2.absdiff(some[:, 1:], some[:, :-1])
     # A quarter of a normal distribution lies within 0.32 standard deviations of its mean.
     sigma = quantiles(steps, 0.25)[0] / 0.32 / math.sqrt(2)
     if sigma < 2:
@@ -412,11 +423,43 @@ def _is_dark(grey: Levels) -> bool:
         height, width = (math.ceil(length * COARSE / side) for length in grey.shape)
         small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     reach = _breadth(small) // 3
+    rows, columns = map(_rise_and_fall, small.shape)
+
+    def moment(background: "float | Levels") -> float:
+        difference = small.astype(np.float32) - background
+        return float(rows @ (difference * difference * difference) @ columns)
+
+    # The median takes long, and the moment falls where it rises. Mostly it is known to lie between
+    # two levels everywhere, beyond which there is never half of a neighbourhood, and with either of
+    # them the moment has the same sign.
+    low, high = quantiles(small, 0.25, 0.75)
+    most = (2 * reach + 1) ** 2 // 2
+    beyond = (small < low, small > high)
+    if all(_most_near(mask, reach) <= most for mask in beyond):
+        ends = moment(low), moment(high)
+        if min(ends) > SURE * small.size or max(ends) < -SURE * small.size:
+            return ends[0] < 0
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-    background = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
-    difference = small.astype(np.float32) - background
-    rows, columns = (np.sin(np.linspace(0, np.pi, length + 2)[1:-1]) for length in small.shape)
-    return float(rows @ (difference * difference * difference) @ columns) < 0
+    return moment(cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]) < 0
+
+
+@functools.cache
+def _rise_and_fall(length: int) -> NDArray[np.float64]:
+    """Return half a sine wave without its zeros, float64 (length,)."""
+    wave: NDArray[np.float64] = np.sin(np.linspace(0, np.pi, length + 2)[1:-1])
+    return wave
+
+
+def _most_near(mask: NDArray[np.bool_], reach: int) -> int:
+    """Return in how many pixels a mask is set in the neighbourhood where that is in the most."""
+    counts = cv2.boxFilter(
+        mask.view(np.uint8),
+        cv2.CV_32S,
+        (2 * reach + 1, 2 * reach + 1),
+        normalize=False,
+        borderType=cv2.BORDER_REFLECT,
+    )
+    return int(counts.max())
 
 
 def _breadth(levels: Levels) -> int:
@@ -481,15 +524,24 @@ def _threshold(ink: Levels, noise: float) -> tuple[Levels, Levels]:
         raise NoInkError("nothing in it stands out from its background")
     otsu, _ = cv2.threshold(values[None], 0, 255, cv2.THRESH_OTSU)
     # Kept below the highest level: ink that has a single level is certain too.
-    strong = cv2.compare(ink, min(max(otsu, floor), float(values.max()) - 1), cv2.CMP_GT) & 1
-    mask = cv2.compare(ink, max(otsu / 2, floor), cv2.CMP_GT) & 1
+    strong = _above(ink, min(max(otsu, floor), float(values.max()) - 1))
+    mask = _above(ink, max(otsu / 2, floor))
     return mask, strong
 
 
-def _faint_mask(ink: Levels, noise: float) -> Levels:
-    """Return a mask of all ink that may be told from noise, beside the strongest of the picture."""
+def _find_fainter(components: Components, ink: Levels, noise: float) -> Components:
+    """Return the components of all ink that may be told from noise, beside the strongest.
+
+    They are the given ones, of a stricter mask, if that is the same.
+    """
     floor = max(CLEAR * noise, LOWEST_CONTRAST, 0.15 * float(sample(ink).max()))
-    return cv2.compare(ink, floor, cv2.CMP_GT) & 1
+    faint = _above(ink, floor)
+    return components if np.array_equal(faint, components.mask) else Components.of(faint)
+
+
+def _above(levels: Levels, level: float) -> Levels:
+    """Return a mask of what is above a level, with the values 0 and 1."""
+    return cv2.threshold(levels, level, 1, cv2.THRESH_BINARY)[1]
 
 
 def _cut_out(ink: Levels, chosen: Levels, rest: Levels, halo: int) -> Levels:
@@ -519,7 +571,7 @@ def _stretch_ink(ink: Levels, chosen: Levels, noise: float, full: float, base: f
 
 def _adjust_strokes(levels: Levels) -> Levels:
     """Widen strokes that are too thin for the network, and narrow those that are too thick."""
-    body = cv2.compare(levels, 127, cv2.CMP_GT) & 1
+    body = _above(levels, 127)
     if not body.any():
         return levels
     scale = BOX / max(levels.shape)

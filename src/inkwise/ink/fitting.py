@@ -2,9 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from inkwise.errors import NoInkError
+from inkwise.ink.scaling import scale_levels
 
 CANVAS = 28
 """Side of the array that the networks expect, in pixels."""
@@ -40,20 +40,21 @@ def fit_and_centre(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     the original images: "size normalized to fit in a 20x20 pixel box while preserving their aspect
     ratio [...] centered in a 28x28 image by computing the center of mass of the pixels".
     """
-    if not picture.any():
+    rows, columns = _sums(picture)
+    if not rows.any():
         raise NoInkError("the picture is blank: there is no ink to fit and centre")
-    top, left, bottom, right = bounds(picture)
+    (top, bottom), (left, right) = _ends(rows), _ends(columns)
     ink = picture[top:bottom, left:right]
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
-    # Pillow antialiases: it widens the kernel by the factor by which the ink shrinks.
-    scaled = Image.fromarray(ink).resize((width, height), Image.Resampling.BICUBIC)
-    pixels = np.asarray(scaled)
-    if not pixels.any():
+    pixels = scale_levels(ink, height, width)
+    rows, columns = _sums(pixels)
+    mass = int(rows.sum())
+    if not mass:
         raise NoInkError("the picture's ink is too faint to survive scaling: raise its contrast")
 
     middle = CANVAS / 2  # not 13.5: MNIST's digits have their centre on pixel 14, to half a pixel
-    centre_row, centre_column = centre_of_mass(pixels)
+    centre_row, centre_column = _centre(rows, mass), _centre(columns, mass)
     top = min(max(0, round(middle - centre_row)), CANVAS - height)
     left = min(max(0, round(middle - centre_column)), CANVAS - width)
     canvas = np.zeros((CANVAS, CANVAS), dtype=np.uint8)
@@ -73,8 +74,8 @@ def is_fitted(picture: NDArray[np.uint8]) -> bool:
     rows, columns = _sums(picture)
     if not rows.any():
         return False
-    height, width = (int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
-    if not BOX - 2 <= max(height, width) <= BOX:
+    (top, bottom), (left, right) = _ends(rows), _ends(columns)
+    if not BOX - 2 <= max(bottom - top, right - left) <= BOX:
         return False
     mass = int(rows.sum())
     return all(abs(_centre(sums, mass) - CANVAS / 2) <= 1 for sums in (rows, columns))
@@ -83,19 +84,18 @@ def is_fitted(picture: NDArray[np.uint8]) -> bool:
 def bounds(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return top, left, bottom and right of the pixels that are not 0, the last two exclusive."""
     # The sums are of levels from 0, and faster than asking whether any is not 0.
-    rows, columns = map(np.flatnonzero, _sums(picture))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def centre_of_mass(picture: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return the row and the column of the ink's centre of mass, in pixels."""
-    rows, columns = _sums(picture)
-    mass = int(rows.sum())
-    return _centre(rows, mass), _centre(columns, mass)
+    (top, bottom), (left, right) = map(_ends, _sums(picture))
+    return top, left, bottom, right
 
 
 def _sums(picture: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.add.reduce(picture, 1, np.int64), np.add.reduce(picture, 0, np.int64)
+
+
+def _ends(sums: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the first place that is not 0, and the one behind the last."""
+    (places,) = sums.nonzero()
+    return int(places[0]), int(places[-1]) + 1
 
 
 def _centre(sums: NDArray[np.int64], mass: int) -> float:

@@ -52,10 +52,13 @@ class Page(NamedTuple):
         The file, or its bytes.
     place : int
         Place of the page in the file, from 0.
+    name : str
+        What messages call the file, if it is bytes.
     """
 
     file: Path | bytes
     place: int
+    name: str = ""
 
 
 def open_file(path: str | os.PathLike[str]) -> IO[bytes]:

@@ -12,8 +12,11 @@ Box = tuple[int, int, int, int]
 
 def quantiles(values: NDArray[np.integer], *shares: float) -> list[float]:
     """Return the quantiles of these shares, without interpolation and much faster than NumPy's."""
-    ordered = np.sort(values, axis=None)
-    return [float(ordered[int(share * (ordered.size - 1))]) for share in shares]
+    places = [int(share * (values.size - 1)) for share in shares]
+    # NumPy selects among many equal numbers of 16 bits more slowly than it sorts them.
+    few = values.itemsize == 1
+    ordered = np.partition(values, places, axis=None) if few else np.sort(values, axis=None)
+    return [float(ordered[place]) for place in places]
 
 
 def sample(levels: Levels) -> Levels:

@@ -87,7 +87,13 @@ class Parts:
 
 
 def choose_parts(
-    mask: Levels, strong: Levels, ink: Levels, *, ruled: bool, enlarged: int, together: bool
+    components: Components,
+    strong: Levels,
+    ink: Levels,
+    *,
+    ruled: bool,
+    enlarged: int,
+    together: bool,
 ) -> Parts:
     """Tell which components make up the digit.
 
@@ -97,8 +103,10 @@ def choose_parts(
 
     Parameters
     ----------
-    mask, strong : ndarray of uint8, shape (H, W)
-        Masks of possible and of certain ink, as 0 and 1.
+    components : Components
+        Those of the possible ink.
+    strong : ndarray of uint8, shape (H, W)
+        A mask of the certain ink, as 0 and 1.
     ink : ndarray of uint8, shape (H, W)
         Levels of the ink above the background.
     ruled : bool
@@ -113,8 +121,8 @@ def choose_parts(
     NoInkError
         There is no component of a digit's size.
     """
+    mask = components.mask
     height, width = mask.shape
-    components = Components.of(mask)
     count, longest, at_border = len(components), components.longest, components.at_border
     # Erased ruled lines can leave pieces that are short or at the border.
     smallest = max(mask.shape) / (12 if ruled else 25)
@@ -205,25 +213,27 @@ def _are_pieces(
     return ink & own & (components.longest >= max(DIRT * width, SMALLEST_PIECE * size))
 
 
-def has_fainter(faint: Levels, chosen: Levels, ink: Levels) -> bool:
+def has_fainter(components: Components, chosen: Levels, ink: Levels) -> bool:
     """Tell whether there is something beside the digit that is like it, but written more faintly.
 
     Parameters
     ----------
-    faint : ndarray of uint8, shape (H, W)
-        A mask of all ink that can be told from noise, as 0 and 1.
+    components : Components
+        Those of all ink that can be told from noise.
     chosen : ndarray of uint8, shape (H, W)
         A mask of the digit's components, as 0 and 1.
     ink : ndarray of uint8, shape (H, W)
         Levels of the ink above the background.
     """
-    components = Components.of(faint)
     beside = ~components.at_border
     beside[components.labels[chosen.astype(bool)]] = False
     beside[0] = False
     _, _, wide, high = cv2.boundingRect(chosen)
-    size, width = max(wide, high), stroke_width(chosen)
+    size = max(wide, high)
     beside &= (components.longest >= LARGE * size) & (components.longest <= 2 * size)
+    if not beside.any():
+        return False
+    width = stroke_width(chosen)
     level = FAINTER * cv2.mean(ink, chosen)[0]
     return any(
         cv2.mean(ink, (components.labels == place).astype(np.uint8))[0] >= level

@@ -49,6 +49,7 @@ def read_plain_png(content: bytes, side: int) -> NDArray[np.uint8] | None:
             return None
         place = end + 4
     try:
-        return np.asarray(Image.frombytes("L", size, b"".join(data), "zip", "L", 0))
+        image = Image.frombytes("L", size, b"".join(data), "zip", "L", 0)
     except (OSError, ValueError):  # the long way tells what is wrong
         return None
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(size[::-1])

@@ -176,9 +176,11 @@ def find_sources_of(file: Path | bytes, name: str, *, first: bool = False) -> li
     try:
         pages = [Page(file, 0)] if first else find_pages(file, name)
     except InkwiseError:
-        pages = []
-    if len(pages) < 2 and not first:
-        return [Source(name, file)]  # and decoding tells what is wrong with it
+        pages = [Page(file, 0)]  # and decoding tells what is wrong with it
+    if isinstance(file, bytes):
+        pages = [page._replace(name=name) if isinstance(page, Page) else page for page in pages]
+    elif len(pages) == 1 and not first:
+        return [Source(name, file)]
     names = [name, *(f"{name}#{number}" for number in range(2, len(pages) + 1))]
     return [Source(*pair) for pair in zip(names, pages, strict=True)]
 

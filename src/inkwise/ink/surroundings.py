@@ -63,16 +63,16 @@ PIECES = 12
 """Greatest number of components that may be brackets, or inside of loose sides."""
 
 
-def erase_surroundings(ink: Levels, masks: list[Levels]) -> tuple[bool, bool]:
+def erase_surroundings(ink: Levels, found: list[Components]) -> tuple[bool, bool]:
     """Erase what surrounds the digit, and small print outside it.
 
     Parameters
     ----------
     ink : ndarray of uint8, shape (H, W)
         Levels of the ink above the background; changed in place.
-    masks : list of ndarray of uint8, shape (H, W)
-        Masks of the ink, 0 and 1, at several thresholds: what surrounds a digit can be stronger or
-        fainter than the digit, and then one of them tells both apart.
+    found : list of Components
+        Those of the ink at several thresholds: what surrounds a digit can be stronger or fainter
+        than the digit, and then one of them tells both apart.
 
     Returns
     -------
@@ -83,26 +83,27 @@ def erase_surroundings(ink: Levels, masks: list[Levels]) -> tuple[bool, bool]:
         1 in a ring.
     """
     erased = unclear = False
-    for place, mask in enumerate(masks):
-        if place and np.array_equal(mask, masks[0]):
-            continue
-        left = mask & (ink > 0)
+    for components in found:
+        left, here = components.mask, components
+        if erased:
+            left = left & (ink > 0)
+            here = Components.of(left)
         for _ in range(MOST):
-            components = Components.of(left)
-            if len(components) < 3:  # the background and one component
+            if len(here) < 3:  # the background and one component
                 break
-            around, in_doubt = _find_around(components)
+            around, in_doubt = _find_around(here)
             unclear |= in_doubt
             if not around.any():
                 break
-            around |= _print_outside(components, around)
-            erase = around[components.labels].astype(np.uint8)
-            left &= ~erase
+            around |= _print_outside(here, around)
+            erase = around[here.labels].astype(np.uint8)
+            left = left & ~erase
             # The faint edges of what is erased go, but not those of what is left.
             edges = cv2.dilate(erase, np.ones((5, 5), np.uint8))
             kept = cv2.dilate(left, np.ones((3, 3), np.uint8))
             ink[(edges & ~kept | erase).astype(bool)] = 0
             erased = True
+            here = Components.of(left)
     return erased, unclear
 
 

@@ -7,16 +7,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from inkwise.errors import InkwiseError, StorageError
+from inkwise.errors import InkwiseError, LibraryError, StorageError
 from inkwise.system.extras import require_scale
 from inkwise.system.files import open_regular, read_bytes, storage, write_bytes, writing
 
 _MARK = "://"
+_LOCAL = ("file", "local")
 
 
 def is_address(place: str) -> bool:
     """Tell whether this is an address, such as ``s3://bucket/scans``, and no path."""
     return _MARK in place
+
+
+def without_scheme(place: str) -> str:
+    """Return an address of this machine's own files (``file://``) as a path, so that it is one.
+
+    What is no such address is returned as it is.
+
+    Raises
+    ------
+    LibraryError
+        It is such an address, and the extra ``scale`` is not installed.
+    """
+    if place.partition(_MARK)[0] not in _LOCAL:
+        return place
+    require_scale(f"{place}, an address,")
+    import fsspec
+
+    return str(fsspec.core.strip_protocol(place))
 
 
 @contextlib.contextmanager
@@ -32,6 +51,8 @@ def _reaching(place: str, verb: str) -> Iterator[Any]:
         raise
     except FileNotFoundError as error:
         raise StorageError(f"cannot {verb} {place}: there is no such file") from error
+    except ImportError as error:  # fsspec's message names the package of this kind of address
+        raise LibraryError(f"{place} needs another package: {error}") from error
     except Exception as error:  # each file system has exceptions of its own
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StorageError(f"cannot {verb} {place}: {reason}") from error
