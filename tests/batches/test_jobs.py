@@ -12,7 +12,7 @@ import pytest
 from inkwise import Progress, Tally, answer_pictures
 from inkwise.batches import jobs, shards
 from inkwise.batches.shards import find_shards
-from inkwise.errors import ArgumentError, DataError
+from inkwise.errors import ArgumentError, DataError, InkwiseError
 from tests.batches.conftest import (
     LABELS,
     encoded,
@@ -262,12 +262,32 @@ def test_arguments_are_checked_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["empty", "*.nothing", "packed.tar.gz", "packed.tgz"])
-def test_sources_without_pictures_are_refused_in_a_line(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("empty", "there is no picture in .*empty"),
+        ("empty.txt", "there is no picture in .*empty.txt"),
+        ("*.nothing", "no file's name matches"),
+        ("packed.tar.gz", "is compressed"),
+        ("mistyped", "cannot read .*mistyped: there is no such file or folder"),
+        ("mistyped.tar", "cannot read .*mistyped.tar"),
+        ("mistyped.tif#2", "cannot read .*mistyped.tif#2"),
+    ],
+)
+def test_sources_without_pictures_are_refused_in_a_line(
+    name: str, told: str, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises((ArgumentError, DataError)):
+    for file in ("empty.txt", "packed.tar.gz"):
+        (tmp_path / file).touch()
+    with pytest.raises(InkwiseError, match=told):
         answer_pictures(tmp_path / name, tmp_path / "out", model=strokes())
-    assert not [*tmp_path.glob("out/*")]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="name a folder"):
+        answer_pictures(write_tar(tmp_path / "a.tar", 3), "", model=strokes())
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:

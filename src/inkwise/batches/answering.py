@@ -143,6 +143,8 @@ def answer_pictures(
     some = [sources] if isinstance(sources, str | os.PathLike) else sources
     places = [without_scheme(os.fspath(place)) for place in some]
     folder = without_scheme(os.fspath(output))
+    if not folder:
+        raise ArgumentError("--output is empty: name a folder")
     job = prepare(places, folder, model, task, resume=resume, progress=progress, options=options)
     done = _done(job)
     left = [number for number in range(len(job.pieces)) if not done.get(number, _NONE).last]
