@@ -120,6 +120,8 @@ def answer_pictures(
         There is no picture, or a Parquet file of the sources or a shard is damaged.
     StorageError
         Something cannot be read or written, such as on a full disk; `resume` goes on.
+    RunError
+        There is no cluster of Ray at the address.
     LibraryError
         A library of the extras ``parquet`` or ``scale`` is missing, or fsspec's for an address.
 
