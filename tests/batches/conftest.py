@@ -5,7 +5,9 @@ import itertools
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pandas
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -60,6 +62,10 @@ def write_folder(folder: Path, count: int) -> Path:
         inner.mkdir(parents=True, exist_ok=True)
         (inner / name).write_bytes(encoded(kind))
     return folder
+
+
+def rows(output: Path | str) -> list[dict[str, Any]]:
+    return pandas.read_parquet(output).to_dict("records")
 
 
 @pytest.fixture

@@ -98,3 +98,16 @@ def test_a_missing_library_is_one_line(
     assert (result.code, result.out) == (1, "")
     assert told in result.err
     assert not (tmp_path / "y").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["auto", "nonsense"])
+def test_an_address_without_a_cluster_is_one_line(
+    address: str, call: Call, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    job = ["predict", scans, "--output", tmp_path / "y", "--engine", "ray", "--address", address]
+    result = call(*job)
+    assert (result.code, result.out) == (1, "")
+    [line] = result.err.splitlines()
+    assert line.startswith(f"error: there is no Ray at {address}: ")

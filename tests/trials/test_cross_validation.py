@@ -179,16 +179,16 @@ def test_writers_come_from_a_table_and_of_qmnist_from_its_labels(
         "writer\n" + "".join(f"w{writer}\n" for writer in writers)
     )
     listed = do(animals, tmp_path / "listed", writers=tmp_path / "writers.csv")
-    given = do(animals, tmp_path / "given", writers=writers)
-    assert listed.conclusions == given.conclusions
     assert listed.writers == 6
     assert "each of the 6 writers are in one fold" in listed.conclusions[-2]
+    # The same question finds its folds, which it would refuse with other writers.
+    assert do(animals, tmp_path / "listed", writers=writers).conclusions == listed.conclusions
     columns = np.zeros((300, 8), np.int32)
     columns[:, 0], columns[:, 2] = animals.train.labels, writers
     write_idx(tmp_path / "qmnist" / "qmnist-train-labels-idx2-int", columns)
     qmnist = dataclasses.replace(animals, name="qmnist", source=str(tmp_path / "qmnist"))
     known = do(qmnist, tmp_path / "known")
-    assert known.conclusions == given.conclusions
+    assert known.conclusions == listed.conclusions
 
 
 def test_validation_images_of_its_own_are_among_the_folds(

@@ -10,7 +10,7 @@ import pytest
 from inkwise import Dataset, Run, sweep
 from inkwise.errors import InkwiseError
 from inkwise.training.history import Epoch
-from inkwise.trials.ray_trainings import open_ray
+from inkwise.trials.ray_trainings import train_on_ray
 from inkwise.trials.trainings import Job, Workshop
 from tests.histories import without_seconds
 from tests.trials import TINY
@@ -39,7 +39,7 @@ def cluster() -> Iterator[Any]:
 def test_trainings_share_the_gpu_and_go_on_when_one_is_lost(
     cluster: Any, animals: Dataset, tmp_path: Path, trains: None
 ) -> None:
-    with open_ray(7, animals, RAY) as trainers:
+    with train_on_ray(7, animals, RAY) as trainers:
         assert len(trainers) == 2  # one for each core
         for _ in range(600):
             free = cluster.available_resources()

@@ -120,6 +120,8 @@ def answer_pictures(
         There is no picture, or a Parquet file of the sources or a shard is damaged.
     StorageError
         Something cannot be read or written, such as on a full disk; `resume` goes on.
+    RunError
+        There is no cluster of Ray at the address.
     LibraryError
         A library of the extras ``parquet`` or ``scale`` is missing, or fsspec's for an address.
 
@@ -143,6 +145,8 @@ def answer_pictures(
     some = [sources] if isinstance(sources, str | os.PathLike) else sources
     places = [without_scheme(os.fspath(place)) for place in some]
     folder = without_scheme(os.fspath(output))
+    if not folder:
+        raise ArgumentError("--output is empty: name a folder")
     job = prepare(places, folder, model, task, resume=resume, progress=progress, options=options)
     done = _done(job)
     left = [number for number in range(len(job.pieces)) if not done.get(number, _NONE).last]

@@ -1,7 +1,7 @@
 """A job on a cluster of Ray: Ray Data gives its pieces to actors that open the model once."""
 
+import importlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +9,7 @@ from inkwise.batches.jobs import Job, one_thread_a_picture
 from inkwise.batches.shards import Shard
 from inkwise.errors import InkwiseError
 from inkwise.model.answers import answer_chunk
+from inkwise.system.ray_cluster import open_ray
 
 
 class PieceWorker:
@@ -46,23 +47,19 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
 
     Raises
     ------
+    RunError
+        There is no cluster at the address.
     InkwiseError
         As a worker raised it.
     """
     if not left:
         return
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would print while it works
-    import ray
-    import ray.data
-
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    started = not ray.is_initialized()
-    if started:
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-    try:
+    with open_ray(address) as ray:
+        importlib.import_module("ray.data")
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         pieces = [{"piece": number} for number in left]
         shards = ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(
             PieceWorker,
@@ -71,13 +68,11 @@ def work_on_ray(job: Job, left: Mapping[int, Shard | None], address: str | None)
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(cores, len(pieces))),
             num_cpus=1,
         )
-        for row in shards.iter_rows():
-            yield Shard(**row)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, InkwiseError):
-            told = str(error.cause.args[0]).splitlines()[0]  # Ray has added lines of its own
-            raise type(error.cause)(told) from error
-        raise
-    finally:
-        if started:
-            ray.shutdown()
+        try:
+            for row in shards.iter_rows():
+                yield Shard(**row)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, InkwiseError):
+                told = str(error.cause.args[0]).splitlines()[0]  # Ray has added lines of its own
+                raise type(error.cause)(told) from error
+            raise

@@ -91,18 +91,22 @@ def cut(sources: Sequence[str], list_file: str, progress: Progress) -> list[Piec
     Raises
     ------
     ArgumentError
-        A tar is compressed, or there is no picture at all.
+        A tar is compressed, or nothing matches a pattern.
     DataError
-        A Parquet file is damaged, or has no column of pictures or several.
+        There is no picture at all; or a Parquet file is damaged, or has no column of pictures, or
+        several.
     StorageError
-        Something cannot be read, or the list not be written.
+        A source is missing, something cannot be read, or the list not be written.
     """
     pieces: list[Piece] = []
     paths = _Paths(list_file, progress)
     for source in sources:
         for place in _expand(source):
             pieces += _cut_file(place) if _is_packed(place) else paths.of(place)
-    return pieces + paths.finish()
+    pieces += paths.finish()
+    if not pieces:
+        raise DataError(f"there is no picture in {', '.join(sources)}")
+    return pieces
 
 
 def _expand(source: str) -> Iterator[str]:
@@ -114,8 +118,10 @@ def _expand(source: str) -> Iterator[str]:
         if not matches:
             raise ArgumentError(f"no file's name matches {source}")
         yield from matches
-    else:
+    elif os.path.lexists(source) or os.path.lexists(source.rpartition("#")[0]):  # a page: a.tif#2
         yield source
+    else:  # as a row, the answer to a mistyped name would be a job that has been done
+        raise StorageError(f"cannot read {source}: there is no such file or folder")
 
 
 def _is_packed(place: str) -> bool:
@@ -180,16 +186,18 @@ class _Paths:
 
     def finish(self) -> list[Piece]:
         """Write the list, and return its pieces."""
-        if not self._places:
-            return []
         pieces, start, stop = [], 0, 0
+        paths = itertools.chain(*self._places)
+        some = [*itertools.islice(paths, SHARD)]
+        if not some:  # a folder would be made for nothing
+            return []
         with writing_place(self._file) as file:
-            paths = itertools.chain(*self._places)
-            for some in iter(lambda: [*itertools.islice(paths, SHARD)], []):
+            while some:
                 content = b"".join(os.fsencode(path) + b"\0" for path in some)
                 file.write(content)
                 start, stop = stop, stop + len(content)
                 pieces.append(Piece("list", self._file, start, stop))
+                some = [*itertools.islice(paths, SHARD)]
         return pieces
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from inkwise.data.dataset import Dataset
 from inkwise.system.machine import available_cores
 from inkwise.trials.processes import Process, store_data
-from inkwise.trials.ray_trainings import open_ray
+from inkwise.trials.ray_trainings import train_on_ray
 from inkwise.trials.trainings import Job, Train, Workshop, train_here
 
 
@@ -34,7 +34,7 @@ def do_all(work: Callable[[Train], None], most: int, data: Dataset, workshop: Wo
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(most))
         trainers: list[Train]
         if workshop.engine == "ray":
-            trainers = stack.enter_context(open_ray(most, data, workshop))
+            trainers = stack.enter_context(train_on_ray(most, data, workshop))
         elif (at_once := min(workshop.here, most)) == 1:
             work(lambda job, on_epoch: train_here(job, on_epoch, data, data_dir, device))
             return

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 import queue
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from inkwise.data.dataset import Dataset
 from inkwise.errors import InkwiseError, RunError
+from inkwise.system.ray_cluster import open_ray
 from inkwise.training.history import Epoch
 from inkwise.trials.trainings import Job, OnEpoch, Train, Workshop, train_here
 
@@ -56,7 +56,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def open_ray(most: int, data: Dataset, workshop: Workshop) -> Iterator[list[Train]]:
+def train_on_ray(most: int, data: Dataset, workshop: Workshop) -> Iterator[list[Train]]:
     """Connect to Ray, or start it on this machine, and give ways to train by it.
 
     Parameters
@@ -72,20 +72,7 @@ def open_ray(most: int, data: Dataset, workshop: Workshop) -> Iterator[list[Trai
     RunError
         There is no cluster at the address.
     """
-    ray: Any = importlib.import_module("ray")
-    own = not ray.is_initialized()
-    if own:
-        options = {} if workshop.address else {"include_dashboard": False}
-        try:
-            ray.init(
-                workshop.address or "local",
-                log_to_driver=False,
-                logging_level="ERROR",
-                **options,
-            )
-        except (ConnectionError, ValueError) as error:
-            raise RunError(f"there is no Ray at {workshop.address}: {error}") from error
-    try:
+    with open_ray(workshop.address) as ray:
         there = ray.cluster_resources()
         at_once = min(most, workshop.at_once or max(1, int(there.get("CPU", 1))))
         share = min(1.0, there.get("GPU", 0) / at_once)
@@ -96,9 +83,6 @@ def open_ray(most: int, data: Dataset, workshop: Workshop) -> Iterator[list[Trai
             for trainer in trainers:
                 stack.callback(trainer.close)
             yield [trainer.train for trainer in trainers]
-    finally:
-        if own:
-            ray.shutdown()
 
 
 class _RayTrainer:

@@ -143,13 +143,20 @@ class Search:
                     order = np.random.default_rng(self.seed).permutation(len(self.grid))
                     self.study.enqueue_trial(dict(self.grid[order[number]]))
                 trial = self.study.ask()
-            return trial, {place: each.suggest(trial, place) for place, each in self.space.items()}
+            values = {}
+            for draw, (place, each) in enumerate(self.space.items(), 1):
+                self.study.sampler = self._make_sampler(trial.number, draw)
+                values[place] = each.suggest(trial, place)
+            return trial, values
 
-    def _make_sampler(self, number: int) -> "optuna.samplers.BaseSampler":
-        """Return a sampler for one trial, so that one that goes on draws what it would have."""
+    def _make_sampler(self, number: int, draw: int = 0) -> "optuna.samplers.BaseSampler":
+        """Return a sampler for one value of a trial, or for those that it draws together.
+
+        So a trial that goes on draws what it would have, also behind values that it had drawn.
+        """
         import optuna
 
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.seed, number, draw]).generate_state(1)[0])
         if self.sampler == "tpe":
             return optuna.samplers.TPESampler(
                 seed=seed, multivariate=True, constant_liar=self.parallel
