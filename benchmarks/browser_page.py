@@ -6,23 +6,19 @@ else meanwhile.
 """
 
 import argparse
-import functools
 import gzip
-import http.server
 import os
 import statistics
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from record import write_record
 
 import inkwise
+from tests.browser.hosts import hosted
 from tests.chromium import open_chrome
-from tests.serving.page import SEVEN, Page
+from tests.page import SEVEN, Page
 
 ASKED = {"megabytes": 6, "first_answer_s": 2, "after_stroke_ms": 50, "longest_task_ms": 50}
 
@@ -83,17 +79,17 @@ def main() -> None:
 
 def visit(site: Path, profile: Path, strokes: int) -> dict[str, Any]:
     """Open the page in a new browser, draw at once, and go on drawing."""
-    with hosted(site) as (address, sent), open_chrome(profile) as chrome:
+    with hosted(site) as host, open_chrome(profile) as chrome:
         chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-        page = Page(chrome, address)
+        page = Page(chrome, f"{host.address}/")
         page.look(1280, 820)
-        chrome.get(address)
+        chrome.get(page.address)
         draw(page)
         page.wait(lambda: page.run("return watched.first"))
-        drawn = size(site, sent)
+        drawn = size(site, host.sent)
         chrome.set_script_timeout(60)
         chrome.execute_async_script("navigator.serviceWorker.ready.then(arguments[0])")
-        whole = size(site, sent)
+        whole = size(site, host.sent)
         page.run("watched.answers = []; watched.tasks = []")
         for number in range(strokes):
             page.run("document.getElementById('clear').click()")
@@ -123,29 +119,9 @@ def draw(page: Page) -> None:
     actions.perform()
 
 
-@contextmanager
-def hosted(site: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve the site, and note the paths of what is sent."""
-    sent: list[str] = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-            if code == 200:
-                sent.append(self.path.split("?")[0].strip("/") or "index.html")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Handler, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", sent
-        server.shutdown()
-
-
 def size(site: Path, sent: list[str]) -> int:
     """Return how many bytes a host sends that compresses with gzip."""
-    contents = [(site / path).read_bytes() for path in sent if (site / path).is_file()]
+    contents = [(site / (path or "index.html")).read_bytes() for path in sent]
     return sum(min(len(content), len(gzip.compress(content))) for content in contents)
 
 
