@@ -414,3 +414,22 @@ def test_a_missing_or_damaged_file_is_told(
         told = trouble(browser, host.address)
     assert "missing" in told or "damaged" in told
     assert "publish" in told
+
+
+@pytest.mark.parametrize("file", ["model/lines.onnx.gz", "reading/read.js"])
+def test_a_file_that_only_numbers_need_is_missing(browser: Browser, copy: Path, file: str) -> None:
+    (copy / "package" / file).unlink()
+    with hosted(copy) as host:
+        page = Page(browser, host.address)
+        page.open()
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+        page.find("#clear").click()
+        for left in (0.08, 0.48, 0.88):
+            page.line([(left, 0.36), (left, 0.65)])
+        page.wait_for("#trouble", "A file of this page is missing or damaged")
+        assert page.text("#label") == ""
+        page.find("#clear").click()
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+        assert not page.find("#trouble").is_displayed()

@@ -154,7 +154,7 @@ const question = async (final) => {
     if (final) settle();
   } catch (error) {
     if (number > shown && final) {
-      if (error.kind === "refused") showNothing();
+      if (["refused", "broken"].includes(error.kind)) showNothing();
       failed(error, () => question(true));
     } else if (!(error instanceof Trouble)) throw error;
   } finally {

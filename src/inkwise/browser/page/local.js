@@ -41,9 +41,7 @@ export const meet = async () => {
     described = await engine.model();
   } catch (error) {
     engine = null;
-    if (!(await isThere())) throw new Trouble("gone", words.alone.gone);
-    console.error(error);
-    throw new Trouble("broken", words.stopped.incomplete);
+    throw await troubleOf(error);
   }
   setTimeout(practise); // first comes what was drawn while the model was loaded
   return described;
@@ -63,6 +61,13 @@ const practise = async () => {
     paintAll(context, [stroke], canvas.width, "#000");
     await engine.classify(pixelsOf(canvas)).catch(() => {}); // what is drawn will tell it
   }
+};
+
+// Return what the page shall tell of the engine's lack of a file.
+const troubleOf = async (error) => {
+  if (!(await isThere())) return new Trouble("gone", words.alone.gone);
+  console.error(error);
+  return new Trouble("broken", words.stopped.incomplete);
 };
 
 // Tell whether there is a connection to the site.
@@ -91,7 +96,19 @@ export const classify = async (source, hand) => {
 };
 
 // Read the numbers in a picture.
-export const read = async (source) => (await engine.read(pixelsOf(source))).numbers;
+export const read = async (source) => {
+  try {
+    return (await engine.read(pixelsOf(source))).numbers;
+  } catch (error) {
+    throw await troubleOf(error); // another network is needed, which comes only now
+  }
+};
 
 // Explain the answer about a picture.
-export const explain = (source, hand) => engine.explain(pixelsOf(source), { hand });
+export const explain = async (source, hand) => {
+  try {
+    return await engine.explain(pixelsOf(source), { hand });
+  } catch (error) {
+    throw await troubleOf(error);
+  }
+};
