@@ -2,7 +2,7 @@
 
 The page comes from a file server on this machine, so that its first answer is told without a
 network's time. A first visit begins with an empty profile. Do not use the machine for anything
-else meanwhile.
+else meanwhile: only the bytes, and how long the worker computes for a stroke, are then the same.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from browser_numbers import worker_ms
 from record import write_record
 
 import inkwise
@@ -69,6 +70,7 @@ def main() -> None:
         },
         "first_answer_s": spread([each["first_answer_s"] for each in visits]),
         "after_stroke_ms": spread(pooled) | {"p95": round(pooled[int(0.95 * len(pooled))], 1)},
+        "worker_ms_a_stroke": spread([each["worker_ms"] for each in visits]),
         "longest_task_ms": round(max(each["longest_task_ms"] for each in visits), 1),
     }
     for name, figure in figures.items():
@@ -91,15 +93,18 @@ def visit(site: Path, profile: Path, strokes: int) -> dict[str, Any]:
         chrome.execute_async_script("navigator.serviceWorker.ready.then(arguments[0])")
         whole = size(site, host.sent)
         page.run("watched.answers = []; watched.tasks = []")
+        worked = worker_ms(chrome)
         for number in range(strokes):
             page.run("document.getElementById('clear').click()")
             draw(page)
             page.wait(lambda done=number: len(page.run("return watched.answers")) > done)  # type: ignore[misc]
         watched = page.run("return watched")
+        worked = worker_ms(chrome) - worked
     return {
         "bytes": {"until_first_answer": drawn, "with_what_is_kept_for_later": whole},
         "first_answer_s": watched["first"] / 1000,
         "after_stroke_ms": watched["answers"],
+        "worker_ms": worked / strokes,
         "longest_task_ms": max((duration for _, duration in watched["tasks"]), default=0),
     }
 
