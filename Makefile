@@ -77,7 +77,8 @@ $(READY): pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-# Of npm's files two are needed, the larger one compressed, because not every server compresses.
+# Of npm's files two are needed, the larger one compressed, because not every server compresses;
+# libdeflate saves 4% more than gzip.
 # They come without a licence; ONNX Runtime's Python package has it, and those of all in it.
 ORT := web/node_modules/onnxruntime-web/dist
 ifeq ($(shell command -v npm),)
@@ -87,7 +88,9 @@ else
 $(WEB): web/package-lock.json web/pyproject.toml | $(READY)
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cp $(ORT)/ort.wasm.bundle.min.mjs web/inkwise_web/
-	gzip -9n < $(ORT)/ort-wasm-simd-threaded.wasm > web/inkwise_web/ort-wasm-simd-threaded.wasm.gz
+	$(BIN)/python -c "import deflate, sys; sys.stdout.buffer.write( \
+	  deflate.gzip_compress(sys.stdin.buffer.read(), 12))" \
+	  < $(ORT)/ort-wasm-simd-threaded.wasm > web/inkwise_web/ort-wasm-simd-threaded.wasm.gz
 	for file in LICENSE ThirdPartyNotices.txt; do \
 	  cp .venv/lib/python3*/site-packages/onnxruntime/$$file web/inkwise_web/; done
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir web/dist ./web

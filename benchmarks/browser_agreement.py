@@ -24,7 +24,8 @@ from surroundings import draw_pictures, list_kinds
 import inkwise
 from inkwise.data.dataset import Split
 from inkwise.model import Answer
-from tests.browser.engine import Engine, lay_out, serve_folder
+from tests.browser.engine import Engine, lay_out
+from tests.browser.hosts import hosted
 from tests.chromium import open_chrome
 from tests.ink.pictures import EMPTY, KINDS
 
@@ -40,7 +41,7 @@ const { Network, fetchFile } = await load("network.js");
 const { Classifier } = await load("answers.js");
 window.classifier ??= Promise.all([
   fetch("/model/model.json").then((answer) => answer.json()),
-  fetchFile("/model/model.onnx").then((content) =>
+  fetchFile("/model/model.onnx.gz").then((content) =>
     Network.open(content, `${location.origin}/runtime/`),
   ),
 ]).then(([description, network]) => new Classifier(description, network));
@@ -168,36 +169,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         root = lay_out(Path(scratch) / "engine", model)
         (root / "pictures").mkdir()
-        with open_chrome(Path(scratch) / "profile") as chrome:
-            for address in serve_folder(root):
-                engine = Engine(chrome, address)
-                images = mnist.test.images[: arguments.count]
-                figures["greatest_difference"] = compare_arrays(engine, model, images)
-                print(f"arrays: {figures['greatest_difference']:.2g}", flush=True)
-                rows, times = [], {}
-                for place, (name, draw) in enumerate(kinds.items()):
-                    share = arguments.count * (place + 1) // len(kinds)
-                    wanted = share - arguments.count * place // len(kinds)
-                    pictures = draw(digits, wanted, arguments.seed + place)
-                    files = list(map(encode, pictures))
-                    found = list(classify(engine, root / "pictures", files))
-                    rows += list(map(same, found, model.classify(files)))
-                    times[name] = float(np.median([one["ms"] for one in found]))
-                    agreeing = np.mean([list(row.values()) for row in rows], axis=0).round(5)
-                    print(f"{name}: {times[name]:.0f} ms; so far {agreeing.tolist()}", flush=True)
-                figures["pictures"] = len(rows)
-                figures["same"] = {
-                    name: sum(row[name] for row in rows) / len(rows) for name in rows[0]
-                }
-                figures["median_ms"] = times
-                photo = photograph(digits.images[0], 12)
-                large = [encode(photo), encode(photo, "JPEG", quality=85)]
-                found = list(classify(engine, root / "pictures", large))
-                expected = model.classify(large)
-                figures["photo_of_12_megapixels"] = {
-                    name: {"ms": one["ms"], **same(one, answer)}
-                    for name, one, answer in zip(("png", "jpeg"), found, expected, strict=True)
-                }
+        with hosted(root) as host, open_chrome(Path(scratch) / "profile") as chrome:
+            engine = Engine(chrome, host.address)
+            images = mnist.test.images[: arguments.count]
+            figures["greatest_difference"] = compare_arrays(engine, model, images)
+            print(f"arrays: {figures['greatest_difference']:.2g}", flush=True)
+            rows, times = [], {}
+            for place, (name, draw) in enumerate(kinds.items()):
+                share = arguments.count * (place + 1) // len(kinds)
+                wanted = share - arguments.count * place // len(kinds)
+                pictures = draw(digits, wanted, arguments.seed + place)
+                files = list(map(encode, pictures))
+                found = list(classify(engine, root / "pictures", files))
+                rows += list(map(same, found, model.classify(files)))
+                times[name] = float(np.median([one["ms"] for one in found]))
+                agreeing = np.mean([list(row.values()) for row in rows], axis=0).round(5)
+                print(f"{name}: {times[name]:.0f} ms; so far {agreeing.tolist()}", flush=True)
+            figures["pictures"] = len(rows)
+            figures["same"] = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+            figures["median_ms"] = times
+            photo = photograph(digits.images[0], 12)
+            large = [encode(photo), encode(photo, "JPEG", quality=85)]
+            found = list(classify(engine, root / "pictures", large))
+            expected = model.classify(large)
+            figures["photo_of_12_megapixels"] = {
+                name: {"ms": one["ms"], **same(one, answer)}
+                for name, one, answer in zip(("png", "jpeg"), found, expected, strict=True)
+            }
     print({name: value for name, value in figures.items() if name != "median_ms"})
     if not arguments.no_record:
         print(f"wrote {write_record('browser-agreement', figures)}")

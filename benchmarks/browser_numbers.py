@@ -22,7 +22,8 @@ from record import write_record
 import inkwise
 from inkwise.data.catalogue import place_of_files
 from inkwise.data.pendigits import PenDigit, load_pendigits
-from tests.browser.engine import Engine, lay_out, serve_folder
+from tests.browser.engine import Engine, lay_out
+from tests.browser.hosts import hosted
 from tests.chromium import open_chrome
 
 if TYPE_CHECKING:
@@ -135,15 +136,14 @@ def main() -> None:
     figures = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         root = lay_out(Path(scratch) / "engine", model)
-        with open_chrome(Path(scratch) / "profile") as chrome:
-            for address in serve_folder(root):
-                engine = Engine(chrome, address)
-                for name, pictures in (
-                    ("composed", composed(arguments.count)),
-                    ("drawn", drawn(digits, arguments.count // 5)),
-                ):
-                    figures[name] = compare(chrome, engine, model, pictures)
-                    print(name, figures[name], flush=True)
+        with hosted(root) as host, open_chrome(Path(scratch) / "profile") as chrome:
+            engine = Engine(chrome, host.address)
+            for name, pictures in (
+                ("composed", composed(arguments.count)),
+                ("drawn", drawn(digits, arguments.count // 5)),
+            ):
+                figures[name] = compare(chrome, engine, model, pictures)
+                print(name, figures[name], flush=True)
     if not arguments.no_record:
         print(f"wrote {write_record('browser-numbers', figures)}")
 

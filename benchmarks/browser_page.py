@@ -2,27 +2,24 @@
 
 The page comes from a file server on this machine, so that its first answer is told without a
 network's time. A first visit begins with an empty profile. Do not use the machine for anything
-else meanwhile.
+else meanwhile: only the bytes, and how long the worker computes for a stroke, are then the same.
 """
 
 import argparse
-import functools
 import gzip
-import http.server
 import os
 import statistics
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from browser_numbers import worker_ms
 from record import write_record
 
 import inkwise
+from tests.browser.hosts import hosted
 from tests.chromium import open_chrome
-from tests.serving.page import SEVEN, Page
+from tests.page import SEVEN, Page
 
 ASKED = {"megabytes": 6, "first_answer_s": 2, "after_stroke_ms": 50, "longest_task_ms": 50}
 
@@ -73,6 +70,7 @@ def main() -> None:
         },
         "first_answer_s": spread([each["first_answer_s"] for each in visits]),
         "after_stroke_ms": spread(pooled) | {"p95": round(pooled[int(0.95 * len(pooled))], 1)},
+        "worker_ms_a_stroke": spread([each["worker_ms"] for each in visits]),
         "longest_task_ms": round(max(each["longest_task_ms"] for each in visits), 1),
     }
     for name, figure in figures.items():
@@ -83,27 +81,30 @@ def main() -> None:
 
 def visit(site: Path, profile: Path, strokes: int) -> dict[str, Any]:
     """Open the page in a new browser, draw at once, and go on drawing."""
-    with hosted(site) as (address, sent), open_chrome(profile) as chrome:
+    with hosted(site) as host, open_chrome(profile) as chrome:
         chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-        page = Page(chrome, address)
+        page = Page(chrome, f"{host.address}/")
         page.look(1280, 820)
-        chrome.get(address)
+        chrome.get(page.address)
         draw(page)
         page.wait(lambda: page.run("return watched.first"))
-        drawn = size(site, sent)
+        drawn = size(site, host.sent)
         chrome.set_script_timeout(60)
         chrome.execute_async_script("navigator.serviceWorker.ready.then(arguments[0])")
-        whole = size(site, sent)
+        whole = size(site, host.sent)
         page.run("watched.answers = []; watched.tasks = []")
+        worked = worker_ms(chrome)
         for number in range(strokes):
             page.run("document.getElementById('clear').click()")
             draw(page)
             page.wait(lambda done=number: len(page.run("return watched.answers")) > done)  # type: ignore[misc]
         watched = page.run("return watched")
+        worked = worker_ms(chrome) - worked
     return {
         "bytes": {"until_first_answer": drawn, "with_what_is_kept_for_later": whole},
         "first_answer_s": watched["first"] / 1000,
         "after_stroke_ms": watched["answers"],
+        "worker_ms": worked / strokes,
         "longest_task_ms": max((duration for _, duration in watched["tasks"]), default=0),
     }
 
@@ -123,29 +124,9 @@ def draw(page: Page) -> None:
     actions.perform()
 
 
-@contextmanager
-def hosted(site: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve the site, and note the paths of what is sent."""
-    sent: list[str] = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-            if code == 200:
-                sent.append(self.path.split("?")[0].strip("/") or "index.html")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Handler, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", sent
-        server.shutdown()
-
-
 def size(site: Path, sent: list[str]) -> int:
     """Return how many bytes a host sends that compresses with gzip."""
-    contents = [(site / path).read_bytes() for path in sent if (site / path).is_file()]
+    contents = [(site / (path or "index.html")).read_bytes() for path in sent]
     return sum(min(len(content), len(gzip.compress(content))) for content in contents)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from selenium.webdriver import Chrome
 
 from tests.chromium import open_chrome
-from tests.serving.page import SEVEN, Page
+from tests.page import SEVEN, Page
 from tests.serving.processes import servers
 
 IMAGES = Path(__file__).parent / "images"

@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages; a pytest plugin."""
+"""Real browsers for the tests of pages; a pytest plugin."""
 
 import contextlib
 import shutil
@@ -10,6 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+    from tests.devtools import Browser
 
 PROGRAMS = ("chromium", "chromedriver")
 FLAGS = (
@@ -49,5 +51,22 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
     try:
         with open_chrome(tmp_path_factory.mktemp("chromium")) as chrome:
             yield chrome
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Browser"]:
+    """Each of the browsers in turn."""
+    if request.param == "chromium":
+        yield request.getfixturevalue("chrome")
+        return
+    from tests.firefox import open_firefox
+
+    try:
+        with open_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+            yield firefox
     except FileNotFoundError as error:
         pytest.skip(str(error))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inkwise import load_pretrained
-from inkwise.browser.site import write_site
-from tests.browser.engine import FOLDER, Engine, serve_folder
+from inkwise.browser.site import ENGINE, write_site
+from tests.browser.engine import Engine
+from tests.browser.hosts import hosted
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def engine(chrome: "Chrome") -> Iterator[Engine]:
-    for address in serve_folder(FOLDER):
-        yield Engine(chrome, address)
+    with hosted(ENGINE) as host:
+        yield Engine(chrome, host.address)
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,16 @@
 """The engine's modules in a real browser, called from Python with arrays."""
 
 import base64
-import functools
-import http.server
-import shutil
-import threading
-from collections.abc import Iterator, Mapping
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-import inkwise.browser
-from inkwise.browser.model_files import write_model_files
+from inkwise.browser.site import package_files
 from inkwise.model import Model
-
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
-
-FOLDER = Path(inkwise.browser.__file__).parent / "engine"
+from inkwise.system.files import write_together
+from tests.devtools import Browser
 
 _CALL = """
 const [body, values, done] = arguments;
@@ -66,23 +57,23 @@ class Engine:
 
     Parameters
     ----------
-    chrome : Chrome
+    browser : Chrome or Firefox
         The browser.
     address : str
         Where the folder of the modules is served.
     """
 
-    def __init__(self, chrome: "Chrome", address: str) -> None:
-        self._chrome = chrome
-        chrome.get(f"{address}/raster.js")
-        chrome.set_script_timeout(300)
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        browser.get(f"{address}/raster.js")
+        browser.set_script_timeout(300)
 
     def __call__(self, body: str, **values: Any) -> Any:
         """Run the body of an asynchronous function, in which `load` imports a module.
 
         Arrays of two or three dimensions become images of the engine, others typed arrays.
         """
-        answer = self._chrome.execute_async_script(
+        answer = self._browser.execute_async_script(
             _CALL, body, {name: _closed(value) for name, value in values.items()}
         )
         if "error" in answer:
@@ -115,33 +106,7 @@ def _opened(value: Any) -> Any:
     return value
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".js": "text/javascript",
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-
-def serve_folder(folder: Path) -> Iterator[str]:
-    """Serve the files of a folder; yield the address."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
 def lay_out(folder: Path, model: Model) -> Path:
-    """Put the engine, a model and the runtime into a folder, as a package of the page has them."""
-    shutil.copytree(FOLDER, folder)
-    write_model_files(model, folder / "model")
-    with resources.as_file(resources.files("inkwise_web")) as runtime:
-        shutil.copytree(runtime, folder / "runtime")
+    """Put the engine, a model and the runtime into a folder, as a site has them."""
+    write_together({folder / name: content for name, content in package_files(model).items()})
     return folder

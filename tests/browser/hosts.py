@@ -17,10 +17,20 @@ class Host:
         What it serves.
     headers : mapping of str to str, optional
         Headers that it adds to its responses.
+
+    Attributes
+    ----------
+    address : str
+        Its address, without a slash at the end.
+    sent : list of str
+        The paths of what it has sent, without a slash at either end.
     """
 
     def __init__(self, folder: Path, headers: Mapping[str, str] | None = None) -> None:
-        handler = functools.partial(_Handler, directory=str(folder), headers=headers or {})
+        self.sent: list[str] = []
+        handler = functools.partial(
+            _Handler, directory=str(folder), headers=headers or {}, sent=self.sent
+        )
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._running = True
@@ -34,14 +44,31 @@ class Host:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, *arguments: object, headers: Mapping[str, str], **named: object) -> None:
+    # What the system knows of endings is not the same on every machine.
+    extensions_map = {  # noqa: RUF012
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+    }
+
+    def __init__(
+        self,
+        *arguments: object,
+        headers: Mapping[str, str],
+        sent: list[str],
+        **named: object,
+    ) -> None:
         self._more = headers
+        self._sent = sent
         super().__init__(*arguments, **named)  # type: ignore[arg-type]
 
     def end_headers(self) -> None:
         for name, value in self._more.items():
             self.send_header(name, value)
         super().end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if code == 200:
+            self._sent.append(self.path.split("?")[0].strip("/"))
 
     def log_message(self, *_: object) -> None:
         pass

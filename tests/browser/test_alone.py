@@ -1,7 +1,5 @@
 """The page with no server, in a real browser, from a plain file server, in a sub-folder."""
 
-import contextlib
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,10 +12,9 @@ from inkwise import load_pretrained
 from inkwise.browser.index import page_html
 from inkwise.browser.site import write_site
 from tests.browser.hosts import Host, hosted
-from tests.devtools import logged
-from tests.serving.page import ONE, SEVEN, STAR, Line, Page
+from tests.devtools import Browser, complaints, first, requests
+from tests.page import ONE, SEVEN, STAR, Line, Page, picture
 from tests.serving.processes import servers
-from tests.serving.test_page import picture
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -34,48 +31,36 @@ def host(site: Path) -> Iterator[Host]:
 
 
 @pytest.fixture
-def page(chrome: "Chrome", host: Host) -> Page:
-    page = Page(chrome, f"{host.address}/{FOLDER}/")
+def page(browser: Browser, host: Host) -> Page:
+    page = Page(browser, f"{host.address}/{FOLDER}/")
     page.look(1280, 820)
-    for kind in ("browser", "performance"):
-        logged(chrome, kind)
+    complaints(browser)
     page.open()
     return page
-
-
-@contextlib.contextmanager
-def first(chrome: "Chrome", script: str) -> Iterator[None]:
-    """Run a script before those of a page."""
-    added = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    try:
-        yield
-    finally:
-        chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 # --- the same page ---
 
 
-def test_a_drawn_digit_is_told_and_nothing_is_asked_of_anybody_else(page: Page, host: Host) -> None:
+def test_a_drawn_digit_is_told(page: Page) -> None:
     assert page.violations() == []
     page.draw(SEVEN)
     page.wait_for("#said", "7 digit, ")
     assert page.text("#chances .best th") == "7"
     assert page.ink("#seen") > 30
     page.shoot("alone-desktop")
-    messages = [
-        json.loads(each["message"])["message"] for each in logged(page.chrome, "performance")
-    ]
-    asked = [
-        each["params"]["request"]["url"]
-        for each in messages
-        if each["method"] == "Network.requestWillBeSent"
-    ]
+    assert complaints(page.browser) == []
+
+
+def test_nothing_is_asked_of_anybody_else(chrome: "Chrome", host: Host) -> None:
+    requests(chrome)
+    page = Page(chrome, f"{host.address}/{FOLDER}/")
+    page.open()
+    page.draw(SEVEN)
+    page.wait_for("#said", "7 digit, ")
+    asked = requests(chrome)
     assert len(asked) > 10
-    ours = (f"{host.address}/{FOLDER}/", "data:", "blob:")
-    assert [url for url in asked if not url.startswith(ours)] == []
-    told = [entry["message"] for entry in logged(page.chrome, "browser")]
-    assert told == []
+    assert [url for url in asked if not url.startswith((page.address, "data:", "blob:"))] == []
 
 
 def test_answers_come_while_the_line_is_drawn(page: Page) -> None:
@@ -192,14 +177,41 @@ def answers(page: Page) -> dict[str, Any]:
 
 def test_served_and_alone_it_gives_the_same_answers(page: Page, tmp_path: Path) -> None:
     # The speed of the pointer changes the width of a line: time shall stand still.
-    with first(page.chrome, "Object.defineProperty(Event.prototype, 'timeStamp', {get: () => 0})"):
+    with first(page.browser, "Object.defineProperty(Event.prototype, 'timeStamp', {get: () => 0})"):
         page.open()
         alone = answers(page)
         with servers(tmp_path, load_pretrained().save(tmp_path / "model")) as start:
-            served = Page(page.chrome, start().address)
+            served = Page(page.browser, start().address)
             served.open()
             assert answers(served) == alone
     assert [name for name in DIGITS if alone[name][0].startswith(f"{name} digit")] == [*DIGITS]
+
+
+ICONS = """
+    const done = arguments[0];
+    // What an app's icon may be cut to is smaller; the paper goes to its edges.
+    const pixels = async (address, size, scale) => {
+      const shown = new Image(size, size);
+      shown.src = address;
+      await shown.decode();
+      const context = new OffscreenCanvas(size, size).getContext("2d");
+      context.fillStyle = "#fffdf6";
+      context.fillRect(0, 0, size, size);
+      const edge = size * (1 - scale) / 2;
+      context.drawImage(shown, edge, edge, size * scale, size * scale);
+      return context.getImageData(0, 0, size, size).data;
+    };
+    Promise.all([192, 512].map(async (size) => {
+      const drawn = await pixels("page/icon.svg", size, 0.84);
+      const kept = await pixels(`page/icon-${size}.png`, size, 1);
+      return drawn.filter((level, k) => Math.abs(level - kept[k]) > 60).length / drawn.length;
+    })).then(done);
+    """
+
+
+def test_the_icons_of_pixels_are_the_one_of_lines(page: Page) -> None:
+    for share in page.browser.execute_async_script(ICONS):
+        assert share < 0.02
 
 
 # --- without a connection ---
@@ -212,8 +224,8 @@ KEPT = """
 
 def kept(page: Page) -> None:
     """Wait until the browser has kept the site."""
-    page.chrome.set_script_timeout(30)
-    assert page.chrome.execute_async_script(KEPT)
+    page.browser.set_script_timeout(30)
+    assert page.browser.execute_async_script(KEPT)
 
 
 @pytest.fixture
@@ -222,9 +234,9 @@ def copy(site: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(site, tmp_path / "host" / "digits"))
 
 
-def test_after_one_visit_it_works_without_the_server(chrome: "Chrome", copy: Path) -> None:
+def test_after_one_visit_it_works_without_the_server(browser: Browser, copy: Path) -> None:
     with hosted(copy.parent) as host:
-        page = Page(chrome, f"{host.address}/digits/")
+        page = Page(browser, f"{host.address}/digits/")
         page.open()
         kept(page)
     page.open()
@@ -242,7 +254,7 @@ def test_after_one_visit_it_works_without_the_server(chrome: "Chrome", copy: Pat
 
 
 def test_a_new_version_comes_whole_with_the_next_opening(
-    chrome: "Chrome", copy: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def publish(title: str) -> None:
         monkeypatch.setattr(
@@ -255,7 +267,7 @@ def test_a_new_version_comes_whole_with_the_next_opening(
 
     waiting = "return navigator.serviceWorker.getRegistration().then((there) => !!there.waiting)"
     with hosted(copy.parent) as host:
-        page = Page(chrome, f"{host.address}/digits/")
+        page = Page(browser, f"{host.address}/digits/")
         page.open()
         kept(page)
         publish("two ")
@@ -267,16 +279,31 @@ def test_a_new_version_comes_whole_with_the_next_opening(
         assert not page.run(waiting)
         (copy / "index.html").write_bytes(later)
         page.open()
-        assert not chrome.title.startswith("two")
+        assert not browser.title.startswith("two")
         page.wait(lambda: page.run(waiting))
-        chrome.get(page.address)
-        page.wait(lambda: chrome.title.startswith("two"))
+        browser.get(page.address)
+        page.wait(lambda: browser.title.startswith("two"))
     page.open()
-    page.wait(lambda: chrome.title.startswith("two"))
+    page.wait(lambda: browser.title.startswith("two"))
     page.draw(SEVEN)
     page.wait_for("#said", "7 digit")
     names = page.run("return caches.keys()")
     assert len(names) == 1
+
+
+def test_on_an_isolated_page_it_runs_in_threads(browser: Browser, site: Path) -> None:
+    headers = {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+    }
+    with hosted(site, headers) as host:
+        page = Page(browser, host.address)
+        complaints(browser)
+        page.open()
+        assert page.run("return crossOriginIsolated")
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+    assert complaints(browser) == []
 
 
 # --- in other pages ---
@@ -284,17 +311,17 @@ def test_a_new_version_comes_whole_with_the_next_opening(
 FRAME = '<!doctype html><title>A lesson</title><iframe src="{}" width="900" height="900"></iframe>'
 
 
-def test_it_works_in_a_frame_of_another_site(chrome: "Chrome", host: Host, tmp_path: Path) -> None:
+def test_it_works_in_a_frame_of_another_site(browser: Browser, host: Host, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(FRAME.format(f"{host.address}/{FOLDER}/"))
     with hosted(tmp_path) as other:
         # By another name, so that it is another site.
-        chrome.get(other.address.replace("127.0.0.1", "localhost"))
-        chrome.switch_to.frame(0)
-        page = Page(chrome, "")
+        browser.get(other.address.replace("127.0.0.1", "localhost"))
+        browser.switch_to.frame(0)
+        page = Page(browser, "")
         page.wait_for("#about", "Model")
         page.draw(SEVEN)
         page.wait_for("#said", "7 digit")
-        chrome.switch_to.default_content()
+        browser.switch_to.default_content()
 
 
 MODULE = """<!doctype html><title>A page of somebody's own</title>
@@ -316,21 +343,21 @@ document.getElementById("told").textContent = `${answer.label}, ${answer.verdict
 
 
 def test_the_module_answers_in_a_page_of_somebody_s_own(
-    chrome: "Chrome", host: Host, site: Path
+    browser: Browser, host: Host, site: Path
 ) -> None:
     (site.parent / "mine.html").write_text(MODULE)
-    page = Page(chrome, f"{host.address}/school/mine.html")
-    chrome.get(page.address)
+    page = Page(browser, f"{host.address}/school/mine.html")
+    browser.get(page.address)
     page.wait_for("#told", "1, digit")
 
 
 # --- when it cannot work ---
 
 
-def trouble(chrome: "Chrome", address: str) -> str:
+def trouble(browser: Browser, address: str) -> str:
     """Open a page, and return the one sentence that it says in place of working."""
-    page = Page(chrome, address)
-    chrome.get(address)
+    page = Page(browser, address)
+    browser.get(address)
     page.wait(lambda: page.find("#trouble").is_displayed())
     time.sleep(0.3)  # nothing takes its place
     told = page.text("#trouble")
@@ -349,18 +376,18 @@ def trouble(chrome: "Chrome", address: str) -> str:
         ("delete window.WebAssembly", "This browser allows no WebAssembly here"),
     ],
 )
-def test_an_old_browser_is_told(chrome: "Chrome", host: Host, script: str, told: str) -> None:
-    with first(chrome, script):
-        assert told in trouble(chrome, f"{host.address}/{FOLDER}/")
+def test_an_old_browser_is_told(browser: Browser, host: Host, script: str, told: str) -> None:
+    with first(browser, script):
+        assert told in trouble(browser, f"{host.address}/{FOLDER}/")
 
 
-def test_a_host_that_blocks_webassembly_is_told(chrome: "Chrome", site: Path) -> None:
+def test_a_host_that_blocks_webassembly_is_told(browser: Browser, site: Path) -> None:
     with hosted(site, {"Content-Security-Policy": "script-src 'self'"}) as strict:
-        assert "This browser allows no WebAssembly here" in trouble(chrome, strict.address)
+        assert "This browser allows no WebAssembly here" in trouble(browser, strict.address)
 
 
-def test_a_page_opened_from_a_disk_is_told(chrome: "Chrome", site: Path) -> None:
-    assert "only from a web server" in trouble(chrome, (site / "index.html").as_uri())
+def test_a_page_opened_from_a_disk_is_told(browser: Browser, site: Path) -> None:
+    assert "only from a web server" in trouble(browser, (site / "index.html").as_uri())
 
 
 @pytest.mark.parametrize(
@@ -370,20 +397,39 @@ def test_a_page_opened_from_a_disk_is_told(chrome: "Chrome", site: Path) -> None
         "package/inkwise.js",
         "package/worker.js",
         "package/model/model.json",
-        "package/model/model.onnx",
+        "package/model/model.onnx.gz",
         "package/runtime/ort-wasm-simd-threaded.wasm.gz",
-        "package/runtime/ort.wasm.bundle.min.mjs",
+        "package/runtime/ort.wasm.bundle.min.js",
     ],
 )
 @pytest.mark.parametrize("how", ["missing", "damaged"])
 def test_a_missing_or_damaged_file_is_told(
-    chrome: "Chrome", copy: Path, file: str, how: str
+    browser: Browser, copy: Path, file: str, how: str
 ) -> None:
     whole = (copy / file).read_bytes()
     (copy / file).unlink()
     if how == "damaged":
         (copy / file).write_bytes(whole[: len(whole) // 2])
     with hosted(copy) as host:
-        told = trouble(chrome, host.address)
+        told = trouble(browser, host.address)
     assert "missing" in told or "damaged" in told
     assert "publish" in told
+
+
+@pytest.mark.parametrize("file", ["model/lines.onnx.gz", "reading/read.js"])
+def test_a_file_that_only_numbers_need_is_missing(browser: Browser, copy: Path, file: str) -> None:
+    (copy / "package" / file).unlink()
+    with hosted(copy) as host:
+        page = Page(browser, host.address)
+        page.open()
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+        page.find("#clear").click()
+        for left in (0.08, 0.48, 0.88):
+            page.line([(left, 0.36), (left, 0.65)])
+        page.wait_for("#trouble", "A file of this page is missing or damaged")
+        assert page.text("#label") == ""
+        page.find("#clear").click()
+        page.draw(SEVEN)
+        page.wait_for("#said", "7 digit")
+        assert not page.find("#trouble").is_displayed()

@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +19,10 @@ from inkwise.model.pretrained import load_pretrained
 from inkwise.serving.app import create_app
 from inkwise.serving.service import Service
 from inkwise.serving.settings import Settings
-from tests.browser.engine import Engine, lay_out, serve_folder
+from tests.browser.engine import Engine, lay_out
+from tests.browser.hosts import hosted
+from tests.devtools import Browser
 from tests.ink.pictures import KINDS, encode, fine_pen, marker, photo
-
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.browser
 
@@ -42,9 +41,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def module(chrome: "Chrome", package: Path) -> Iterator[Engine]:
-    for address in serve_folder(package):
-        yield Engine(chrome, address)
+def module(browser: Browser, package: Path) -> Iterator[Engine]:
+    with hosted(package) as host:
+        yield Engine(browser, host.address)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Model, Run, load_pretrained
+from inkwise.browser.model_files import model_files
 from inkwise.runs.models import find_model
 from tests.cli.conftest import Call
 
@@ -84,7 +85,8 @@ def test_a_page_is_a_folder(call: Call, finished: Path) -> None:
 
     assert (result.code, result.out, result.err) == (0, "Page: site\n", "")
     assert Path("site/index.html").is_file()
-    assert Path("site/package/model/model.onnx").read_bytes() == Run(finished).model.onnx
+    for name, content in model_files(Run(finished).model).items():
+        assert Path("site/package/model", name).read_bytes() == content
 
 
 def test_export_without_a_model_is_one_line(call: Call) -> None:

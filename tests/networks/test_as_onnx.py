@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from inkwise.errors import ModelError
-from inkwise.networks.as_onnx import read_metadata, read_weights, to_onnx
+from inkwise.networks.as_onnx import read_metadata, read_weights, round_weights, to_onnx
 from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Conv, Dense, Dropout, Flatten, MaxPool
 from inkwise.networks.named import NETWORKS, case_study
@@ -239,3 +239,15 @@ def test_no_damage_is_more_than_an_error(data: st.DataObject) -> None:
         }
     with contextlib.suppress(ModelError):
         read_metadata(bytes(content))
+
+
+def test_rounded_weights_differ_by_what_was_rounded_away() -> None:
+    network = Network((9, 8), (Flatten(), Dense(40, "relu"), Dense(3)))
+    weights = draw_weights(network)
+    found = read_weights(round_weights(to_onnx(network, weights, {}), np.float32, 9), network)
+    first = found.pop("dense1.weight")
+    assert not (first.view(np.uint32) & 0x1FF).any()
+    np.testing.assert_allclose(first, weights["dense1.weight"], rtol=2**-15)
+    assert (first != weights["dense1.weight"]).any()
+    for name, small in found.items():
+        np.testing.assert_array_equal(small, weights[name])

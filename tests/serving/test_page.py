@@ -1,14 +1,13 @@
 """The page in a real browser: drawn on, fed with pictures, without a network, in the dark."""
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from inkwise import Model, load_pretrained
 from inkwise.data.optdigits import load_optdigits
@@ -17,26 +16,16 @@ from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.network import Network
 from inkwise.training.forms import FORMS
 from inkwise.training.pens import trace, vary
-from tests.devtools import logged
+from tests.devtools import logged, requests
 from tests.mixed import BROKEN, NO_PICTURES, PAGED, SINGLE, write_mixed
+from tests.page import ONE, SEVEN, STAR, Line, Page, picture
 from tests.serving.conftest import TOKEN
-from tests.serving.page import ONE, SEVEN, STAR, Line, Page
 from tests.serving.processes import Running, servers
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.browser
-
-
-def picture(kind: str = "PNG", size: int = 300) -> bytes:
-    """Draw a seven, as one would upload it."""
-    drawn = Image.new("RGB", (size, size), "ivory")
-    points = [(x * size, y * size) for x, y in SEVEN]
-    ImageDraw.Draw(drawn).line(points, "navy", width=size // 14, joint="curve")
-    file = io.BytesIO()
-    drawn.save(file, kind)
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +80,7 @@ def plain(chrome: "Chrome", services: tuple[Running, Running]) -> Page:
 # --- drawing ---
 
 
-def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page) -> None:
+def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page, chrome: "Chrome") -> None:
     assert page.violations() == []
     page.draw(SEVEN)
     page.wait_for("#label", "7")
@@ -109,7 +98,7 @@ def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page) -> None:
     # A screen reader hears the answer once, when the line has ended.
     page.wait_for("#said", "7 digit, ")
     # The fixture looks at the icon by itself, for which Chromium asks for an icon as well.
-    told = [entry["message"] for entry in logged(page.chrome, "browser")]
+    told = [entry["message"] for entry in logged(chrome, "browser")]
     assert [message for message in told if "/favicon.ico" not in message] == []
 
 
@@ -211,7 +200,7 @@ def test_undo_redo_and_clear(page: Page) -> None:
     assert page.ink("#sheet") == 0
     page.wait_for("#verdict", "Waiting")
     assert not page.find("#redo").is_enabled()
-    ActionChains(page.chrome).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    ActionChains(page.browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     assert page.ink("#sheet") == one
     page.wait_for("#label", "1")
     page.find("#redo").click()
@@ -342,7 +331,7 @@ def test_another_model_s_classes_and_images_are_no_matter(plain: Page) -> None:
 
 def test_a_token_is_asked_for(page: Page) -> None:
     page.run("sessionStorage.clear()")
-    page.chrome.get(page.address)
+    page.browser.get(page.address)
     page.wait(lambda: page.find("#token-form").is_displayed())
     assert page.violations() == []
     page.shoot("desktop-token")
@@ -357,8 +346,8 @@ def test_a_token_is_asked_for(page: Page) -> None:
 def test_a_service_that_is_gone_is_waited_for(page: Page) -> None:
     def network(*, there: bool) -> None:
         conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        page.chrome.execute_cdp_cmd("Network.enable", {})
-        page.chrome.execute_cdp_cmd(
+        page.browser.execute_cdp_cmd("Network.enable", {})
+        page.browser.execute_cdp_cmd(
             "Network.emulateNetworkConditions", {"offline": not there, **conditions}
         )
 
@@ -400,8 +389,8 @@ def test_all_controls_can_be_reached_with_the_keyboard(page: Page) -> None:
     page.wait(lambda: page.find("#wrong").is_displayed())
     page.run("const top = document.querySelector('h1'); top.tabIndex = -1; top.focus()")
     reached = []
-    ActionChains(page.chrome).send_keys(Keys.TAB).perform()
-    while (focused := page.chrome.switch_to.active_element).tag_name != "body":
+    ActionChains(page.browser).send_keys(Keys.TAB).perform()
+    while (focused := page.browser.switch_to.active_element).tag_name != "body":
         name = focused.get_attribute("id") or focused.tag_name
         if name in reached:
             break
@@ -412,7 +401,7 @@ def test_all_controls_can_be_reached_with_the_keyboard(page: Page) -> None:
             "return [of(e), of(f), of(f?.querySelector('span'))].includes('solid')"
         )
         assert shown, name
-        ActionChains(page.chrome).send_keys(Keys.TAB).perform()
+        ActionChains(page.browser).send_keys(Keys.TAB).perform()
     assert reached == ["a", "undo", "redo", "clear", "upload", "hand", "looked", "summary"]
 
 
@@ -441,7 +430,7 @@ def test_light_ink_is_dark_on_paper(page: Page) -> None:
     page.wait_for("#label", "7")
     assert page.run(darkest) > 150
     feature = {"name": "prefers-color-scheme", "value": "dark"}
-    page.chrome.execute_cdp_cmd(
+    page.browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"media": "print", "features": [feature]}
     )
     page.wait(lambda: page.run(darkest) < 50)
@@ -449,13 +438,13 @@ def test_light_ink_is_dark_on_paper(page: Page) -> None:
 
 def test_nothing_moves_for_those_who_ask_for_that(page: Page) -> None:
     feature = {"name": "prefers-reduced-motion", "value": "reduce"}
-    page.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     page.draw(SEVEN)
     page.wait_for("#label", "7")
     assert page.run("return document.getAnimations().length") == 0
 
 
-def test_the_page_is_small_and_comes_from_the_service_alone(page: Page) -> None:
+def test_the_page_is_small_and_comes_from_the_service_alone(page: Page, chrome: "Chrome") -> None:
     sizes = page.run(
         "return performance.getEntries().filter((e) => 'decodedBodySize' in e)"
         ".map((e) => [e.name, e.decodedBodySize])"
@@ -463,14 +452,7 @@ def test_the_page_is_small_and_comes_from_the_service_alone(page: Page) -> None:
     static = {name: size for name, size in sizes if "/v1/" not in name}
     assert {Path(name).name for name in static} >= {"canvas.css", "canvas.js", "pen.js"}
     assert sum(static.values()) < 150_000
-    messages = [
-        json.loads(each["message"])["message"] for each in logged(page.chrome, "performance")
-    ]
-    asked = [
-        each["params"]["request"]["url"]
-        for each in messages
-        if each["method"] == "Network.requestWillBeSent"
-    ]
+    asked = requests(chrome)
     assert asked
     assert [url for url in asked if not url.startswith((page.address, "data:"))] == []
 

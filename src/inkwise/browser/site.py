@@ -81,9 +81,9 @@ def package_files(model: Model) -> dict[str, bytes]:
     }
     files |= {f"model/{name}": content for name, content in model_files(model).items()}
     runtime = resources.files("inkwise_web")
-    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"):
-        files[f"runtime/{name}"] = (runtime / name).read_bytes()
-    for name in ("LICENSE", "ThirdPartyNotices.txt"):
+    # Many a host does not know .mjs, and a browser runs no module of an unknown type.
+    files["runtime/ort.wasm.bundle.min.js"] = (runtime / "ort.wasm.bundle.min.mjs").read_bytes()
+    for name in ("ort-wasm-simd-threaded.wasm.gz", "LICENSE", "ThirdPartyNotices.txt"):
         files[f"runtime/{name}"] = (runtime / name).read_bytes()
     files["package.json"] = json_bytes(
         {

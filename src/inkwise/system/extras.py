@@ -98,7 +98,7 @@ def require_mlflow(purpose: str) -> None:
 
 def require_web(purpose: str) -> None:
     """Make sure that the package of the extra ``web`` is there; see `require_training`."""
-    _require(_WEB, "web", purpose)
+    _require(_WEB, "web", purpose, ", or in a checkout: make web")
 
 
 def require_sweeping(purpose: str) -> None:
@@ -106,7 +106,9 @@ def require_sweeping(purpose: str) -> None:
     _require(_SWEEP, "sweep", purpose)
 
 
-def _require(libraries: Mapping[str, str], extra: str, purpose: str) -> None:
+def _require(libraries: Mapping[str, str], extra: str, purpose: str, otherwise: str = "") -> None:
     missing = [name for module, name in libraries.items() if not importlib.util.find_spec(module)]
     if missing:
-        raise LibraryError(f"{purpose} needs {', '.join(missing)}: pip install 'inkwise[{extra}]'")
+        raise LibraryError(
+            f"{purpose} needs {', '.join(missing)}: pip install 'inkwise[{extra}]'{otherwise}"
+        )

@@ -3,7 +3,7 @@
 
 import { ModelError } from "./errors.js";
 
-const MODULE = "ort.wasm.bundle.min.mjs";
+const MODULE = "ort.wasm.bundle.min.js";
 const BINARY = "ort-wasm-simd-threaded.wasm.gz";
 const MOST_THREADS = 4;
 
@@ -25,7 +25,10 @@ export async function fetchFile(address) {
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(plain).arrayBuffer());
+  const content = await new Response(plain).arrayBuffer().catch((error) => {
+    throw new ModelError(`${address} is damaged: put the files there again`, { cause: error });
+  });
+  return new Uint8Array(content);
 }
 
 /** Load the runtime once; `folder` is the address of the folder with its files, ending in "/". */

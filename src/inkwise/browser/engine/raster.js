@@ -142,7 +142,8 @@ export function bounds(levels) {
 /** Return the lowest and the highest level. */
 export function extremes(levels) {
   let [low, high] = [255, 0];
-  for (const level of levels.data) {
+  for (let place = 0; place < levels.data.length; place++) {
+    const level = levels.data[place];
     if (level < low) low = level;
     if (level > high) high = level;
   }
@@ -390,8 +391,8 @@ function greatestInRuns(padded, stride, kernel, take) {
 function takeGreater(levels, others, step) {
   const stop = levels.length - step;
   for (let place = 0; place < stop; place++) {
-    const [one, other] = [levels[place], others[place + step]];
-    levels[place] = one > other ? one : other;
+    const other = others[place + step];
+    if (other > levels[place]) levels[place] = other;
   }
 }
 
@@ -465,12 +466,15 @@ export function quantilesOf(counts, ...shares) {
 
 /** `cv2.medianBlur`: the median of a square of an odd side; the border is replicated. */
 export function medianBlur(levels, side) {
-  const reach = side >> 1;
-  const padded = copyMakeBorder(levels, reach, "replicate");
-  const result = image(levels.height, levels.width);
+  return medianWithin(copyMakeBorder(levels, side >> 1, "replicate"), side);
+}
+
+/** The median of each square of an odd side that lies within an image. */
+export function medianWithin(padded, side) {
+  const result = image(padded.height - side + 1, padded.width - side + 1);
   const rank = (side * side) >> 1;
   const counts = new Int32Array(256);
-  for (let row = 0; row < levels.height; row++) {
+  for (let row = 0; row < result.height; row++) {
     // `below` of the pixels in the window are less than `median`.
     let [median, below] = [0, 0];
     counts.fill(0);
@@ -481,8 +485,8 @@ export function medianBlur(levels, side) {
     for (let column = 0; ; column++) {
       while (below > rank) below -= counts[--median];
       while (below + counts[median] <= rank) below += counts[median++];
-      result.data[row * levels.width + column] = median;
-      if (column + 1 === levels.width) break;
+      result.data[row * result.width + column] = median;
+      if (column + 1 === result.width) break;
       for (let down = 0; down < side; down++) {
         const place = (row + down) * padded.width + column;
         const [gone, come] = [padded.data[place], padded.data[place + side]];

@@ -47,7 +47,7 @@ function openNetwork(/** @type {string} */ name) {
 const classifier = once(async () => {
   const [description, network] = await Promise.all([
     fetchDocument("model.json"),
-    openNetwork("model.onnx"),
+    openNetwork("model.onnx.gz"),
   ]);
   return new Classifier(description, network);
 });
@@ -56,7 +56,7 @@ const lines = once(async () => {
   const [{ LineModel }, { slope, offset }, network] = await Promise.all([
     import("./reading/line_model.js"),
     fetchDocument("lines.json"),
-    openNetwork("lines.onnx"),
+    openNetwork("lines.onnx.gz"),
   ]);
   return new LineModel(network, slope, offset);
 });

@@ -140,6 +140,7 @@ const question = async (final) => {
   try {
     const { model, said, pages } = await answers.classify(source, $("hand").value);
     if (said.verdict === "several" && digits()) {
+      if (number < asked) return; // the next answer shall not wait until this one is read
       const numbers = await answers.read(pictured(now, NUMBER_SIDE));
       said.numbers = numbers.filter(({ text }) => text);
     }
@@ -153,7 +154,7 @@ const question = async (final) => {
     if (final) settle();
   } catch (error) {
     if (number > shown && final) {
-      if (error.kind === "refused") showNothing();
+      if (["refused", "broken"].includes(error.kind)) showNothing();
       failed(error, () => question(true));
     } else if (!(error instanceof Trouble)) throw error;
   } finally {

@@ -302,13 +302,7 @@ function isDark(/** @type {Levels} */ grey) {
   const small = broad > COARSE ? raster.resize(grey, rows, columns, "area") : grey;
   const reach = Math.floor(breadth(small) / 3);
   const padded = raster.copyMakeBorder(small, reach, "reflect");
-  const background = raster.crop(
-    raster.medianBlur(padded, 2 * reach + 1),
-    reach,
-    reach,
-    reach + small.height,
-    reach + small.width,
-  );
+  const background = raster.medianWithin(padded, 2 * reach + 1);
   const weight = (/** @type {number} */ place, /** @type {number} */ length) =>
     Math.sin((Math.PI * (place + 1)) / (length + 1));
   let moment = 0;
@@ -333,7 +327,10 @@ function aboveTheBackground(/** @type {Levels} */ light) {
     return { ink: raster.subtract(light, background), noise: 0 };
   }
   const [some, below] = [sample(light), sample(background)];
-  const differences = Int16Array.from(some.data, (level, place) => level - below.data[place]);
+  const differences = new Int16Array(some.data.length);
+  for (let place = 0; place < differences.length; place++) {
+    differences[place] = some.data[place] - below.data[place];
+  }
   // Both quantiles belong to the background. In a normal distribution they are 0.61 standard
   // deviations apart, and the median lies 0.67 above the second.
   const [low, quiet] = quantiles(differences, 0.1, 0.25);

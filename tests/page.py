@@ -1,5 +1,6 @@
 """The page in a browser, and what a person does with it."""
 
+import io
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image, ImageDraw
+
+from tests.devtools import Browser, look
 
 if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
 Line = Sequence[tuple[float, float]]
@@ -27,18 +30,28 @@ SCREENSHOTS = os.environ.get("INKWISE_SCREENSHOTS")
 """A folder for pictures of the page, for people to look at; none are made without it."""
 
 
+def picture(kind: str = "PNG", size: int = 300) -> bytes:
+    """Draw a seven, as one would upload it."""
+    drawn = Image.new("RGB", (size, size), "ivory")
+    points = [(x * size, y * size) for x, y in SEVEN]
+    ImageDraw.Draw(drawn).line(points, "navy", width=size // 14, joint="curve")
+    file = io.BytesIO()
+    drawn.save(file, kind)
+    return file.getvalue()
+
+
 class Page:
     """The page, and what a person does with it."""
 
-    def __init__(self, chrome: "Chrome", address: str) -> None:
-        self.chrome = chrome
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.browser = browser
         self.address = address
 
     def run(self, script: str, *arguments: Any) -> Any:
-        return self.chrome.execute_script(script, *arguments)
+        return self.browser.execute_script(script, *arguments)
 
     def find(self, css: str) -> "WebElement":
-        return self.chrome.find_element("css selector", css)
+        return self.browser.find_element("css selector", css)
 
     def text(self, css: str) -> str:
         text: str = self.run("return document.querySelector(arguments[0]).innerText", css)
@@ -54,7 +67,7 @@ class Page:
         self.wait(lambda: text in self.text(css))
 
     def open(self) -> None:
-        self.chrome.get(self.address)
+        self.browser.get(self.address)
         self.wait_for("#about", "Model")
 
     def pointer(self, kind: str = "mouse") -> Any:
@@ -62,7 +75,7 @@ class Page:
         from selenium.webdriver.common.actions.pointer_input import PointerInput
 
         made = PointerInput(kind, kind)  # type: ignore[no-untyped-call]
-        return ActionBuilder(self.chrome, mouse=made, duration=8)
+        return ActionBuilder(self.browser, mouse=made, duration=8)
 
     def line(self, line: Line, kind: str = "mouse", *, release: bool = True, **pen: float) -> None:
         self.run("document.getElementById('sheet').scrollIntoView({block: 'center'})")
@@ -92,9 +105,12 @@ class Page:
             const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], name, {type}));
             const options = {bubbles: true, cancelable: true};
-            document.body.dispatchEvent(event === "paste"
-              ? new ClipboardEvent(event, {...options, clipboardData: data})
-              : new DragEvent(event, {...options, dataTransfer: data}));
+            const given = event === "paste"
+              ? new ClipboardEvent(event, options)
+              : new DragEvent(event, {...options, dataTransfer: data});
+            // Firefox takes no clipboardData from a script.
+            if (event === "paste") Object.defineProperty(given, "clipboardData", {value: data});
+            document.body.dispatchEvent(given);
             """,
             event,
             list(content),
@@ -120,24 +136,19 @@ class Page:
         return count
 
     def look(self, width: int, height: int, scheme: str = "light", *, still: bool = False) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        if still:
-            features.append({"name": "prefers-reduced-motion", "value": "reduce"})
-        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        look(self.browser, width, height, scheme, still=still)
 
     def shoot(self, name: str) -> None:
         if SCREENSHOTS:
             time.sleep(0.6)  # what moves has come to rest
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-            self.chrome.save_screenshot(str(Path(SCREENSHOTS) / f"{name}.png"))
+            self.browser.save_screenshot(str(Path(SCREENSHOTS) / f"{name}.png"))
 
     def violations(self) -> list[str]:
         from axe_selenium_python import Axe
 
         self.run("document.getAnimations().forEach((animation) => animation.finish())")
-        axe = Axe(self.chrome)
+        axe = Axe(self.browser)
         axe.inject()
         return [
             f"{each['id']}: {each['help']}: {node['html'][:80]}"
