@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from inkwise.errors import DataError, InkwiseError, StorageError
 from inkwise.ink import image_files, sources
@@ -149,6 +150,16 @@ def test_every_page_is_a_picture(file_format: str, tmp_path: Path) -> None:
     assert "has 3 pages, and no page 4" in str(error)
     ((name, _),) = find_pictures(path, first=True)
     assert name == str(path)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF"])
+def test_a_picture_whose_text_tells_of_a_pdf_is_a_picture(file_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    told = PngInfo()
+    told.add_text("Comment", "made of %PDF-1.4")
+    draw("flat").convert("L").save(path, file_format, comment=b"made of %PDF-1.4", pnginfo=told)
+    assert b"%PDF-" in path.read_bytes()[:1024]
+    assert strokes().classify([path])[0].label == "flat"
 
 
 def test_a_blank_cover_does_not_hide_the_rest(tmp_path: Path) -> None:
