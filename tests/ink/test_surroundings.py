@@ -28,14 +28,14 @@ def draw_dashes(sheet: Levels, kind: str, room: int, width: int, level: int) -> 
     line: dict[str, Any] = {"color": level, "thickness": width}
     match kind:
         case "dashed box":
-            for at in range(low, high + 1, max(12, 4 * width)):
+            for at in range(low, high - 3, 8 + 4 * width):
                 for edge in (low, high):
-                    cv2.line(sheet, (at, edge), (min(high, at + 2 * width), edge), **line)
-                    cv2.line(sheet, (edge, at), (edge, min(high, at + 2 * width)), **line)
+                    cv2.line(sheet, (at, edge), (min(high, at + 4 + 2 * width), edge), **line)
+                    cv2.line(sheet, (edge, at), (edge, min(high, at + 4 + 2 * width)), **line)
         case "dotted ring":
-            for angle in np.linspace(0, 2 * np.pi, 30, endpoint=False):
+            for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
                 x, y = (round(middle + 1.45 * half * each(angle)) for each in (np.cos, np.sin))
-                cv2.circle(sheet, (x, y), width + 1, level, -1)
+                cv2.circle(sheet, (x, y), width + 2, level, -1)
         case "corners":
             for x, y in itertools.product((low, high), (low, high)):
                 across, down = np.sign(middle - x) * 30, np.sign(middle - y) * 30

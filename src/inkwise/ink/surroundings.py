@@ -65,7 +65,7 @@ LEAST_DASH, LONGEST_DASH = 0.02, 0.4
 FEWEST_DASHES, MOST_DASHES = 8, 160
 """Least number of dashes around a digit, and greatest number of components; more are noise."""
 
-FRAME_BAND = 0.14
+FRAME_BAND = 0.2
 """Greatest distance of a dash from its frame, as a share of half of the frame's sides."""
 
 ALL_AROUND = 0.95
@@ -299,25 +299,25 @@ def _dashes(components: Components) -> NDArray[np.bool_]:
         place: (components.points(place) - (left, top)) / (wide, high) * 2 - 1
         for place in np.flatnonzero(short).tolist()
     }
+    frames = []
     for straight in (True, False):
         dashes = none.copy()
         for place, own in points.items():
             away = np.abs(own).max(1) if straight else np.hypot(*own.T)
             dashes[place] = np.mean(np.abs(away - 1) <= FRAME_BAND) >= 0.9
-        within = real & ~dashes
-        if dashes.sum() < 4 or not within.any() or not _lies_in(components.box(within), box):
-            continue
-        there = np.concatenate([points[place] for place in np.flatnonzero(dashes).tolist()])
-        if dashes.sum() == 4 and straight:
-            ends = [np.abs(there - corner).max(1) for corner in itertools.product((-1, 1), (-1, 1))]
-            if all(end.min() <= 2 * FRAME_BAND for end in ends):
-                return dashes
-        if dashes.sum() >= FEWEST_DASHES:
-            seen = distances(there, (0, 0))[1] > 0
-            gapless = np.any([np.roll(seen, turn) for turn in range(-3, 4)], axis=0)
-            if gapless.mean() >= ALL_AROUND:
-                return dashes
-    return none
+        frames.append(dashes)
+    dashes = max(frames, key=np.sum)
+    count, within = dashes.sum(), real & ~dashes
+    if count < 4 or not within.any() or not _lies_in(components.box(within), box):
+        return none
+    there = np.concatenate([points[place] for place in np.flatnonzero(dashes).tolist()])
+    if count == 4:
+        corners = itertools.product((-1, 1), (-1, 1))
+        at_corners = [np.abs(there - corner).max(1).min() <= FRAME_BAND for corner in corners]
+        return dashes if all(at_corners) else none
+    seen = distances(there, (0, 0))[1] > 0
+    gapless = np.any([np.roll(seen, turn) for turn in range(-3, 4)], axis=0)
+    return dashes if count >= FEWEST_DASHES and gapless.mean() >= ALL_AROUND else none
 
 
 def _lies_in(box: Box, frame: Box) -> bool:

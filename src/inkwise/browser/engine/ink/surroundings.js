@@ -39,7 +39,7 @@ const LEAST_DASH = 0.02;
 const LONGEST_DASH = 0.4;
 const FEWEST_DASHES = 8;
 const MOST_DASHES = 160;
-const FRAME_BAND = 0.14;
+const FRAME_BAND = 0.2;
 const ALL_AROUND = 0.95;
 const MOST_SIDES = 24;
 const MOST = 8;
@@ -300,39 +300,41 @@ function dashes(/** @type {Components} */ components) {
       };
     },
   );
-  for (const straight of [true, false]) {
-    const away = (/** @type {number} */ x, /** @type {number} */ y) =>
-      straight ? Math.max(Math.abs(x), Math.abs(y)) : Math.sqrt(x * x + y * y);
-    const chosen = points.filter(({ x, y }) => {
-      const near = Array.from(x, (each, k) => Math.abs(away(each, y[k]) - 1) <= FRAME_BAND);
+  const [rectangular, ellipse] = [true, false].map((straight) =>
+    points.filter(({ x, y }) => {
+      const near = Array.from(x, (across, k) => {
+        const down = y[k];
+        const away = straight
+          ? Math.max(Math.abs(across), Math.abs(down))
+          : Math.sqrt(across * across + down * down);
+        return Math.abs(away - 1) <= FRAME_BAND;
+      });
       return mean(near.map(Number)) >= 0.9;
-    });
-    const found = none.slice();
-    for (const { place } of chosen) found[place] = 1;
-    const within = real.map((one, place) => one & ~found[place]);
-    if (chosen.length < 4 || !within.includes(1)) continue;
-    if (!liesIn(components.box(within), box)) continue;
-    const there = {
-      x: Float64Array.from(chosen.flatMap(({ x }) => Array.from(x))),
-      y: Float64Array.from(chosen.flatMap(({ y }) => Array.from(y))),
-    };
-    if (chosen.length === 4 && straight) {
-      const atCorner = (/** @type {number[]} */ [across, down]) =>
-        there.x.some(
-          (x, k) =>
-            Math.max(Math.abs(x - across), Math.abs(there.y[k] - down)) <= 2 * FRAME_BAND,
-        );
-      if (CORNERS.every(atCorner)) return found;
-    }
-    if (chosen.length >= FEWEST_DASHES) {
-      const { far } = distances(there, [0, 0]);
-      const gapless = Array.from(far, (_, k) =>
-        range(-3, 4).some((turn) => far[(k + turn + far.length) % far.length] > 0),
+    }),
+  );
+  const chosen = ellipse.length > rectangular.length ? ellipse : rectangular;
+  const found = none.slice();
+  for (const { place } of chosen) found[place] = 1;
+  const within = real.map((one, place) => one & ~found[place]);
+  if (chosen.length < 4 || !within.includes(1)) return none;
+  if (!liesIn(components.box(within), box)) return none;
+  const there = {
+    x: Float64Array.from(chosen.flatMap(({ x }) => Array.from(x))),
+    y: Float64Array.from(chosen.flatMap(({ y }) => Array.from(y))),
+  };
+  if (chosen.length === 4) {
+    const atCorner = (/** @type {number[]} */ [across, down]) =>
+      there.x.some(
+        (x, k) => Math.max(Math.abs(x - across), Math.abs(there.y[k] - down)) <= FRAME_BAND,
       );
-      if (mean(gapless.map(Number)) >= ALL_AROUND) return found;
-    }
+    return CORNERS.every(atCorner) ? found : none;
   }
-  return none;
+  const { far } = distances(there, [0, 0]);
+  const gapless = Array.from(far, (_, k) =>
+    range(-3, 4).some((turn) => far[(k + turn + far.length) % far.length] > 0),
+  );
+  const around = mean(gapless.map(Number)) >= ALL_AROUND;
+  return chosen.length >= FEWEST_DASHES && around ? found : none;
 }
 
 const CORNERS = [
