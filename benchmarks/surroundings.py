@@ -63,7 +63,7 @@ SINGLE: dict[str, tuple[Draw, int | None]] = {
 """Other pictures of single digits, of any class or of one."""
 
 
-RARER_AROUND = {
+RARER_AROUND: dict[str, Callable[[scenes.Shape, float, scenes.Generator], scenes.Shape]] = {
     "in a box of dashes": partial(scenes.dashed, scenes.square),
     "in a ring of dashes": partial(scenes.dashed, scenes.circle),
     "in corner marks": scenes.corner_marks,
