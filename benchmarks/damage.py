@@ -183,7 +183,7 @@ def within_zip(inside: Callable[[str], Sequence[Change]]) -> Change:
                 changes = inside(chosen) or [change_bytes]
                 members[chosen] = generator.choice(changes)(generator, members[chosen])
         stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", method) as archive:
+        with zipfile.ZipFile(stream, "w", method, compresslevel=1) as archive:
             for name, member in members.items():
                 archive.writestr(name, member)
         body = bytearray(stream.getvalue())

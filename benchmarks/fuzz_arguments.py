@@ -63,11 +63,17 @@ VALUES = (
 
 BASES = {
     "train": ["--dataset", "optdigits", "--epochs", "1"],
+    "design": ["swift"],
+    "recipes": ["show", "swift"],
+    "sweep": ["swift", "--vary", "seed=1", "--dataset", "optdigits", "--trials", "1"],
+    "cross-validate": ["swift", "--dataset", "optdigits", "--folds", "2"],
     "resume": ["stopped"],
     "evaluate": ["run"],
     "compare": ["run", "other"],
     "robustness": ["run", "--images", "20"],
     "predict": ["digit.png"],
+    "read": ["digit.png"],
+    "sheet": [],
     "serve": [],
     "report": ["run"],
     "explain": ["run", "digit.png"],

@@ -46,7 +46,9 @@ from inkwise.cli.info import info
 from inkwise.data.idx import idx_bytes
 from inkwise.data.label_corrections import Decision, LabelCorrections, hash_image, write_decisions
 from inkwise.errors import InkwiseError
+from inkwise.evaluation import intervals
 from inkwise.explanation.neighbours import Neighbours
+from inkwise.ink import image_files
 from inkwise.ink.sources import find_sources_of
 from inkwise.networks.as_torch import build
 from inkwise.networks.layers import Activation, Conv, Dense, Flatten, MaxPool
@@ -139,6 +141,15 @@ def read_pictures(path: Path) -> None:
             continue
         with contextlib.suppress(inkwise.errors.NoInkError):
             inkwise.ink.normalise(source.picture)
+
+
+def read_small_pages(path: Path) -> None:
+    """Read the pages of a PDF, drawn a sixteenth as large as `inkwise predict` draws them.
+
+    Nearly all time goes into the pixels of a page, and what is damaged is the PDF.
+    """
+    with mock.patch.object(image_files, "_PDF_SIDE", 400):
+        read_pictures(path)
 
 
 LABELS = np.arange(24) % 3
@@ -281,7 +292,8 @@ def of_run(name: str, run: str = "run") -> Callable[[Path], Sequence[bytes]]:
 
 def read_run(path: Path) -> None:
     """Read what `info` shows of a run, and all else."""
-    info(_run_around(path))
+    with mock.patch.object(intervals, "RESAMPLES", 20):  # of figures, whose files are read before
+        info(_run_around(path))
     read_rest(path)
 
 
@@ -472,7 +484,12 @@ KINDS: dict[str, Kind] = {
     "webp": Kind(pictures("WEBP", "RGB", "RGBA", several=True), read_pictures),
     "avif": Kind(pictures("AVIF", "RGB", "RGBA", several=True), read_pictures),
     "heic": Kind(pictures("HEIF", "L", "RGB", "RGBA", several=True), read_pictures),
-    "pdf": Kind(pictures("PDF", "1", "L", "RGB", several=True), read_pictures, (change_text,)),
+    "pdf": Kind(
+        pictures("PDF", "1", "L", "RGB", several=True),
+        read_small_pages,
+        (change_text,),
+        seldom=read_pictures,
+    ),
     "ppm": Kind(pictures("PPM", "1", "L", "RGB"), read_pictures),
     "jpeg2000": Kind(pictures("JPEG2000", "L", "RGB", "RGBA"), read_pictures),
     "ico": Kind(pictures("ICO", "L", "RGBA"), read_pictures),

@@ -426,6 +426,139 @@ def comb(sheet: Shape, room: float, generator: Generator) -> Shape:
     return sheet
 
 
+def dashed(
+    outline: Callable[[float], NDArray[np.floating]],
+    sheet: Shape,
+    room: float,
+    generator: Generator,
+) -> Shape:
+    """Draw dashes or dots along a closed outline, which is given for half of its width."""
+    width = min(_width(room, generator), 0.05 * room)
+    corners = np.array(sheet.shape[::-1]) / 2 + outline(room / 2 + width / 2)
+    corners = np.concatenate([corners, corners[:1]])
+    lengths = np.hypot(*np.diff(corners, axis=0).T)
+    reached = np.concatenate([[0], np.cumsum(lengths)])
+    dash = width * (0.1 if generator.random() < 0.3 else generator.uniform(1.5, 5))
+    gap = width * generator.uniform(1.2, 3)
+    count = max(8, round(reached[-1] / (dash + gap)))
+    for start in np.linspace(0, reached[-1], count, endpoint=False):
+        places = np.linspace(start, start + reached[-1] / count * dash / (dash + gap), 8)
+        places = np.minimum(places, reached[-1])
+        line = np.column_stack([np.interp(places, reached, axis) for axis in corners.T])
+        pen(sheet, line, width)
+    return sheet
+
+
+def square(half: float) -> NDArray[np.floating]:
+    """Return the outline of a square around the origin."""
+    return half * np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+
+
+def circle(half: float) -> NDArray[np.floating]:
+    """Return the outline of a circle around the origin, in which such a square has room."""
+    angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+    return 1.3 * half * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def corner_marks(sheet: Shape, room: float, generator: Generator) -> Shape:
+    """Draw the four corners of a box."""
+    width = min(_width(room, generator), 0.05 * room)
+    length = room * generator.uniform(0.12, 0.35)
+    mark = np.array([[length, 0], [0, 0], [0, length]])
+    middle = np.array(sheet.shape[::-1]) / 2
+    for corner in square(1.0):
+        pen(sheet, middle + corner * (room / 2 + width / 2 - mark), width)
+    return sheet
+
+
+def curly_brackets(sheet: Shape, room: float, generator: Generator) -> Shape:
+    """Draw curly brackets to the left and right."""
+    width = min(_width(room, generator), 0.05 * room)
+    centre = np.array(sheet.shape[::-1]) / 2
+    height = room * generator.uniform(0.5, 0.65)
+    reach = room * generator.uniform(0.08, 0.16)
+    apart = room * generator.uniform(0.5, 0.65)
+    t = np.linspace(-1, 1, 81)
+    bend, point = np.clip((np.abs(t) - 0.85) / 0.15, 0, 1), np.clip(1 - np.abs(t) / 0.15, 0, 1)
+    right = np.column_stack([apart + reach * (point**1.5 - bend**1.5), height * t])
+    pen(sheet, centre + right, width)
+    return pen(sheet, centre + right * [-1, 1], width)
+
+
+def large_table(sheet: Shape, room: float, generator: Generator) -> Shape:
+    """Draw a table of two or three rows and columns, all around the digit's cell or beside it."""
+    width = min(_width(room, generator), 0.04 * room)
+    y, x = np.array(sheet.shape) / 2
+    step = room + width
+    left, up = generator.integers(0, 2, 2)
+    across, down = (int(generator.integers(2, 4)) for _ in range(2))
+    columns = x - step / 2 + step * (np.arange(across + 1) - left)
+    rows = y - step / 2 + step * (np.arange(down + 1) - up)
+    for row_ in rows:
+        pen(sheet, np.array([[columns[0], row_], [columns[-1], row_]]), width)
+    for column in columns:
+        pen(sheet, np.array([[column, rows[0]], [column, rows[-1]]]), width)
+    return sheet
+
+
+# Second things that are easily overlooked
+
+
+def index(digits: Levels, generator: Generator) -> Levels:
+    """Draw a digit with a small one as its index or exponent, which nearly touches it."""
+    size = generator.uniform(40, 160)
+    some = digits[generator.integers(len(digits), size=2)]
+    digit, small = enlarge(some[0], size), enlarge(some[1], size * generator.uniform(0.3, 0.5))
+    gap = round(size * generator.uniform(0.03, 0.12))
+    height, width = small.shape[0], digit.shape[1] + gap + small.shape[1]
+    sheet = blank(digit.shape[0] + height, width)
+    put(sheet, digit, height / 2, 0)
+    above = generator.random() < 0.5
+    put(sheet, small, 0 if above else digit.shape[0], digit.shape[1] + gap)
+    return finish(on_paper(sheet, size, generator), generator)
+
+
+def colon(digits: Levels, generator: Generator) -> Levels:
+    """Draw a digit and a colon, whose dots a pen has made."""
+    size = generator.uniform(40, 160)
+    digit = enlarge(digits[generator.integers(len(digits))], size)
+    wide = round(0.4 * size)
+    dots = blank(digit.shape[0], wide)
+    for share in generator.uniform([0.2, 0.6], [0.35, 0.8]):
+        axes = [max(1, round(size * generator.uniform(0.03, 0.07))) for _ in range(2)]
+        place = round(wide * generator.uniform(0.4, 0.6)), round(share * len(dots))
+        angle = float(generator.uniform(0, 180))
+        cv2.ellipse(dots, place, axes, angle, 0, 360, 1.0, -1, cv2.LINE_AA)
+    shapes = [digit, dots] if generator.random() < 0.5 else [dots, digit]
+    return finish(on_paper(np.hstack(shapes), size, generator), generator)
+
+
+def cut_by_the_border(digits: Levels, generator: Generator) -> Levels:
+    """Draw a digit, and a second one of which the picture's left or right side shows a part."""
+    size = generator.uniform(40, 160)
+    shapes = [enlarge(each, size) for each in digits[generator.integers(len(digits), size=2)]]
+    sheet = row(shapes, [size * generator.uniform(0.1, 0.4)], size, generator)
+    shown = sheet.shape[1] - round(shapes[1].shape[1] * generator.uniform(0.25, 0.75))
+    rest = round(size * generator.uniform(0.15, 0.6))
+    sheet = np.pad(sheet[:, :shown], ((rest, rest), (rest, 0)))
+    return finish(sheet if generator.random() < 0.5 else sheet[:, ::-1].copy(), generator)
+
+
+def one_above_the_other(digits: Levels, generator: Generator) -> Levels:
+    """Draw two digits, one above the other."""
+    size = generator.uniform(30, 120)
+    some = digits[generator.integers(len(digits), size=2)]
+    shapes = [enlarge(digit, size * generator.uniform(0.85, 1.1)) for digit in some]
+    gap = size * generator.uniform(0.05, 0.5)
+    widest = max(shape.shape[1] for shape in shapes)
+    sheet = blank(sum(shape.shape[0] for shape in shapes) + gap, 1.3 * widest)
+    top = 0.0
+    for shape in shapes:
+        put(sheet, shape, top, generator.uniform(0, sheet.shape[1] - shape.shape[1]))
+        top += shape.shape[0] + gap
+    return finish(on_paper(sheet, size, generator), generator)
+
+
 # Zeros, which look like rings
 
 

@@ -63,6 +63,22 @@ SINGLE: dict[str, tuple[Draw, int | None]] = {
 """Other pictures of single digits, of any class or of one."""
 
 
+RARER_AROUND: dict[str, Callable[[scenes.Shape, float, scenes.Generator], scenes.Shape]] = {
+    "in a box of dashes": partial(scenes.dashed, scenes.square),
+    "in a ring of dashes": partial(scenes.dashed, scenes.circle),
+    "in corner marks": scenes.corner_marks,
+    "in curly brackets": scenes.curly_brackets,
+    "in a large table": scenes.large_table,
+}
+RARER_SEVERAL: dict[str, Draw] = {
+    "a digit with an index": scenes.index,
+    "a digit and a colon by hand": scenes.colon,
+    "a second digit cut by the border": scenes.cut_by_the_border,
+    "one digit above the other": scenes.one_above_the_other,
+}
+"""Kinds that the rules were not made for, and that are rarer."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """A kind of picture: how it is drawn, and of which digits.
@@ -90,7 +106,10 @@ def list_kinds() -> dict[str, Kind]:
         kinds[f"{name}: without it"] = Kind(
             partial(scenes.framed, around, without=True), single=True
         )
-    return kinds | {name: Kind(draw, single=True, of=of) for name, (draw, of) in SINGLE.items()}
+    kinds |= {name: Kind(draw, single=True, of=of) for name, (draw, of) in SINGLE.items()}
+    for name, around in RARER_AROUND.items():
+        kinds[name] = Kind(partial(scenes.framed, around), single=True)
+    return kinds | {name: Kind(draw, single=False) for name, draw in RARER_SEVERAL.items()}
 
 
 def draw_pictures(

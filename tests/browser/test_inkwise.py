@@ -13,6 +13,7 @@ from compose import compose
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
+from surroundings import RARER_AROUND, RARER_SEVERAL, draw_pictures, list_kinds
 
 from inkwise.data.dataset import Dataset
 from inkwise.model.pretrained import load_pretrained
@@ -87,6 +88,19 @@ def test_answers_are_those_of_the_service(
         assert answer["score"] == pytest.approx(expected["score"], abs=1e-2)
         assert dict(answer["top"]) == pytest.approx(dict(expected["top"]), abs=1e-3)
         assert answer.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("kind", [*RARER_AROUND, *RARER_SEVERAL])
+def test_what_is_around_or_beside_a_digit_is_told_as_by_the_service(
+    kind: str, module: Engine, service: TestClient, mnist: Dataset
+) -> None:
+    pictures, _ = draw_pictures(list_kinds()[kind], mnist.train, 8, [7])
+    for picture in pictures:
+        content = png(picture)
+        answer = module(SOURCE + "return inkwise.classify(await blobOf(one));", one=text(content))
+        expected = see(service, content)
+        for name in ("verdict", "label", "box", "dropped", "parts"):
+            assert answer[name] == expected[name], name
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -98,6 +98,26 @@ def test_a_colon_a_dash_and_print_are_no_specks() -> None:
         assert normalise(strokes(STEM, *things)).apart
 
 
+@FEW
+@given(
+    radii=st.sampled_from([(5, 5), (5, 7), (8, 6)]),
+    apart=st.integers(30, 70),
+    off=st.integers(-4, 4),
+)
+def test_a_colon_by_hand_is_a_second_thing(radii: tuple[int, int], apart: int, off: int) -> None:
+    sheet = strokes(STEM)
+    for place, radius in enumerate(radii):
+        cv2.circle(sheet, (165 + place * off, 115 + place * apart), radius, 40, -1)
+    assert normalise(sheet).apart
+
+
+@FEW
+@given(length=st.integers(30, 60), width=st.integers(8, 16), top=st.integers(60, 200))
+def test_a_stroke_that_the_border_cuts_is_a_second_thing(length: int, width: int, top: int) -> None:
+    assert normalise(strokes(STEM, (top, 400 - length, top + width, 400))).apart
+    assert not normalise(strokes(STEM, (top, 397, top + 45, 400))).apart  # an edge of paper
+
+
 def test_what_is_at_the_border_and_much_larger_is_not_a_second_thing() -> None:
     assert not normalise(strokes(STEM, (0, 380, 300, 400))).apart
 

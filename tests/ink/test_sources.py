@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 import tracemalloc
 import zlib
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from inkwise.errors import DataError, InkwiseError, StorageError
 from inkwise.ink import image_files, sources
-from inkwise.ink.sources import Source, find_pictures
+from inkwise.ink.sources import Source, find_pictures, walk_folder
 from inkwise.model import Answer
 from inkwise.system.progress import Progress
 from tests.strokes import draw, strokes
+from tests.telling import Heard
 
 
 @pytest.fixture
@@ -77,6 +80,26 @@ def test_a_picture_in_a_folder_is_known_by_its_content(file_format: str, tmp_pat
     assert strokes().classify([tmp_path / "IMG_0001"])[0].label == "flat"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_a_folder_is_passed_over_and_not_waited_for(tmp_path: Path) -> None:
+    draw("flat").save(tmp_path / "a.png")
+    for name in ("b.png", "pipe"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    heard = Heard()
+    sources = {Path(source.name).name: source for source in find_pictures(tmp_path, progress=heard)}
+    assert sources.keys() == {"a.png", "gone.png"}
+    assert "2 files that are no pictures (b.png, pipe) are passed over" in heard.notices[0]
+    [told] = strokes().classify_each([sources["gone.png"].picture])
+    assert "gone.png: No such file" in str(told)
+    assert dict(walk_folder(tmp_path)) == {
+        tmp_path / "a.png": True,
+        tmp_path / "b.png": False,
+        tmp_path / "gone.png": True,
+        tmp_path / "pipe": False,
+    }
+
+
 @given(content=st.binary(max_size=200))
 def test_other_files_are_passed_over_or_told(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -127,6 +150,16 @@ def test_every_page_is_a_picture(file_format: str, tmp_path: Path) -> None:
     assert "has 3 pages, and no page 4" in str(error)
     ((name, _),) = find_pictures(path, first=True)
     assert name == str(path)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF"])
+def test_a_picture_whose_text_tells_of_a_pdf_is_a_picture(file_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    told = PngInfo()
+    told.add_text("Comment", "made of %PDF-1.4")
+    draw("flat").convert("L").save(path, file_format, comment=b"made of %PDF-1.4", pnginfo=told)
+    assert b"%PDF-" in path.read_bytes()[:1024]
+    assert strokes().classify([path])[0].label == "flat"
 
 
 def test_a_blank_cover_does_not_hide_the_rest(tmp_path: Path) -> None:

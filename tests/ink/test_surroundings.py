@@ -1,5 +1,6 @@
 """What is around a digit is not the digit, and a 0 is not around anything."""
 
+import itertools
 import math
 from typing import Any
 
@@ -13,7 +14,33 @@ from inkwise.ink import normalise
 from tests.ink.pictures import Levels
 
 SIDE = 400
-AROUND = ("box", "ring", "ellipse", "nearly closed", "sides", "table", "comb", "round", "square")
+AROUND = (
+    *("box", "ring", "ellipse", "nearly closed", "sides", "table", "comb", "round", "square"),
+    *("dashed box", "dotted ring", "corners"),
+)
+"""Kinds of what is around a digit; `draw_dashes` draws the last three."""
+
+
+def draw_dashes(sheet: Levels, kind: str, room: int, width: int, level: int) -> None:
+    """Draw a frame of dashes, of dots or of its corners alone."""
+    half, middle = room // 2 + width, SIDE // 2
+    low, high = middle - half, middle + half
+    line: dict[str, Any] = {"color": level, "thickness": width}
+    match kind:
+        case "dashed box":
+            for at in range(low, high - 3, 8 + 4 * width):
+                for edge in (low, high):
+                    cv2.line(sheet, (at, edge), (min(high, at + 4 + 2 * width), edge), **line)
+                    cv2.line(sheet, (edge, at), (edge, min(high, at + 4 + 2 * width)), **line)
+        case "dotted ring":
+            for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
+                x, y = (round(middle + 1.45 * half * each(angle)) for each in (np.cos, np.sin))
+                cv2.circle(sheet, (x, y), width + 2, level, -1)
+        case "corners":
+            for x, y in itertools.product((low, high), (low, high)):
+                across, down = np.sign(middle - x) * 30, np.sign(middle - y) * 30
+                points = [(x + across, y), (x, y), (x, y + down)]
+                cv2.polylines(sheet, [np.array(points)], False, **line)
 
 
 def draw_around(sheet: Levels, kind: str, room: int, width: int, level: int) -> None:
@@ -73,7 +100,8 @@ def test_a_digit_is_found_inside(
 ) -> None:
     alone = two(shades[0])
     inside = alone.copy()
-    draw_around(inside, kind, room, width, shades[1])
+    draw = draw_dashes if kind in AROUND[-3:] else draw_around
+    draw(inside, kind, room, width, shades[1])
     plain, found = (normalise(255 - each if dark else each) for each in (alone, inside))
     assert found.dropped == ("surroundings",)
     assert found.parts == ()

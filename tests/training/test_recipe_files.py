@@ -285,6 +285,7 @@ def test_every_mark_that_is_missing_is_named_in_its_line(tmp_path: Path) -> None
         ("epochs = 5\nepochs = 6", "epochs stands here for the second time"),
         ("[optimiser]\nbeta1 = 0.5\n[optimiser]", "optimiser stands here for the second time"),
         ("(optimiser)", "and no ( )"),
+        ("#\nepochs 5", "a = is missing after epochs"),
         ("<html>", "a line is key = value"),
     ],
 )

@@ -277,7 +277,8 @@ def _is_heif(head: bytes) -> bool:
 
 
 def _is_pdf(head: bytes) -> bool:
-    return b"%PDF-" in head[:1024]
+    # A PDF may have other bytes at its front; but a picture's text may tell of a PDF.
+    return b"%PDF-" in head[:1024] and not head.startswith(_STARTS)
 
 
 def _register_heif(name: str) -> None:

@@ -32,7 +32,8 @@ FAINTER = 0.25
 """Least strength of the ink of a second thing, as a share of the digit's."""
 
 THINNER, BROADER = 0.4, 2.2
-"""Least and greatest width of the strokes of a fainter second thing, as shares of the digit's."""
+"""Least and greatest width of the strokes of a second thing that is fainter, or that the border
+cuts, as shares of the digit's."""
 
 MOST_BESIDE = 24
 """Greatest number of fainter components that are looked at."""
@@ -310,18 +311,21 @@ def _are_heavy(
     strong[0] = False
     least = np.where(_are_compact(components), HEAVY, THIN_HEAVY) * size
     heavy = strong & (longest >= least)
-    # What reaches the border is often the paper's edge or a shadow.
-    heavy &= ~components.at_border | ((longest >= 0.5 * size) & (longest <= 1.6 * size))
-    # Two dots of one size above each other are a colon; letters in a row are print.
+    # What reaches the border is often the paper's edge or a shadow, unless it is like a stroke.
+    heavy &= ~components.at_border | ((longest >= HEAVY * size) & (longest <= 1.6 * size))
+    width = stroke_width(chosen[components.labels].astype(np.uint8))
+    for place in np.flatnonzero(heavy & components.at_border & (longest < 0.5 * size)).tolist():
+        heavy[place] = THINNER * width <= components.width(place) <= BROADER * width
+    # Two dots of about one size above each other are a colon; letters in a row are print.
     legible = longest >= max(LETTER * size, TINY * enlarged)
     small = np.flatnonzero(strong & legible & ~heavy & ~components.at_border)
     for place, one in enumerate(small.tolist()):
         for other in small[place + 1 :].tolist():
             across, down = np.abs(components.centres[one] - components.centres[other])
             lesser, greater = sorted((int(longest[one]), int(longest[other])))
-            colon = across <= 0.3 * greater and 1.5 * greater <= down <= 6 * greater
+            colon = across <= 0.7 * greater and 1.5 * greater <= down <= 0.8 * size
             beside = down <= 0.5 * greater and across <= 2 * greater
-            if (greater <= 1.3 * lesser and colon) or (greater <= 1.6 * lesser and beside):
+            if greater <= 1.6 * lesser and (colon or beside):
                 heavy[[one, other]] = True
     return heavy
 

@@ -114,7 +114,7 @@ def list_folder(folder: Path, *, deep: bool = False) -> tuple[list[Path], list[P
                 rest += inner_rest
             else:
                 rest.append(entry)
-        elif entry.suffix.lower() in SUFFIXES or (entry.is_file() and _may_be_picture(entry)):
+        elif _may_be_picture(entry):
             pictures.append(entry)
         else:
             rest.append(entry)
@@ -140,11 +140,15 @@ def walk_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
             if entry.is_dir(follow_symlinks=False):
                 yield from walk_folder(path)
             elif not entry.is_dir():
-                picture = path.suffix.lower() in SUFFIXES
-                yield path, picture or (entry.is_file() and _may_be_picture(path))
+                yield path, _may_be_picture(path)
 
 
 def _may_be_picture(file: Path) -> bool:
+    """Tell whether a file of a folder is a picture, or is to be told as one that cannot be read."""
+    if not file.is_file():  # a broken link is told; at a pipe or a socket one would wait for ever
+        return file.suffix.lower() in SUFFIXES and not file.exists()
+    if file.suffix.lower() in SUFFIXES:
+        return True
     try:
         return is_picture(file)
     except StorageError:  # reading it as a picture tells why, and the others are read

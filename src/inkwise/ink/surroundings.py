@@ -2,7 +2,7 @@
 
 Of the components of the ink, one surrounds others if it is seen from their middle in nearly every
 direction, or if it is a comb, which is open at the top. Several components together can be the
-loose sides of a box, or a pair of brackets.
+loose sides of a box, its dashes or its corners, or a pair of brackets.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from inkwise.ink.components import (
     middle,
     stroke_width,
 )
-from inkwise.ink.levels import Levels
+from inkwise.ink.levels import Box, Levels
 
 AROUND, LOOSE_AROUND = 0.8, 0.7
 """Least shares of the directions in which one component, or several, surround what is inside."""
@@ -58,6 +58,18 @@ MOST_SIDES = 24
 
 MOST = 8
 """Greatest number of things around each other that are erased."""
+
+LEAST_DASH, LONGEST_DASH = 0.02, 0.4
+"""Least and greatest length of a dash, as shares of the longest component and of the frame."""
+
+FEWEST_DASHES, MOST_DASHES = 8, 160
+"""Least number of dashes around a digit, and greatest number of components; more are noise."""
+
+FRAME_BAND = 0.2
+"""Greatest distance of a dash from its frame, as a share of half of the frame's sides."""
+
+ALL_AROUND = 0.95
+"""Least share of the directions in which dashes are seen, a gap between them apart."""
 
 PIECES = 12
 """Greatest number of components that may be brackets, or inside of loose sides."""
@@ -152,6 +164,9 @@ def _find_around(components: Components) -> tuple[NDArray[np.bool_], bool]:
                 return none, True
             if belongs == "no":
                 return np.arange(len(components)) == place, False
+    dashes = _dashes(components)
+    if dashes.any():
+        return dashes, False
     brackets = _brackets(components)
     if brackets.any():
         return brackets, False
@@ -267,6 +282,50 @@ def _brackets(components: Components) -> NDArray[np.bool_]:
         if between.any():
             return np.isin(np.arange(len(components)), (first, second))
     return np.zeros(len(components), bool)
+
+
+def _dashes(components: Components) -> NDArray[np.bool_]:
+    """Return which components are the dashes, dots or corners of a frame, bool (count,)."""
+    none = np.zeros(len(components), bool)
+    real = components.longest >= LEAST_DASH * components.longest[1:].max()
+    real[0] = False
+    if not 5 <= real.sum() <= MOST_DASHES:
+        return none
+    box = top, left, bottom, right = components.box(real)
+    high, wide = bottom - top, right - left
+    short = real & (components.longest <= LONGEST_DASH * max(high, wide))
+    # Their places from -1 at the frame's left and top to 1 at its right and bottom, (P, 2) each.
+    points = {
+        place: (components.points(place) - (left, top)) / (wide, high) * 2 - 1
+        for place in np.flatnonzero(short).tolist()
+    }
+    frames = []
+    for straight in (True, False):
+        dashes = none.copy()
+        for place, own in points.items():
+            away = np.abs(own).max(1) if straight else np.hypot(*own.T)
+            dashes[place] = np.mean(np.abs(away - 1) <= FRAME_BAND) >= 0.9
+        frames.append(dashes)
+    dashes = max(frames, key=np.sum)
+    count, within = dashes.sum(), real & ~dashes
+    if count < 4 or not within.any() or not _lies_in(components.box(within), box):
+        return none
+    there = np.concatenate([points[place] for place in np.flatnonzero(dashes).tolist()])
+    if count == 4:
+        corners = itertools.product((-1, 1), (-1, 1))
+        at_corners = [np.abs(there - corner).max(1).min() <= FRAME_BAND for corner in corners]
+        return dashes if all(at_corners) else none
+    seen = distances(there, (0, 0))[1] > 0
+    gapless = np.any([np.roll(seen, turn) for turn in range(-3, 4)], axis=0)
+    return dashes if count >= FEWEST_DASHES and gapless.mean() >= ALL_AROUND else none
+
+
+def _lies_in(box: Box, frame: Box) -> bool:
+    """Tell whether a box lies in a frame, and is large enough to be what stands in it."""
+    top, left, bottom, right = box
+    inside = top > frame[0] and left > frame[1] and bottom < frame[2] and right < frame[3]
+    least = LEAST_INSIDE * min(frame[2] - frame[0], frame[3] - frame[1])
+    return inside and max(bottom - top, right - left) >= least
 
 
 def _sides_around(components: Components, place: int) -> NDArray[np.bool_]:

@@ -61,7 +61,8 @@ def _find_unbalanced(lines: list[str], *, whole: bool) -> tuple[int, str] | None
     """Find the first bracket or quotation mark without its other half: its line, and a hint."""
     opened: list[tuple[str, int]] = []
     for number, line in enumerate(lines, 1):
-        marks = [mark for mark in _MARKS.findall(line) if len(mark) == 1]
+        # A whole text or a comment is no mark, nor is an empty comment.
+        marks = [mark for mark in _MARKS.findall(line) if len(mark) == 1 and mark != "#"]
         header = not opened and _HEADER.match(line)
         if opened and (_HEADER.match(line) or _ASSIGNMENT.match(line)):
             if marks.count("}") > marks.count("{") or re.match(r"\s*layer\s*=", line):

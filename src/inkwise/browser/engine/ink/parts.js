@@ -329,11 +329,17 @@ function areHeavy(components, mass, chosen, enlarged) {
     return (
       strong[place] &&
       long >= (compact[place] ? HEAVY : THIN_HEAVY) * size &&
-      // What reaches the border is often the paper's edge or a shadow.
-      (!atBorder[place] || (long >= 0.5 * size && long <= 1.6 * size))
+      (!atBorder[place] || (long >= HEAVY * size && long <= 1.6 * size))
     );
   });
-  // Two dots of one size above each other are a colon; letters in a row are print.
+  // What reaches the border is often the paper's edge or a shadow, unless it is like a stroke.
+  const width = strokeWidth(components.mask(chosen));
+  for (const place of placesOf(heavy)) {
+    if (!atBorder[place] || longest[place] >= 0.5 * size) continue;
+    const wide = components.strokeWidth(place);
+    heavy[place] = Number(wide >= THINNER * width && wide <= BROADER * width);
+  }
+  // Two dots of about one size above each other are a colon; letters in a row are print.
   const legible = Math.max(LETTER * size, TINY * enlarged);
   const small = placesOf(strong).filter(
     (place) => longest[place] >= legible && !heavy[place] && !atBorder[place],
@@ -344,11 +350,9 @@ function areHeavy(components, mass, chosen, enlarged) {
       const down = Math.abs(centres[one][1] - centres[other][1]);
       const lesser = Math.min(longest[one], longest[other]);
       const greater = Math.max(longest[one], longest[other]);
-      const colon = across <= 0.3 * greater && 1.5 * greater <= down && down <= 6 * greater;
+      const colon = across <= 0.7 * greater && 1.5 * greater <= down && down <= 0.8 * size;
       const beside = down <= 0.5 * greater && across <= 2 * greater;
-      if ((greater <= 1.3 * lesser && colon) || (greater <= 1.6 * lesser && beside)) {
-        heavy[one] = heavy[other] = 1;
-      }
+      if (greater <= 1.6 * lesser && (colon || beside)) heavy[one] = heavy[other] = 1;
     }
   });
   return heavy;

@@ -16,6 +16,7 @@ import {
 /**
  * @typedef {import("../raster.js").Levels} Levels
  * @typedef {import("./components.js").Points} Points
+ * @typedef {import("./levels.js").Box} Box
  */
 
 const AROUND = 0.8;
@@ -34,6 +35,12 @@ const STEEPEST_IN_RING = 54;
 export const PRINT = 0.13;
 
 const OWN = 0.08;
+const LEAST_DASH = 0.02;
+const LONGEST_DASH = 0.4;
+const FEWEST_DASHES = 8;
+const MOST_DASHES = 160;
+const FRAME_BAND = 0.2;
+const ALL_AROUND = 0.95;
 const MOST_SIDES = 24;
 const MOST = 8;
 
@@ -105,6 +112,8 @@ function findAround(/** @type {Components} */ components) {
       }
     }
   }
+  const ofDashes = dashes(components);
+  if (ofDashes.includes(1)) return { around: ofDashes, inDoubt: false };
   const around = brackets(components);
   if (around.includes(1)) return { around, inDoubt: false };
   const largestFirst = range(1, components.count).sort((one, other) => area[other] - area[one]);
@@ -266,6 +275,84 @@ function brackets(/** @type {Components} */ components) {
     }
   }
   return new Uint8Array(components.count);
+}
+
+/** Return which components are the dashes, dots or corners of a frame. */
+function dashes(/** @type {Components} */ components) {
+  const none = new Uint8Array(components.count);
+  const { longest } = components;
+  const least = LEAST_DASH * greatest(longest.subarray(1));
+  const real = components.where((place) => place > 0 && longest[place] >= least);
+  const count = placesOf(real).length;
+  if (count < 5 || count > MOST_DASHES) return none;
+  const box = components.box(real);
+  const [top, left, bottom, right] = box;
+  const [high, wide] = [bottom - top, right - left];
+  const most = LONGEST_DASH * Math.max(high, wide);
+  // Their places from -1 at the frame's left and top to 1 at its right and bottom.
+  const points = placesOf(components.where((place) => real[place] && longest[place] <= most)).map(
+    (place) => {
+      const { x, y } = components.points(place);
+      return {
+        place,
+        x: x.map((each) => ((each - left) / wide) * 2 - 1),
+        y: y.map((each) => ((each - top) / high) * 2 - 1),
+      };
+    },
+  );
+  const [rectangular, ellipse] = [true, false].map((straight) =>
+    points.filter(({ x, y }) => {
+      const near = Array.from(x, (across, k) => {
+        const down = y[k];
+        const away = straight
+          ? Math.max(Math.abs(across), Math.abs(down))
+          : Math.sqrt(across * across + down * down);
+        return Math.abs(away - 1) <= FRAME_BAND;
+      });
+      return mean(near.map(Number)) >= 0.9;
+    }),
+  );
+  const chosen = ellipse.length > rectangular.length ? ellipse : rectangular;
+  const found = none.slice();
+  for (const { place } of chosen) found[place] = 1;
+  const within = real.map((one, place) => one & ~found[place]);
+  if (chosen.length < 4 || !within.includes(1)) return none;
+  if (!liesIn(components.box(within), box)) return none;
+  const there = {
+    x: Float64Array.from(chosen.flatMap(({ x }) => Array.from(x))),
+    y: Float64Array.from(chosen.flatMap(({ y }) => Array.from(y))),
+  };
+  if (chosen.length === 4) {
+    const atCorner = (/** @type {number[]} */ [across, down]) =>
+      there.x.some(
+        (x, k) => Math.max(Math.abs(x - across), Math.abs(there.y[k] - down)) <= FRAME_BAND,
+      );
+    return CORNERS.every(atCorner) ? found : none;
+  }
+  const { far } = distances(there, [0, 0]);
+  const gapless = Array.from(far, (_, k) =>
+    range(-3, 4).some((turn) => far[(k + turn + far.length) % far.length] > 0),
+  );
+  const around = mean(gapless.map(Number)) >= ALL_AROUND;
+  return chosen.length >= FEWEST_DASHES && around ? found : none;
+}
+
+const CORNERS = [
+  [-1, -1],
+  [-1, 1],
+  [1, -1],
+  [1, 1],
+];
+
+/**
+ * Tell whether a box lies in a frame, and is large enough to be what stands in it.
+ * @param {Box} box
+ * @param {Box} frame
+ */
+function liesIn([top, left, bottom, right], frame) {
+  const inside = top > frame[0] && left > frame[1] && bottom < frame[2] && right < frame[3];
+  const least = LEAST_INSIDE * Math.min(frame[2] - frame[0], frame[3] - frame[1]);
+  return inside && Math.max(bottom - top, right - left) >= least;
 }
 
 /** Return which components are the loose sides of a box around one. */
