@@ -24,6 +24,7 @@ from inkwise.runs.models import find_model
 
 Levels = NDArray[np.uint8]
 Draw = Callable[[Levels, np.random.Generator], Levels]
+DrawAround = Callable[[scenes.Shape, float, np.random.Generator], scenes.Shape]
 
 OUTCOMES = ("right", "surely wrong", "unsure", "several", "not a digit")
 
@@ -41,7 +42,7 @@ SEVERAL: dict[str, Draw] = {
 }
 """Pictures of which a single digit is no answer."""
 
-AROUND = {
+AROUND: dict[str, DrawAround] = {
     "in a printed box": scenes.box,
     "in a box by hand": scenes.box_by_hand,
     "in a ring": scenes.ring,
@@ -63,7 +64,7 @@ SINGLE: dict[str, tuple[Draw, int | None]] = {
 """Other pictures of single digits, of any class or of one."""
 
 
-RARER_AROUND: dict[str, Callable[[scenes.Shape, float, scenes.Generator], scenes.Shape]] = {
+RARER_AROUND: dict[str, DrawAround] = {
     "in a box of dashes": partial(scenes.dashed, scenes.square),
     "in a ring of dashes": partial(scenes.dashed, scenes.circle),
     "in corner marks": scenes.corner_marks,
