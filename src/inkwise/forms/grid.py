@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
+from inkwise.forms.boxes import find_boxes, goes_on, grids_of
 from inkwise.forms.ruled_lines import (
     Line,
     Points,
@@ -62,6 +63,15 @@ CLEAR, CLEAR_AREA = 0.9, 0.1
 
 BETWEEN = 0.4
 """Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
+
+LEVELS = 1.7, 1.0, 3.0
+"""Darkness of the lines of boxes, relative to the level of noise; tried one after the other."""
+
+COMPLETE = 0.95
+"""Share of a grid's boxes that are found beside which no other grid is searched."""
+
+FEWEST = 3
+"""Least number of cells of a grid whose rows and columns are not given."""
 
 MOST = 100
 """Greatest number of rows and of columns."""
@@ -143,6 +153,21 @@ def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
 def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
     darkness = thin_darkness(grey)
     floor = noise_level(darkness)
+    fits = [None] if shape is None else [shape, shape[::-1]]
+    for share in LEVELS:
+        mask = cv2.compare(darkness, share * floor, cv2.CMP_GT) & 1
+        for corners, found in grids_of(find_boxes(mask)):
+            if np.ptp(corners, axis=(0, 1, 2)).max() < LARGE * max(grey.shape):
+                continue
+            if shape is None and corners.shape[0] * corners.shape[1] < FEWEST:
+                continue
+            grid = Grid(corners, found, _area(corners) / darkness.size)
+            yield grid
+            if found >= COMPLETE and (
+                grid.shape in fits
+                or (shape is None and grid.area > CLEAR_AREA and not goes_on(mask, corners))
+            ):
+                return
     segments = find_segments(darkness)
     if len(segments) < 4:
         return
@@ -210,8 +235,12 @@ def _grid_of(
     corners, support = cells
     back = np.linalg.inv(matrix)
     places = cv2.perspectiveTransform(corners.reshape(-1, 1, 2), back).reshape(corners.shape)
-    area = sum(cv2.contourArea(cell.astype(np.float32)) for cell in places.reshape(-1, 4, 2))
-    return Grid(places, support, area / darkness.size)
+    return Grid(places, support, _area(places) / darkness.size)
+
+
+def _area(corners: Points) -> float:
+    """Return the area of all cells together, in pixels."""
+    return sum(cv2.contourArea(cell.astype(np.float32)) for cell in corners.reshape(-1, 4, 2))
 
 
 def _cells_of(
@@ -250,7 +279,7 @@ def _cells_of(
             )
         else:
             break
-    if len(rows) * len(columns) < (3 if shape is None else 1):
+    if len(rows) * len(columns) < (FEWEST if shape is None else 1):
         return None
     quality = float(support[np.ix_(rows, columns)].mean())
     between = (
