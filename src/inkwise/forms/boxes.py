@@ -39,6 +39,9 @@ FOUND = 0.6
 THICKEST, THICKER = 16, 3
 """Greatest width of a box's lines, in pixels, and relative to that of most lines."""
 
+SHARED = 0.1
+"""Greatest distance between corners of neighbours that are one, as a share of a box's side."""
+
 INNER = 0.35
 """Greatest area of what is only a part of the box around it, such as the inside of a 0."""
 
@@ -216,7 +219,7 @@ def _grid(boxes: Points, taken: dict[tuple[int, int], int]) -> Iterator[tuple[Po
         own = np.delete(own, end, axis)
     if not own.size or (own >= 0).mean() < FOUND:
         return
-    yield _filled(boxes, own), float((own >= 0).mean())
+    yield _joined(_filled(boxes, own)), float((own >= 0).mean())
 
 
 def _filled(boxes: Points, own: NDArray[np.int_]) -> Points:
@@ -244,6 +247,27 @@ def _filled(boxes: Points, own: NDArray[np.int_]) -> Points:
             corners[row, column] = there[low] * (1 - share) + there[high] * share
             known[row, column] = True
     return corners
+
+
+def _joined(corners: Points) -> Points:
+    """Let neighbours that share a line share their corners: the median of what each of them says.
+
+    Where a stroke covers the corner of a cell, the other three know better.
+    """
+    rows, columns = corners.shape[:2]
+    says = np.full((rows + 1, columns + 1, 4, 2), np.nan)
+    for corner, (down, along) in enumerate(((0, 0), (0, 1), (1, 1), (1, 0))):
+        says[down : rows + down, along : columns + along, corner] = corners[:, :, corner]
+    apart = np.linalg.norm(says[:, 1:-1, 0] - says[:, 1:-1, 1], axis=2).ravel()
+    apart = np.concatenate(
+        [apart, np.linalg.norm(says[1:-1, :, 0] - says[1:-1, :, 3], axis=2).ravel()]
+    )
+    apart = apart[~np.isnan(apart)]
+    sides = np.linalg.norm(np.roll(corners, -1, axis=2) - corners, axis=3)
+    if not len(apart) or np.median(apart) > SHARED * np.median(sides):
+        return corners
+    nodes = np.nanmedian(says, axis=2)
+    return np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1]], axis=2)
 
 
 def goes_on(mask: Levels, corners: Points) -> bool:

@@ -64,6 +64,12 @@ CLEAR, CLEAR_AREA = 0.9, 0.1
 BETWEEN = 0.4
 """Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
 
+NO_LINE = 0.1
+"""Least distance of a line from where those across it end beside which it is none of the grid's."""
+
+BREAK = 25
+"""Length of which half may be missing of a line that goes on, in pixels."""
+
 LEVELS = 1.7, 1.0, 3.0
 """Darkness of the lines of boxes, relative to the level of noise; tried one after the other."""
 
@@ -331,22 +337,35 @@ def _with_ends(
         Where the lines across are dark.
     """
     bounds = sorted({*others, *(band + 1 for band in others)})
-    ends = np.array([seen.ends(across[bound]) for bound in bounds])
+    first, last = bands[0], bands[-1] + 1
+    inside = lines[(first + last) // 2]
+    middle = float(np.mean([across[bound].at(inside.at(0)) for bound in bounds]))
+    ends = np.array([seen.ends(across[bound], float(inside.at(middle))) for bound in bounds])
     start, stop = np.median(ends, axis=0)
-    middle = float(np.mean([across[bound].at((start + stop) / 2) for bound in bounds]))
     places = np.array([float(line.at(middle)) for line in lines])
     gap = float(np.median(np.diff(places)[bands]))
     agreed = np.mean(np.abs(ends - [start, stop]) < 0.2 * gap, axis=0) >= 0.6
-    first, last = bands[0], bands[-1] + 1
-    added = []
-    if agreed[0] and 0.4 * gap < places[first] - start < 3 * gap:
-        added.append(replace(lines[first].moved(start - places[first]), strength=0.0))
-    if agreed[1] and 0.4 * gap < stop - places[last] < 3 * gap:
-        added.append(replace(lines[last].moved(stop - places[last]), strength=0.0))
-    if not added:
+    kept = lines[first : last + 1]
+    # Lines that end before the outermost line do not belong to it: it is an edge of the paper.
+    if agreed[0] and (
+        NO_LINE * gap < start - places[first] or 0.4 * gap < places[first] - start < 3 * gap
+    ):
+        beyond = start < places[first]
+        kept = [_ending(lines[first], start - places[first]), *kept[0 if beyond else 1 :]]
+    if agreed[1] and (
+        NO_LINE * gap < places[last] - stop or 0.4 * gap < stop - places[last] < 3 * gap
+    ):
+        beyond = stop > places[last]
+        kept = [*kept[: None if beyond else -1], _ending(lines[last], stop - places[last])]
+    if kept == lines[first : last + 1]:
         return lines
     # What else is beyond the grid is no line of it.
-    return sorted([*lines[first : last + 1], *added], key=lambda line: float(line.at(middle)))
+    return kept
+
+
+def _ending(line: Line, by: float) -> Line:
+    """Return the line, unseen, in which those across end: beside one that is seen."""
+    return replace(line.moved(by), strength=0.0)
 
 
 def cells_between(crossings: Points) -> Points:
@@ -433,12 +452,16 @@ class _Seen:
         sides[strengths == 0] = 1.0  # where the lines across end
         return sides
 
-    def ends(self, line: Line) -> tuple[float, float]:
-        """Return x where a line begins and ends."""
+    def ends(self, line: Line, inside: float) -> tuple[float, float]:
+        """Return x where a line begins and ends, around a place inside it."""
         x = np.arange(self.steady.shape[1], dtype=np.float64)
         dark = self._dark(x, line.at(x), line.strength).astype(np.float64)
-        long = np.flatnonzero(np.convolve(dark, np.ones(15) / 15, "same") >= 0.5)
-        return (float(long[0]), float(long[-1])) if len(long) else (0.0, 0.0)
+        none = np.flatnonzero(np.convolve(dark, np.ones(BREAK) / BREAK, "same") < 0.5)
+        before, after = none[none < inside], none[none > inside]
+        return (
+            float(before[-1]) if len(before) else 0.0,
+            float(after[0]) if len(after) else float(len(x) - 1),
+        )
 
     def _dark(
         self,
