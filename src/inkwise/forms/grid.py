@@ -64,6 +64,9 @@ CLEAR, CLEAR_AREA = 0.9, 0.1
 BETWEEN = 0.4
 """Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
 
+LEAST_SIDE = 0.08
+"""Least length of lines on both sides of the only line across them, as a share of the picture."""
+
 NO_LINE = 0.1
 """Least distance of a line from where those across it end beside which it is none of the grid's."""
 
@@ -259,7 +262,7 @@ def _cells_of(
     level, upright = _without_doubles(level, width), _without_doubles(upright, height)
     ended = False
     while True:
-        if not (2 <= len(level) <= MOST and 2 <= len(upright) <= MOST):
+        if not (1 <= len(level) <= MOST and 1 <= len(upright) <= MOST):
             return None
         crossings = cross(level, upright, width)
         along = seen.sides(crossings, level)
@@ -268,7 +271,18 @@ def _cells_of(
         support = (four.sum(0) + four.min(0)) / 5  # the worst side counts twice
         rows, columns = _choose(support >= SUPPORTED)
         if not rows or not columns:
-            return None
+            if ended:
+                return None
+            ended = True
+            bounded = _between_ends(level, upright, seen, width)
+            if bounded is not None:
+                level, upright = bounded
+                continue
+            bounded = _between_ends(upright, level, seen_turned, height)
+            if bounded is None:
+                return None
+            upright, level = bounded
+            continue
         wanted = _nearer(shape, (len(rows), len(columns)))
         kept = (
             _steady(along[:, columns], rows, crossings[..., 1].mean(1), wanted[0]),
@@ -288,16 +302,53 @@ def _cells_of(
     if len(rows) * len(columns) < (FEWEST if shape is None else 1):
         return None
     quality = float(support[np.ix_(rows, columns)].mean())
+    halfway = (
+        (crossings[:-1] + crossings[1:]) / 2,
+        ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1],
+    )
     between = (
-        seen.sides((crossings[:-1] + crossings[1:]) / 2, level[1:])[np.ix_(rows, columns)],
-        seen_turned.sides(
-            ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1], upright[:-1]
-        )[np.ix_(columns, rows)],
+        seen.sides(halfway[0], _stronger(level))[np.ix_(rows, columns)],
+        seen_turned.sides(halfway[1], _stronger(upright))[np.ix_(columns, rows)],
     )
     # Text and textures are as dark between the lines.
     if quality < SURE or max(sides.mean() for sides in between) > BETWEEN * quality:
         return None
     return cells_between(crossings)[np.ix_(rows, columns)], quality
+
+
+def _stronger(lines: list[Line]) -> list[Line]:
+    """Return the stronger one of each two neighbouring lines."""
+    return [max(pair, key=lambda line: line.strength) for pair in itertools.pairwise(lines)]
+
+
+def _between_ends(
+    lines: list[Line], across: list[Line], seen: "_Seen", length: int
+) -> tuple[list[Line], list[Line]] | None:
+    """Return lines that begin and end alike, and those across with their ends: an open table.
+
+    Parameters
+    ----------
+    lines, across : list of Line
+        Level lines, and those across them, of which none may be at the lines' ends.
+    seen : _Seen
+        Where the level lines are dark.
+    length : int
+        How far level lines can go, in pixels.
+    """
+    best: tuple[list[Line], list[Line]] | None = None
+    for one in across:
+        inside = np.array([float(one.at(line.at(length / 2))) for line in lines])
+        ends = np.array([seen.ends(line, at) for line, at in zip(lines, inside, strict=True)])
+        off = ends - inside[:, None]
+        crossed = (off[:, 0] < -LEAST_SIDE * length) & (off[:, 1] > LEAST_SIDE * length)
+        if np.count_nonzero(crossed) < FEWEST:
+            continue
+        usual = np.median(off[crossed], axis=0)
+        alike = crossed & (np.abs(off - usual).max(1) < 0.15 * np.ptp(usual))
+        own = list(itertools.compress(lines, alike))
+        if len(own) >= FEWEST and (best is None or len(own) > len(best[0])):
+            best = own, [_ending(one, usual[0]), one, _ending(one, usual[1])]
+    return best
 
 
 def _nearer(shape: tuple[int, int] | None, found: tuple[int, int]) -> tuple[int, int]:
@@ -337,6 +388,7 @@ def _with_ends(
         Where the lines across are dark.
     """
     bounds = sorted({*others, *(band + 1 for band in others)})
+    bounds = [bound for bound in bounds if across[bound].strength > 0]
     first, last = bands[0], bands[-1] + 1
     inside = lines[(first + last) // 2]
     middle = float(np.mean([across[bound].at(inside.at(0)) for bound in bounds]))
