@@ -71,7 +71,7 @@ def find_boxes(mask: Levels) -> Points:
         outlines, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         corners = _corners(np.concatenate(outlines)[:, 0].astype(np.float64))
         if corners is not None:
-            found.append(corners + (columns.start, rows.start))
+            found.append(corners + np.array([columns.start, rows.start]))
     if not found:
         return np.empty((0, 4, 2))
     return _in_lines(mask, _separate(np.array(found)))
@@ -87,8 +87,7 @@ def _separate(boxes: Points) -> Points:
     inside &= areas[None] < areas[:, None]
     around = inside.sum(1) > 2
     small = (inside & ~around[:, None] & (areas[None] < INNER * areas[:, None])).any(0)
-    boxes = boxes[~around & ~small]
-    return boxes
+    return boxes[~around & ~small]
 
 
 def _corners(outline: Points) -> Points | None:

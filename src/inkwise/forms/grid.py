@@ -170,11 +170,11 @@ def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
                 continue
             if shape is None and corners.shape[0] * corners.shape[1] < FEWEST:
                 continue
-            grid = Grid(corners, found, _area(corners) / darkness.size)
-            yield grid
+            boxes = Grid(corners, found, _area(corners) / darkness.size)
+            yield boxes
             if found >= COMPLETE and (
-                grid.shape in fits
-                or (shape is None and grid.area > CLEAR_AREA and not goes_on(mask, corners))
+                boxes.shape in fits
+                or (shape is None and boxes.area > CLEAR_AREA and not goes_on(mask, corners))
             ):
                 return
     segments = find_segments(darkness)
@@ -390,9 +390,10 @@ def _with_ends(
     bounds = sorted({*others, *(band + 1 for band in others)})
     bounds = [bound for bound in bounds if across[bound].strength > 0]
     first, last = bands[0], bands[-1] + 1
-    inside = lines[(first + last) // 2]
-    middle = float(np.mean([across[bound].at(inside.at(0)) for bound in bounds]))
-    ends = np.array([seen.ends(across[bound], float(inside.at(middle))) for bound in bounds])
+    beside = lines[first], lines[last]
+    middle = float(np.mean([across[bound].at(beside[0].at(0.0)) for bound in bounds]))
+    inside = float(np.mean([line.at(middle) for line in beside]))
+    ends = np.array([seen.ends(across[bound], inside) for bound in bounds])
     start, stop = np.median(ends, axis=0)
     places = np.array([float(line.at(middle)) for line in lines])
     gap = float(np.median(np.diff(places)[bands]))
