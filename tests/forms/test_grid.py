@@ -124,8 +124,8 @@ def test_a_box_that_a_stroke_opens_is_where_its_neighbours_say() -> None:
     cv2.circle(sheet, (380, 70), 12, 30, 3)  # a zero is no box
     grid = find_grid(sheet)
     assert grid.shape == (4, 7)
-    x, y = np.meshgrid(60 + 80 * np.arange(7), 70 + 90 * np.arange(4))
-    assert np.abs(grid.corners.mean(2) - np.stack([x, y], -1)).max() < 4
+    middles = np.stack(np.meshgrid(60 + 80 * np.arange(7), 70 + 90 * np.arange(4)), -1)
+    assert np.abs(grid.corners.mean(2) - middles).max() < 4
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -1,10 +1,10 @@
 """The grid of a form: where each of its cells is in a photograph.
 
 Boxes that lines close all around are found first, each by itself. Where there are none, or lines go
-on beyond them, the ruled lines show how the paper is turned and tilted, by their two vanishing points. In the plane
-in which they are level and upright, each line is followed by itself, so that the paper may be bent.
-A cell is what has a line at each of its four sides. Rows and columns between which there are no
-such cells, such as the gaps between separate boxes, are no part of the grid.
+on beyond them, the ruled lines show how the paper is turned and tilted, by their two vanishing
+points. In the plane in which they are level and upright, each line is followed by itself, so that
+the paper may be bent. A cell is what has a line at each of its four sides. Rows and columns between
+which there are no such cells, such as the gaps between separate boxes, are no part of the grid.
 """
 
 import dataclasses
