@@ -13,6 +13,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from record import write_record
 from sheets import KINDS, Form, draw_form
 
@@ -22,6 +24,9 @@ from inkwise.errors import InkwiseError
 from inkwise.model import Model
 from inkwise.training.forms import FORMS
 from inkwise.training.pens import draw, trace, vary
+
+SURE = ("digit", "number")
+"""The verdicts on what is read for sure."""
 
 COLUMNS = ("grids", "cells assigned", "digits right", "numbers right", "printed right")
 
@@ -39,8 +44,14 @@ def by_pens(count: int, seed: int) -> Split:
     return Split(np.stack(images), labels)
 
 
-def measure_form(model: Model, form: Form, *, auto: bool) -> collections.Counter[str]:
-    """Read a form, and count what is right."""
+Mistake = tuple[str, bool, NDArray[np.uint8]]
+"""What is written and what was read instead, whether that was sure, and the cell's picture."""
+
+
+def measure_form(
+    model: Model, form: Form, mistakes: list[Mistake], *, auto: bool
+) -> collections.Counter[str]:
+    """Read a form, count what is right, and add what is not to the mistakes."""
     counts: collections.Counter[str] = collections.Counter(
         {"grids of": 1, "cells assigned of": form.rows * form.columns}
     )
@@ -68,9 +79,11 @@ def measure_form(model: Model, form: Form, *, auto: bool) -> collections.Counter
             continue
         counts["cells assigned"] += (cell.verdict == "empty") == (text == "")
         counts["there"] += 1
+        if cell.text != text or (cell.verdict == "empty") != (text == ""):
+            mistakes.append((_told(text, cell.text), cell.verdict in SURE, cell.picture))
         if text:
             counts[_kind(text, printed)] += cell.text == text
-        if cell.verdict in {"digit", "number"}:
+        if cell.verdict in SURE:
             counts["sure"] += 1
             counts["wrong among sure"] += cell.text != text
         if text and any(map(any, form.printed)) and cell.printed is not None:
@@ -78,6 +91,24 @@ def measure_form(model: Model, form: Form, *, auto: bool) -> collections.Counter
             counts["told apart of"] += 1
     counts["grids"] += counts["there"] == len(flat)
     return counts
+
+
+def _told(written: str, read: str) -> str:
+    return f"{written or 'empty'} read as {read or 'nothing'}"
+
+
+def draw_mistakes(mistakes: list[Mistake], file: Path) -> None:
+    """Draw 32 cells that are misread: those that were sure first, and in red."""
+    shuffled = [mistakes[place] for place in np.random.default_rng(0).permutation(len(mistakes))]
+    figure = Figure((12, 7))
+    for place, one in enumerate(sorted(shuffled, key=lambda one: not one[1])[:32], 1):
+        told, sure, picture = one
+        axes = figure.add_subplot(4, 8, place)
+        axes.imshow(picture, "gray", vmin=0, vmax=255)
+        axes.axis("off")
+        axes.set_title(told, fontsize=8, color="firebrick" if sure else "black")
+    figure.tight_layout()
+    figure.savefig(file)
 
 
 def _kind(text: str, printed: bool) -> str:
@@ -90,25 +121,29 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="forms of all kinds together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lost", type=Path, help="write pictures of forms with mistakes here")
+    parser.add_argument("--picture", type=Path, help="draw cells that are misread")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     model = inkwise.load_pretrained()
     sources = inkwise.load_dataset("mnist").test, by_pens(2000, arguments.seed)
     figures = {kind: collections.Counter[str]() for kind in KINDS}
     spent = []
+    mistakes: list[Mistake] = []
     for place in range(arguments.count):
         kind = KINDS[place % len(KINDS)]
         turn = place // len(KINDS)
         generator = np.random.default_rng([arguments.seed, place])
         form = draw_form(kind, sources[turn % 2], generator)
         started = time.process_time()
-        counts = measure_form(model, form, auto=turn // 2 % 2 == 1)
+        counts = measure_form(model, form, mistakes, auto=turn // 2 % 2 == 1)
         spent.append(time.process_time() - started)
         figures[kind] += counts
         if arguments.lost and counts["grids"] == 0:
             arguments.lost.mkdir(parents=True, exist_ok=True)
             file = arguments.lost / f"{place} {kind} {form.rows}x{form.columns}.png"
             cv2.imwrite(str(file), form.picture[..., ::-1])
+    if arguments.picture:
+        draw_mistakes(mistakes, arguments.picture)
     total = sum(figures.values(), collections.Counter[str]())
     print(f"| | {' | '.join(COLUMNS)} |\n|---{'|---:' * len(COLUMNS)}|")
     for name, one in [*figures.items(), ("all", total)]:

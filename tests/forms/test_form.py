@@ -83,6 +83,26 @@ def test_a_form_on_its_side_or_head_is_read(quarters: int, sudoku: Form, model: 
     assert right(sudoku, inkwise.read_form(picture, model=model)) >= 0.95
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_a_table_of_numbers_is_upright_where_its_numbers_are(
+    quarters: int, model: Model, mnist: Dataset
+) -> None:
+    form = draw_form("score sheet", mnist.test, np.random.default_rng(5))
+    assert sum(len(text) > 1 for row in form.texts for text in row) > 20
+    read = inkwise.read_form(np.rot90(form.picture, quarters).copy(), model=model)
+    assert (read.rows, read.columns) == (form.rows, form.columns)
+    assert right(form, read) >= 0.9
+
+
+def test_paper_in_a_dark_and_noisy_picture_is_empty(model: Model) -> None:
+    sheet = 0.3 * three_boxes() + np.random.default_rng(0).normal(0, 5, (100, 220))
+    large = cv2.resize(sheet, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(1).normal(0, 5, large.shape)
+    read = inkwise.read_form((large + noise).clip(0, 255).astype(np.uint8), model=model)
+    assert [cell.verdict == "empty" for cell in read.cells] == [False, True, False]
+
+
 def three_boxes() -> Any:
     """Draw three boxes; the second stays empty."""
     digits = inkwise.load_dataset("optdigits").test.images

@@ -98,6 +98,54 @@ def test_separate_boxes_are_cells_and_gaps_are_none() -> None:
     assert np.abs(sides - 60).max() < 5
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_row_of_separate_boxes_that_bends(known: bool) -> None:
+    sheet = np.full((300, 900), 235, np.uint8)
+    for column in range(9):
+        x = 40 + 90 * column
+        cv2.rectangle(sheet, (x, 120), (x + 60, 180), 30, 2)
+    y, x = np.mgrid[0 : sheet.shape[0], 0 : sheet.shape[1]].astype(np.float32)
+    wave = 45 * np.sin(x / 300).astype(np.float32)
+    bent = cv2.remap(sheet, x, y + wave, cv2.INTER_LINEAR, borderValue=235)
+    grid = find_grid(bent, (1, 9) if known else None)
+    assert grid.shape == (1, 9)
+    middles = grid.corners[0].mean(1)
+    np.testing.assert_allclose(middles[:, 0], 70 + 90 * np.arange(9), atol=3)
+    np.testing.assert_allclose(middles[:, 1], 150 - 45 * np.sin(middles[:, 0] / 300), atol=4)
+
+
+def test_a_box_that_a_stroke_opens_is_where_its_neighbours_say() -> None:
+    sheet = np.full((420, 620), 235, np.uint8)
+    for row in range(4):
+        for column in range(7):
+            x, y = 30 + 80 * column, 40 + 90 * row
+            cv2.rectangle(sheet, (x, y), (x + 60, y + 60), 30, 2)
+    cv2.rectangle(sheet, (205, 225), (225, 260), 235, -1)  # a piece of a side is missing
+    cv2.circle(sheet, (380, 70), 12, 30, 3)  # a zero is no box
+    grid = find_grid(sheet)
+    assert grid.shape == (4, 7)
+    middles = np.stack(np.meshgrid(60 + 80 * np.arange(7), 70 + 90 * np.arange(4)), -1)
+    assert np.abs(grid.corners.mean(2) - middles).max() < 4
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_columns_that_only_one_line_divides(turned: bool) -> None:
+    sheet = np.full((640, 420), 235, np.uint8)
+    for row in range(8):
+        cv2.line(sheet, (60, 60 + 70 * row), (360, 60 + 70 * row), 40, 2)
+    cv2.line(sheet, (200, 60), (200, 550), 40, 2)
+    cv2.rectangle(sheet, (0, 0), (12, 639), 90, -1)  # the desk beside the paper
+    grid = find_grid(sheet.T.copy() if turned else sheet)
+    assert grid.shape == ((2, 7) if turned else (7, 2))
+
+
+def test_a_dark_desk_has_no_lines() -> None:
+    sheet = np.full((700, 700), 30, np.float64)
+    sheet[100:596, 100:596] = ruled(6, 6, cell=66)
+    sheet += np.random.default_rng(0).normal(0, 6, sheet.shape)
+    assert find_grid(sheet.clip(0, 255).astype(np.uint8)).shape == (6, 6)
+
+
 def test_a_table_without_its_outer_columns_lines_is_whole() -> None:
     sheet = ruled(5, 4)
     sheet[:, 40:60] = 235

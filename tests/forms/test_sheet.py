@@ -61,7 +61,7 @@ def digits(mnist: Dataset) -> Split:
 
 
 @pytest.mark.slow
-def test_print_write_photograph_learn(digits: Split, tmp_path: Path) -> None:
+def test_print_write_photograph_learn(digits: Split, unreported: None, tmp_path: Path) -> None:
     pdf = inkwise.write_sheet(tmp_path / "sheet.pdf", rows=10)
     generator = np.random.default_rng(4)
     sheet, empty = written_on(digits, 10, generator, page=rendered(pdf))
@@ -78,6 +78,14 @@ def test_print_write_photograph_learn(digits: Split, tmp_path: Path) -> None:
     assert data.class_names == tuple("0123456789")
     read = inkwise.load_pretrained().predict(split.images)
     assert np.mean(read == split.labels) >= 0.96
+
+    run = inkwise.train(
+        start="pretrained", data=tmp_path / "mine", output=tmp_path / "run", epochs=1
+    )
+    own, earlier = run.gains
+    assert len(own.wrong_after) <= len(own.wrong_before) <= 2
+    assert len(earlier.wrong_after) <= len(earlier.wrong_before) + 10
+    assert inkwise.Model.load(run.path).class_names == tuple("0123456789")
 
 
 @pytest.mark.slow

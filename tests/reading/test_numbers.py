@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 import inkwise
 from inkwise import Dataset, Model, Number, Split
 from inkwise.errors import ArgumentError
-from inkwise.reading.alphabet import OTHER
+from inkwise.reading.alphabet import OTHER, SIGNS
+from inkwise.reading.line_model import LineModel
 from tests.strokes import strokes
 
 
@@ -253,3 +254,26 @@ def test_a_large_page_of_small_numbers_is_read(height: int, model: Model, digits
     numbers = model.read(page)
     assert texts(numbers) == lines
     assert abs(numbers[0].box[2] - numbers[0].box[0] - height) < height / 2
+
+
+@pytest.mark.parametrize("pad", range(0, 12, 2))
+def test_signs_seen_beyond_the_end_of_a_line_lie_in_the_picture(
+    pad: int, model: Model, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line is widened for the network, which may see signs in what was added."""
+
+    def run(_: LineModel, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        places = (levels.shape[1] + -levels.shape[1] % 16) // 2
+        seen = np.full(places, len(SIGNS))
+        seen[-3:] = 1, 7, 1
+        return np.eye(len(SIGNS) + 1, dtype=np.float32)[seen]
+
+    monkeypatch.setattr(LineModel, "run", run)
+    picture = 255 - np.pad(np.hstack([digits.images[0], digits.images[1]]), ((8, 8), (8, 8)))
+    wider = cv2.resize(picture, (picture.shape[1] * 4 + pad, picture.shape[0] * 4))
+    (number,) = model.read(wider)
+    assert number.text == "171"
+    for sign in number.digits:
+        top, left, bottom, right = sign.box
+        assert 0 <= top < bottom <= wider.shape[0]
+        assert 0 <= left < right <= wider.shape[1]

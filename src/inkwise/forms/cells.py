@@ -101,12 +101,18 @@ def cut_cells(grey: Levels, grid: Grid) -> list[list[Cut]]:
     low, quiet = np.quantile(inside, [0.1, 0.25])
     noise = max(1.5, float(quiet - low) / 0.61)
     paper = float(quiet) + 0.67 * noise
-    floor = paper + NOISY * noise
-    levels = [patch.level(floor) for row in patches for patch in row]
-    written = [level for level in levels if level > floor]
-    if written:
-        floor = max(floor, FAINTEST * float(np.median(written)))
-    return [[patch.clean(floor) for patch in row] for row in patches]
+    floors = [[paper + NOISY * max(noise, patch.noise) for patch in row] for row in patches]
+    levels = [
+        (patch.level(floor), floor)
+        for row, own in zip(patches, floors, strict=True)
+        for patch, floor in zip(row, own, strict=True)
+    ]
+    written = [level for level, floor in levels if level > floor]
+    faintest = FAINTEST * float(np.median(written)) if written else 0.0
+    return [
+        [patch.clean(max(floor, faintest)) for patch, floor in zip(row, own, strict=True)]
+        for row, own in zip(patches, floors, strict=True)
+    ]
 
 
 def _shorter(cells: Points) -> NDArray[np.float64]:
@@ -115,8 +121,8 @@ def _shorter(cells: Points) -> NDArray[np.float64]:
     return np.minimum((sides[:, 0] + sides[:, 2]) / 2, (sides[:, 1] + sides[:, 3]) / 2)
 
 
-def _darkness(grey: Levels, shorter: float) -> Levels:
-    """Return how much darker each pixel is than the paper around it, as a share of 255."""
+def _darkness(grey: Levels, shorter: float) -> NDArray[np.float32]:
+    """Return how much darker each pixel is than the paper around it, in shares of 255."""
     step = max(1, round(shorter / 24))
     height, width = grey.shape
     size = -(-width // step), -(-height // step)
@@ -126,8 +132,7 @@ def _darkness(grey: Levels, shorter: float) -> Levels:
     # The median of the closing is the paper rather than its lightest grain.
     paper = cv2.medianBlur(cv2.morphologyEx(coarse, cv2.MORPH_CLOSE, kernel), 5)
     fine = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    share = (fine.astype(np.float32) - grey) * (255 / np.maximum(fine, 16).astype(np.float32))
-    return share.clip(0, 255).astype(np.uint8)
+    return (fine.astype(np.float32) - grey) * (255 / np.maximum(fine, 16).astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,12 +140,13 @@ class _Patch:
     """A cell and what is around it: its darkness, and it as it is; the margin is in pixels."""
 
     dark: Levels
+    noise: float
     grey: Levels
     margin: int
     box: Box
 
     @classmethod
-    def cut(cls, darkness: Levels, grey: Levels, corners: Points) -> "_Patch":
+    def cut(cls, darkness: NDArray[np.float32], grey: Levels, corners: Points) -> "_Patch":
         sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
         wide, high = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
         shorter = max(1.0, float(min(wide, high)))
@@ -159,8 +165,12 @@ class _Patch:
             min(grey.shape[0], int(top_[1])),
             min(grey.shape[1], int(top_[0])),
         )
+        dark = cv2.warpPerspective(darkness, matrix, size, flags=way)
+        # Ink has few pixels beside which it begins or ends.
+        noise = float(np.median(np.abs(dark[:, 3:] - dark[:, :-3]))) / 0.954
         return cls(
-            cv2.warpPerspective(darkness, matrix, size, flags=way),
+            dark.clip(0, 255).astype(np.uint8),
+            noise,
             cv2.warpPerspective(grey, matrix, size, flags=way, borderMode=cv2.BORDER_REPLICATE),
             margin,
             box,

@@ -28,7 +28,7 @@ FEW_DIGITS = 0.7
 BETTER = 0.15
 """Least difference of these shares by which a form is turned."""
 
-LOOKED_AT = 24
+LOOKED_AT = 12
 """Number of cells that tell how a form is turned."""
 
 LIKELY, STRANGE = 0.8, 0.5
@@ -210,18 +210,29 @@ def cut_upright(
     inks = sorted(inks, key=lambda ink: -int((ink < 128).sum()))[:LOOKED_AT]
     if not inks or len(quarters) == 1:
         return cuts
+    answers = model.classify(inks)
+    if (
+        _share([answer.probability for answer in answers if answer.verdict == "digit"], inks)
+        >= FEW_DIGITS
+    ):
+        return cuts
     shares: dict[int, float] = {}
     for quarter in quarters:
-        turn = quarter - quarters[0]
-        answers = model.classify([np.ascontiguousarray(np.rot90(ink, turn)) for ink in inks])
-        sure = [answer.probability for answer in answers if answer.verdict == "digit"]
-        shares[quarter] = sum(sure) / len(inks)
-        if turn == 0 and shares[quarter] >= FEW_DIGITS:
+        turned = [np.ascontiguousarray(np.rot90(ink, quarter - quarters[0])) for ink in inks]
+        readings = map(_reading, itertools.repeat(model), turned, model.classify(turned))
+        shares[quarter] = _share(
+            [one.probability for one in readings if one.verdict in {"digit", "number"}], inks
+        )
+        if quarter == quarters[0] and shares[quarter] >= FEW_DIGITS:
             return cuts
     best = max(shares, key=lambda quarter: shares[quarter])
     if shares[best] < shares[quarters[0]] + BETTER:
         return cuts
     return cut_cells(grey, grid.turned(best))
+
+
+def _share(sure: Sequence[float | None], inks: Sequence[Levels]) -> float:
+    return sum(probability or 0.0 for probability in sure) / len(inks)
 
 
 def read_cells(

@@ -1,9 +1,10 @@
 """The grid of a form: where each of its cells is in a photograph.
 
-The ruled lines show how the paper is turned and tilted, by their two vanishing points. In the plane
-in which they are level and upright, each line is followed by itself, so that the paper may be bent.
-A cell is what has a line at each of its four sides. Rows and columns between which there are no
-such cells, such as the gaps between separate boxes, are no part of the grid.
+Boxes that lines close all around are found first, each by itself. Where there are none, or lines go
+on beyond them, the ruled lines show how the paper is turned and tilted, by their two vanishing
+points. In the plane in which they are level and upright, each line is followed by itself, so that
+the paper may be bent. A cell is what has a line at each of its four sides. Rows and columns between
+which there are no such cells, such as the gaps between separate boxes, are no part of the grid.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
+from inkwise.forms.boxes import find_boxes, goes_on, grids_of
 from inkwise.forms.ruled_lines import (
     Line,
     Points,
@@ -62,6 +64,24 @@ CLEAR, CLEAR_AREA = 0.9, 0.1
 
 BETWEEN = 0.4
 """Greatest share of the lines through the cells' middles that is dark, relative to `support`."""
+
+LEAST_SIDE = 0.08
+"""Least length of lines on both sides of the only line across them, as a share of the picture."""
+
+NO_LINE = 0.1
+"""Least distance of a line from where those across it end beside which it is none of the grid's."""
+
+BREAK = 25
+"""Length of which half may be missing of a line that goes on, in pixels."""
+
+LEVELS = 1.7, 1.0, 3.0
+"""Darkness of the lines of boxes, relative to the level of noise; tried one after the other."""
+
+COMPLETE = 0.95
+"""Share of a grid's boxes that are found beside which no other grid is searched."""
+
+FEWEST = 3
+"""Least number of cells of a grid whose rows and columns are not given."""
 
 MOST = 100
 """Greatest number of rows and of columns."""
@@ -143,6 +163,21 @@ def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
 def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
     darkness = thin_darkness(grey)
     floor = noise_level(darkness)
+    fits = [None] if shape is None else [shape, shape[::-1]]
+    for share in LEVELS:
+        mask = cv2.compare(darkness, share * floor, cv2.CMP_GT) & 1
+        for corners, found in grids_of(find_boxes(mask)):
+            if np.ptp(corners, axis=(0, 1, 2)).max() < LARGE * max(grey.shape):
+                continue
+            if shape is None and corners.shape[0] * corners.shape[1] < FEWEST:
+                continue
+            boxes = Grid(corners, found, _area(corners) / darkness.size)
+            yield boxes
+            if found >= COMPLETE and (
+                boxes.shape in fits
+                or (shape is None and boxes.area > CLEAR_AREA and not goes_on(mask, corners))
+            ):
+                return
     segments = find_segments(darkness)
     if len(segments) < 4:
         return
@@ -210,8 +245,12 @@ def _grid_of(
     corners, support = cells
     back = np.linalg.inv(matrix)
     places = cv2.perspectiveTransform(corners.reshape(-1, 1, 2), back).reshape(corners.shape)
-    area = sum(cv2.contourArea(cell.astype(np.float32)) for cell in places.reshape(-1, 4, 2))
-    return Grid(places, support, area / darkness.size)
+    return Grid(places, support, _area(places) / darkness.size)
+
+
+def _area(corners: Points) -> float:
+    """Return the area of all cells together, in pixels."""
+    return sum(cv2.contourArea(cell.astype(np.float32)) for cell in corners.reshape(-1, 4, 2))
 
 
 def _cells_of(
@@ -224,7 +263,7 @@ def _cells_of(
     level, upright = _without_doubles(level, width), _without_doubles(upright, height)
     ended = False
     while True:
-        if not (2 <= len(level) <= MOST and 2 <= len(upright) <= MOST):
+        if not (1 <= len(level) <= MOST and 1 <= len(upright) <= MOST):
             return None
         crossings = cross(level, upright, width)
         along = seen.sides(crossings, level)
@@ -233,7 +272,18 @@ def _cells_of(
         support = (four.sum(0) + four.min(0)) / 5  # the worst side counts twice
         rows, columns = _choose(support >= SUPPORTED)
         if not rows or not columns:
-            return None
+            if ended:
+                return None
+            ended = True
+            bounded = _between_ends(level, upright, seen, width)
+            if bounded is not None:
+                level, upright = bounded
+                continue
+            bounded = _between_ends(upright, level, seen_turned, height)
+            if bounded is None:
+                return None
+            upright, level = bounded
+            continue
         wanted = _nearer(shape, (len(rows), len(columns)))
         kept = (
             _steady(along[:, columns], rows, crossings[..., 1].mean(1), wanted[0]),
@@ -250,19 +300,56 @@ def _cells_of(
             )
         else:
             break
-    if len(rows) * len(columns) < (3 if shape is None else 1):
+    if len(rows) * len(columns) < (FEWEST if shape is None else 1):
         return None
     quality = float(support[np.ix_(rows, columns)].mean())
+    halfway = (
+        (crossings[:-1] + crossings[1:]) / 2,
+        ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1],
+    )
     between = (
-        seen.sides((crossings[:-1] + crossings[1:]) / 2, level[1:])[np.ix_(rows, columns)],
-        seen_turned.sides(
-            ((crossings[:, :-1] + crossings[:, 1:]) / 2).transpose(1, 0, 2)[..., ::-1], upright[:-1]
-        )[np.ix_(columns, rows)],
+        seen.sides(halfway[0], _stronger(level))[np.ix_(rows, columns)],
+        seen_turned.sides(halfway[1], _stronger(upright))[np.ix_(columns, rows)],
     )
     # Text and textures are as dark between the lines.
     if quality < SURE or max(sides.mean() for sides in between) > BETWEEN * quality:
         return None
     return cells_between(crossings)[np.ix_(rows, columns)], quality
+
+
+def _stronger(lines: list[Line]) -> list[Line]:
+    """Return the stronger one of each two neighbouring lines."""
+    return [max(pair, key=lambda line: line.strength) for pair in itertools.pairwise(lines)]
+
+
+def _between_ends(
+    lines: list[Line], across: list[Line], seen: "_Seen", length: int
+) -> tuple[list[Line], list[Line]] | None:
+    """Return lines that begin and end alike, and those across with their ends: an open table.
+
+    Parameters
+    ----------
+    lines, across : list of Line
+        Level lines, and those across them, of which none may be at the lines' ends.
+    seen : _Seen
+        Where the level lines are dark.
+    length : int
+        How far level lines can go, in pixels.
+    """
+    best: tuple[list[Line], list[Line]] | None = None
+    for one in across:
+        inside = np.array([float(one.at(line.at(length / 2))) for line in lines])
+        ends = np.array([seen.ends(line, at) for line, at in zip(lines, inside, strict=True)])
+        off = ends - inside[:, None]
+        crossed = (off[:, 0] < -LEAST_SIDE * length) & (off[:, 1] > LEAST_SIDE * length)
+        if np.count_nonzero(crossed) < FEWEST:
+            continue
+        usual = np.median(off[crossed], axis=0)
+        alike = crossed & (np.abs(off - usual).max(1) < 0.15 * np.ptp(usual))
+        own = list(itertools.compress(lines, alike))
+        if len(own) >= FEWEST and (best is None or len(own) > len(best[0])):
+            best = own, [_ending(one, usual[0]), one, _ending(one, usual[1])]
+    return best
 
 
 def _nearer(shape: tuple[int, int] | None, found: tuple[int, int]) -> tuple[int, int]:
@@ -302,22 +389,37 @@ def _with_ends(
         Where the lines across are dark.
     """
     bounds = sorted({*others, *(band + 1 for band in others)})
-    ends = np.array([seen.ends(across[bound]) for bound in bounds])
+    bounds = [bound for bound in bounds if across[bound].strength > 0]
+    first, last = bands[0], bands[-1] + 1
+    beside = lines[first], lines[last]
+    middle = float(np.mean([across[bound].at(beside[0].at(0.0)) for bound in bounds]))
+    inside = float(np.mean([line.at(middle) for line in beside]))
+    ends = np.array([seen.ends(across[bound], inside) for bound in bounds])
     start, stop = np.median(ends, axis=0)
-    middle = float(np.mean([across[bound].at((start + stop) / 2) for bound in bounds]))
     places = np.array([float(line.at(middle)) for line in lines])
     gap = float(np.median(np.diff(places)[bands]))
     agreed = np.mean(np.abs(ends - [start, stop]) < 0.2 * gap, axis=0) >= 0.6
-    first, last = bands[0], bands[-1] + 1
-    added = []
-    if agreed[0] and 0.4 * gap < places[first] - start < 3 * gap:
-        added.append(replace(lines[first].moved(start - places[first]), strength=0.0))
-    if agreed[1] and 0.4 * gap < stop - places[last] < 3 * gap:
-        added.append(replace(lines[last].moved(stop - places[last]), strength=0.0))
-    if not added:
+    kept = lines[first : last + 1]
+    # Lines that end before the outermost line do not belong to it: it is an edge of the paper.
+    if agreed[0] and (
+        NO_LINE * gap < start - places[first] or 0.4 * gap < places[first] - start < 3 * gap
+    ):
+        beyond = start < places[first]
+        kept = [_ending(lines[first], start - places[first]), *kept[0 if beyond else 1 :]]
+    if agreed[1] and (
+        NO_LINE * gap < places[last] - stop or 0.4 * gap < stop - places[last] < 3 * gap
+    ):
+        beyond = stop > places[last]
+        kept = [*kept[: None if beyond else -1], _ending(lines[last], stop - places[last])]
+    if kept == lines[first : last + 1]:
         return lines
     # What else is beyond the grid is no line of it.
-    return sorted([*lines[first : last + 1], *added], key=lambda line: float(line.at(middle)))
+    return kept
+
+
+def _ending(line: Line, by: float) -> Line:
+    """Return the line, unseen, in which those across end: beside one that is seen."""
+    return replace(line.moved(by), strength=0.0)
 
 
 def cells_between(crossings: Points) -> Points:
@@ -404,12 +506,16 @@ class _Seen:
         sides[strengths == 0] = 1.0  # where the lines across end
         return sides
 
-    def ends(self, line: Line) -> tuple[float, float]:
-        """Return x where a line begins and ends."""
+    def ends(self, line: Line, inside: float) -> tuple[float, float]:
+        """Return x where a line begins and ends, around a place inside it."""
         x = np.arange(self.steady.shape[1], dtype=np.float64)
         dark = self._dark(x, line.at(x), line.strength).astype(np.float64)
-        long = np.flatnonzero(np.convolve(dark, np.ones(15) / 15, "same") >= 0.5)
-        return (float(long[0]), float(long[-1])) if len(long) else (0.0, 0.0)
+        none = np.flatnonzero(np.convolve(dark, np.ones(BREAK) / BREAK, "same") < 0.5)
+        before, after = none[none < inside], none[none > inside]
+        return (
+            float(before[-1]) if len(before) else 0.0,
+            float(after[0]) if len(after) else float(len(x) - 1),
+        )
 
     def _dark(
         self,

@@ -18,6 +18,15 @@ WIDEST = 45
 DARKEST = 0.35
 """Least lightness of paper in a shadow, as a share of that of light paper."""
 
+GRAIN = 32
+"""Side of the blocks in which noise is measured, in pixels."""
+
+DARKER = 1.3
+"""Median of the noise below the lightest paper, divided by what a quarter of it is below."""
+
+QUIET, EVEN = 8.0, 1.5
+"""Greatest noise that is left as it is: its level, and relative to that of quiet paper."""
+
 SPREAD = 25
 """Greatest angle between a line and the direction of its family, in degrees."""
 
@@ -52,7 +61,22 @@ def thin_darkness(grey: Levels) -> Levels:
     # What is much darker than the paper, such as a desk, holds no lines, but noise.
     light = np.maximum(around, DARKEST * float(np.quantile(sample(around), 0.9)))
     shares = (around.astype(np.float32) - grey) * (255 / np.maximum(light, 1))
-    return np.maximum(0, shares - float(np.median(shares[::4, ::4]))).astype(np.uint8)
+    noise = _noise(shares)
+    least = max(QUIET, EVEN * float(np.quantile(noise, 0.25)))
+    calm = least / np.maximum(noise, least)
+    size = grey.shape[1], grey.shape[0]
+    noise, calm = (cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in (noise, calm))
+    return (np.maximum(0, shares - noise) * calm).clip(0, 255).astype(np.uint8)
+
+
+def _noise(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the level that half of the paper's noise reaches, in coarse blocks of a picture."""
+    height, width = (max(1, side // GRAIN) for side in shares.shape)
+    across = cv2.resize(shares, (width * 16, height * 16), interpolation=cv2.INTER_NEAREST)
+    blocks = across.reshape(height, 16, width, 16).transpose(0, 2, 1, 3).reshape(height, width, -1)
+    # Where much is written, ink takes up less than three quarters.
+    quiet = np.quantile(blocks, 0.25, axis=2).astype(np.float32)
+    return cv2.medianBlur(DARKER * quiet, 3)
 
 
 def noise_level(darkness: Levels) -> float:

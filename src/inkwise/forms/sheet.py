@@ -285,13 +285,31 @@ def _by_lines(grey: Levels, to_page: NDArray[np.float64], rows: int) -> Grid:
 
 
 def _nearest(lines: list[Line], count: int, box: float, margin: float, length: int) -> list[Line]:
-    """Return each printed line as it is seen; where none is near, as it was printed."""
+    """Return each printed line as it is seen; where none is near, as its nearest neighbour is.
+
+    Paper that bends moves all lines by about the same. A row of strokes is nearer by chance.
+    """
+    printed = [PLANE * (margin + place * box) for place in range(count + 1)]
+    seen = np.array([float(line.at(length / 2)) for line in lines])
+    places: dict[int, Line] = {}
+    moved = 0.0
+    for reach in (0.3 * PLANE * box, 0.1 * PLANE * box):
+        if not lines:
+            break
+        off = seen - np.array(printed)[:, None] - moved
+        best = np.abs(off).argmin(1)
+        near = np.flatnonzero(np.abs(off).min(1) < reach)
+        places = {place: lines[best[place]] for place in near.tolist()}
+        if places:
+            moved += float(np.median(off[near, best[near]]))
     chosen = []
-    for place in range(count + 1):
-        expected = PLANE * (margin + place * box)
-        near = [line for line in lines if abs(line.at(length / 2) - expected) < 0.3 * PLANE * box]
-        best = min(near, key=lambda line: abs(line.at(length / 2) - expected), default=None)
-        chosen.append(best or level_line(expected))
+    for place, expected in enumerate(printed):
+        nearest = min(places, key=lambda one: abs(one - place), default=None)
+        chosen.append(
+            level_line(expected)
+            if nearest is None
+            else places[nearest].moved(expected - printed[nearest])
+        )
     return chosen
 
 

@@ -338,13 +338,15 @@ def _signs(
 
 def _boxes(reading: str, probabilities: NDArray[np.float32], line: Line) -> "list[Box]":
     """Return the box of each sign in a line: what is inked between the gaps beside it."""
-    middles = [STEP * (first + last) / 2 for first, last in align(probabilities, reading)]
+    end = line.levels.shape[1] - 1
+    # The network looks beyond the end of the line, which is widened for it.
+    middles = [min(STEP * sum(ends) / 2, end) for ends in align(probabilities, reading)]
     inked = line.levels >= INK
     columns = line.levels.sum(0, dtype=np.float64)
     cuts = [0]
     for left, right in itertools.pairwise(middles):
         between = np.arange(math.ceil(left), max(math.ceil(left) + 1, math.floor(right)))
-        between = between[between < len(columns)]
+        between = between[between <= end]
         # The emptiest column; of several, the one nearest to the middle.
         aside = np.abs(between - (left + right) / 2)
         cuts.append(int(between[np.lexsort((aside, columns[between]))[0]]))

@@ -298,7 +298,10 @@ function signsOf(reading, ranked, probabilities, line, toPicture, marks) {
  * @returns {Box[]}
  */
 function boxesOf(reading, probabilities, { levels: { data, width, height } }) {
-  const middles = align(probabilities, reading).map(([first, last]) => (STEP * (first + last)) / 2);
+  // The network looks beyond the end of the line, which is widened for it.
+  const middles = align(probabilities, reading).map(([first, last]) =>
+    Math.min((STEP * (first + last)) / 2, width - 1),
+  );
   const columns = new Float64Array(width);
   data.forEach((level, at) => (columns[at % width] += level));
   const cuts = [0];
