@@ -1,6 +1,7 @@
 import gzip
 import struct
 import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from inkwise.data import idx
-from inkwise.data.idx import read_idx, write_idx
+from inkwise.data.idx import MOST_PADDING, idx_bytes, read_idx, write_idx
+from inkwise.data.stored_files import list_stored
 from inkwise.errors import DataError, StorageError
 
 DIGITS = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -259,3 +261,21 @@ def test_a_file_that_was_compressed_twice_is_told(tmp_path: Path) -> None:
     path.write_bytes(packed(packed(plain(header(2, 3, 4), DIGITS.tobytes()))))
     with pytest.raises(DataError, match="is compressed twice: decompress it once"):
         read_idx(path)
+
+
+@pytest.mark.parametrize("zeros", [1000, 1 << 24])
+def test_zeros_behind_compressed_content_do_not_take_long(zeros: int, tmp_path: Path) -> None:
+    array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    packed = gzip.compress(idx_bytes(array)) + bytes(zeros)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(packed)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, path.name)
+    (stored,) = list_stored(tmp_path / "all.zip")
+    if zeros < MOST_PADDING:
+        assert (read_idx(path) == array).all()
+        assert stored.start() == idx_bytes(array)
+        return
+    with pytest.raises(DataError, match="more than 1,048,576 zeros follow its content"):
+        read_idx(path)
+    assert stored.start() == b""

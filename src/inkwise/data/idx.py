@@ -16,7 +16,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,37 @@ DTYPES: dict[int, np.dtype[Any]] = {
 MAX_BYTES = 1 << 30
 """Largest size in bytes of an array that is read; a file that claims more counts as damaged."""
 
+MOST_PADDING = 1 << 20
+"""Most zeros behind what gzip has compressed, such as a tape's; Python looks at them one by one."""
+
 _MAX_RANK = 32  # no data has more dimensions, and NumPy takes no more than 32 before version 2
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_MAX_RATIO = 1032  # deflate cannot compress better than this
 _CHUNK = 1 << 20
+
+
+class _Padded:
+    """A file whose zeros behind the compressed content do not take long."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._zeros = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the file does, but not without end where zeros are looked at one by one."""
+        content = self._file.read(size)
+        self._zeros = self._zeros + 1 if content == b"\0" else 0
+        if self._zeros > MOST_PADDING:
+            raise gzip.BadGzipFile(f"more than {MOST_PADDING:,} zeros follow its content")
+        return content
+
+
+def open_gzip(file: IO[bytes]) -> gzip.GzipFile:
+    """Open the decompressed content of a file in gzip, which is refused if it is padded too far."""
+    return gzip.GzipFile(fileobj=cast(BinaryIO, _Padded(file)), mode="rb")
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -90,7 +117,7 @@ def parse_idx(file: IO[bytes], where: str, size: int) -> NDArray[Any]:
     if not compressed:
         return _parse(file, where, available=size)
     try:
-        with gzip.GzipFile(fileobj=file) as body:
+        with open_gzip(file) as body:
             return _parse(io.BufferedReader(body), where, available=size * _GZIP_MAX_RATIO)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from inkwise.data.idx import open_gzip
 from inkwise.errors import DataError, StorageError
 from inkwise.system.files import open_regular, storage
 
@@ -94,7 +95,7 @@ class StoredFile:
             if not compressed:
                 yield cast(BinaryIO, file)
                 return
-            with gzip.GzipFile(fileobj=file) as content:
+            with open_gzip(file) as content:
                 yield cast(BinaryIO, content)
 
     def start(self) -> bytes:
