@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import shutil
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from filelock import FileLock
 
 import inkwise
 from inkwise import Dataset, Run, Split
-from inkwise.pages import drawing
 from tests.telling import AtEachBatch
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def unreported(trains: None) -> Iterator[None]:
 def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, which takes seconds: what figures show is tested with the charts."""
     blank = {"svg": b'<svg width="1" height="1"></svg>', "png": b""}
-    monkeypatch.setattr(drawing, "to_bytes", lambda _, kind: blank[kind])
+    # Here, and not in `drawing`: a module first imported by the test would keep it for good.
+    only = types.SimpleNamespace(to_bytes=lambda _, kind: blank[kind])
+    monkeypatch.setattr("inkwise.report.figures.drawing", only)
 
 
 @pytest.fixture(scope="session")
