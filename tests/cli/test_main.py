@@ -158,6 +158,18 @@ def test_missing_run_is_one_line(call: Call, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "command", [["train"], ["design"], ["recipes", "show"], ["predict"], ["info"]], ids=str
+)
+def test_an_endless_name_is_told_in_part(call: Call, command: list[str]) -> None:
+    result = call(*command, "x" * 6000)
+
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+    assert len(result.err) < 1100
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["unknown"], "there is no command 'unknown': see inkwise --help"),

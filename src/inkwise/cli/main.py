@@ -102,6 +102,6 @@ def main() -> None:
         sys.exit(2 if isinstance(error, ArgumentError) else 1)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
-        reason = one_line(f"{place}: {error.strerror or error}")
-        echo(f"error: the operating system refused{reason}", err=True)
+        told = f"the operating system refused{place}: {error.strerror or error}"
+        echo(f"error: {InkwiseError(told)}", err=True)  # in one line that is not endless
         sys.exit(1)
