@@ -248,7 +248,8 @@ def _usual(boxes: Points, own: NDArray[np.int_]) -> NDArray[np.int_]:
         shares = lengths / np.nanmedian(np.where(own[..., None] >= 0, near, 1.0), axis=2)
         usual &= ~((shares < 1 / UNUSUAL) | (shares > UNUSUAL))
     # A whole line of them is as it is.
-    usual |= ~usual.any(0) | ~usual.any(1)[:, None]
+    for axis in (0, 1):
+        usual |= ~np.any(usual, axis=axis, keepdims=True)
     return np.where(usual, own, -1)
 
 
