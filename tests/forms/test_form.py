@@ -103,6 +103,20 @@ def test_paper_in_a_dark_and_noisy_picture_is_empty(model: Model) -> None:
     assert [cell.verdict == "empty" for cell in read.cells] == [False, True, False]
 
 
+def test_a_number_that_climbs_in_its_cell_is_one_number(model: Model, mnist: Dataset) -> None:
+    sheet = np.zeros((300, 560), np.float32)
+    for left in (30, 280):
+        cv2.rectangle(sheet, (left, 30), (left + 250, 270), 1, 3)
+    labels = mnist.test.labels[:5].tolist()
+    for place, (top, left) in enumerate(((150, 60), (50, 150), (60, 300), (110, 370), (160, 440))):
+        shape = enlarge(mnist.test.images[place], 75)
+        under = sheet[top : top + shape.shape[0], left : left + shape.shape[1]]
+        np.maximum(under, shape, out=under)
+    read = inkwise.read_form((255 * (1 - sheet)).astype(np.uint8), grid="1x2", model=model)
+    first, second = "".join(map(str, labels[:2])), "".join(map(str, labels[2:]))
+    assert read.texts() == [[first, second]]
+
+
 def three_boxes() -> Any:
     """Draw three boxes; the second stays empty."""
     digits = inkwise.load_dataset("optdigits").test.images

@@ -128,6 +128,26 @@ def test_a_box_that_a_stroke_opens_is_where_its_neighbours_say() -> None:
     assert np.abs(grid.corners.mean(2) - middles).max() < 4
 
 
+def test_strokes_that_divide_cells_do_not_move_them() -> None:
+    sheet = ruled(6, 3)
+    for row, column in ((1, 0), (3, 1), (4, 2), (4, 0)):
+        x, y = 50 + 60 * column + 25, 50 + 60 * row
+        cv2.line(sheet, (x, y), (x + 6, y + 60), 40, 5)
+    grid = find_grid(sheet)
+    assert grid.shape == (6, 3)
+    assert expected(grid, np.eye(3)) < 0.06
+
+
+def test_lines_that_are_hardly_darker_than_the_noise() -> None:
+    sheet = np.full((500, 760), 200.0)
+    for row in range(3):
+        for column in range(6):
+            x, y = 40 + 115 * column, 40 + 150 * row
+            cv2.rectangle(sheet, (x, y), (x + 80, y + 100), 182, 2)
+    sheet += np.random.default_rng(0).normal(0, 5, sheet.shape)
+    assert find_grid(sheet.clip(0, 255).astype(np.uint8), (3, 6)).shape == (3, 6)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_two_columns_that_only_one_line_divides(turned: bool) -> None:
     sheet = np.full((640, 420), 235, np.uint8)

@@ -85,7 +85,7 @@ def test_print_write_photograph_learn(digits: Split, unreported: None, tmp_path:
     own, earlier = run.gains
     assert len(own.wrong_after) <= len(own.wrong_before) <= 2
     assert len(earlier.wrong_after) <= len(earlier.wrong_before) + 10
-    assert inkwise.Model.load(run.path).class_names == tuple("0123456789")
+    assert run.model.class_names == tuple("0123456789")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ lines do not close is put where its neighbours say.
 """
 
 import heapq
+import itertools
 from collections.abc import Iterator
 
 import cv2
@@ -36,11 +37,17 @@ APART = 1.0
 FOUND = 0.6
 """Least share of a grid's boxes that are found."""
 
-THICKEST, THICKER = 16, 3
-"""Greatest width of a box's lines, in pixels, and relative to that of most lines."""
+THICKEST, THICKER, WIDEST = 16, 3, 0.12
+"""Greatest width of a box's lines: in pixels, relative to most lines, as a share of its side."""
 
 SHARED = 0.1
 """Greatest distance between corners of neighbours that are one, as a share of a box's side."""
+
+UNUSUAL = 1.25
+"""Ratio of a box's width to that of those above and below it from which on it is none."""
+
+UNEVEN = 0.12
+"""Greatest distance of a corner from where its neighbours say, as a share of a box's side."""
 
 INNER = 0.35
 """Greatest area of what is only a part of the box around it, such as the inside of a 0."""
@@ -127,6 +134,8 @@ def _in_lines(mask: Levels, boxes: Points) -> Points:
     dark[..., :2] = True
     thick = np.where(dark.all(2), 0, dark.argmin(2))
     thick = np.minimum(thick, THICKER * np.median(thick))
+    side = np.linalg.norm(after - boxes, axis=2).min(1, keepdims=True)
+    thick = np.minimum(thick, WIDEST * side)
     moved = outwards * ((thick + 1) / 2)[..., None]
     # A corner moves with both of its sides.
     return boxes + moved + np.roll(moved, 1, axis=1)
@@ -218,7 +227,30 @@ def _grid(boxes: Points, taken: dict[tuple[int, int], int]) -> Iterator[tuple[Po
         own = np.delete(own, end, axis)
     if not own.size or (own >= 0).mean() < FOUND:
         return
-    yield _joined(_filled(boxes, own)), float((own >= 0).mean())
+    yield _joined(_filled(boxes, _usual(boxes, own))), float((own >= 0).mean())
+
+
+def _usual(boxes: Points, own: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Leave out boxes that are not as wide or as high as those around them in their line.
+
+    A stroke from one side to the other divides a cell, and a part of it is no box.
+    """
+    sides = np.linalg.norm(np.roll(boxes, -1, axis=1) - boxes, axis=2)
+    usual = own >= 0
+    for axis in (0, 1):
+        lengths = np.where(own >= 0, (sides[:, axis] + sides[:, axis + 2])[own] / 2, np.nan)
+        if min(own.shape) < 2 or own.shape[axis] < 3:
+            continue
+        width = [(0, 0), (0, 0)]
+        width[axis] = (2, 2)
+        padded = np.pad(lengths, width, constant_values=np.nan)
+        near = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=axis)
+        shares = lengths / np.nanmedian(np.where(own[..., None] >= 0, near, 1.0), axis=2)
+        usual &= ~((shares < 1 / UNUSUAL) | (shares > UNUSUAL))
+    # A whole line of them is as it is.
+    for axis in (0, 1):
+        usual |= ~np.any(usual, axis=axis, keepdims=True)
+    return np.where(usual, own, -1)
 
 
 def _filled(boxes: Points, own: NDArray[np.int_]) -> Points:
@@ -264,9 +296,37 @@ def _joined(corners: Points) -> Points:
     apart = apart[~np.isnan(apart)]
     sides = np.linalg.norm(np.roll(corners, -1, axis=2) - corners, axis=3)
     if not len(apart) or np.median(apart) > SHARED * np.median(sides):
-        return corners
-    nodes = np.nanmedian(says, axis=2)
+        return np.stack([_even(corners[:, :, corner]) for corner in range(4)], axis=2)
+    nodes = _even(np.nanmedian(says, axis=2))
     return np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1]], axis=2)
+
+
+def _even(nodes: Points) -> Points:
+    """Move places that are far from where their neighbours say, the farthest first.
+
+    Each neighbour across a corner completes a parallelogram with those beside it.
+    """
+    rows, columns = nodes.shape[:2]
+    if min(rows, columns) < 2:
+        return nodes
+    nodes = nodes.copy()
+    for _ in range(rows * columns // 4):
+        around = np.pad(nodes, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+        middle = slice(1, -1)
+        beside = slice(0, -2), slice(2, None)
+        says = [
+            around[down, middle] + around[middle, along] - around[down, along]
+            for down, along in itertools.product(beside, beside)
+        ]
+        expected = np.nanmedian(says, axis=0)
+        steps = [np.linalg.norm(np.diff(nodes, axis=axis), axis=2) for axis in (0, 1)]
+        side = min(float(np.median(one)) for one in steps)
+        off = np.linalg.norm(nodes - expected, axis=2)
+        if off.max() <= UNEVEN * side:
+            break
+        worst = np.unravel_index(off.argmax(), off.shape)
+        nodes[worst] = expected[worst]
+    return nodes
 
 
 def goes_on(mask: Levels, corners: Points) -> bool:

@@ -34,6 +34,9 @@ LOOKED_AT = 12
 LIKELY, STRANGE = 0.8, 0.5
 """Least probability of a digit in ink that is like no digit, and what is told instead of it."""
 
+MEETING = 3
+"""Greatest overlap of numbers that stand side by side in a cell, in pixels."""
+
 PRINTED = 0.5
 """Least probability of being printed of what is left out if print is to be ignored."""
 
@@ -312,9 +315,12 @@ def _reading(model: Model, ink: Levels, answer: Answer) -> _Reading:
             # In a cell there is likely a digit, though perhaps none like those of the training.
             return _Reading(answer.top[0][0], STRANGE, "unsure", answer.top[1:])
         return _NOTHING
-    text = " ".join(number.text for number in numbers)
+    numbers.sort(key=lambda number: number.box[1])
+    apart = all(one.box[3] <= other.box[1] + MEETING for one, other in itertools.pairwise(numbers))
+    # What stands side by side in a cell is one number, though its digits climb or fall.
+    text = ("" if apart else " ").join(number.text for number in numbers)
     probability = float(np.prod([number.probability for number in numbers]))
-    sure = all(number.verdict == "number" for number in numbers) and probability >= SURE
+    sure = all(number.verdict == "number" for number in numbers) and probability >= SURE and apart
     verdict: Verdict = "unsure" if not sure else "digit" if len(text) == 1 else "number"
     others = numbers[0].others if len(numbers) == 1 else ()
     return _Reading(text, probability, verdict, others)

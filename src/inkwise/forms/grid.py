@@ -26,6 +26,7 @@ from inkwise.forms.ruled_lines import (
     noise_level,
     steady_darkness,
     straighten,
+    streaks,
     thin_darkness,
     trace_lines,
 )
@@ -68,14 +69,23 @@ BETWEEN = 0.4
 LEAST_SIDE = 0.08
 """Least length of lines on both sides of the only line across them, as a share of the picture."""
 
+OUTER = 5
+"""Greatest width of an outermost column that is open, relative to the median of the others."""
+
 NO_LINE = 0.1
 """Least distance of a line from where those across it end beside which it is none of the grid's."""
 
 BREAK = 25
 """Length of which half may be missing of a line that goes on, in pixels."""
 
-LEVELS = 1.7, 1.0, 3.0
-"""Darkness of the lines of boxes, relative to the level of noise; tried one after the other."""
+LEVELS, FAINT = (1.7, 1.0, 3.0, 0.6, 0.45), 0.8
+"""Darkness of the lines of boxes, relative to the level of noise; tried one after the other.
+
+What is fainter than `FAINT` is only dark enough along a line.
+"""
+
+WIDE = 0.4
+"""Length of a grid of complete boxes beside which none is searched, as a share of the picture's."""
 
 COMPLETE = 0.95
 """Share of a grid's boxes that are found beside which no other grid is searched."""
@@ -165,9 +175,11 @@ def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
     floor = noise_level(darkness)
     fits = [None] if shape is None else [shape, shape[::-1]]
     for share in LEVELS:
-        mask = cv2.compare(darkness, share * floor, cv2.CMP_GT) & 1
+        seen = darkness if share > FAINT else streaks(darkness)
+        mask = cv2.compare(seen, share * floor, cv2.CMP_GT) & 1
         for corners, found in grids_of(find_boxes(mask)):
-            if np.ptp(corners, axis=(0, 1, 2)).max() < LARGE * max(grey.shape):
+            length = np.ptp(corners, axis=(0, 1, 2)).max() / max(grey.shape)
+            if length < LARGE:
                 continue
             if shape is None and corners.shape[0] * corners.shape[1] < FEWEST:
                 continue
@@ -175,7 +187,7 @@ def _candidates(grey: Levels, shape: tuple[int, int] | None) -> Iterator[Grid]:
             yield boxes
             if found >= COMPLETE and (
                 boxes.shape in fits
-                or (shape is None and boxes.area > CLEAR_AREA and not goes_on(mask, corners))
+                or (shape is None and length >= WIDE and not goes_on(mask, corners))
             ):
                 return
     segments = find_segments(darkness)
@@ -402,12 +414,12 @@ def _with_ends(
     kept = lines[first : last + 1]
     # Lines that end before the outermost line do not belong to it: it is an edge of the paper.
     if agreed[0] and (
-        NO_LINE * gap < start - places[first] or 0.4 * gap < places[first] - start < 3 * gap
+        NO_LINE * gap < start - places[first] or 0.4 * gap < places[first] - start < OUTER * gap
     ):
         beyond = start < places[first]
         kept = [_ending(lines[first], start - places[first]), *kept[0 if beyond else 1 :]]
     if agreed[1] and (
-        NO_LINE * gap < places[last] - stop or 0.4 * gap < stop - places[last] < 3 * gap
+        NO_LINE * gap < places[last] - stop or 0.4 * gap < stop - places[last] < OUTER * gap
     ):
         beyond = stop > places[last]
         kept = [*kept[: None if beyond else -1], _ending(lines[last], stop - places[last])]

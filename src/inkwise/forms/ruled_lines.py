@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import cv2
 import numpy as np
@@ -26,6 +27,9 @@ DARKER = 1.3
 
 QUIET, EVEN = 8.0, 1.5
 """Greatest noise that is left as it is: its level, and relative to that of quiet paper."""
+
+STREAK, TILTED = 17, 25
+"""Length in pixels, and greatest tilt in degrees, of the short lines by which faint ones show."""
 
 SPREAD = 25
 """Greatest angle between a line and the direction of its family, in degrees."""
@@ -77,6 +81,22 @@ def _noise(shares: NDArray[np.float32]) -> NDArray[np.float32]:
     # Where much is written, ink takes up less than three quarters.
     quiet = np.quantile(blocks, 0.25, axis=2).astype(np.float32)
     return cv2.medianBlur(DARKER * quiet, 3)
+
+
+def streaks(darkness: Levels) -> Levels:
+    """Return how dark a picture is along short straight lines, up to `TILTED` from its sides.
+
+    Noise is as dark along none, so that lines show that are fainter than it.
+    """
+    half = STREAK // 2
+    best = np.zeros_like(darkness)
+    for rise in np.linspace(-1, 1, 7) * half * math.tan(math.radians(TILTED)):
+        kernel = np.zeros((STREAK, STREAK), np.float32)
+        cv2.line(kernel, (0, round(half - rise)), (STREAK - 1, round(half + rise)), 1.0)
+        kernel /= kernel.sum()
+        for one in (kernel, kernel.T):
+            best = np.maximum(best, cv2.filter2D(darkness, -1, one))
+    return best
 
 
 def noise_level(darkness: Levels) -> float:
