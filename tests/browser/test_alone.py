@@ -65,7 +65,7 @@ def test_nothing_is_asked_of_anybody_else(chrome: "Chrome", host: Host) -> None:
 
 def test_answers_come_while_the_line_is_drawn(page: Page) -> None:
     page.line(SEVEN, release=False)
-    page.wait(lambda: page.text("#label"))
+    page.wait(lambda: page.text("#label") == "7")  # about all of it, though the pen rests
     assert page.text("#said") == ""
     actions = page.pointer()
     actions.pointer_action.pointer_up()

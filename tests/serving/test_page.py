@@ -104,7 +104,7 @@ def test_a_drawn_digit_is_told_with_all_that_belongs_to_it(page: Page, chrome: "
 
 def test_answers_come_while_the_line_is_drawn(page: Page) -> None:
     page.line(SEVEN, release=False)
-    page.wait(lambda: page.text("#label"))
+    page.wait(lambda: page.text("#label") == "7")  # about all of it, though the pen rests
     assert page.text("#said") == ""
     actions = page.pointer()
     actions.pointer_action.pointer_up()

@@ -119,10 +119,18 @@ const pictured = ({ strokes, picture }, side = SIDE) => {
 
 let asking = 0;
 let askedAt = 0;
+let later = null; // a timer
 
 const question = async (final) => {
   if (!served) return;
-  if (!final && (asking || performance.now() - askedAt < CALM)) return;
+  if (!final && (asking || performance.now() - askedAt < CALM)) {
+    // The pen may rest where it is now, and no further move would ask about its last ones.
+    later ??= setTimeout(() => {
+      later = null;
+      if (stroke) question(false);
+    }, CALM);
+    return;
+  }
   const about = steps[place];
   const strokes = stroke ? (about.picture ? [stroke] : [...about.strokes, stroke]) : about.strokes;
   const now = stroke ? { strokes, picture: null } : about;
