@@ -41,13 +41,16 @@ def seen(sheet: Picture, corners: Any) -> tuple[Picture, NDArray[np.float64]]:
 
 
 def expected(grid: Grid, matrix: NDArray[np.float64], cell: int = 60, margin: int = 50) -> float:
-    """Return how far the corners of a grid are from where they must be, in cells."""
+    """Return how far the corners of a grid are from where they must be, in sides of their cells."""
     rows, columns = grid.shape
     y, x = np.mgrid[0:rows, 0:columns]
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     true = margin + cell * (np.stack([x, y], -1)[:, :, None] + square)
     moved = cv2.perspectiveTransform(true.reshape(-1, 1, 2).astype(np.float64), matrix)
-    return float(np.abs(moved.reshape(grid.corners.shape) - grid.corners).max() / cell)
+    moved = moved.reshape(grid.corners.shape)
+    # As they are seen: from a side, the nearest cells are several times as large as the farthest.
+    sides = np.linalg.norm(moved - np.roll(moved, 1, axis=-2), axis=-1).mean(axis=-1)
+    return float((np.abs(moved - grid.corners).max(axis=(-2, -1)) / sides).max())
 
 
 @settings(max_examples=15)
@@ -71,7 +74,8 @@ def test_a_grid_is_found_from_any_side(
     picture, matrix = seen(sheet, corners - corners.min(0) + 10)
     grid = find_grid(picture, (rows, columns) if known else None)
     assert grid.shape == (rows, columns)
-    assert expected(grid, matrix) < 0.12
+    # Where the nearest corner is over twice as near as the farthest, far cells are very small.
+    assert expected(grid, matrix) < (0.15 if np.abs(tilt).max() <= 0.15 else 0.25)
 
 
 @pytest.mark.parametrize("ink", [60, 150, 200])
