@@ -118,7 +118,7 @@ def no_secret_training(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """A test that trains a run says so: it requests the fixture ``trains``."""
     if "trains" not in request.fixturenames:
         monkeypatch.setattr("inkwise.study._fit", _refuse_to_train)
-        monkeypatch.setattr("inkwise.training.fitting.Fit.__next__", _refuse_to_train)
+        monkeypatch.setattr("inkwise.training.fit.Fit.__next__", _refuse_to_train)
 
 
 def _refuse_to_train(*_: object) -> NoReturn:

@@ -22,7 +22,7 @@ _HOMES = {
     "Answer": "inkwise.model",
     "Dataset": "inkwise.data.dataset",
     "Evaluation": "inkwise.evaluation.results",
-    "Fit": "inkwise.training.fitting",
+    "Fit": "inkwise.training.fit",
     "Form": "inkwise.forms.form",
     "InkwiseError": "inkwise.errors",
     "Model": "inkwise.model",
@@ -147,7 +147,7 @@ if TYPE_CHECKING:
     from inkwise.serving.server import serve
     from inkwise.study import fit, resume, train
     from inkwise.system.progress import Progress
-    from inkwise.training.fitting import Fit
+    from inkwise.training.fit import Fit
     from inkwise.training.named_recipes import get_recipe
     from inkwise.training.recipe import Recipe
     from inkwise.training.recipe_files import read_recipe

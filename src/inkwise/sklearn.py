@@ -22,7 +22,7 @@ from inkwise.data.splits import Splits, choose_validation
 from inkwise.errors import ArgumentError
 from inkwise.ink import CANVAS, normalise_batch
 from inkwise.study import fit
-from inkwise.training.fitting import Fit
+from inkwise.training.fit import Fit
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.recipe import Recipe
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset, load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.pieces import keeps_together
+from inkwise.data.several_pieces import keeps_together
 from inkwise.data.splits import Splits
 from inkwise.errors import ArgumentError, RunError, counted
 from inkwise.model import Model
@@ -34,7 +34,7 @@ from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
 from inkwise.tracking.trackers import require_tracker, tracked
 from inkwise.training.calibrating import calibrate
-from inkwise.training.fitting import Fit
+from inkwise.training.fit import Fit
 from inkwise.training.going_on import describe_going_on, keep_some, start_weights
 from inkwise.training.history import Checkpoint, Epoch, validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs

@@ -11,10 +11,10 @@ from inkwise.data.splits import Holdout
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.named import case_study
 from inkwise.training.augmentation import Augmentation
-from inkwise.training.checks import MOST
 from inkwise.training.named_recipes import get_recipe
 from inkwise.training.recipe import SGD, Adam, Muon, Recipe
 from inkwise.training.schedules import Cosine, OneCycle, Plateau, rate_factor
+from inkwise.training.value_checks import MOST
 
 NAN, INFINITY = float("nan"), float("inf")
 

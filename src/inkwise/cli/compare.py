@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkwise.cli.console import console, new_table, show_path, show_table
-from inkwise.pages.formats import ends, percent
+from inkwise.pages.number_formats import ends, percent
 
 if TYPE_CHECKING:
     from inkwise.comparison.compared_runs import Comparison

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inkwise.cli.streams import echo
-from inkwise.pages.formats import ends, number, percent
+from inkwise.pages.number_formats import ends, number, percent
 
 if TYPE_CHECKING:
     from inkwise.evaluation.intervals import Estimate

@@ -16,7 +16,7 @@ from inkwise.cli.options import (
     OwnDataOption,
     SetOption,
 )
-from inkwise.pages.formats import ends, percent
+from inkwise.pages.number_formats import ends, percent
 
 
 def cross_validate(

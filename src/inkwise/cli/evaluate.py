@@ -24,7 +24,7 @@ from inkwise.cli.options import (
     SplitOption,
 )
 from inkwise.errors import counted
-from inkwise.pages.formats import number, percent
+from inkwise.pages.number_formats import number, percent
 
 if TYPE_CHECKING:
     from inkwise.evaluation.confusion import OneVersusRest

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from inkwise.cli.console import console, new_table, show_path, show_table, two_lines
 from inkwise.cli.options import DataDirOption, SplitOption
-from inkwise.pages.formats import ends
+from inkwise.pages.number_formats import ends
 
 if TYPE_CHECKING:
     from inkwise.robustness.curves import AccuracyCurve, Robustness

@@ -24,7 +24,7 @@ from inkwise.cli.options import (
     OwnDataOption,
     SetOption,
 )
-from inkwise.pages.formats import interval, percent
+from inkwise.pages.number_formats import interval, percent
 
 if TYPE_CHECKING:
     from inkwise.trials.outcome import Sweep

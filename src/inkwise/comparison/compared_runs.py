@@ -21,7 +21,7 @@ from inkwise.errors import ArgumentError, RunError
 from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.results import Evaluation
 from inkwise.evaluation.significance import format_p, holm
-from inkwise.pages.formats import interval
+from inkwise.pages.number_formats import interval
 from inkwise.runs.directory import Run
 from inkwise.system.extras import require_training
 from inkwise.training.recipe import Recipe

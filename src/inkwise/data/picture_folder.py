@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset, Split
 from inkwise.data.own_images import OwnImages, own_name
-from inkwise.data.pieces import in_pieces
+from inkwise.data.several_pieces import in_pieces
 from inkwise.data.splits import SPLIT_NAMES, SPLIT_WORDS, shuffle
 from inkwise.errors import ArgumentError, DataError, InkwiseError, counted
 from inkwise.ink import Ink, normalise

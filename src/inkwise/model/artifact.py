@@ -15,7 +15,7 @@ from inkwise.model.answers import Answer, answer_each
 from inkwise.model.calibration import Calibration
 from inkwise.model.hands import check_hand
 from inkwise.model.inference import open_model
-from inkwise.model.parts import Parts
+from inkwise.model.model_parts import Parts
 from inkwise.model.saving import ONNX_FILE, load_parts, onnx_metadata, parts_from_onnx, save_parts
 from inkwise.networks.as_onnx import LOGITS, PROBABILITIES, expose, to_onnx
 from inkwise.networks.ensemble import Ensemble, members

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ModelError
 from inkwise.model.calibration import Calibration
-from inkwise.model.parts import Parts
+from inkwise.model.model_parts import Parts
 from inkwise.networks.as_onnx import read_metadata, read_weights
 from inkwise.networks.ensemble import Ensemble, from_json, to_json
 from inkwise.networks.network import Network

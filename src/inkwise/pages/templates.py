@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.evaluation.significance import format_p, format_p_alone
-from inkwise.pages.formats import duration, interval, number, percent
+from inkwise.pages.number_formats import duration, interval, number, percent
 
 if TYPE_CHECKING:
     import jinja2

@@ -14,7 +14,7 @@ from inkwise.evaluation.ranking import RankingCurve
 from inkwise.evaluation.reliability import selective_accuracy
 from inkwise.evaluation.results import Evaluation
 from inkwise.pages.drawing import GRID, RIGHT, TRAINING, WRONG, short, styled
-from inkwise.pages.formats import interval, percent
+from inkwise.pages.number_formats import interval, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import LabelCorrections
-from inkwise.data.pieces import keeps_together
+from inkwise.data.several_pieces import keeps_together
 from inkwise.data.splits import Holdout, Splits, split_dataset
 from inkwise.errors import DataError, InkwiseError, RunError
 from inkwise.evaluation.results import SCHEMA as METRICS_SCHEMA

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from inkwise.data.catalogue import load_dataset
 from inkwise.data.dataset import Dataset
 from inkwise.data.own_data import read_data
-from inkwise.data.pieces import keeps_together
 from inkwise.data.published import DATASET_NAMES
+from inkwise.data.several_pieces import keeps_together
 from inkwise.data.splits import Holdout, Splits
 from inkwise.errors import ArgumentError, DataError, ModelError, RunError
 from inkwise.evaluation.results import Evaluation

@@ -11,7 +11,7 @@ import numpy as np
 
 from inkwise.errors import InkwiseError, StorageError
 from inkwise.runs.directory import COMPLETE, INTERRUPTED, UNFINISHED, Run
-from inkwise.tracking.figures import epoch_figures, tested_figures
+from inkwise.tracking.tracked_figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
 from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inkwise.runs.directory import Run
 from inkwise.system.files import read_bytes, storage
-from inkwise.tracking.figures import epoch_figures, tested_figures
+from inkwise.tracking.tracked_figures import epoch_figures, tested_figures
 from inkwise.training.history import Epoch
 from inkwise.training.recipe import Recipe
 from inkwise.training.recipe_files import to_toml

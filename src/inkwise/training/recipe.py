@@ -18,9 +18,9 @@ from inkwise.networks.network import Network, check_layers, complete
 from inkwise.networks.rotations import check_rotations
 from inkwise.networks.words import nearest
 from inkwise.training.augmentation import Augmentation
-from inkwise.training.checks import MOST, check, check_above_0, check_count, check_share
-from inkwise.training.documents import read, refuse_unknown
+from inkwise.training.dataclass_documents import read, refuse_unknown
 from inkwise.training.schedules import SCHEDULES, Schedule
+from inkwise.training.value_checks import MOST, check, check_above_0, check_count, check_share
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from inkwise.networks.named import NETWORKS
 from inkwise.networks.network import Network, complete
 from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
-from inkwise.training.documents import Tagged, explain_fields, schema_of
+from inkwise.training.dataclass_documents import Tagged, explain_fields, schema_of
 from inkwise.training.named_recipes import RECIPES
 from inkwise.training.recipe import OPTIMISERS, TAGGED, Recipe, look_up, recipe_of
 from inkwise.training.schedules import SCHEDULES, OneCycle

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from inkwise.training.checks import check, check_count, check_factor, check_share
+from inkwise.training.value_checks import check, check_count, check_factor, check_share
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from inkwise.comparison.statistics import over_folds
 from inkwise.errors import counted
 from inkwise.evaluation.intervals import Estimate
 from inkwise.evaluation.significance import LEVEL, format_p, holm
-from inkwise.pages.formats import interval, percent
+from inkwise.pages.number_formats import interval, percent
 from inkwise.runs.directory import Run
 from inkwise.system.tables import write_csv
 

@@ -11,7 +11,7 @@ import numpy as np
 from inkwise.comparison.statistics import SeedSpread
 from inkwise.errors import counted
 from inkwise.evaluation.intervals import Estimate
-from inkwise.pages.formats import interval, number, percent
+from inkwise.pages.number_formats import interval, number, percent
 from inkwise.runs.directory import Run
 from inkwise.training.recipe import Recipe
 from inkwise.trials.optimism import expected_optimism

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkwise import Dataset, Split
-from inkwise.data.pieces import keeps_together
+from inkwise.data.several_pieces import keeps_together
 from inkwise.ink import normalise
 from tests.folders import IN_PIECES, write_symbols
 
