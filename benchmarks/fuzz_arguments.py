@@ -1,7 +1,8 @@
 """Fuzz the command line: give every argument and option of every command hostile values.
 
 Each call must end with exit code 0, 1 or 2 and, if it fails, with one clear line: without a
-traceback, in time and in bounded memory.
+traceback, in time and in bounded memory. The calls are made in random order; Ctrl-C ends them early
+and records those that were made.
 """
 
 import argparse
@@ -123,17 +124,19 @@ def main() -> None:
         folder = arguments.folder or Path(scratch, "seeds")
         if not folder.exists():
             make_run(folder)
-        for case in chosen:
-            began = time.monotonic()
-            code, told = call(case, folder)
-            slowest = max(slowest, time.monotonic() - began)
-            codes[str(code)] += 1
-            if told is not None:
-                findings += 1
-                shown = ascii(case.value)[:60]
-                print(f"{case.command} {case.argument} {shown}: {code} {told}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            for case in chosen:
+                began = time.monotonic()
+                code, told = call(case, folder)
+                slowest = max(slowest, time.monotonic() - began)
+                codes[str(code)] += 1
+                if told is not None:
+                    findings += 1
+                    shown = ascii(case.value)[:60]
+                    print(f"{case.command} {case.argument} {shown}: {code} {told}", flush=True)
     figures = {
-        "calls": len(chosen),
+        "calls": codes.total(),
+        "of": len(cases),
         "seed": arguments.seed,
         "exit_codes": dict(codes.most_common()),
         "findings": findings,

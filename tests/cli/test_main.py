@@ -169,6 +169,17 @@ def test_an_endless_name_is_told_in_part(call: Call, command: list[str]) -> None
     assert len(result.err) < 1100
 
 
+@pytest.mark.parametrize("command", [["explain", "run", "--index"], ["train", "--epochs"], []])
+def test_an_endless_value_or_command_is_told_in_part(call: Call, command: list[str]) -> None:
+    result = call(*command, "x" * 6000)
+
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+    assert result.err.endswith("--help\n")
+    assert result.err.count("\n") == 1
+    assert len(result.err) < 1100
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

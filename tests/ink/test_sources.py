@@ -100,6 +100,17 @@ def test_a_pipe_in_a_folder_is_passed_over_and_not_waited_for(tmp_path: Path) ->
     }
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_that_a_pattern_matches_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    draw("flat").save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe")
+    sources = {Path(source.name).name: source for source in find_pictures(tmp_path / "*")}
+    assert sources["a.png"].picture == tmp_path / "a.png"
+    assert "pipe is a pipe or a device: give its name" in str(sources["pipe"].picture)
+    [by_name] = find_pictures(tmp_path / "pipe")
+    assert by_name.picture == tmp_path / "pipe"
+
+
 @given(content=st.binary(max_size=200))
 def test_other_files_are_passed_over_or_told(
     content: bytes, tmp_path_factory: pytest.TempPathFactory

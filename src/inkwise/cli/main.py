@@ -83,7 +83,7 @@ def top(
 
 def main() -> None:
     """Run the command; an error is one line, with exit code 2 for arguments and 1 otherwise."""
-    from inkwise.errors import ArgumentError, InkwiseError, one_line
+    from inkwise.errors import ArgumentError, InkwiseError
 
     # Without this, Python looks for unreachable objects among all of PyTorch's before it ends.
     atexit.register(gc.freeze)
@@ -93,7 +93,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except UsageError as error:
         if told := explain_usage(error):
-            echo(f"error: {one_line(told)}", err=True)
+            echo(f"error: {InkwiseError(told)}", err=True)  # in one line that is not endless
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
@@ -103,5 +103,5 @@ def main() -> None:
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
         told = f"the operating system refused{place}: {error.strerror or error}"
-        echo(f"error: {InkwiseError(told)}", err=True)  # in one line that is not endless
+        echo(f"error: {InkwiseError(told)}", err=True)
         sys.exit(1)

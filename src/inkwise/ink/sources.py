@@ -85,7 +85,11 @@ def find_pictures(
         matches = sorted(glob.glob(_as_pattern(name), recursive=True))  # noqa: PTH207
         if not matches:
             return [Source(name, DataError(f"no file's name matches {name}"))]
-    sources = [source for match in matches for source in _look(Path(match), first, progress)]
+    sources = [
+        source
+        for match in matches
+        for source in _look(Path(match), first, progress, by_name=match == name)
+    ]
     if "**" in name:  # it also matches folders without pictures, whose errors would mislead
         found = [source for source in sources if not isinstance(source.picture, InkwiseError)]
         sources = found or sources
@@ -189,12 +193,16 @@ def find_sources_of(file: Path | bytes, name: str, *, first: bool = False) -> li
     return [Source(*pair) for pair in zip(names, pages, strict=True)]
 
 
-def _look(path: Path, first: bool, progress: Progress) -> list[Source]:
+def _look(path: Path, first: bool, progress: Progress, *, by_name: bool = True) -> list[Source]:
     try:
         with storage(path, "read"):
+            if path.exists() and not path.is_file() and not path.is_dir():
+                if by_name:
+                    return [Source(str(path), path)]  # it can be read only once
+                # At a pipe that a pattern happens to match, one might wait for ever.
+                told = f"{path} is a pipe or a device: give its name to read it"
+                return [Source(str(path), DataError(told))]
             if not path.is_dir():
-                if not path.is_file():  # a pipe, which can be read once
-                    return [Source(str(path), path)]
                 return find_sources_of(path, str(path), first=first)
             pictures, rest = list_folder(path)
     except StorageError as error:
