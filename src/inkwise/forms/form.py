@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from inkwise.errors import ArgumentError, DataError
 from inkwise.forms.cells import Cut, cut_cells
-from inkwise.forms.grid import MOST, Grid, find_grid
+from inkwise.forms.grid import Grid, find_grid
 from inkwise.forms.printed import printed_probabilities
+from inkwise.forms.ruled_cells import MOST
 from inkwise.ink import Picture
 from inkwise.ink.decoding import decode, describe
 from inkwise.ink.levels import Box, Levels

@@ -18,7 +18,8 @@ from inkwise.data.picture_folder import class_folder
 from inkwise.errors import ArgumentError, DataError
 from inkwise.forms.cells import cut_cells
 from inkwise.forms.form import SIDE, lightness
-from inkwise.forms.grid import Grid, cells_between, cross
+from inkwise.forms.grid import Grid
+from inkwise.forms.ruled_cells import cells_between, cross
 from inkwise.forms.ruled_lines import Line, level_line, thin_darkness, trace_lines
 from inkwise.ink import Picture
 from inkwise.ink.decoding import decode, describe
