@@ -9,6 +9,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import glob
 import os
 import random
 import resource
@@ -185,11 +186,15 @@ def call(case: Case, folder: Path) -> tuple[int, str | None]:
                 return -9, None if waits else f"did not end in {SECONDS} s"
             time.sleep(0.01)
         code = os.waitstatus_to_exitcode(ended[1])
-        return code, find(code, (place / ".err").read_text("utf-8", "surrogateescape"))
+        said = (place / ".err").read_text("utf-8", "surrogateescape")
+        return code, find(code, said, several=glob.has_magic(case.value))
 
 
-def find(code: int, said: str) -> str | None:
-    """Return what is wrong with an exit code and what was printed to standard error."""
+def find(code: int, said: str, *, several: bool = False) -> str | None:
+    """Return what is wrong with an exit code and what was printed to standard error.
+
+    If the value stands for several files, each of them may have a line.
+    """
     if "Traceback" in said:
         return said[-1500:]
     if code == 130 and "round 1 of" in said:
@@ -198,7 +203,7 @@ def find(code: int, said: str) -> str | None:
         return f"an exit code of its own: {said[-500:]}"
     lines = [line for line in said.splitlines() if line.startswith("error: ")]
     usage = "─ Error ─" in said  # several lines in a box, with the usage above
-    if code and not (len(lines) == 1 or usage):
+    if code and not (len(lines) == 1 or usage or (several and lines)):
         return f"no single line: {said[-500:]}"
     if any(len(line) > LONGEST for line in lines) or (usage and len(said) > 10 * LONGEST):
         return f"an endless line: {said[:300]}"

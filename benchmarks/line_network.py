@@ -26,7 +26,7 @@ from inkwise.data.dataset import Split
 from inkwise.data.pendigits import load_pendigits
 from inkwise.data.splits import Holdout, Splits, split_dataset
 from inkwise.errors import NoInkError
-from inkwise.ink.finding import find_all_ink
+from inkwise.ink.all_ink import find_all_ink
 from inkwise.reading import line_model
 from inkwise.reading.alphabet import OTHER
 from inkwise.reading.looks import look

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import inkwise
 from inkwise import Dataset, Split
 from inkwise.errors import ArgumentError
-from inkwise.ink.finding import find_all_ink
+from inkwise.ink.all_ink import find_all_ink
 from inkwise.reading import checks
 from inkwise.reading.alphabet import DIGITS, MARKS, SIGNS
 from inkwise.reading.ctc import align, decode

@@ -7,7 +7,7 @@ from compose import Kind, compose
 from numpy.typing import NDArray
 
 from inkwise import Dataset
-from inkwise.ink.finding import find_all_ink
+from inkwise.ink.all_ink import find_all_ink
 from inkwise.reading.text_lines import ABOVE, HEIGHT, find_lines
 
 

@@ -132,7 +132,8 @@ def normalise(picture: Picture, *, together: bool = False) -> Ink:
             if is_fitted(pixels):
                 return Ink(pixels.copy(), polarity, bounds(pixels), 1.0)
     # A picture in MNIST's geometry does not need OpenCV, whose import takes long.
-    from inkwise.ink.finding import LOW_RESOLUTION, find_ink
+    from inkwise.ink.finding import find_ink
+    from inkwise.ink.separation import LOW_RESOLUTION
 
     try:
         found = find_ink(raster.pixels, together=together)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import NoInkError
+from inkwise.ink.all_ink import Page, find_all_ink
 from inkwise.ink.decoding import SIDE, Raster
 from inkwise.ink.decoding import decode as decode_picture
-from inkwise.ink.finding import Page, find_all_ink
 from inkwise.ink.fitting import CANVAS
 from inkwise.reading.alphabet import MARKS, OTHER
 from inkwise.reading.checks import Check

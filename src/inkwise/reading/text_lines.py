@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkwise.ink.all_ink import Page
 from inkwise.ink.components import Components
-from inkwise.ink.finding import Page
 from inkwise.ink.levels import Box, Levels
 
 HEIGHT = 20

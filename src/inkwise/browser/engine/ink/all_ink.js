@@ -1,5 +1,5 @@
-// All ink of a picture, of any number of things; the port of `find_all_ink` of
-// inkwise/ink/finding.py, and of `erase_frames` of inkwise/ink/surroundings.py.
+// All ink of a picture, of any number of things; the port of inkwise/ink/all_ink.py, and of
+// `erase_frames` of inkwise/ink/surroundings.py.
 
 import { NoInkError } from "../errors.js";
 import { histogram, otsu, subtractScalar } from "../raster.js";
@@ -24,10 +24,10 @@ const CLEARER = 2.2;
 
 /**
  * All ink of a picture: its levels, light ink on a black background without ruled lines; where
- * there is ink, as 0 and 1; whether it was dark; what else was removed; pixels of `levels` per
- * pixel of the picture; and row and column, in the picture, of the first pixel of `levels`.
+ * there is ink, as 0 and 1; what else was removed; pixels of `levels` per pixel of the picture; and
+ * row and column, in the picture, of the first pixel of `levels`.
  * @typedef {import("../raster.js").Levels} Levels
- * @typedef {{levels: Levels, mask: Levels, dark: boolean, dropped: string[], scale: number,
+ * @typedef {{levels: Levels, mask: Levels, dropped: string[], scale: number,
  *   origin: [number, number]}} Page
  */
 
@@ -58,7 +58,7 @@ function allInkOf(/** @type {import("./finding.js").Sheet} */ sheet) {
   const [full, base] = side <= LOW_RESOLUTION ? [LOW_FULL, LOW_BASE] : [FULL, BASE];
   const levels = stretchInk(sheet.ink, strong, sheet.noise, full, base);
   const [top, left] = sheet.inThePicture([0, 0, 0, 0]);
-  return { levels, mask, dark: sheet.dark, dropped, scale: sheet.factor, origin: [top, left] };
+  return { levels, mask, dropped, scale: sheet.factor, origin: [top, left] };
 }
 
 /**

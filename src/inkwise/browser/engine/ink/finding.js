@@ -1,5 +1,6 @@
 // Which pixels of a picture are ink, and how strong it is there; the port of
-// inkwise/ink/finding.py, which tells the steps and what each number means.
+// inkwise/ink/finding.py and inkwise/ink/separation.py, which tell the steps and what each number
+// means.
 
 import { NoInkError } from "../errors.js";
 import * as raster from "../raster.js";
@@ -39,7 +40,7 @@ export const LOW_FULL = 0.9;
 export const LOW_BASE = 0.06;
 
 const COARSE = 64;
-const STRIP = 4;
+const STRIP_RATIO = 4;
 const IMPULSE = 80;
 const WIDEST = 0.4;
 const CLEAR = 3.5;
@@ -317,7 +318,7 @@ function isDark(/** @type {Levels} */ grey) {
 
 /** Return the longest side of a picture; of a strip, which has thinner strokes, less. */
 function breadth(/** @type {Levels} */ { height, width }) {
-  return Math.min(Math.max(height, width), STRIP * Math.min(height, width));
+  return Math.min(Math.max(height, width), STRIP_RATIO * Math.min(height, width));
 }
 
 /** Return light ink's levels above the background, and the noise's standard deviation. */
