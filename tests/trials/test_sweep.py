@@ -155,7 +155,7 @@ def test_more_trials_add_to_a_sweep_and_train_none_again(
 def test_several_at_a_time_train_what_one_after_another_do(
     animals: Dataset, tmp_path: Path, trains: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.trials.doing.available_cores", lambda: 2)
+    monkeypatch.setattr("inkwise.trials.running_jobs.available_cores", lambda: 2)
     options: dict[str, Any] = {"sampler": "random", "pruning": False, "trials": 4}
     one = do(animals, tmp_path / "one", **options)
     two = do(animals, tmp_path / "two", **options, at_once=2)

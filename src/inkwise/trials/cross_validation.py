@@ -18,7 +18,6 @@ from inkwise.system.folders import file_name
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
-from inkwise.trials.doing import run_jobs
 from inkwise.trials.fold_results import (
     CrossValidation,
     FoldResult,
@@ -28,6 +27,7 @@ from inkwise.trials.fold_results import (
 )
 from inkwise.trials.folder import claim_series
 from inkwise.trials.folds import divide, pool, read_writers
+from inkwise.trials.running_jobs import run_jobs
 from inkwise.trials.trainings import Fold, Job, Workshop
 
 SCHEMA = "inkwise-cross-validation/1"

@@ -19,10 +19,10 @@ from inkwise.system.progress import SILENT, Progress
 from inkwise.training.history import validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
-from inkwise.trials.doing import do_all, run_jobs
 from inkwise.trials.folder import claim_series
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
+from inkwise.trials.running_jobs import run_workers, run_jobs
 from inkwise.trials.search import Search, open_journal
 from inkwise.trials.sweep_page import write_sweep_page
 from inkwise.trials.trainings import Job, Workshop
@@ -193,7 +193,7 @@ def sweep(
             on_trial,
         )
         if left := search.left:
-            do_all(search.work, left, images, workshop)
+            run_workers(search.work, left, images, workshop)
         search.report()
         swept = Sweep(
             folder,

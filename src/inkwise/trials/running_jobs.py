@@ -1,4 +1,4 @@
-"""Doing jobs: one after another in this process, or several at a time elsewhere."""
+"""Running jobs: one after another in this process, or several at a time elsewhere."""
 
 import concurrent.futures
 import contextlib
@@ -15,7 +15,9 @@ from inkwise.trials.ray_trainings import train_on_ray
 from inkwise.trials.trainings import Job, Train, Workshop, train_here
 
 
-def do_all(work: Callable[[Train], None], most: int, data: Dataset, workshop: Workshop) -> None:
+def run_workers(
+    work: Callable[[Train], None], most: int, data: Dataset, workshop: Workshop
+) -> None:
     """Let one or several do work, each with its own way to train, until all have returned.
 
     Parameters
@@ -69,4 +71,4 @@ def run_jobs(
                     on_done(job)
 
     if jobs:
-        do_all(work, len(jobs), data, workshop)
+        run_workers(work, len(jobs), data, workshop)
