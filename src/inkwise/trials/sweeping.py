@@ -22,7 +22,7 @@ from inkwise.training.recipe import Recipe
 from inkwise.trials.folder import claim_series
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
-from inkwise.trials.running_jobs import run_workers, run_jobs
+from inkwise.trials.running_jobs import run_jobs, run_workers
 from inkwise.trials.search import Search, open_journal
 from inkwise.trials.sweep_page import write_sweep_page
 from inkwise.trials.trainings import Job, Workshop
