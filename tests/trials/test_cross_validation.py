@@ -207,7 +207,8 @@ def test_validation_images_of_its_own_are_among_the_folds(
     ("recipes", "options", "told"),
     [
         ((QUICK,), {"folds": 1}, "1 fold, 1 time: there are at least two folds"),
-        ((QUICK,), {"repeats": 0}, "at least once"),
+        ((QUICK,), {"repeats": 10**40}, "000 times: there are at least two folds, once to 100"),
+        ((QUICK,), {"repeats": 0}, "once to 100 times"),
         ((QUICK,), {"folds": 101}, "101 folds are too many: there are 100 images of ant"),
         ((QUICK,), {"writers": [0, 1]}, r"300 training images, and writers of shape \(2,\)"),
         ((QUICK,), {"writers": [0, 1] * 150}, "2 writers, and each fold needs one"),

@@ -36,7 +36,7 @@ def cross_validate(
     folds: Annotated[
         int, typer.Option(help="Into how many parts the training images are divided.")
     ] = 10,
-    repeats: Annotated[int, typer.Option(help="How often, each time anew.")] = 1,
+    repeats: Annotated[int, typer.Option(help="How often, each time anew, from 1 to 100.")] = 1,
     writers: Annotated[
         Path | None,
         typer.Option(

@@ -32,6 +32,8 @@ from inkwise.trials.trainings import Fold, Job, Workshop
 
 SCHEMA = "inkwise-cross-validation/1"
 
+_MOST_REPEATS = 100
+
 
 def cross_validate(
     *recipes: str | Recipe,
@@ -65,7 +67,8 @@ def cross_validate(
     dataset, data, data_dir, device, progress
         As for `inkwise.train`. Validation images of the data set's own are among the folds.
     folds, repeats : int
-        Into how many parts the images are divided, at least two; and how often, each time anew.
+        Into how many parts the images are divided, at least two; and how often, each time anew,
+        from 1 to 100.
     writers : array-like of shape (N,), or path-like, optional
         Who wrote each training image, in their order: names or numbers, or a CSV table with a
         column ``writer``. Of QMNIST it is known.
@@ -110,10 +113,10 @@ def cross_validate(
     """
     require_training("a cross-validation")
     workshop = Workshop(at_once, data_dir, device, engine, address)
-    if folds < 2 or repeats < 1:
+    if folds < 2 or not 1 <= repeats <= _MOST_REPEATS:
         raise ArgumentError(
             f"{counted(folds, 'fold')}, {counted(repeats, 'time')}: there are at least two folds, "
-            "at least once"
+            f"once to {_MOST_REPEATS} times"
         )
     refuse_two(dataset, data)
     loaded = load_either(dataset or "auto", data, data_dir, progress)
