@@ -349,13 +349,27 @@ def _join(
     """Join chains that lead to each other over a gap."""
     chains = sorted(chains, key=lambda chain: -len(chain))
     joined: list[list[tuple[int, float, float]]] = []
+    # A texture has thousands of chains: what cannot lead anywhere is told for all at once.
+    inside = np.zeros((len(chains), 1 + max((chain[-1][0] for chain in chains), default=0)), bool)
+    lowest, highest = np.zeros((2, len(chains)))
     for chain in chains:
-        for number, other in enumerate(joined):
-            if _leads(other, chain, strip):
-                joined[number] = sorted(other + chain)
+        strips = [at for at, _, _ in chain]
+        rows = np.array([row for _, row, _ in chain])
+        count = len(joined)
+        ends = rows[[0, -1], None]
+        near = (ends >= lowest[:count] - FAR * strip) & (ends <= highest[:count] + FAR * strip)
+        apart = ~inside[:count, strips].any(1)
+        for number in np.flatnonzero(near.any(0) & apart).tolist():
+            if _leads(joined[number], chain, strip):
+                joined[number] = sorted(joined[number] + chain)
                 break
         else:
+            number = count
             joined.append(chain)
+            lowest[number], highest[number] = rows.min(), rows.max()
+        inside[number, strips] = True
+        lowest[number] = min(lowest[number], rows.min())
+        highest[number] = max(highest[number], rows.max())
     return joined
 
 
