@@ -209,6 +209,8 @@ def test_validation_images_of_its_own_are_among_the_folds(
         ((QUICK,), {"folds": 1}, "1 fold, 1 time: there are at least two folds"),
         ((QUICK,), {"repeats": 10**40}, "000 times: there are at least two folds, once to 100"),
         ((QUICK,), {"repeats": 0}, "once to 100 times"),
+        ((QUICK,), {"seed": -1}, "the seed of the division must be a whole number from 0"),
+        ((QUICK,), {"seed": 2**32}, "the seed of the division must be a whole number from 0"),
         ((QUICK,), {"folds": 101}, "101 folds are too many: there are 100 images of ant"),
         ((QUICK,), {"writers": [0, 1]}, r"300 training images, and writers of shape \(2,\)"),
         ((QUICK,), {"writers": [0, 1] * 150}, "2 writers, and each fold needs one"),

@@ -86,7 +86,7 @@ def sweep(
             help="How many of the best designs to train anew, and to evaluate on the test images."
         ),
     ] = 3,
-    seeds: Annotated[int, typer.Option(help="On how many fresh seeds each.")] = 3,
+    seeds: Annotated[int, typer.Option(help="On how many fresh seeds each, from 1 to 100.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
     at_once: AtOnceOption = None,
     engine: EngineOption = "here",

@@ -20,7 +20,14 @@ from inkwise.networks.words import nearest
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.dataclass_documents import read, refuse_unknown
 from inkwise.training.schedules import SCHEDULES, Schedule
-from inkwise.training.value_checks import MOST, check, check_above_0, check_count, check_share
+from inkwise.training.value_checks import (
+    MOST,
+    check,
+    check_above_0,
+    check_count,
+    check_seed,
+    check_share,
+)
 
 T = TypeVar("T")
 
@@ -294,13 +301,7 @@ class Recipe:
             lambda count: 0 <= count <= MOST,
             f"be a whole number from 0 to {MOST:,}",
         )
-        check(
-            "seed",
-            self.seed,
-            int,
-            lambda seed: 0 <= seed < 2**32,
-            "be a whole number from 0 to 2³² − 1",
-        )
+        check_seed("seed", self.seed)
         for what, part, kinds in (
             ("augmentation", self.augmentation, Augmentation | None),
             ("optimiser", self.optimiser, Optimiser),

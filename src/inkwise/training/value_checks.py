@@ -40,5 +40,10 @@ def check_count(what: str, value: Any) -> None:
     )
 
 
+def check_seed(what: str, value: Any) -> None:
+    """Raise `ArgumentError` unless a value is a whole number from 0 to 2³² − 1."""
+    check(what, value, int, lambda seed: 0 <= seed < 2**32, "be a whole number from 0 to 2³² − 1")
+
+
 MOST = 1_000_000
 """Greatest count in a recipe, such as of epochs or of images in a batch."""

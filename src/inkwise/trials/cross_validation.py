@@ -18,6 +18,7 @@ from inkwise.system.folders import file_name
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
+from inkwise.training.value_checks import check_seed
 from inkwise.trials.fold_results import (
     CrossValidation,
     FoldResult,
@@ -73,7 +74,7 @@ def cross_validate(
         Who wrote each training image, in their order: names or numbers, or a CSV table with a
         column ``writer``. Of QMNIST it is known.
     seed : int
-        Seed of the division.
+        Seed of the division, from 0 to 2³² − 1.
     at_once, engine, address
         As for `inkwise.sweep`.
     output : path-like, optional
@@ -118,6 +119,7 @@ def cross_validate(
             f"{counted(folds, 'fold')}, {counted(repeats, 'time')}: there are at least two folds, "
             f"once to {_MOST_REPEATS} times"
         )
+    check_seed("seed of the division", seed)
     refuse_two(dataset, data)
     loaded = load_either(dataset or "auto", data, data_dir, progress)
     by_whom = read_writers(writers, loaded)
@@ -125,7 +127,9 @@ def cross_validate(
     described, notices = _describe(recipes, images, folds)
     for notice in filter(None, (loaded.notice, *notices)):
         progress.notice(notice)
-    divisions = [divide(images, by_whom, folds, seed + repeat) for repeat in range(repeats)]
+    divisions = [
+        divide(images, by_whom, folds, (seed + repeat) % 2**32) for repeat in range(repeats)
+    ]
     folder = DEFAULT_PARENT / f"folds-{file_name(images.name)}" if output is None else Path(output)
     question = {
         "schema": SCHEMA,

@@ -19,6 +19,7 @@ from inkwise.system.progress import SILENT, Progress
 from inkwise.training.history import validation_losses
 from inkwise.training.named_recipes import get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
+from inkwise.training.value_checks import check_seed
 from inkwise.trials.folder import claim_series
 from inkwise.trials.outcome import METRICS, Design, Sweep, Trial
 from inkwise.trials.ranges import check_space, grid_of, read_space
@@ -29,6 +30,8 @@ from inkwise.trials.trainings import Job, Workshop
 
 SCHEMA = "inkwise-sweep/1"
 SAMPLERS = ("tpe", "random", "grid")
+
+_MOST_TRIALS, _MOST_SEEDS = 10_000, 100
 
 
 def sweep(
@@ -73,7 +76,7 @@ def sweep(
         ``log:1e-4..1e-1`` one of orders of magnitude, ``int:16..64`` one of whole numbers,
         ``16,32,64`` a list, as is ``[16, 32, 64]``.
     trials : int, optional
-        Number of trials in all; by default 20 or, of a grid, all.
+        Number of trials in all, from 1 to 10,000; by default 20 or, of a grid, all.
     metric : {"validation.accuracy", "validation.loss"}
         What trials are judged by.
     sampler : {"tpe", "random", "grid"}
@@ -82,10 +85,10 @@ def sweep(
     pruning : bool
         Whether trials that are behind others are ended early, by successive halving.
     best, seeds : int
-        How many of the best designs are trained anew, and on how many fresh seeds each. With 0 the
-        test images stay closed.
+        How many of the best designs are trained anew, and on how many fresh seeds each, from 1 to
+        100. With 0 designs the test images stay closed.
     seed : int
-        Seed of the sampler.
+        Seed of the sampler, from 0 to 2³² − 1.
     at_once : int, optional
         Number of trainings at a time, each on its share of the cores; by default one for each core,
         eight at most.
@@ -142,7 +145,7 @@ def sweep(
     """
     require_training("a sweep")
     require_sweeping("a sweep")
-    _check(metric, sampler, trials, best, seeds)
+    _check(metric, sampler, trials, best, seeds, seed)
     workshop = Workshop(at_once, data_dir, device, engine, address)
     refuse_two(dataset, data)
     space = read_space(vary)
@@ -223,7 +226,7 @@ def sweep(
     return swept
 
 
-def _check(metric: str, sampler: str, trials: int | None, best: int, seeds: int) -> None:
+def _check(metric: str, sampler: str, trials: int | None, best: int, seeds: int, seed: int) -> None:
     if metric not in METRICS:
         raise ArgumentError(
             f"unknown metric {metric!r}{nearest(metric, METRICS)}: use {' or '.join(METRICS)}; a "
@@ -233,13 +236,14 @@ def _check(metric: str, sampler: str, trials: int | None, best: int, seeds: int)
         raise ArgumentError(
             f"unknown sampler {sampler!r}{nearest(sampler, SAMPLERS)}: use {', '.join(SAMPLERS)}"
         )
-    if trials is not None and trials < 1:
-        raise ArgumentError(f"a sweep has at least one trial, not {trials}")
-    if best < 0 or seeds < 1:
+    if trials is not None and not 1 <= trials <= _MOST_TRIALS:
+        raise ArgumentError(f"a sweep has from one to {_MOST_TRIALS:,} trials, not {trials:,}")
+    if best < 0 or not 1 <= seeds <= _MOST_SEEDS:
         raise ArgumentError(
-            f"{best} designs on {seeds} seeds cannot be trained: use 0 or more designs and at "
-            "least one seed"
+            f"{best:,} designs on {seeds:,} seeds cannot be trained: use 0 or more designs and "
+            f"from one to {_MOST_SEEDS} seeds"
         )
+    check_seed("seed of the sampler", seed)
 
 
 def _jobs_of_best(swept: Sweep, best: int, seeds: int) -> list[Job]:
