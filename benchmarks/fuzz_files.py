@@ -115,6 +115,8 @@ def fuzz(kind: str, folder: Path, keep: Path, arguments: argparse.Namespace) -> 
                 content = make(kind, folder, arguments.seed, told["number"])
                 find(told["finding"], content, told["details"])
         code = worker.wait()
+        if code == REFUSED:
+            sys.exit(worker.stderr.read().decode() if worker.stderr else None)
         if done < arguments.mutations and code != AGAIN:
             said = worker.stderr.read().decode(errors="replace") if worker.stderr else ""
             outcomes["crashed or hung"] += 1
@@ -132,8 +134,8 @@ def fuzz(kind: str, folder: Path, keep: Path, arguments: argparse.Namespace) -> 
     return result
 
 
-AGAIN = 77
-"""Exit code of a worker that wants to be replaced by a fresh one."""
+AGAIN, REFUSED = 77, 78
+"""Exit codes of a worker that wants to be replaced by a fresh one, or has refused a valid file."""
 
 
 class TooLongError(BaseException):
@@ -151,7 +153,10 @@ def work(kind: str, first: int, arguments: argparse.Namespace) -> None:
         place = Path(scratch)
         real_stderr = os.dup(2)
         prepare(place, arguments.folder)
-        _ = attempt(KINDS[kind], place, _seeds(kind, arguments.folder)[0], always=True)
+        for whole in _seeds(kind, arguments.folder):
+            if (told := attempt(KINDS[kind], place, whole, always=True))["outcome"] != "read":
+                print(f"a valid file of the kind {kind} is not read: {told}", file=sys.stderr)
+                sys.exit(REFUSED)
         limit = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + 3 * MEMORY, limit))
         for number in range(first, arguments.mutations):

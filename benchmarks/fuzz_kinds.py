@@ -6,6 +6,7 @@ import functools
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import random
 import shutil
@@ -230,14 +231,30 @@ def read_data(path: Path) -> None:
 
 
 def read_idx_folder(path: Path) -> None:
-    """Read a folder with this file of images, or of labels, and the other one beside it."""
-    for name in IDX:
+    """Read a folder with this file of images, or of labels, beside three that are whole.
+
+    Raises
+    ------
+    InkwiseError
+        It is read neither as images nor as labels, neither as data of one's own nor as MNIST.
+    """
+    refused: list[InkwiseError] = []
+    readers: tuple[Callable[[str], object], ...] = (inkwise.load_data, _load_mnist)
+    for name, read in itertools.product(IDX, readers):
         with tempfile.TemporaryDirectory() as folder:
             for other, content in IDX.items():
                 Path(folder, other).write_bytes(path.read_bytes() if other == name else content)
-            with contextlib.suppress(InkwiseError):
-                inkwise.load_data(folder)
-            inkwise.load_dataset("auto", folder)
+                Path(folder, other.replace("train", "t10k")).write_bytes(content)
+            try:
+                read(folder)
+            except InkwiseError as error:
+                refused.append(error)
+    if len(refused) == 2 * len(IDX):
+        raise refused[0]
+
+
+def _load_mnist(folder: str) -> inkwise.Dataset:
+    return inkwise.load_dataset("auto", folder)
 
 
 def decisions(folder: Path) -> list[bytes]:
