@@ -466,13 +466,22 @@ def test_everything_in_a_mixed_folder_is_answered_or_refused(page: Page, tmp_pat
         page.find("#upload").send_keys(str(folder / name))
         page.wait_for("#said", "7 digit")
         assert page.text("#file-name") == Path(name).name
-        assert ("3 pages" in page.text("#trouble")) == (name in PAGED)
+        assert ("3 pages, read as 7, " in page.text("#trouble")) == (name in PAGED)
     for name in (*BROKEN, *NO_PICTURES):
         page.find("#clear").click()
         page.wait_for("#verdict", "Waiting")
         page.find("#upload").send_keys(str(folder / name))
         page.wait_for("#trouble", "is")
         assert page.text("#label") == ""
+
+
+def test_a_blank_cover_does_not_hide_the_other_pages(page: Page, tmp_path: Path) -> None:
+    seven = Image.open(io.BytesIO(picture())).convert("L")
+    blank = Image.new("L", seven.size, 255)
+    blank.save(tmp_path / "scan.tiff", save_all=True, append_images=[seven])
+    page.find("#upload").send_keys(str(tmp_path / "scan.tiff"))
+    page.wait_for("#said", "7 digit")
+    assert "2 pages, read as –, 7: this is the answer for page 2" in page.text("#trouble")
 
 
 def test_files_are_asked_for_again_and_sent_once(services: tuple[Running, Running]) -> None:

@@ -146,16 +146,17 @@ const question = async (final) => {
   askedAt = performance.now();
   asking += 1;
   try {
-    const { model, said, pages } = await answers.classify(source, $("hand").value);
+    const { model, said, page, pages, labels } = await answers.classify(source, $("hand").value);
     if (said.verdict === "several" && digits()) {
       if (number < asked) return; // the next answer shall not wait until this one is read
-      const numbers = await answers.read(pictured(now, NUMBER_SIDE));
+      const numbers = await answers.read(pictured(now, NUMBER_SIDE), page);
       said.numbers = numbers.filter(({ text }) => text);
     }
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
-    const note = pages > 1 ? fill(words.pages, { count: pages }) : "";
+    const all = { count: pages, labels: labels.join(", "), page: page + 1 };
+    const note = pages > 1 ? fill(words.pages, all) : "";
     tell(said.error ? sentence(said.error.detail) : note);
     answer = { said, about, source, number, why: null };
     show(performance.now() - askedAt);

@@ -92,7 +92,7 @@ export const classify = async (source, hand) => {
   const said = await engine
     .classify(pixelsOf(source), { hand })
     .catch(({ message }) => ({ error: { detail: message } }));
-  return { model: described.model, said, pages: 1 };
+  return { model: described.model, said, page: 0, pages: 1, labels: [] };
 };
 
 // Read the numbers in a picture.

@@ -69,14 +69,21 @@ const encode = (source) => {
 // Describe the model.
 export const meet = () => ask("v1/model");
 
-// Classify a picture, a file or a canvas; of a file with several pages, the first.
+// Classify a picture, a file or a canvas: of a file with several pages, all of them. The answer is
+// the first page's that has ink, so that a blank cover does not hide the others.
 export const classify = async (source, hand) => {
   const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${hand}`, encode(source));
-  return { model, said: pictures[0], pages: pictures.length };
+  const inked = pictures.findIndex(({ box }) => box);
+  const page = Math.max(0, inked);
+  const labels = pictures.map(({ label }) => label ?? "–");
+  return { model, said: pictures[page], page, pages: pictures.length, labels };
 };
 
-// Read the numbers in a picture.
-export const read = async (source) => (await ask("v1/read", encode(source))).pictures[0].numbers ?? [];
+// Read the numbers in a picture, or in one of its pages, counted from 0.
+export const read = async (source, page) => {
+  const { pictures } = await ask("v1/read", encode(source));
+  return pictures[page].numbers ?? [];
+};
 
 // Explain the answer about a picture.
 export const explain = (source, hand) => ask(`v1/explain?hand=${hand}`, encode(source));
