@@ -505,6 +505,18 @@ def test_a_record_of_another_form_is_refused_where_it_is_read(
             _ = run.record
 
 
+@pytest.mark.parametrize("wrong", [[1, 1], {"train": 1}, {"train": -1, "validation": 1}, 7, "7"])
+@pytest.mark.parametrize("entry", ["start", "drawn"])
+def test_what_a_record_need_not_have_is_looked_at_where_it_is(
+    entry: str, wrong: object, run: Run
+) -> None:
+    document = run.record
+    assert document.get(entry) is None
+    (run.path / "run.json").write_text(json.dumps({**document, entry: wrong}))
+    with pytest.raises(RunError, match=r"run\.json is damaged or from another version"):
+        _ = run.record
+
+
 @pytest.mark.parametrize("wrong", ["nan", "1e400", "-0.5", "2", "1e39"])
 def test_predictions_that_are_no_probabilities_are_refused(wrong: str, run: Run) -> None:
     path = run.path / "predictions.csv"

@@ -27,7 +27,6 @@ from inkwise.runs.documents import (
     GAINS_SCHEMA,
     ROBUSTNESS_SCHEMA,
     RUN_SCHEMA,
-    START_FORM,
     has_form,
 )
 from inkwise.runs.gains import Gain
@@ -250,17 +249,8 @@ class Run:
 
     @property
     def start(self) -> dict[str, Any] | None:
-        """What ``run.json`` says of the model that the training went on from, if it did.
-
-        Raises
-        ------
-        RunError
-            The entry is damaged.
-        """
-        start = self.record.get("start")
-        if start is None or has_form(start, START_FORM):
-            return start
-        raise RunError(f"{self.path / 'run.json'} is damaged or from another version: train again")
+        """What ``run.json`` says of the model that the training went on from, if it did."""
+        return self.record.get("start")
 
     @property
     def status(self) -> str:
@@ -572,8 +562,10 @@ class Run:
             return None
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(read_bytes(path))
-            if has_form(document, {"schema": str, **FORMS.get(schema, {})}) and (
-                document["schema"] == schema
+            if (
+                has_form(document, {"schema": str})
+                and document["schema"] == schema
+                and has_form(document, FORMS.get(schema, {}))
             ):
                 return document
         raise RunError(f"{path} is damaged or from another version: {advice}")

@@ -86,8 +86,15 @@ START_FORM = {
 }
 """Form of the entry ``start`` of ``run.json``, which not every run has."""
 
-FORMS: Mapping[str, Any] = {
-    RUN_SCHEMA: {
+_OPTIONAL = {
+    "start": START_FORM,
+    "drawn": {"train": int, "validation": int, "sha256": str},
+    "model": str,
+}
+"""Forms of the entries of ``run.json`` that not every run has."""
+
+_RUN = Both(
+    {
         "status": str,
         "dataset": _DATASET,
         "splits": Both({str: int}, lambda splits: {*SPLIT_NAMES} <= splits.keys()),
@@ -110,6 +117,11 @@ FORMS: Mapping[str, Any] = {
             "versions": Both({str: str}, lambda versions: "inkwise" in versions),
         },
     },
+    lambda run: all(has_form(run.get(name), (NoneType, form)) for name, form in _OPTIONAL.items()),
+)
+
+FORMS: Mapping[str, Any] = {
+    RUN_SCHEMA: _RUN,
     SLICES_SCHEMA: {
         "comparisons": int,
         "sentences": [str],
