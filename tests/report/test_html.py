@@ -518,6 +518,15 @@ def test_what_other_commands_wrote_is_shown(run: Run) -> None:
     assert [row[:3] for row in images] == [[f"#{index}", str(label), str(answer_)]]
 
 
+def test_a_picture_of_an_image_that_was_not_evaluated_is_refused(
+    run: Run, optdigits: Dataset
+) -> None:
+    shown = ShownImages(np.array([0, 359]), optdigits.test.images[:2], np.array([359]))
+    run.save_pictures(shown)
+    with pytest.raises(RunError, match="pictures of more images than were evaluated"):
+        write_report(run)
+
+
 def test_missing_picture_is_refused_before_anything_is_drawn(run: Run, optdigits: Dataset) -> None:
     labels = optdigits.test.labels
     answer(run, labels, (labels + 1) % 10)  # the pictures are those of another evaluation

@@ -537,3 +537,15 @@ def test_pictures_of_another_type_or_shape_are_refused(
     np.savez(path, **{**vars(good), name: array})
     with pytest.raises(DataError, match="is damaged"):
         ShownImages.load(path)
+
+
+@pytest.mark.parametrize(
+    ("indices", "samples"), [([4, 2], [4]), ([2, 2], [2]), ([-2, 4], [4]), ([2, 4], [3])]
+)
+def test_pictures_out_of_order_or_without_the_samples_are_refused(
+    indices: list[int], samples: list[int], tmp_path: Path
+) -> None:
+    images = np.zeros((2, 3, 3), np.uint8)
+    path = ShownImages(np.array(indices), images, np.array(samples)).save(tmp_path / "pictures.npz")
+    with pytest.raises(DataError, match="indices are not in order, or lack those of samples"):
+        ShownImages.load(path)

@@ -58,6 +58,11 @@ class Shown(NamedTuple):
             A file is damaged, or an image that a figure shows is missing.
         """
         pictures, calibration = run.pictures, run.model.calibration
+        if pictures.indices.max(initial=0) >= len(evaluation):
+            raise RunError(
+                f"{run.path} has pictures of more images than were evaluated: run "
+                f"`inkwise evaluate {run.path}`"
+            )
         try:
             for index in (*pictures.samples.tolist(), *evaluation.misclassified.tolist()):
                 pictures[index]
