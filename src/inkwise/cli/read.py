@@ -151,11 +151,12 @@ def read(
         )
         return
     sources = find_sources(files, first=first)
+    width = max(len(source.name) for source in sources)
     if learn is not None:
         from inkwise.forms.sheet import learn_sheet
 
         learned = _read_each(sources, lambda picture: learn_sheet(picture, learn, model=chosen))
-        complete = _show_lines(learned, functools.partial(shown_forms.learned_lines, learn))
+        complete = _show_lines(learned, functools.partial(shown_forms.learned_lines, learn), width)
     elif grid is not None:
         from inkwise.forms.form import read_form
         from inkwise.forms.form_page import write_form_page
@@ -164,12 +165,13 @@ def read(
         read_cells = functools.partial(
             read_form, grid=grid, ignore_printed=ignore_printed, model=chosen
         )
-        complete = _show(_keeping(_read_each(sources, read_cells), forms), shown_forms, json, csv)
+        readings = _keeping(_read_each(sources, read_cells), forms)
+        complete = _show(readings, shown_forms, width, json, csv)
         if html is not None and forms:
             echo(one_line(f"Page: {write_form_page(forms, html)}"), err=json or csv)
     else:
         read_lines = functools.partial(chosen.read, marks=marks, **known)
-        complete = _show(_read_each(sources, read_lines), shown_numbers, json, csv)
+        complete = _show(_read_each(sources, read_lines), shown_numbers, width, json, csv)
     if not complete:
         raise typer.Exit(1)
 
@@ -200,19 +202,21 @@ def _keeping(
         yield name, reading
 
 
-def _show(readings: Iterable[tuple[str, Any]], shown: Any, json: bool, csv: bool) -> bool:
+def _show(
+    readings: Iterable[tuple[str, Any]], shown: Any, width: int, json: bool, csv: bool
+) -> bool:
     """Show readings as a module says, and return whether all pictures could be read."""
     if json:
         return _show_json(readings, shown.entry)
     if csv:
         return _show_csv(readings, shown.columns(), shown.rows)
-    return _show_lines(readings, shown.lines)
+    return _show_lines(readings, shown.lines, width)
 
 
 def _show_lines(
-    readings: Iterable[tuple[str, Any]], lines: Callable[[str, Any], Iterable[str]]
+    readings: Iterable[tuple[str, Any]], lines: Callable[[str, Any], Iterable[str]], width: int
 ) -> bool:
-    """Show lines for each picture."""
+    """Show lines for each picture, whose names are widened to one width."""
     complete = True
     for name, reading in readings:
         if isinstance(reading, InkwiseError):
@@ -220,7 +224,7 @@ def _show_lines(
             place = "standard input: " if name == STANDARD_INPUT else ""
             echo(f"error: {place}{reading}", err=True)
             continue
-        for line in lines(name, reading):
+        for line in lines(name.ljust(width), reading):
             echo(one_line(line))
     return complete
 
