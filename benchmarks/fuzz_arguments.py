@@ -90,7 +90,7 @@ BASES = {
 """Arguments with which each command does its work."""
 
 WAITING = {
-    *(("predict", "FILE..."), ("explain", "FILE"), ("export", "--output")),
+    *(("predict", "FILE..."), ("read", "FILE..."), ("explain", "FILE"), ("export", "--output")),
     *(("explain", "--output"), ("compare", "--output")),
 }
 """Arguments that may be a pipe, for whose other end the command waits."""
