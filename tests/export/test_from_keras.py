@@ -384,6 +384,24 @@ def test_what_is_not_supported_is_one_line_that_names_it(
     assert "\n" not in str(caught.value)
 
 
+def test_layers_in_a_circle_are_refused(keras: Any, tmp_path: Path) -> None:
+    images = keras.Input((14, 12, 1))
+    features = keras.layers.Flatten(name="before")(images)
+    ends = keras.layers.Dense(3, name="after")(keras.layers.Dense(3, name="own")(features))
+    path = save(keras.Model(images, ends), tmp_path / "model.keras")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    history = b'"keras_history": ["%s", 0, 0]'
+    assert members["config.json"].count(history % b"before") == 1
+    members["config.json"] = members["config.json"].replace(history % b"before", history % b"own")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+    with pytest.raises(ModelError, match="connected in a circle"):
+        import_model(path)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_layer_that_is_code_is_refused_and_not_run(
     keras: Any, suffix: str, tmp_path: Path

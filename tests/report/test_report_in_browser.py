@@ -58,12 +58,17 @@ return found;
 @pytest.fixture(params=["finished", "awkward"])
 def report(request: pytest.FixtureRequest, chrome: "Chrome", trains: None) -> Iterator[Path]:
     """A report, open in the browser with nothing left of the page before it."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
     run = request.getfixturevalue(request.param)
     path = Run(run if isinstance(run, Path) else run.path).report_path
     chrome.get("about:blank")
     for kind in ("browser", "performance"):
         logged(chrome, kind)
     chrome.get(path.as_uri())
+    # On a busy machine the driver has been seen to go on before all of the page was there.
+    whole = "return document.readyState === 'complete' && location.href"
+    WebDriverWait(chrome, 60).until(lambda _: chrome.execute_script(whole) == path.as_uri())
     yield path
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

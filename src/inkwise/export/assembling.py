@@ -1,6 +1,7 @@
 """From the steps of somebody else's network to one of ours, and its weights."""
 
 import dataclasses
+import graphlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -123,6 +124,10 @@ def assemble(
     ArgumentError
         Layers do not fit together.
     """
+    try:
+        graphlib.TopologicalSorter({name: step.inputs for name, step in steps.items()}).prepare()
+    except graphlib.CycleError as error:
+        raise Refusal("its layers are connected in a circle") from error
     way = _Way(image_size)
     way.pixels = pixels
     if flat:
