@@ -53,9 +53,8 @@ class ShownImages:
                 raise ValueError(f"its {name} are of another type or shape")
         if len(self.indices) != len(self.images) or self.images.dtype != np.uint8:
             raise ValueError("the numbers of indices and of images differ")
-        if (np.diff(self.indices, prepend=-1) <= 0).any() or not np.isin(
-            self.samples, self.indices
-        ).all():
+        in_order = (np.diff(self.indices, prepend=-1) > 0).all()
+        if not in_order or not np.isin(self.samples, self.indices).all():
             raise ValueError("its indices are not in order, or lack those of samples")
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
