@@ -101,7 +101,10 @@ def test_a_missing_library_is_one_line(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", ["auto", "nonsense"])
+@pytest.mark.parametrize(
+    "address",
+    ["auto", "nonsense", "localhost:9", "ray://localhost:9", "localhost:99999", "x" * 99 + ":1"],
+)
 def test_an_address_without_a_cluster_is_one_line(
     address: str, call: Call, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ def open_ray(address: str | None) -> Iterator[Any]:
     RunError
         There is no cluster at the address.
     """
+    if address:
+        _reach(address)
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it would print while it works
     ray: Any = importlib.import_module("ray")
     own = not ray.is_initialized()
@@ -35,3 +38,14 @@ def open_ray(address: str | None) -> Iterator[Any]:
     finally:
         if own:
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Ray itself waits for more than a minute where nobody answers, and prints a log of its own."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # "auto", or what Ray will refuse
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise RunError(f"there is no Ray at {address}: {error}") from error
