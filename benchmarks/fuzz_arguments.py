@@ -24,7 +24,7 @@ from unittest import mock
 
 import typer
 from fuzz_files import MEMORY
-from fuzz_kinds import make_run
+from fuzz_seeds import make_run
 from record import write_record
 
 from inkwise import study

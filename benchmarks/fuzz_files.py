@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from damage import damage
-from fuzz_kinds import KINDS, Kind, make_run, prepare
+from fuzz_kinds import KINDS, Kind
+from fuzz_seeds import make_run, prepare
 from record import RESULTS, write_record
 
 from inkwise.cli.streams import prepare as prepare_streams
