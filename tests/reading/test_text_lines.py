@@ -1,12 +1,16 @@
 """Lines of a page."""
 
+import contextlib
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
-from compose import Kind, compose
+from compose import KINDS, Kind, compose
 from numpy.typing import NDArray
 
 from inkwise import Dataset
+from inkwise.errors import NoInkError
 from inkwise.ink.all_ink import find_all_ink
 from inkwise.reading.text_lines import ABOVE, HEIGHT, find_lines
 
@@ -74,6 +78,46 @@ def test_a_number_is_one_line_on_any_paper(paper: str, mnist: Dataset) -> None:
         picture, _ = compose(digits, kind, np.random.default_rng([2, seed]))
         alone += len(find_lines(find_all_ink(picture)).found) == 1
     assert alone >= 11
+
+
+def test_thick_digits_on_a_tight_guilloche_are_found(mnist: Dataset) -> None:
+    # The pattern passes for noise, or makes a frame of the digits that it joins.
+    digits = mnist.train.take(np.arange(57_000, 60_000))
+    kind = dataclasses.replace(KINDS["on cheques and in registers"], papers=("guilloche",))
+    alone = 0
+    for seed in range(60):
+        picture, _ = compose(digits, kind, np.random.default_rng([3, seed]))
+        with contextlib.suppress(NoInkError):
+            alone += len(find_lines(find_all_ink(picture)).found) == 1
+    assert alone >= 58
+
+
+def waves(shape: tuple[int, int], level: int) -> NDArray[np.uint8]:
+    """Draw waves all over a white paper."""
+    paper = np.full(shape, 255, np.uint8)
+    x = np.arange(shape[1])
+    for start in range(-20, shape[0] + 20, 6):
+        path = np.column_stack([x, start + 8 * np.sin(x / 9)]).round().astype(np.int32)
+        cv2.polylines(paper, [path], False, level, 1)
+    return paper
+
+
+@pytest.mark.parametrize("level", [130, 160, 190])
+def test_a_pattern_is_taken_off_and_told(level: int) -> None:
+    shape = (70, 150)
+    plain = blocks((20, 20), (20, 60), (20, 100), shape=shape)
+    page = find_all_ink(np.minimum(plain, waves(shape, level)))
+    assert page.dropped == ("pale ink",)
+    assert np.mean((page.levels > 127) != (plain < 127)) < 0.01
+
+
+def test_digits_in_paler_ink_are_no_pattern() -> None:
+    shape = (60, 220)
+    strong = blocks((15, 20), (15, 60), shape=shape)
+    pale = 255 - (255 - blocks((15, 100), (15, 140), (15, 180), shape=shape)) // 2
+    page = find_all_ink(np.minimum(strong, pale))
+    assert page.dropped == ()
+    assert cv2.connectedComponents(page.mask)[0] - 1 == 5
 
 
 def test_what_shines_through_is_no_line() -> None:

@@ -1,5 +1,6 @@
 """All ink of a picture, of any number of things: what `inkwise read` looks for numbers in."""
 
+import contextlib
 import dataclasses
 
 import cv2
@@ -15,15 +16,20 @@ from inkwise.ink.separation import (
     LOW_FULL,
     LOW_RESOLUTION,
     Sheet,
+    above,
     separate,
     stretch_ink,
     threshold,
 )
 from inkwise.ink.surroundings import erase_frames
 
-COVERED, CLEARER = 0.25, 2.2
-"""Greatest share of a page that writing on a printed pattern covers, and by which factor it is
-stronger at least than both are in the mean."""
+PATTERNED, SPREAD = 0.02, 0.6
+"""Of a page that a pattern is printed on: the share of a part of it that more than that is inked
+beside what is written, and the share of its parts that more than that are so."""
+
+COVERED, STRONG, SEPARATE = 0.5, 48, 0.78
+"""Of writing on a printed pattern: the greatest share of a page that it covers, its least mean
+level, and the least share of the variance of all levels that lies between it and the pattern."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +43,7 @@ class Page:
     mask : ndarray of uint8, shape (H, W)
         Where there is ink, as 0 and 1.
     dropped : tuple of str
-        What else was in the picture and was removed: ``lines``, ``surroundings``.
+        What else was in the picture and was removed: ``lines``, ``surroundings``, ``pale ink``.
     scale : float
         Pixels of `levels` per pixel of the picture.
     origin : tuple of float
@@ -70,13 +76,16 @@ def find_all_ink(picture: NDArray[np.uint8]) -> Page:
     """
     sheet = separate(picture, LOW_RESOLUTION)
     try:
-        return _all_ink_of(sheet)
-    except NoInkError:
-        return _all_ink_of(_without_pattern(sheet))
+        mask, strong = threshold(sheet.ink, sheet.noise)
+        if _is_patterned(sheet, mask):
+            with contextlib.suppress(NoInkError):
+                return _page_without_pattern(sheet)
+        return _page(sheet, mask, strong)
+    except NoInkError:  # a pattern may pass for noise
+        return _page_without_pattern(sheet)
 
 
-def _all_ink_of(sheet: Sheet) -> Page:
-    mask, strong = threshold(sheet.ink, sheet.noise)
+def _page(sheet: Sheet, mask: Levels, strong: Levels) -> Page:
     dropped = sheet.dropped
     if erase_frames(sheet.ink, mask):
         dropped = (*{**dict.fromkeys(dropped), "surroundings": None},)
@@ -88,17 +97,51 @@ def _all_ink_of(sheet: Sheet) -> Page:
     return Page(levels, mask, dropped, float(sheet.factor), (top, left))
 
 
-def _without_pattern(sheet: Sheet) -> Sheet:
+def _is_patterned(sheet: Sheet, mask: Levels) -> bool:
+    """Tell whether there is ink all over a page, beside what stands out as written."""
+    written = above(sheet.ink, _between(sheet))
+    beside = 1 - cv2.dilate(written, np.ones((5, 5), np.uint8))
+    inked = beside & mask
+    height, width = mask.shape
+    side = max(1, min(height, width) // 4)
+    seen = patterned = 0
+    for top in range(0, height - side + 1, side):
+        for left in range(0, width - side + 1, side):
+            part = np.s_[top : top + side, left : left + side]
+            free = cv2.countNonZero(beside[part])
+            if free > side * side / 4:
+                seen += 1
+                patterned += cv2.countNonZero(inked[part]) > PATTERNED * free
+    return patterned > SPREAD * seen
+
+
+def _between(sheet: Sheet) -> float:
+    """Return Otsu's threshold of all levels above the background."""
+    return cv2.threshold(sheet.ink[sheet.ink > 0][None], 0, 255, cv2.THRESH_OTSU)[0]
+
+
+def _page_without_pattern(sheet: Sheet) -> Page:
     """Subtract a pattern that was printed all over the paper, such as a guilloche.
 
-    It covers so much that it passes for noise. What is written is what stands out from it, by
-    Otsu's threshold.
+    What is written stands out from it, by Otsu's threshold, if his measure of how well a threshold
+    separates is high: of patterns and textures alone it was 0.75 at most.
+
+    References
+    ----------
+    N. Otsu, "A threshold selection method from gray-level histograms", 1979.
     """
     printed = sheet.ink[sheet.ink > 0]
     if not printed.size:
         raise NoInkError("nothing in it stands out from its background")
-    level, _ = cv2.threshold(printed[None], 0, 255, cv2.THRESH_OTSU)
-    above = printed[printed > level]
-    if above.size > COVERED * sheet.ink.size or above.mean() < CLEARER * printed.mean():
+    level = _between(sheet)
+    written, pattern = printed[printed > level], printed[printed <= level]
+    covered = written.size / sheet.ink.size
+    if not written.size or covered > COVERED or written.mean() < STRONG:
         raise NoInkError("nothing in it stands out from its background")
-    return dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
+    share = written.size / printed.size
+    between = share * (1 - share) * (written.mean() - pattern.mean()) ** 2
+    if between < SEPARATE * printed.var():
+        raise NoInkError("nothing in it stands out from its background")
+    bare = dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
+    page = _page(bare, *threshold(bare.ink, bare.noise))
+    return dataclasses.replace(page, dropped=(*page.dropped, "pale ink"))

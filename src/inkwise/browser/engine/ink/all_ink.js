@@ -2,7 +2,7 @@
 // `erase_frames` of inkwise/ink/surroundings.py.
 
 import { NoInkError } from "../errors.js";
-import { histogram, otsu, subtractScalar } from "../raster.js";
+import { above, dilate, histogram, otsu, rectangle, subtractScalar } from "../raster.js";
 import { mean } from "./arithmetic.js";
 import { Components } from "./components.js";
 import {
@@ -17,16 +17,23 @@ import {
 } from "./finding.js";
 import { PIECES, erase, inside, isComb } from "./surroundings.js";
 
-// Greatest share of a page that writing on a printed pattern covers, and by which factor it is
-// stronger at least than both are in the mean.
-const COVERED = 0.25;
-const CLEARER = 2.2;
+// Of a page that a pattern is printed on: the share of a part of it that more than that is inked
+// beside what is written, and the share of its parts that more than that are so.
+const PATTERNED = 0.02;
+const SPREAD = 0.6;
+
+// Of writing on a printed pattern: the greatest share of a page that it covers, its least mean
+// level, and the least share of the variance of all levels that lies between it and the pattern.
+const COVERED = 0.5;
+const STRONG = 48;
+const SEPARATE = 0.78;
 
 /**
  * All ink of a picture: its levels, light ink on a black background without ruled lines; where
  * there is ink, as 0 and 1; what else was removed; pixels of `levels` per pixel of the picture; and
  * row and column, in the picture, of the first pixel of `levels`.
  * @typedef {import("../raster.js").Levels} Levels
+ * @typedef {import("./finding.js").Sheet} Sheet
  * @typedef {{levels: Levels, mask: Levels, dropped: string[], scale: number,
  *   origin: [number, number]}} Page
  */
@@ -38,18 +45,38 @@ const CLEARER = 2.2;
  */
 export function findAllInk(picture) {
   const sheet = separate(picture, LOW_RESOLUTION);
+  return (
+    unlessNoInk(() => {
+      const found = threshold(sheet.ink, sheet.noise);
+      const without =
+        isPatterned(sheet, found.mask) && unlessNoInk(() => pageWithoutPattern(sheet));
+      return without || pageOf(sheet, found);
+    }) ?? pageWithoutPattern(sheet) // a pattern may pass for noise
+  );
+}
+
+/**
+ * Return what a function returns, or null if it finds no ink.
+ * @template T
+ * @param {() => T} find
+ * @returns {T | null}
+ */
+function unlessNoInk(find) {
   try {
-    return allInkOf(sheet);
+    return find();
   } catch (error) {
-    if (error instanceof NoInkError) return allInkOf(withoutPattern(sheet));
+    if (error instanceof NoInkError) return null;
     throw error;
   }
 }
 
-/** @returns {Page} */
-function allInkOf(/** @type {import("./finding.js").Sheet} */ sheet) {
+/**
+ * @param {Sheet} sheet
+ * @param {{mask: Levels, strong: Levels}} found
+ * @returns {Page}
+ */
+function pageOf(sheet, { mask, strong }) {
   let { dropped } = sheet;
-  let { mask, strong } = threshold(sheet.ink, sheet.noise);
   if (eraseFrames(sheet.ink, mask)) {
     dropped = [...new Set([...dropped, "surroundings"])];
     ({ mask, strong } = threshold(sheet.ink, sheet.noise));
@@ -62,20 +89,61 @@ function allInkOf(/** @type {import("./finding.js").Sheet} */ sheet) {
 }
 
 /**
+ * Tell whether there is ink all over a page, beside what stands out as written.
+ * @param {Sheet} sheet
+ * @param {Levels} mask
+ * @returns {boolean}
+ */
+function isPatterned(sheet, mask) {
+  const { height, width } = mask;
+  const written = dilate(above(sheet.ink, between(sheet)), rectangle(5, 5));
+  const side = Math.max(1, Math.floor(Math.min(height, width) / 4));
+  let [seen, patterned] = [0, 0];
+  for (let top = 0; top <= height - side; top += side)
+    for (let left = 0; left <= width - side; left += side) {
+      let [free, inked] = [0, 0];
+      for (let row = top; row < top + side; row++)
+        for (let place = row * width + left; place < row * width + left + side; place++) {
+          free += 1 - written.data[place];
+          inked += (1 - written.data[place]) * mask.data[place];
+        }
+      if (free <= (side * side) / 4) continue;
+      seen += 1;
+      patterned += Number(inked > PATTERNED * free);
+    }
+  return patterned > SPREAD * seen;
+}
+
+/** Return Otsu's threshold of all levels above the background. */
+function between(/** @type {Sheet} */ sheet) {
+  return otsu(histogram({ data: sheet.ink.data.filter((level) => level > 0) }));
+}
+
+/**
  * Subtract a pattern that was printed all over the paper, such as a guilloche.
  *
- * It covers so much that it passes for noise. What is written is what stands out from it, by Otsu's
- * threshold.
+ * What is written stands out from it, by Otsu's threshold, if his measure of how well a threshold
+ * separates is high: of patterns and textures alone it was 0.75 at most.
+ * @param {Sheet} sheet
+ * @returns {Page}
  */
-function withoutPattern(/** @type {import("./finding.js").Sheet} */ sheet) {
+function pageWithoutPattern(sheet) {
   const printed = sheet.ink.data.filter((level) => level > 0);
   const nothing = "nothing in it stands out from its background";
   if (!printed.length) throw new NoInkError(nothing);
-  const level = otsu(histogram({ data: printed }));
-  const above = printed.filter((one) => one > level);
-  const covers = above.length > COVERED * sheet.ink.data.length;
-  if (covers || mean(above) < CLEARER * mean(printed)) throw new NoInkError(nothing);
-  return sheet.with({ ink: subtractScalar(sheet.ink, level / 2), noise: 0 });
+  const level = between(sheet);
+  const written = printed.filter((one) => one > level);
+  const covered = written.length / sheet.ink.data.length;
+  if (!written.length || covered > COVERED || mean(written) < STRONG) throw new NoInkError(nothing);
+  const share = written.length / printed.length;
+  const pattern = mean(printed.filter((one) => one <= level));
+  const middle = mean(printed);
+  const variance = mean(Float64Array.from(printed, (one) => (one - middle) ** 2));
+  if (share * (1 - share) * (mean(written) - pattern) ** 2 < SEPARATE * variance)
+    throw new NoInkError(nothing);
+  const bare = sheet.with({ ink: subtractScalar(sheet.ink, level / 2), noise: 0 });
+  const page = pageOf(bare, threshold(bare.ink, bare.noise));
+  return { ...page, dropped: [...page.dropped, "pale ink"] };
 }
 
 /**
