@@ -34,11 +34,17 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(
     monkeypatch.setattr("inkwise.training.line_learning.REPORTED", 1)
     digits = mnist.train.take(np.arange(500))
     losses: list[float] = []
-    networks = [
-        train(digits, chunks=2, seed=3, on_chunk=lambda *told: losses.append(told[1]))
-        for _ in range(2)
-    ]
-    assert losses[:2] == losses[2:]
+    weights: list[dict[str, torch.Tensor]] = []
+
+    def hear(_: int, loss: float, network: torch.nn.Module) -> None:
+        losses.append(loss)
+        weights.append({name: value.clone() for name, value in network.state_dict().items()})
+        if len(losses) == 3:
+            raise KeyboardInterrupt
+
+    train(digits, chunks=2, seed=3, on_chunk=hear)
+    with pytest.raises(KeyboardInterrupt):
+        train(digits, chunks=2, seed=3, on_chunk=hear)
     assert losses[1] < 0.6 * losses[0]
-    first, second = (network.state_dict() for network in networks)
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert losses[2] == losses[0]
+    assert all(torch.equal(value, weights[2][name]) for name, value in weights[0].items())

@@ -19,6 +19,7 @@ from inkwise.data.dataset import Split
 from inkwise.reading.alphabet import SIGNS
 from inkwise.reading.line_model import STEP
 from inkwise.reading.text_lines import ROWS
+from inkwise.system.machine import bfloat16_units
 from inkwise.training.averaging import Average
 from inkwise.training.line_composing import Composer
 from inkwise.training.line_network import line_network
@@ -108,7 +109,8 @@ def _loss(network: nn.Module, batch: _Batch) -> Tensor:
     """Return the mean CTC loss of a batch of lines."""
     lines = torch.from_numpy(batch.lines).unsqueeze(1).float().div(255)
     lines = lines.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    # Without units for it, bfloat16 takes many times as long as single precision.
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_units() is not None):
         scores = network(lines)
     log_probabilities = scores.float().squeeze(2).permute(2, 0, 1).log_softmax(-1)  # (W/2, N, 17)
     loss = functional.ctc_loss(
