@@ -1,14 +1,15 @@
 """Fuzz the command line: give every argument and option of every command hostile values.
 
 Each call must end with exit code 0, 1 or 2 and, if it fails, with one clear line: without a
-traceback, in time and in bounded memory. The calls are made in random order; Ctrl-C ends them early
-and records those that were made.
+traceback, in time and in bounded memory. The calls are made in random order, one a core at a time;
+Ctrl-C ends them early and records those that were made.
 """
 
 import argparse
 import collections
 import contextlib
 import dataclasses
+import functools
 import glob
 import os
 import random
@@ -19,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
@@ -32,6 +35,7 @@ from inkwise.bench import rounds
 from inkwise.cli.main import app
 from inkwise.cli.main import main as inkwise
 from inkwise.serving import server
+from inkwise.system.machine import available_cores
 
 SECONDS = 60
 """Longest time that a call may take, in seconds; a short training fits."""
@@ -128,11 +132,15 @@ def main() -> None:
         folder = arguments.folder or Path(scratch, "seeds")
         if not folder.exists():
             make_run(folder)
-        with contextlib.suppress(KeyboardInterrupt):
-            for case in chosen:
-                began = time.monotonic()
-                code, told = call(case, folder)
-                slowest = max(slowest, time.monotonic() - began)
+        ignore_ctrl_c = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            ProcessPoolExecutor(available_cores(), get_context("fork"), ignore_ctrl_c) as pool,
+        ):
+            for case, code, told, seconds in pool.map(
+                functools.partial(time_call, folder=folder), chosen
+            ):
+                slowest = max(slowest, seconds)
                 codes[str(code)] += 1
                 if told is not None:
                     findings += 1
@@ -169,6 +177,13 @@ def make_cases() -> Iterator[Case]:
                 else:
                     option = max(parameter.opts, key=len)
                     yield Case(name, option, value, [*base, f"{option}={value}"])
+
+
+def time_call(case: Case, folder: Path) -> tuple[Case, int, str | None, float]:
+    """Run a call, and return it with its exit code, what is wrong with it, and its seconds."""
+    began = time.monotonic()
+    code, told = call(case, folder)
+    return case, code, told, time.monotonic() - began
 
 
 def call(case: Case, folder: Path) -> tuple[int, str | None]:
@@ -216,6 +231,7 @@ def find(code: int, said: str, *, several: bool = False) -> str | None:
 
 def _be_the_call(case: Case, folder: Path, place: Path) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(place)
     for name in ("run", "stopped"):
         shutil.copytree(folder / name, place / name)

@@ -40,6 +40,8 @@ def finish_well(self):
 inkwise.report.figures.SecondProcess.finish = finish_well
 """
 FAILING = """
+import types
+inkwise.report.figures.drawing = types.SimpleNamespace(to_bytes=lambda _, kind: b"<svg></svg>")
 inkwise.report.figures.available_cores = lambda: 2
 inkwise.report.figures.sys = type("", (), {"executable": %r, "modules": {}, "path": []})
 """

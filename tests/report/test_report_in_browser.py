@@ -195,7 +195,11 @@ def test_every_fold_prints_open(chrome: "Chrome") -> None:
     assert min(closed) > 20
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1400)])
+@pytest.mark.parametrize(
+    ("report", "scheme", "width"),
+    [("finished", "light", 1400), ("awkward", "dark", 390)],
+    indirect=["report"],
+)
 @pytest.mark.usefixtures("report")
 def test_axe_finds_nothing(chrome: "Chrome", scheme: str, width: int) -> None:
     from axe_selenium_python import Axe
@@ -207,6 +211,7 @@ def test_axe_finds_nothing(chrome: "Chrome", scheme: str, width: int) -> None:
     emulate(chrome, scheme)
     open_all(chrome)
     axe = Axe(chrome)
+    chrome.set_script_timeout(300)
     axe.inject()
 
     violations = axe.run(options={"resultTypes": ["violations"]})["violations"]
