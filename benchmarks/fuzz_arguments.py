@@ -95,7 +95,7 @@ BASES = {
 
 WAITING = {
     *(("predict", "FILE..."), ("read", "FILE..."), ("explain", "FILE"), ("export", "--output")),
-    *(("explain", "--output"), ("compare", "--output")),
+    *(("explain", "--output"), ("compare", "--output"), ("sheet", "--output")),
 }
 """Arguments that may be a pipe, for whose other end the command waits."""
 

@@ -131,17 +131,19 @@ def _page_without_pattern(sheet: Sheet) -> Page:
     N. Otsu, "A threshold selection method from gray-level histograms", 1979.
     """
     printed = sheet.ink[sheet.ink > 0]
-    if not printed.size:
-        raise NoInkError("nothing in it stands out from its background")
-    level = _between(sheet)
-    written, pattern = printed[printed > level], printed[printed <= level]
-    covered = written.size / sheet.ink.size
-    if not written.size or covered > COVERED or written.mean() < STRONG:
-        raise NoInkError("nothing in it stands out from its background")
-    share = written.size / printed.size
-    between = share * (1 - share) * (written.mean() - pattern.mean()) ** 2
-    if between < SEPARATE * printed.var():
+    level = _between(sheet) if printed.size else 0.0
+    if not _stands_out(printed[printed > level], printed[printed <= level], sheet.ink.size):
         raise NoInkError("nothing in it stands out from its background")
     bare = dataclasses.replace(sheet, ink=cv2.subtract(sheet.ink, level / 2), noise=0.0)
     page = _page(bare, *threshold(bare.ink, bare.noise))
     return dataclasses.replace(page, dropped=(*page.dropped, "pale ink"))
+
+
+def _stands_out(written: Levels, pattern: Levels, size: int) -> bool:
+    """Tell whether some levels of a page of that many pixels are what is written on the others."""
+    if not written.size or not pattern.size:
+        return False
+    share = written.size / (written.size + pattern.size)
+    apart = share * (1 - share) * (written.mean() - pattern.mean()) ** 2
+    clear = apart >= SEPARATE * np.concatenate([written, pattern]).var()
+    return bool(clear and written.size <= COVERED * size and written.mean() >= STRONG)

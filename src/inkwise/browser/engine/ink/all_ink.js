@@ -129,21 +129,33 @@ function between(/** @type {Sheet} */ sheet) {
  */
 function pageWithoutPattern(sheet) {
   const printed = sheet.ink.data.filter((level) => level > 0);
-  const nothing = "nothing in it stands out from its background";
-  if (!printed.length) throw new NoInkError(nothing);
-  const level = between(sheet);
+  const level = printed.length ? between(sheet) : 0;
   const written = printed.filter((one) => one > level);
-  const covered = written.length / sheet.ink.data.length;
-  if (!written.length || covered > COVERED || mean(written) < STRONG) throw new NoInkError(nothing);
-  const share = written.length / printed.length;
-  const pattern = mean(printed.filter((one) => one <= level));
-  const middle = mean(printed);
-  const variance = mean(Float64Array.from(printed, (one) => (one - middle) ** 2));
-  if (share * (1 - share) * (mean(written) - pattern) ** 2 < SEPARATE * variance)
-    throw new NoInkError(nothing);
+  const pattern = printed.filter((one) => one <= level);
+  if (!standsOut(written, pattern, sheet.ink.data.length))
+    throw new NoInkError("nothing in it stands out from its background");
   const bare = sheet.with({ ink: subtractScalar(sheet.ink, level / 2), noise: 0 });
   const page = pageOf(bare, threshold(bare.ink, bare.noise));
   return { ...page, dropped: [...page.dropped, "pale ink"] };
+}
+
+/**
+ * Tell whether some levels of a page of that many pixels are what is written on the others.
+ * @param {Uint8Array} written
+ * @param {Uint8Array} pattern
+ * @param {number} size
+ * @returns {boolean}
+ */
+function standsOut(written, pattern, size) {
+  if (!written.length || !pattern.length) return false;
+  const count = written.length + pattern.length;
+  const share = written.length / count;
+  const apart = share * (1 - share) * (mean(written) - mean(pattern)) ** 2;
+  const middle = share * mean(written) + (1 - share) * mean(pattern);
+  const spread = (/** @type {Uint8Array} */ levels) =>
+    levels.reduce((sum, one) => sum + (one - middle) ** 2, 0);
+  const clear = apart >= (SEPARATE * (spread(written) + spread(pattern))) / count;
+  return clear && written.length <= COVERED * size && mean(written) >= STRONG;
 }
 
 /**
