@@ -24,8 +24,8 @@ from inkwise.ink.separation import (
 from inkwise.ink.surroundings import erase_frames
 
 PATTERNED, SPREAD = 0.02, 0.6
-"""Of a page that a pattern is printed on: the share of a part of it that more than that is inked
-beside what is written, and the share of its parts that more than that are so."""
+"""A part of a page is patterned if ink covers more than the first share of it, where nothing is
+written; a page is patterned if more than the second share of its parts are."""
 
 COVERED, STRONG, SEPARATE = 0.5, 48, 0.78
 """Of writing on a printed pattern: the greatest share of a page that it covers, its least mean
@@ -124,7 +124,7 @@ def _page_without_pattern(sheet: Sheet) -> Page:
     """Subtract a pattern that was printed all over the paper, such as a guilloche.
 
     What is written stands out from it, by Otsu's threshold, if his measure of how well a threshold
-    separates is high: of patterns and textures alone it was 0.75 at most.
+    separates is high: of patterns and textures alone it was 0.75 at most, unless they were faint.
 
     References
     ----------

@@ -127,8 +127,9 @@ class Numbers(list[Number]):
     numbers : iterable of Number
     dropped : tuple of str
         What else is in the picture and was left out: ``lines``, ``surroundings``, ``specks``,
-        ``small writing``, ``pale ink``, as that of a stamp, ``other signs`` beside numbers,
-        ``writing without digits``, ``wide lines of writing``, ``lines of writing after the 200th``.
+        ``small writing``, ``pale ink``, as that of a stamp or a printed pattern, ``other signs``
+        beside numbers, ``writing without digits``, ``wide lines of writing``,
+        ``lines of writing after the 200th``.
 
     Examples
     --------

@@ -41,7 +41,10 @@ def open_ray(address: str | None) -> Iterator[Any]:
 
 
 def _reach(address: str) -> None:
-    """Ray itself waits for more than a minute where nobody answers, and prints a log of its own."""
+    """Make sure that somebody answers at an address of the form HOST:PORT.
+
+    Ray itself waits for more than a minute where nobody does, and prints a log of its own.
+    """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):
         return  # "auto", or what Ray will refuse

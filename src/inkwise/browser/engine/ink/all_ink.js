@@ -17,8 +17,8 @@ import {
 } from "./finding.js";
 import { PIECES, erase, inside, isComb } from "./surroundings.js";
 
-// Of a page that a pattern is printed on: the share of a part of it that more than that is inked
-// beside what is written, and the share of its parts that more than that are so.
+// A part of a page is patterned if ink covers more than the first share of it, where nothing is
+// written; a page is patterned if more than the second share of its parts are.
 const PATTERNED = 0.02;
 const SPREAD = 0.6;
 
@@ -123,7 +123,7 @@ function between(/** @type {Sheet} */ sheet) {
  * Subtract a pattern that was printed all over the paper, such as a guilloche.
  *
  * What is written stands out from it, by Otsu's threshold, if his measure of how well a threshold
- * separates is high: of patterns and textures alone it was 0.75 at most.
+ * separates is high: of patterns and textures alone it was 0.75 at most, unless they were faint.
  * @param {Sheet} sheet
  * @returns {Page}
  */
