@@ -71,6 +71,15 @@ def look(browser: Browser, width: int, height: int, scheme: str, *, still: bool)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
+def collect_garbage(browser: Browser) -> None:
+    """Let a browser free what nothing refers to."""
+    if isinstance(browser, Firefox):
+        with browser.itself():
+            browser.execute_script('Services.obs.notifyObservers(null, "child-gc-request")')
+        return
+    browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+
+
 @contextlib.contextmanager
 def first(browser: Browser, script: str) -> Iterator[None]:
     """Run a script before those of a page."""

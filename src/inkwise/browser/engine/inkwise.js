@@ -6,6 +6,13 @@ import * as errors from "./errors.js";
 export const { InkwiseError, ArgumentError, DataError, ModelError, TooManyPixelsError } = errors;
 
 /**
+ * Those that have not answered yet. Firefox ends a worker that nothing refers to, even while its
+ * answer is awaited.
+ * @type {Set<Inkwise>}
+ */
+const atWork = new Set();
+
+/**
  * A model in this browser. A worker of its own does the work, so that the page stays responsive;
  * the model is fetched when it is first needed.
  *
@@ -28,6 +35,7 @@ export class Inkwise {
     this.#worker.onmessage = ({ data: { id, value, error } }) => {
       const { resolve, reject } = this.#waiting.get(id) ?? {};
       this.#waiting.delete(id);
+      if (!this.#waiting.size) atWork.delete(this);
       if (error) reject?.(new errors[error.name](error.message));
       else resolve?.(value);
     };
@@ -68,6 +76,7 @@ export class Inkwise {
     return new Promise((resolve, reject) => {
       const id = this.#asked++;
       this.#waiting.set(id, { resolve, reject });
+      atWork.add(this);
       this.#worker.postMessage({ id, method, source, options });
     });
   }
@@ -75,6 +84,7 @@ export class Inkwise {
   #fail(/** @type {string} */ message) {
     for (const { reject } of this.#waiting.values()) reject(new ModelError(message));
     this.#waiting.clear();
+    atWork.delete(this);
   }
 }
 
