@@ -258,6 +258,22 @@ def test_workers_count_together_and_a_dead_one_is_replaced(start_server: StartSe
     assert running.end() == 0
 
 
+@pytest.mark.slow
+def test_workers_end_with_a_service_that_is_killed(start_server: StartServer) -> None:
+    running = start_server("--workers", "2")
+    assert ask(connect(running))[0] == 200
+    running.end(signal.SIGKILL)
+
+    def refused() -> bool:
+        try:
+            connect(running).connect()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    running.wait_for(refused)
+
+
 # --- HTTP itself ---
 
 

@@ -5,11 +5,13 @@ import contextlib
 import ctypes
 import errno
 import functools
+import multiprocessing
 import os
 import platform
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -163,12 +165,30 @@ def return_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
+def end_with_parent() -> None:
+    """Let this worker end as soon as its supervisor is gone, even if that was killed.
+
+    Nobody else would end it, and it would keep the port and answer for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def make_application(settings: Settings) -> "ASGIApp":
     """Make the application of one worker, from within its event loop; see `serve`."""
     from inkwise.serving.app import create_app
     from inkwise.serving.service import Service
 
     return_freed_memory()
+    if settings.workers > 1:
+        end_with_parent()
     service = Service(settings)
     if hasattr(signal, "SIGHUP"):
         loop = asyncio.get_running_loop()
