@@ -25,7 +25,7 @@ POLICY = (
 ENGINE = Path(__file__).with_name("engine")
 """The folder of the modules that answer in a browser."""
 
-_SCRIPTS = ("alone", "canvas", "early", "local", "pen", "trouble", "words")
+_SCRIPTS = ("alone", "canvas", "early", "frames", "local", "pen", "trouble", "words")
 _SHOWN = ("canvas.css", "icon.svg", "icon-192.png", "icon-512.png")
 _COLOURS = {"background_color": "#f3f0e8", "theme_color": "#f3f0e8"}
 _NOT_KEPT = (".md", ".txt", ".d.ts", "LICENSE", "package.json")

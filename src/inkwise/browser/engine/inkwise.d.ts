@@ -1,6 +1,9 @@
 /** The handwritten digits in a picture, read in the browser. */
 
-/** A canvas, an image that is loaded, pixels, or an image file's bytes. */
+/**
+ * A canvas, an image that is loaded, pixels, or an image file's bytes. Of a file with several frames,
+ * such as a GIF, it is the first: give the others as bitmaps, which the browser's ImageDecoder makes.
+ */
 export type Picture =
   | HTMLCanvasElement
   | OffscreenCanvas

@@ -146,7 +146,10 @@ const question = async (final) => {
   askedAt = performance.now();
   asking += 1;
   try {
-    const { model, said, page, pages, labels } = await answers.classify(source, $("hand").value);
+    const { model, pictures } = await answers.classify(source, $("hand").value);
+    // A blank cover shall not hide the other pages.
+    const page = Math.max(0, pictures.findIndex(({ box }) => box));
+    const said = pictures[page];
     if (said.verdict === "several" && digits()) {
       if (number < asked) return; // the next answer shall not wait until this one is read
       const numbers = await answers.read(pictured(now, NUMBER_SIDE), page);
@@ -155,10 +158,11 @@ const question = async (final) => {
     if (number < shown) return;
     shown = number;
     if (model.version !== served.model.version) meet();
-    const all = { count: pages, labels: labels.join(", "), page: page + 1 };
-    const note = pages > 1 ? fill(words.pages, all) : "";
+    const labels = pictures.map(({ label }) => label ?? "–").join(", ");
+    const all = { count: pictures.length, labels, page: page + 1 };
+    const note = pictures.length > 1 ? fill(words.pages, all) : "";
     tell(said.error ? sentence(said.error.detail) : note);
-    answer = { said, about, source, number, why: null };
+    answer = { said, about, source, page, number, why: null };
     show(performance.now() - askedAt);
     if (final) settle();
   } catch (error) {
@@ -202,7 +206,7 @@ const settle = () => {
 const explain = async () => {
   const mine = answer;
   try {
-    const why = await answers.explain(mine.source, $("hand").value);
+    const why = await answers.explain(mine.source, $("hand").value, mine.page);
     if (answer !== mine) return;
     answer.why = why;
     showMap();

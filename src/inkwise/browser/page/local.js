@@ -1,6 +1,7 @@
 // Answers by this browser itself; service.js has the same names.
 
 import { Inkwise } from "../package/inkwise.js";
+import { frameAt, framesOf } from "./frames.js";
 import { Stroke, paintAll } from "./pen.js";
 import { Trouble } from "./trouble.js";
 import { words } from "./words.js";
@@ -82,32 +83,37 @@ export const untilThere = async () => {
   }
 };
 
-// Return what a worker can be sent at once: of a drawing, its pixels.
-const pixelsOf = (source) =>
-  source instanceof Blob ? source : source.getContext("2d").getImageData(0, 0, source.width, source.height);
+// Return what a worker can be sent at once: a frame of a file, or the pixels of a drawing.
+const portable = (source, page) =>
+  source instanceof Blob ? frameAt(source, page) : pixelsOf(source);
 
-// Classify a picture, a file or a canvas.
+const pixelsOf = (canvas) =>
+  canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+
+// Classify a picture, a file or a canvas: of a file with several frames, all of them.
 export const classify = async (source, hand) => {
   asked = true;
-  const said = await engine
-    .classify(pixelsOf(source), { hand })
-    .catch(({ message }) => ({ error: { detail: message } }));
-  return { model: described.model, said, page: 0, pages: 1, labels: [] };
+  const pictures = [];
+  for await (const frame of source instanceof Blob ? framesOf(source) : [pixelsOf(source)]) {
+    const said = engine.classify(frame, { hand });
+    pictures.push(await said.catch(({ message }) => ({ error: { detail: message } })));
+  }
+  return { model: described.model, pictures };
 };
 
-// Read the numbers in a picture.
-export const read = async (source) => {
+// Read the numbers in a picture, or in one of its frames, counted from 0.
+export const read = async (source, page) => {
   try {
-    return (await engine.read(pixelsOf(source))).numbers;
+    return (await engine.read(await portable(source, page))).numbers;
   } catch (error) {
     throw await troubleOf(error); // another network is needed, which comes only now
   }
 };
 
-// Explain the answer about a picture.
-export const explain = async (source, hand) => {
+// Explain the answer about a picture, or about one of its frames.
+export const explain = async (source, hand, page) => {
   try {
-    return await engine.explain(pixelsOf(source), { hand });
+    return await engine.explain(await portable(source, page), { hand });
   } catch (error) {
     throw await troubleOf(error);
   }

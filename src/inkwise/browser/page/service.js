@@ -69,15 +69,8 @@ const encode = (source) => {
 // Describe the model.
 export const meet = () => ask("v1/model");
 
-// Classify a picture, a file or a canvas: of a file with several pages, all of them. The answer is
-// the first page's that has ink, so that a blank cover does not hide the others.
-export const classify = async (source, hand) => {
-  const { model, pictures } = await ask(`v1/predict?with_image=true&hand=${hand}`, encode(source));
-  const inked = pictures.findIndex(({ box }) => box);
-  const page = Math.max(0, inked);
-  const labels = pictures.map(({ label }) => label ?? "–");
-  return { model, said: pictures[page], page, pages: pictures.length, labels };
-};
+// Classify a picture, a file or a canvas: of a file with several pages, all of them.
+export const classify = (source, hand) => ask(`v1/predict?with_image=true&hand=${hand}`, encode(source));
 
 // Read the numbers in a picture, or in one of its pages, counted from 0.
 export const read = async (source, page) => {
