@@ -50,6 +50,7 @@ def main() -> None:
         page.run(SHORTEN, MISTAKES)
         take(browser, "report.png", page.run("return document.documentElement.scrollHeight"))
         page.open()
+        page.moves = 4
         page.draw(SEVEN)
         page.wait_for("#label", "7")
         page.wait(lambda: page.find("#near").is_displayed())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
     from tests.devtools import Browser
+    from tests.firefox import Firefox
 
 PROGRAMS = ("chromium", "chromedriver")
 FLAGS = (
@@ -55,14 +56,8 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Chrome"]:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module", params=["chromium", "firefox"])
-def browser(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Browser"]:
-    """Each of the browsers in turn."""
-    if request.param == "chromium":
-        yield request.getfixturevalue("chrome")
-        return
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Firefox"]:
     from tests.firefox import open_firefox
 
     try:
@@ -70,3 +65,10 @@ def browser(
             yield firefox
     except FileNotFoundError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["chrome", "firefox"])
+def browser(request: pytest.FixtureRequest) -> "Browser":
+    """Each of the browsers in turn."""
+    browser: Browser = request.getfixturevalue(request.param)
+    return browser

@@ -43,6 +43,7 @@ PREFERENCES = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "services.settings.server": "data:,",
+    "layout.frame_rate": 20,  # it draws without a graphics card
 }
 COMMANDS = {
     Command.NEW_SESSION: "WebDriver:NewSession",

@@ -43,6 +43,9 @@ def picture(kind: str = "PNG", size: int = 300) -> bytes:
 class Page:
     """The page, and what a person does with it."""
 
+    moves = 1
+    """Of the pointer for each point of a line: more make it rounder, and cost a frame each."""
+
     def __init__(self, browser: Browser, address: str) -> None:
         self.browser = browser
         self.address = address
@@ -70,6 +73,11 @@ class Page:
         self.browser.get(self.address)
         self.wait_for("#about", "Model")
 
+    def clear(self) -> None:
+        """Begin with an empty sheet, as right after the page was opened."""
+        self.find("#clear").click()
+        self.wait_for("#verdict", "Waiting")
+
     def pointer(self, kind: str = "mouse") -> Any:
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
         from selenium.webdriver.common.actions.pointer_input import PointerInput
@@ -81,7 +89,7 @@ class Page:
         self.run("document.getElementById('sheet').scrollIntoView({block: 'center'})")
         box = self.run("return document.getElementById('sheet').getBoundingClientRect().toJSON()")
         actions = self.pointer(kind)
-        finer = np.linspace(0, len(line) - 1, 4 * len(line))
+        finer = np.linspace(0, len(line) - 1, self.moves * len(line))
         for place, at in enumerate(finer):
             x, y = (np.interp(at, range(len(line)), axis) for axis in zip(*line, strict=True))
             actions.pointer_action.move_to_location(
@@ -96,6 +104,14 @@ class Page:
     def draw(self, *lines: Line) -> None:
         for line in lines:
             self.line(line)
+
+    def draw_and_hear(self, *lines: Line) -> str:
+        """Draw, each line after the answer about those before it, and return the last answer."""
+        for line in lines:
+            self.run("document.getElementById('said').textContent = ''")
+            self.line(line)
+            self.wait(lambda: self.text("#said"))
+        return self.text("#said")
 
     def give(self, event: str, content: bytes, name: str, kind: str) -> None:
         """Paste or drop a file."""
@@ -135,7 +151,7 @@ class Page:
         )
         return count
 
-    def look(self, width: int, height: int, scheme: str = "light", *, still: bool = False) -> None:
+    def look(self, width: int, height: int, scheme: str = "light", *, still: bool = True) -> None:
         look(self.browser, width, height, scheme, still=still)
 
     def shoot(self, name: str) -> None:

@@ -46,13 +46,24 @@ def unreported(trains: None) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.contextmanager
+def without_figures() -> Iterator[None]:
     """Draw nothing, which takes seconds: what figures show is tested with the charts."""
     blank = {"svg": b'<svg width="1" height="1"></svg>', "png": b""}
     # Here, and not in `drawing`: a module first imported by the test would keep it for good.
     only = types.SimpleNamespace(to_bytes=lambda _, kind: blank[kind])
-    monkeypatch.setattr("inkwise.report.figures.drawing", only)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inkwise.report.figures.drawing", only)
+        # A second process would draw.
+        patch.setattr("inkwise.report.figures.available_cores", lambda: 1)
+        yield
+
+
+@pytest.fixture
+def blank_figures() -> Iterator[None]:
+    """`without_figures` for a whole test."""
+    with without_figures():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +105,19 @@ def animals() -> Dataset:
         test=part(60),
         source="drawn for the tests",
     )
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few images of three classes, in a file. It is shared.
+
+    A process that reads them starts sooner than with optdigits, which scikit-learn has.
+    """
+    from tests.data import forms
+
+    folder = tmp_path_factory.mktemp("archive")
+    forms.zipped_idx(folder, forms.draw(60, 0, classes=3), forms.draw(30, 1, classes=3))
+    return folder / "archive.zip"
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from inkwise.data.label_corrections import ACCEPT, Decision, hash_image, write_d
 from inkwise.data.splits import split_dataset
 from inkwise.errors import DataError, RunError
 from inkwise.system.progress import Batch
+from tests.shared_runs import without_figures
 from tests.telling import AtEachBatch
 
 WRONG = {"train": np.arange(0, 300, 10), "test": np.array([4, 25])}
@@ -61,7 +62,8 @@ def trained(
 ) -> Run:
     """A run on corrected labels. It is shared."""
     output = tmp_path_factory.mktemp("trained") / "run"
-    return inkwise.train(dataset=mislabelled, epochs=6, labels=labels, output=output)
+    with without_figures():
+        return inkwise.train(dataset=mislabelled, epochs=6, labels=labels, output=output)
 
 
 @pytest.mark.usefixtures("unreported")

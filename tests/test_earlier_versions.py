@@ -50,6 +50,7 @@ def test_a_model_gives_the_probabilities_that_it_gave(written: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_is_read_and_its_report_written_again(written: Path) -> None:
     run = Run(written / "run")
     metrics = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
@@ -77,7 +78,7 @@ def test_a_run_is_evaluated_to_the_same_figures(written: Path) -> None:
     assert after["loss"]["value"] == pytest.approx(before["loss"]["value"], rel=1e-6)
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("unreported")
 def test_an_interrupted_training_goes_on(written: Path) -> None:
     run = inkwise.resume(written / "stopped", dataset=images(written))
     assert run.status == "complete"

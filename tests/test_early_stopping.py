@@ -47,11 +47,11 @@ def test_a_training_ends_when_no_epoch_of_the_last_ones_was_the_best(
 
 
 @pytest.mark.usefixtures("unreported")
-def test_the_weights_of_the_best_epoch_are_kept(optdigits: Dataset, tmp_path: Path) -> None:
+def test_the_weights_of_the_best_epoch_are_kept(animals: Dataset, tmp_path: Path) -> None:
     heard = Heard()
-    run = train(RECIPE, optdigits, output=tmp_path / "run", progress=heard)
+    run = train(RECIPE, animals, output=tmp_path / "run", progress=heard)
     shorter = train(
-        RECIPE, optdigits, epochs=KEPT, patience=0, best_epoch=False, output=tmp_path / "shorter"
+        RECIPE, animals, epochs=KEPT, patience=0, best_epoch=False, output=tmp_path / "shorter"
     )
     assert (run.status, len(run.history)) == ("complete", ENDS)
     assert run.model.provenance["epochs_trained"] == KEPT
@@ -67,31 +67,31 @@ def test_the_weights_of_the_best_epoch_are_kept(optdigits: Dataset, tmp_path: Pa
 @pytest.mark.parametrize("last", [3, 5, ENDS])
 @pytest.mark.usefixtures("unreported")
 def test_a_training_that_was_interrupted_ends_where_it_would_have(
-    optdigits: Dataset, tmp_path: Path, last: int
+    animals: Dataset, tmp_path: Path, last: int
 ) -> None:
     def stop(epoch: Epoch) -> None:
         if epoch.epoch == last:
             raise KeyboardInterrupt
 
-    whole = train(RECIPE, optdigits, output=tmp_path / "whole")
-    run = train(RECIPE, optdigits, output=tmp_path / "run", on_epoch=stop)
+    whole = train(RECIPE, animals, output=tmp_path / "whole")
+    run = train(RECIPE, animals, output=tmp_path / "run", on_epoch=stop)
     assert len(run.history) == last
-    resumed = resume(run, dataset=optdigits)
+    resumed = resume(run, dataset=animals)
     assert (resumed.status, len(resumed.history)) == ("complete", ENDS)
     for name, array in whole.model.weights.items():
         np.testing.assert_array_equal(resumed.model.weights[name], array)
 
 
 @pytest.mark.usefixtures("trains")
-def test_a_training_in_memory_ends_as_well(optdigits: Dataset) -> None:
-    training = fit(RECIPE, optdigits)
+def test_a_training_in_memory_ends_as_well(animals: Dataset) -> None:
+    training = fit(RECIPE, animals)
     assert [epoch.epoch for epoch in training] == [*range(1, ENDS + 1)]
     assert training.model.provenance["epochs_trained"] == KEPT
 
 
-@pytest.mark.usefixtures("trains")
-def test_the_report_says_which_epoch_was_kept(optdigits: Dataset, tmp_path: Path) -> None:
-    run = train(RECIPE, optdigits, output=tmp_path / "run")
+@pytest.mark.usefixtures("trains", "blank_figures")
+def test_the_report_says_which_epoch_was_kept(animals: Dataset, tmp_path: Path) -> None:
+    run = train(RECIPE, animals, output=tmp_path / "run")
     page = " ".join(run.report_path.read_text("utf-8").split())
     assert "the weights are those of epoch 4, after which it was lowest" in page
     assert "and the training ended early" in page

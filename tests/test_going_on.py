@@ -16,6 +16,7 @@ from inkwise.runs.mixed_data import hold_out, join_classes
 from inkwise.runs.seen_images import hash_images
 from inkwise.system.progress import Batch
 from tests.folders import SYMBOLS, write_pictures, write_symbols
+from tests.shared_runs import without_figures
 from tests.telling import AtEachBatch, Heard
 
 ODD = {"0": "hash", "3": "tick", "8": "tee"}
@@ -34,7 +35,8 @@ def improved(
 ) -> Run:
     """A run that went on with this hand. It is shared: do not change it."""
     path = tmp_path_factory.mktemp("improved") / "run"
-    return train(start=finished, data=hand, output=path, learning_rate=1e-3)
+    with without_figures():
+        return train(start=finished, data=hand, output=path, learning_rate=1e-3)
 
 
 def test_it_learns_the_hand_and_forgets_little(improved: Run, finished: Path) -> None:
@@ -184,7 +186,8 @@ def test_arrays_and_data_sets_of_ones_own_go_on_too(
     mirrored = Dataset("mirrored", "mirrored animals", animals.class_names, other, other, "here")
     heard = Heard()
 
-    run = train(dataset=mirrored, start=zoo.path, output=tmp_path / "run", progress=heard)
+    output = tmp_path / "run"
+    run = train(dataset=mirrored, start=zoo.path, output=output, epochs=1, progress=heard)
 
     assert run.recipe.describe_network((20, 24), 3) == zoo.model.network
     assert [gain.name for gain in run.gains] == ["mirrored"]
@@ -245,7 +248,8 @@ def test_a_file_goes_on_with_the_data_that_it_names(
         start = as_file(model, tmp_path / name, **dataset)
         with pytest.raises(DataError, match=rf"no images of 1 .*may forget: .*{name} .* --dataset"):
             train(start=start, data=hand, output=tmp_path / "none", epochs=1)
-        again = train(start=start, dataset="optdigits", data=hand, output=tmp_path / name[:-5])
+        output = tmp_path / name[:-5]
+        again = train(start=start, dataset="optdigits", data=hand, output=output, epochs=1)
         assert [gain.name for gain in again.gains] == ["hand", "optdigits"]
     own = as_file(model, tmp_path / "own.onnx", sha256="0" * 64, name="letters")
     with pytest.raises(DataError, match=r"own\.onnx was trained on letters, your own data: name"):

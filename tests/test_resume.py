@@ -114,6 +114,7 @@ def whole(animals: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: No
         return train(EVERYTHING, animals, output=tmp_path_factory.mktemp("whole") / "run")
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("epoch", [2, 4])
 def test_a_resumed_training_is_the_one_that_was_never_interrupted(
     epoch: int, whole: Run, animals: Dataset, tmp_path: Path

@@ -53,7 +53,7 @@ def test_the_contract_of_scikit_learn_is_kept() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some checks are there to provoke warnings
         results = check_estimator(
-            quick(epochs=60), expected_failed_checks=NOT_KEPT, on_skip=None, on_fail="raise"
+            quick(epochs=30), expected_failed_checks=NOT_KEPT, on_skip=None, on_fail="raise"
         )
     by_status: dict[str, list[str]] = {status: [] for status in ("passed", "xfail", "skipped")}
     for result in results:

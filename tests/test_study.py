@@ -22,7 +22,7 @@ from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from inkwise.training.named_recipes import SMALL_FACTOR
 from tests.histories import without_seconds
-from tests.shared_runs import without_report
+from tests.shared_runs import without_figures, without_report
 from tests.telling import AtEachBatch, Heard
 
 
@@ -50,7 +50,8 @@ def stand_in(
         make_offline(patch)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("empty")))
         path = tmp_path_factory.mktemp("stand_in") / "run"
-        run = train(output=path, progress=(heard := Heard()))
+        with without_figures():
+            run = train(output=path, progress=(heard := Heard()))
     return run, heard.notices
 
 
@@ -297,7 +298,7 @@ def test_an_ensemble_is_trained_as_any_network(mnist: Dataset, tmp_path: Path) -
         title="a few digits of MNIST",
         class_names=mnist.class_names,
         train=mnist.train.take(np.arange(400)),
-        test=mnist.test.take(np.arange(200)),
+        test=mnist.test.take(np.arange(100)),
         source=mnist.source,
     )
     run = train("ensemble", few, epochs=2, batch_size=20, output=tmp_path / "run")

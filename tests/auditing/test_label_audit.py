@@ -15,7 +15,7 @@ from inkwise.auditing.findings import Audit
 from inkwise.auditing.judges import audit_recipe
 from inkwise.data.label_corrections import LabelCorrections
 from inkwise.errors import ArgumentError, DataError
-from inkwise.training.named_recipes import RECIPES
+from inkwise.training.named_recipes import RECIPES, SMALL_FACTOR
 from tests.telling import AtEachBatch, Heard
 
 PLANTED = np.arange(7, 1_500, 50)
@@ -42,7 +42,17 @@ def flawed(mnist: Dataset) -> Dataset:
 @pytest.fixture(scope="session")
 def found(flawed: Dataset, tmp_path_factory: pytest.TempPathFactory, trains: None) -> Audit:
     path = tmp_path_factory.mktemp("audit") / "flawed"
-    return inkwise.audit(flawed, output=path, progress=HEARD)
+    with pytest.MonkeyPatch.context() as patch:
+        # Half as many epochs as so few images get find the errors as well.
+        patch.setattr("inkwise.training.named_recipes.SMALL_FACTOR", SMALL_FACTOR // 2)
+        return inkwise.audit(flawed, output=path, progress=HEARD)
+
+
+@pytest.fixture
+def few_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train half as many models, where the images are so easy that each of them is sure."""
+    for module in ("judges", "label_audit"):
+        monkeypatch.setattr(f"inkwise.auditing.{module}.SEEDS", 1)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -119,7 +129,7 @@ def test_it_says_what_it_does(found: Audit) -> None:
     assert HEARD.steps[-1][0] == "Looking for duplicates"
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "few_judges")
 def test_test_labels_teach_nobody(animals: Dataset, tmp_path: Path) -> None:
     others = dataclasses.replace(
         animals, test=Split(animals.test.images, (animals.test.labels + 1) % 3)
@@ -140,7 +150,7 @@ def test_copies_are_found_from_the_other_side(flawed: Dataset) -> None:
     assert {pair.other_split for pair in pairs if pair.across} == {"train"}
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "few_judges")
 def test_a_users_own_classes(animals: Dataset, tmp_path: Path) -> None:
     labels = animals.train.labels.copy()
     labels[[3, 100]] = 2 - labels[[3, 100]] // 2  # ant → cat, bee → cat
@@ -153,7 +163,7 @@ def test_a_users_own_classes(animals: Dataset, tmp_path: Path) -> None:
     assert {d.decided for d in audit.decisions()[:2]} == {"ant", "bee"}
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "few_judges")
 def test_a_class_may_be_missing(animals: Dataset, tmp_path: Path) -> None:
     data = dataclasses.replace(animals, class_names=(*animals.class_names, "dog"))
 

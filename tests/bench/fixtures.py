@@ -9,6 +9,7 @@ import pytest
 from inkwise import Dataset, Split
 from inkwise.bench import rounds
 from inkwise.bench.contenders import CONTENDERS, Contender
+from inkwise.bench.rounds import Bench
 from tests.bench import Enter
 
 
@@ -48,3 +49,9 @@ def enter(programs: None, few_digits: Dataset, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(rounds, "load_dataset", lambda *_: few_digits)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     return only
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no figures, which takes longer than all else: other tests look at them."""
+    monkeypatch.setattr(Bench, "save_figures", lambda _: None)

@@ -44,11 +44,11 @@ WITHOUT_A_RUN = KINDS.keys() - FROM_A_RUN - {"neighbours.npz", "robustness.json"
 
 @pytest.mark.parametrize("kind", sorted(WITHOUT_A_RUN))
 def test_a_damaged_file_is_read_or_refused(kind: str, tmp_path: Path) -> None:
-    fuzz(kind, tmp_path, tmp_path, 20 if kind in SLOW else 100)
+    fuzz(kind, tmp_path, tmp_path, 12 if kind in SLOW else 50)
 
 
 @pytest.mark.parametrize("kind", sorted(FROM_A_RUN))
 def test_a_damaged_file_of_a_run_is_read_or_refused(kind: str, seeds: Path, tmp_path: Path) -> None:
     for name in ("run", "stopped"):
         shutil.copytree(seeds / name, tmp_path / name)
-    fuzz(kind, seeds, tmp_path, 20)
+    fuzz(kind, seeds, tmp_path, 12)

@@ -1,5 +1,7 @@
 """The page with no server, in a real browser, from a plain file server, in a sub-folder."""
 
+import io
+import itertools
 import shutil
 import time
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from inkwise import load_pretrained
 from inkwise.browser.index import page_html
@@ -19,6 +22,8 @@ from tests.serving.processes import servers
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+    from tests.firefox import Firefox
+
 pytestmark = pytest.mark.browser
 
 FOLDER = "school/digits"
@@ -30,31 +35,43 @@ def host(site: Path) -> Iterator[Host]:
         yield host
 
 
+def page_at(browser: Browser, address: str) -> Page:
+    page = Page(browser, address)
+    page.look(1280, 820)
+    return page
+
+
 @pytest.fixture
 def page(browser: Browser, host: Host) -> Page:
-    page = Page(browser, f"{host.address}/{FOLDER}/")
-    page.look(1280, 820)
-    complaints(browser)
-    page.open()
+    """The page with an empty sheet; opened only where it is not: that takes seconds."""
+    page = page_at(browser, f"{host.address}/{FOLDER}/")
+    started = "return 'started' in document.documentElement.dataset"
+    if browser.current_url == page.address and page.run(started):
+        page.clear()
+    else:
+        page.open()
     return page
 
 
 # --- the same page ---
 
 
-def test_a_drawn_digit_is_told(page: Page) -> None:
+def test_a_drawn_digit_is_told(browser: Browser, host: Host) -> None:
+    page = page_at(browser, f"{host.address}/{FOLDER}/")
+    complaints(browser)
+    page.open()
     assert page.violations() == []
     page.draw(SEVEN)
     page.wait_for("#said", "7 digit, ")
     assert page.text("#chances .best th") == "7"
     assert page.ink("#seen") > 30
     page.shoot("alone-desktop")
-    assert complaints(page.browser) == []
+    assert complaints(browser) == []
 
 
 def test_nothing_is_asked_of_anybody_else(chrome: "Chrome", host: Host) -> None:
     requests(chrome)
-    page = Page(chrome, f"{host.address}/{FOLDER}/")
+    page = page_at(chrome, f"{host.address}/{FOLDER}/")
     page.open()
     page.draw(SEVEN)
     page.wait_for("#said", "7 digit, ")
@@ -79,13 +96,31 @@ def test_a_picture_is_uploaded_or_pasted(page: Page, tmp_path: Path) -> None:
     page.find("#upload").send_keys(str(file))
     page.wait_for("#said", "7 digit")
     assert page.text("#file-name") == "my seven.png"
-    page.find("#clear").click()
-    page.wait_for("#verdict", "Waiting")
+    page.clear()
     page.give("paste", picture("JPEG"), "pasted.jpg", "image/jpeg")
     page.wait_for("#said", "7 digit")
     page.give("drop", b"Dear diary", "diary.txt", "text/plain")
     page.wait(lambda: page.find("#trouble").is_displayed())
     assert page.text("#label") == ""
+
+
+# AVIF is left out, of which browsers decode some frames only.
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_a_blank_first_frame_does_not_hide_the_others(
+    page: Page, kind: str, tmp_path: Path
+) -> None:
+    seven = Image.open(io.BytesIO(picture())).convert("L")
+    frames = [seven, seven.rotate(3, fillcolor=255)]
+    file = tmp_path / f"moving.{kind.lower()}"
+    Image.new("L", seven.size, 255).save(
+        file, kind, save_all=True, append_images=frames, duration=200
+    )
+    page.find("#upload").send_keys(str(file))
+    page.wait_for("#said", "7 digit")
+    assert "3 pages, read as –, 7, 7: this is the answer for page 2" in page.text("#trouble")
+    page.find("#looked").send_keys(" ")
+    page.wait_for("#looked-note", "speaks most for 7")
+    page.find("#looked").send_keys(" ")
 
 
 def test_a_number_is_read(page: Page) -> None:
@@ -102,16 +137,17 @@ def test_which_ink_matters_is_shown(page: Page) -> None:
     page.find("#looked").send_keys(" ")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits(page: Page, scheme: str) -> None:
+def test_the_page_fits_light_and_dark(page: Page) -> None:
     page.draw(SEVEN)
     page.wait_for("#said", "7")
     page.run("scrollTo(0, 0)")
     for width, height in ((320, 640), (360, 740), (1280, 900)):
-        page.look(width, height, scheme)
-        assert page.run("return document.documentElement.scrollWidth") <= width
-        assert page.violations() == []
-        page.shoot(f"alone-{width}-{scheme}")
+        for scheme in ("light", "dark"):
+            page.look(width, height, scheme)
+            assert page.run("return document.documentElement.scrollWidth") <= width
+            if width in (320, 1280):
+                assert page.violations() == []
+            page.shoot(f"alone-{width}-{scheme}")
 
 
 DIGITS: dict[str, list[Line]] = {
@@ -161,27 +197,27 @@ def answers(page: Page) -> dict[str, Any]:
     """Draw the ten digits and a star, and note what the page says of them."""
     told = {}
     for name, lines in {**DIGITS, "star": STAR}.items():
-        page.find("#clear").click()
-        page.wait_for("#verdict", "Waiting")
-        for line in lines:
-            page.run("document.getElementById('said').textContent = ''")
-            page.line(line)
-            page.wait(lambda: page.text("#said"))
+        page.clear()
+        said = page.draw_and_hear(*lines)
         chances = page.run(
             "return [...document.querySelectorAll('#chances td:last-child')]"
             ".map((cell) => cell.textContent)"
         )
-        told[name] = (page.text("#said"), *chances)
+        told[name] = (said, *chances)
     return told
 
 
-def test_served_and_alone_it_gives_the_same_answers(page: Page, tmp_path: Path) -> None:
+def test_served_and_alone_it_gives_the_same_answers(
+    chrome: "Chrome", host: Host, tmp_path: Path
+) -> None:
+    # In one browser: that others answer as the service does is tested with the module.
+    page = page_at(chrome, f"{host.address}/{FOLDER}/")
     # The speed of the pointer changes the width of a line: time shall stand still.
-    with first(page.browser, "Object.defineProperty(Event.prototype, 'timeStamp', {get: () => 0})"):
+    with first(chrome, "Object.defineProperty(Event.prototype, 'timeStamp', {get: () => 0})"):
         page.open()
         alone = answers(page)
         with servers(tmp_path, load_pretrained().save(tmp_path / "model")) as start:
-            served = Page(page.browser, start().address)
+            served = Page(chrome, start().address)
             served.open()
             assert answers(served) == alone
     assert [name for name in DIGITS if alone[name][0].startswith(f"{name} digit")] == [*DIGITS]
@@ -236,14 +272,13 @@ def copy(site: Path, tmp_path: Path) -> Path:
 
 def test_after_one_visit_it_works_without_the_server(browser: Browser, copy: Path) -> None:
     with hosted(copy.parent) as host:
-        page = Page(browser, f"{host.address}/digits/")
+        page = page_at(browser, f"{host.address}/digits/")
         page.open()
         kept(page)
     page.open()
     page.draw(SEVEN)
     page.wait_for("#said", "7 digit")
-    page.find("#clear").click()
-    page.wait_for("#verdict", "Waiting")
+    page.clear()
     for left in (0.08, 0.48, 0.88):
         page.line([(left, 0.36), (left, 0.65)])
     page.wait_for("#said", "111 number")
@@ -267,7 +302,7 @@ def test_a_new_version_comes_whole_with_the_next_opening(
 
     waiting = "return navigator.serviceWorker.getRegistration().then((there) => !!there.waiting)"
     with hosted(copy.parent) as host:
-        page = Page(browser, f"{host.address}/digits/")
+        page = page_at(browser, f"{host.address}/digits/")
         page.open()
         kept(page)
         publish("two ")
@@ -278,9 +313,9 @@ def test_a_new_version_comes_whole_with_the_next_opening(
         time.sleep(1)
         assert not page.run(waiting)
         (copy / "index.html").write_bytes(later)
-        page.open()
-        assert not browser.title.startswith("two")
+        browser.get(page.address)
         page.wait(lambda: page.run(waiting))
+        assert not browser.title.startswith("two")
         browser.get(page.address)
         page.wait(lambda: browser.title.startswith("two"))
     page.open()
@@ -297,7 +332,7 @@ def test_on_an_isolated_page_it_runs_in_threads(browser: Browser, site: Path) ->
         "Cross-Origin-Embedder-Policy": "require-corp",
     }
     with hosted(site, headers) as host:
-        page = Page(browser, host.address)
+        page = page_at(browser, host.address)
         complaints(browser)
         page.open()
         assert page.run("return crossOriginIsolated")
@@ -347,7 +382,7 @@ def test_the_module_answers_in_a_page_of_somebody_s_own(
     browser: Browser, host: Host, site: Path
 ) -> None:
     (site.parent / "mine.html").write_text(MODULE)
-    page = Page(browser, f"{host.address}/school/mine.html")
+    page = page_at(browser, f"{host.address}/school/mine.html")
     browser.get(page.address)
 
     def told() -> bool:
@@ -369,7 +404,6 @@ def trouble(browser: Browser, address: str) -> str:
     told = page.text("#trouble")
     assert told.endswith(".")
     assert told.count(". ") == 0, told
-    assert page.violations() == []
     return told
 
 
@@ -390,43 +424,75 @@ def test_an_old_browser_is_told(browser: Browser, host: Host, script: str, told:
 def test_a_host_that_blocks_webassembly_is_told(browser: Browser, site: Path) -> None:
     with hosted(site, {"Content-Security-Policy": "script-src 'self'"}) as strict:
         assert "This browser allows no WebAssembly here" in trouble(browser, strict.address)
+        assert Page(browser, "").violations() == []  # of a page that began, and then could not
 
 
 def test_a_page_opened_from_a_disk_is_told(browser: Browser, site: Path) -> None:
     assert "only from a web server" in trouble(browser, (site / "index.html").as_uri())
+    assert Page(browser, "").violations() == []  # of a page that did not begin
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "page/pen.js",
-        "package/inkwise.js",
-        "package/worker.js",
-        "package/model/model.json",
-        "package/model/model.onnx.gz",
-        "package/runtime/ort-wasm-simd-threaded.wasm.gz",
-        "package/runtime/ort.wasm.bundle.min.js",
-    ],
+WAYS = ("missing", "damaged")
+FILES = (
+    "page/pen.js",
+    "package/inkwise.js",
+    "package/worker.js",
+    "package/model/model.json",
+    "package/model/model.onnx.gz",
+    "package/runtime/ort-wasm-simd-threaded.wasm.gz",
+    "package/runtime/ort.wasm.bundle.min.js",
 )
-@pytest.mark.parametrize("how", ["missing", "damaged"])
-def test_a_missing_or_damaged_file_is_told(
-    browser: Browser, copy: Path, file: str, how: str
-) -> None:
-    whole = (copy / file).read_bytes()
-    (copy / file).unlink()
+
+
+def assert_told(browser: Browser, site: Path, file: str, how: str) -> None:
+    whole = (site / file).read_bytes()
+    (site / file).unlink()
     if how == "damaged":
-        (copy / file).write_bytes(whole[: len(whole) // 2])
-    with hosted(copy) as host:
+        (site / file).write_bytes(whole[: len(whole) // 2])
+    with hosted(site) as host:
         told = trouble(browser, host.address)
     assert "missing" in told or "damaged" in told
     assert "publish" in told
 
 
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("how", WAYS)
+def test_a_missing_or_damaged_file_is_told(
+    chrome: "Chrome", copy: Path, file: str, how: str
+) -> None:
+    assert_told(chrome, copy, file, how)
+
+
+# Scripts of a page, of a worker and of neither, and what is decompressed: each browser has its
+# own way to tell that these fail. What the engine finds itself is the same in both.
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        *itertools.product(
+            ["page/pen.js", "package/worker.js", "package/runtime/ort.wasm.bundle.min.js"], WAYS
+        ),
+        ("package/model/model.onnx.gz", "damaged"),
+    ],
+)
+def test_firefox_s_own_way_to_fail_is_told(
+    firefox: "Firefox", copy: Path, file: str, how: str
+) -> None:
+    assert_told(firefox, copy, file, how)
+
+
 @pytest.mark.parametrize("file", ["model/lines.onnx.gz", "reading/read.js"])
-def test_a_file_that_only_numbers_need_is_missing(browser: Browser, copy: Path, file: str) -> None:
-    (copy / "package" / file).unlink()
-    with hosted(copy) as host:
-        page = Page(browser, host.address)
+def test_a_file_that_only_numbers_need_is_missing(chrome: "Chrome", copy: Path, file: str) -> None:
+    assert_read_no_number(chrome, copy, file)
+
+
+def test_firefox_misses_a_module_that_only_numbers_need(firefox: "Firefox", copy: Path) -> None:
+    assert_read_no_number(firefox, copy, "reading/read.js")
+
+
+def assert_read_no_number(browser: Browser, site: Path, file: str) -> None:
+    (site / "package" / file).unlink()
+    with hosted(site) as host:
+        page = page_at(browser, host.address)
         page.open()
         page.draw(SEVEN)
         page.wait_for("#said", "7 digit")

@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,6 +24,9 @@ from tests.browser.engine import Engine, lay_out
 from tests.browser.hosts import hosted
 from tests.devtools import Browser
 from tests.ink.pictures import KINDS, encode, fine_pen, marker, photo
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 pytestmark = pytest.mark.browser
 
@@ -90,14 +93,23 @@ def test_answers_are_those_of_the_service(
         assert answer.keys() == expected.keys()
 
 
+@pytest.fixture(scope="module")
+def in_chrome(chrome: "Chrome", package: Path) -> Iterator[Engine]:
+    with hosted(package) as host:
+        yield Engine(chrome, host.address)
+
+
+# In one browser: from the pixels on, which are compared in both, each computes the same.
 @pytest.mark.parametrize("kind", [*RARER_AROUND, *RARER_SEVERAL])
 def test_what_is_around_or_beside_a_digit_is_told_as_by_the_service(
-    kind: str, module: Engine, service: TestClient, mnist: Dataset
+    kind: str, in_chrome: Engine, service: TestClient, mnist: Dataset
 ) -> None:
-    pictures, _ = draw_pictures(list_kinds()[kind], mnist.train, 8, [7])
+    pictures, _ = draw_pictures(list_kinds()[kind], mnist.train, 5, [7])
     for picture in pictures:
         content = png(picture)
-        answer = module(SOURCE + "return inkwise.classify(await blobOf(one));", one=text(content))
+        answer = in_chrome(
+            SOURCE + "return inkwise.classify(await blobOf(one));", one=text(content)
+        )
         expected = see(service, content)
         for name in ("verdict", "label", "box", "dropped", "parts"):
             assert answer[name] == expected[name], name

@@ -48,7 +48,7 @@ def along_lines(count: int) -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("beams", [3, 16])
 def test_readings_and_the_places_of_their_signs(beams: int, engine: Engine) -> None:
-    lines = along_lines(60)
+    lines = along_lines(60 if beams < 10 else 25)  # Python takes seconds with many beams
     answers = engine(
         """
         const { decode, align } = await load("reading/ctc.js");
@@ -250,7 +250,8 @@ def test_numbers_of_a_picture(
 ) -> None:
     marks = known.pop("marks", True)
     check = [known.get(name) for name in ("digits", "pattern", "check")]
-    for picture in pictures(digits, 1):
+    # Every other picture where something is known: all of them take seconds.
+    for picture in pictures(digits, 1)[:: 2 if known else 1]:
         numbers = read_numbers(picture, checks.make_check(*check), marks=marks)
         found = engine(
             RECORDED

@@ -45,6 +45,7 @@ def test_help_names_every_contender_and_option(call: Call) -> None:
         assert name in words(result.out)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_show_medians_and_spreads(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ def test_tables_show_medians_and_spreads(
     assert "the keras: 98.88% after 50.0 s of training" in result.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_accuracy_that_a_round_did_not_reach_is_said_to_be_never_reached(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_an_accuracy_that_a_round_did_not_reach_is_said_to_be_never_reached(
     assert "4.00 or never" in result.out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_round_has_no_spread(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +104,7 @@ def test_one_round_has_no_spread(
     assert "as multiples of" not in result.out  # as whom?
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_failure_is_shown_with_its_reason_and_in_the_exit_code(
     call: Call, enter: Enter, tmp_path: Path
 ) -> None:
@@ -116,6 +120,7 @@ def test_failure_is_shown_with_its_reason_and_in_the_exit_code(
     assert "Traceback" not in result.out + result.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_but_failures_is_shown_without_tables(
     call: Call, enter: Enter, tmp_path: Path
 ) -> None:
@@ -128,7 +133,7 @@ def test_nothing_but_failures_is_shown_without_tables(
     assert json.loads((tmp_path / "bench" / "bench.json").read_text())["measurements"] == []
 
 
-@pytest.mark.usefixtures("interruptible")
+@pytest.mark.usefixtures("interruptible", "undrawn")
 def test_interruption_is_told_and_keeps_what_is_finished(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +150,7 @@ def test_interruption_is_told_and_keeps_what_is_finished(
     assert len(document["measurements"]) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_quick_bench_says_so(
     call: Call, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,11 +193,16 @@ def test_the_real_command(
 ) -> None:
     monkeypatch.setattr(rounds, "load_dataset", lambda *_: few_digits)
 
-    result = call("bench", "--quick", "--only", "swift", "--only", "knn", "-o", tmp_path / "bench")
+    only = ("--only", "case-study", "--only", "knn")
+    result = call("bench", "--quick", *only, "-o", tmp_path / "bench")
 
     assert result.code == 0
-    assert "inkwise swift" in result.out
+    assert "inkwise case-study" in result.out
     assert "nearest neighbours" in result.out
     document = json.loads((tmp_path / "bench" / "bench.json").read_text())
-    assert {m["contender"] for m in document["measurements"]} == {"swift", "knn"}
+    assert {m["contender"] for m in document["measurements"]} == {"case-study", "knn"}
+    for m in document["measurements"]:
+        assert m["history"][-1][1] > 0.1
+        assert m["model_bytes"] > 1000
+        assert (m["prediction_memory"] is None) == (m["contender"] == "knn")
     assert document["growth"] == {}

@@ -54,25 +54,25 @@ def test_whole_shards_stay_and_the_job_goes_on(command: str, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("trains")
-def test_finished_trials_stay_and_the_sweep_goes_on(tmp_path: Path) -> None:
+def test_finished_trials_stay_and_the_sweep_goes_on(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         'epochs = 1\nnetwork = [{layer = "flatten"}, {layer = "dense", units = 4}, '
         '{layer = "dense"}]\n'
     )
     folder = tmp_path / "scratch" / "disk" / "sweep"
     command: list[str | Path] = [
-        *("sweep", tmp_path / "mine.toml", "--dataset", "optdigits", "--at-once", "1"),
+        *("sweep", tmp_path / "mine.toml", "--data", archive, "--at-once", "1"),
         *("--vary", "network.1.units=2,400", "--sampler", "grid", "--best", "0", "-o", folder),
     ]
 
     full, later = run_on_a_full_disk(tmp_path / "scratch", command, command, size=1000, file=200)
 
     assert full.code == 1
-    told, line = full.err.splitlines()
+    _, told, line = full.err.splitlines()  # the first is of the data
     assert told.startswith("trial 0: network.1.units 2; complete")
     assert line.startswith(f"error: cannot write {folder}/trials/001/")
     trials = full.left / "sweep" / "trials"
-    assert (later.code, later.err.count("\n")) == (0, 1)
+    assert (later.code, later.err.count("\n")) == (0, 2)
     assert "2 trials: 2 trained to the end." in later.out
     before, after = modified(trials / "000"), modified(later.left / "sweep" / "trials" / "000")
     assert before == after

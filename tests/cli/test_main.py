@@ -321,6 +321,7 @@ def test_a_class_whose_name_is_no_text_is_refused_in_one_line(call: Call, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
 def test_every_command_takes_names_that_are_no_text(
     call: Call, finished: Path, tmp_path: Path
@@ -352,7 +353,7 @@ def test_every_command_takes_names_that_are_no_text(
     assert r"no-7\udcff\udce9" in refused.err
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("trains", "blank_figures")
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
 def test_data_whose_name_is_no_text_are_learnt(call: Call, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"7\xff")

@@ -61,7 +61,7 @@ def test_what_recipes_cannot_print_is_one_line(call: Call, arguments: list[str],
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("unreported")
 def test_a_file_is_trained_by(call: Call, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(TINY)
     output = tmp_path / "run"

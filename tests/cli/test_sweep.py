@@ -12,7 +12,7 @@ from inkwise import Run
 from tests.cli.conftest import Call
 
 OPTIONS = (
-    *("sweep", "perceptron", "--dataset", "optdigits", "--set", "epochs=2", "--at-once", "1"),
+    *("sweep", "perceptron", "--set", "epochs=2", "--at-once", "1"),
     *("--vary", "optimiser.learning_rate=log:1e-3..1e-1", "--trials", "3"),
     *("--best", "1", "--seeds", "1"),
 )
@@ -32,9 +32,12 @@ main()
 """
 
 
-@pytest.mark.usefixtures("trains")
-def test_a_sweep_is_told_and_goes_on_after_kill_9(call: Call, tmp_path: Path) -> None:
-    whole = call(*OPTIONS, "-o", tmp_path / "whole")
+@pytest.mark.usefixtures("unreported")
+def test_a_sweep_is_told_and_goes_on_after_kill_9(
+    call: Call, archive: Path, tmp_path: Path
+) -> None:
+    options = (*OPTIONS, "--data", archive)
+    whole = call(*options, "-o", tmp_path / "whole")
     assert whole.code == 0, whole.err
     assert [line.partition(":")[0] for line in whole.err.splitlines() if "trial " in line] == [
         "trial 0",
@@ -46,7 +49,7 @@ def test_a_sweep_is_told_and_goes_on_after_kill_9(call: Call, tmp_path: Path) ->
     assert f"Page: {tmp_path / 'whole' / 'sweep.html'}" in whole.out
 
     killed = subprocess.run(
-        [sys.executable, "-c", KILL, "33", *OPTIONS, "-o", str(tmp_path / "killed")],
+        [sys.executable, "-c", KILL, "33", *options, "-o", str(tmp_path / "killed")],
         env={**os.environ},
         capture_output=True,
         timeout=120,
@@ -55,7 +58,7 @@ def test_a_sweep_is_told_and_goes_on_after_kill_9(call: Call, tmp_path: Path) ->
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     begun = [Run(path).history for path in sorted((tmp_path / "killed" / "trials").iterdir())]
     assert begun
-    again = call(*OPTIONS, "-o", tmp_path / "killed")
+    again = call(*options, "-o", tmp_path / "killed")
 
     assert again.code == 0, again.err
     assert again.out.replace("killed", "whole") == whole.out
@@ -95,16 +98,18 @@ def test_without_optuna_it_says_what_to_install(
     assert result.err == "error: a sweep needs Optuna: pip install 'inkwise[sweep]'\n"
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("unreported")
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    options = (*OPTIONS, "--data", archive)
+
     def press_ctrl_c(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("inkwise.runs.directory.Run.save_checkpoint", press_ctrl_c)
-        result = call(*OPTIONS, "-o", tmp_path / "sweep")
+        result = call(*options, "-o", tmp_path / "sweep")
     assert result.code == 130
     assert result.out == "Interrupted. The same command goes on where this one was.\n"
-    assert call(*OPTIONS, "-o", tmp_path / "sweep").code == 0
+    assert call(*options, "-o", tmp_path / "sweep").code == 0

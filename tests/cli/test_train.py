@@ -23,6 +23,17 @@ EPOCH = re.compile(
     r"validation loss \d+\.\d{4}, accuracy \d+\.\d\d%; \d+\.\d s"
 )
 
+UNREPORTED = """
+import contextlib
+import inkwise.study
+from inkwise.cli.main import main
+
+inkwise.study.report_on = lambda run, *_: run.report_path
+inkwise.study.SecondProcess = contextlib.nullcontext
+main()
+"""
+"""The command without its report, as `unreported`, for processes of their own."""
+
 
 @pytest.fixture
 def mount_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
@@ -43,10 +54,12 @@ def mount_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 @pytest.mark.usefixtures("trains")
-def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) -> None:
-    result = command("train", "--dataset", "optdigits", "--epochs", "2")
+def test_in_a_pipe_it_prints_one_line_an_epoch(
+    command: Call, archive: Path, tmp_path: Path
+) -> None:
+    result = command("train", "--data", archive, "--epochs", "2")
 
-    path = Path("runs/case-study-optdigits-1")
+    path = Path("runs/case-study-archive-1")
     run = Run(tmp_path / path)
     assert result.code == 0
     assert "\x1b" not in result.out + result.err
@@ -55,7 +68,8 @@ def test_in_a_pipe_it_prints_one_line_an_epoch(command: Call, tmp_path: Path) ->
     epochs = [line for line in lines if line.startswith("epoch")]
     assert [match[1] for line in epochs if (match := EPOCH.fullmatch(line))] == ["1", "2"]
     assert epochs == [str(epoch) for epoch in run.history]
-    assert len(lines) == len(epochs) + 1  # the last one says that it evaluates now
+    # The first one names the test images, and the last one says that it evaluates now.
+    assert len(lines) == len(epochs) + 2
     headline, report, place = result.out.splitlines()
     assert headline.startswith(f"Accuracy {run.evaluation.accuracy.value:.2%}")
     assert str(path / "report.html") in report
@@ -193,15 +207,16 @@ def test_disk_that_fills_up_keeps_the_model_it_has(
 
 
 @pytest.mark.usefixtures("trains", "interruptible")
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_finished(archive: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits", "--epochs", "500"],
+        [sys.executable, "-m", "inkwise", "train", "--data", archive, "--epochs", "5000"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stderr is not None
+    process.stderr.readline()  # the notice comes before the training
     first = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
@@ -210,7 +225,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "interrupted after" in out
-    run = Run(tmp_path / "runs" / "case-study-optdigits-1")
+    run = Run(tmp_path / "runs" / "case-study-archive-1")
     assert run.status == "interrupted"
     assert str(run.path.relative_to(tmp_path)) in out
     assert len(run.history) >= 1
@@ -240,11 +255,11 @@ def test_ctrl_c_before_the_first_epoch_says_that_there_is_no_model(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("trains")
-def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> None:
+def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(archive: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "inkwise", "train", "--dataset", "optdigits", "--epochs", "2"],
+        [sys.executable, "-c", UNREPORTED, "train", "--data", archive, "--epochs", "2"],
         cwd=tmp_path,
         env={**environment, "TERM": "xterm-256color", "COLUMNS": "110"},
         stdin=theirs,
@@ -269,7 +284,7 @@ def test_in_a_terminal_a_bar_shows_loss_accuracy_and_speed(tmp_path: Path) -> No
     assert any(line.startswith("Accuracy") for line in lines)
 
 
-@pytest.mark.usefixtures("trains")
+@pytest.mark.usefixtures("unreported")
 def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pens", {"thin": 20, "thick": 20})
     path = tmp_path / "run"
@@ -303,11 +318,11 @@ def test_pictures_in_a_folder_are_learnt_and_evaluated(call: Call, tmp_path: Pat
     assert (gone.code, "your own data set, pens" in gone.err) == (1, True)
 
 
-@pytest.mark.usefixtures("trains")
-def test_an_archive_is_learnt_and_evaluated_and_so_is_a_table(call: Call, tmp_path: Path) -> None:
-    train, test = forms.draw(60, 0, classes=3), forms.draw(30, 1, classes=3)
-    forms.zipped_idx(tmp_path, train, test)
-    path, archive = tmp_path / "run", tmp_path / "archive.zip"
+@pytest.mark.usefixtures("unreported")
+def test_an_archive_is_learnt_and_evaluated_and_so_is_a_table(
+    call: Call, archive: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
 
     trained = call("train", "--data", archive, "--epochs", "1", "--output", path)
 
@@ -317,7 +332,7 @@ def test_an_archive_is_learnt_and_evaluated_and_so_is_a_table(call: Call, tmp_pa
     assert run.model.class_names == ("0", "1", "2")
     evaluated = call("evaluate", path)  # it remembers where the archive was
     assert (evaluated.code, evaluated.err) == (0, "")
-    (tmp_path / "other.csv").write_text(forms.table(test))
+    (tmp_path / "other.csv").write_text(forms.table(forms.draw(30, 1, classes=3)))
     elsewhere = call("evaluate", path, "--data", tmp_path / "other.csv")
     assert elsewhere.code == 0
     assert f"All 30 images in {tmp_path / 'other.csv'} are evaluated" in elsewhere.err

@@ -32,6 +32,7 @@ def test_rows_are_actual_and_columns_predicted(answers: Answers) -> None:
 
 
 @given(answers=answers())
+@settings(max_examples=40)
 def test_precision_recall_and_f1_are_those_of_scikit_learn(answers: Answers) -> None:
     labels, predicted, classes = answers
     figures = class_figures(confusion_matrix(*answers))
@@ -42,6 +43,7 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(answers: Answers) -> 
 
 
 @given(answers=answers())
+@settings(max_examples=40)
 def test_averages_are_those_of_scikit_learn(answers: Answers) -> None:
     labels, predicted, classes = answers
     averages = average_figures(confusion_matrix(*answers)[None])[0]
@@ -55,6 +57,7 @@ def test_averages_are_those_of_scikit_learn(answers: Answers) -> None:
 
 
 @given(answers=answers())
+@settings(max_examples=40)
 def test_one_versus_rest_is_scikit_learns_multilabel_matrix(answers: Answers) -> None:
     labels, predicted, classes = answers
     expected = metrics.multilabel_confusion_matrix(labels, predicted, labels=range(classes))
@@ -135,7 +138,7 @@ def test_an_empty_binary_matrix_has_no_figures() -> None:
 
 
 @given(answers=answers())
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_agreement_is_that_of_scikit_learn(answers: Answers) -> None:
     labels, predicted, _ = answers
     kappa, matthews = agreement_figures(confusion_matrix(*answers)[None])[0]

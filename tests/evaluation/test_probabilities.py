@@ -131,7 +131,9 @@ def means(seed: int) -> NDArray[np.float64]:
 
 
 @pytest.mark.slow
-def test_ninety_five_intervals_of_scores_in_a_hundred_contain_the_truth() -> None:
+def test_ninety_five_intervals_of_scores_in_a_hundred_contain_the_truth(
+    few_resamples: None,
+) -> None:
     truth = means(10_000)
     hits = np.zeros(2)
     for seed in range(300):

@@ -277,7 +277,7 @@ def test_certain_answers_have_an_interval() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("sharpened", "least", "most"), [(1.0, 0.95, 1.0), (1.6, 0.93, 0.97)])
 def test_intervals_of_a_calibration_error_contain_the_truth(
-    sharpened: float, least: float, most: float
+    sharpened: float, least: float, most: float, few_resamples: None
 ) -> None:
     # Of a calibrated model the true error, 0, can be missed to one side only: 2.5%.
     generator = np.random.default_rng(0)

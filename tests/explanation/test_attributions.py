@@ -45,7 +45,7 @@ def look_at_maps(model: Model) -> Follow:
 
 METHODS = {"occlusion": occlude, "integrated gradients": integrate, "Grad-CAM": look_at_maps}
 
-SPLIT, CORNERS = draw_marks(24, seed=3)
+SPLIT, CORNERS = draw_marks(15, seed=3)
 
 
 @pytest.fixture(scope="module", autouse=True)

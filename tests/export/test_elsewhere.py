@@ -30,7 +30,7 @@ accuracies = {}
 for name in ("ours.keras", "ours.h5", "engine.keras"):
     model = keras.models.load_model(name)
     np.save(name + ".npy", model.predict(images, batch_size=500, verbose=0))
-    loss, accuracies[name] = model.evaluate(images[:1000], labels[:1000], verbose=0)
+    loss, accuracies[name] = model.evaluate(images, labels, verbose=0)
 with open("accuracies.json", "w") as file:
     json.dump(accuracies, file)
 
@@ -95,10 +95,10 @@ def elsewhere(
     export_model(finished, "torchscript", folder / "ours.pt")
     command = ("-m", "inkwise", "export", str(finished), "--format", "h5", "-o", "ours.h5")
     command_errors = errors_of(folder, *command)
-    some = mnist.test.take(np.arange(2_000))
+    some = mnist.test.take(np.arange(500))
     np.save(folder / "images.npy", some.images)
     np.save(folder / "labels.npy", some.labels)
-    part = mnist.train.take(np.arange(2_000))
+    part = mnist.train.take(np.arange(1_000))
     np.savez(folder / "training.npz", images=part.images, labels=part.labels)
     keras_errors = errors_of(folder, "-c", KERAS_PROGRAM)
     errors_of(folder, "-c", TORCH_PROGRAM)
@@ -138,7 +138,7 @@ def test_an_exported_model_gives_our_answers(elsewhere: Elsewhere, name: str) ->
 def test_an_exported_model_is_as_accurate_in_keras(elsewhere: Elsewhere) -> None:
     accuracies = json.loads((elsewhere.folder / "accuracies.json").read_text())
 
-    right = elsewhere.ours.predict(elsewhere.images[:1000]) == elsewhere.labels[:1000]
+    right = elsewhere.ours.predict(elsewhere.images) == elsewhere.labels
     assert right.mean() > 0.3  # it has seen other people's digits
     assert accuracies["ours.keras"] == accuracies["ours.h5"] == pytest.approx(right.mean())
 

@@ -79,8 +79,9 @@ def test_print_write_photograph_learn(digits: Split, unreported: None, tmp_path:
     read = inkwise.load_pretrained().predict(split.images)
     assert np.mean(read == split.labels) >= 0.96
 
+    # A few digits drawn with pens: drawing as many as usual takes a third of the time.
     run = inkwise.train(
-        start="pretrained", data=tmp_path / "mine", output=tmp_path / "run", epochs=1
+        start="pretrained", data=tmp_path / "mine", output=tmp_path / "run", epochs=1, pens=0.02
     )
     own, earlier = run.gains
     assert len(own.wrong_after) <= len(own.wrong_before) <= 2
@@ -89,7 +90,7 @@ def test_print_write_photograph_learn(digits: Split, unreported: None, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "turn"), [(1, 3), (3, 0), (3, 1), (12, 2), (20, 0)])
+@pytest.mark.parametrize(("rows", "turn"), [(1, 3), (3, 1), (12, 2), (20, 0)])
 def test_any_number_of_rows_from_any_side(
     rows: int, turn: int, digits: Split, tmp_path: Path
 ) -> None:

@@ -51,6 +51,14 @@ def written(
     return 255 - cv2.resize(sheet, None, fx=3, fy=3), list(lines)
 
 
+def read_171(_: LineModel, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Be a network that sees 171 at the end of any line."""
+    places = (levels.shape[1] + -levels.shape[1] % 16) // 2
+    seen = np.full(places, len(SIGNS))
+    seen[-3:] = 1, 7, 1
+    return np.eye(len(SIGNS) + 1, dtype=np.float32)[seen]
+
+
 def texts(numbers: list[Number]) -> list[str]:
     return [number.text for number in numbers]
 
@@ -69,7 +77,7 @@ def test_composed_numbers_are_read_and_sure_ones_are_right(
     kind: str, least: float, model: Model, digits: Split
 ) -> None:
     right = sure = wrong = 0
-    count = 40
+    count = 24
     for place in range(count):
         picture, text = compose(digits, KINDS[kind], np.random.default_rng([7, place]))
         numbers = model.read(picture)
@@ -220,12 +228,8 @@ def _stamped(paper: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (lambda paper: _below(paper, "Total amount"), ("small writing",)),
         (lambda paper: _beside(paper, "Fr."), ("writing without digits",)),
         (lambda paper: np.tile(paper[:, 45:-45], 25), ("wide lines of writing",)),
-        (
-            lambda paper: np.tile(paper[24:96, :120], (205, 1)),
-            ("lines of writing after the 200th",),
-        ),
     ],
-    ids=["nothing", "ruled line", "stamp", "small", "words", "wide", "many"],
+    ids=["nothing", "ruled line", "stamp", "small", "words", "wide"],
 )
 def test_what_is_left_out_is_told(
     change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
@@ -237,9 +241,19 @@ def test_what_is_left_out_is_told(
         picture, _ = written(digits, "40213", seed=seed)
         numbers = model.read(change(picture))
         assert set(dropped) <= set(numbers.dropped)
-        if dropped not in {("wide lines of writing",), ("lines of writing after the 200th",)}:
+        if dropped != ("wide lines of writing",):
             assert set(numbers.dropped) <= {"specks", *dropped}
             assert texts(numbers) == ["40213"]
+
+
+def test_lines_after_the_200th_are_left_out_and_told(
+    model: Model, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LineModel, "run", read_171)  # what they say is not the point
+    picture, _ = written(digits, "40213")
+    numbers = model.read(np.tile(picture[24:96, :120], (205, 1)))
+    assert "lines of writing after the 200th" in numbers.dropped
+    assert len(numbers) == 200
 
 
 @pytest.mark.parametrize("height", [100, 35])
@@ -261,14 +275,7 @@ def test_signs_seen_beyond_the_end_of_a_line_lie_in_the_picture(
     pad: int, model: Model, digits: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line is widened for the network, which may see signs in what was added."""
-
-    def run(_: LineModel, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        places = (levels.shape[1] + -levels.shape[1] % 16) // 2
-        seen = np.full(places, len(SIGNS))
-        seen[-3:] = 1, 7, 1
-        return np.eye(len(SIGNS) + 1, dtype=np.float32)[seen]
-
-    monkeypatch.setattr(LineModel, "run", run)
+    monkeypatch.setattr(LineModel, "run", read_171)
     picture = 255 - np.pad(np.hstack([digits.images[0], digits.images[1]]), ((8, 8), (8, 8)))
     wider = cv2.resize(picture, (picture.shape[1] * 4 + pad, picture.shape[0] * 4))
     (number,) = model.read(wider)

@@ -17,6 +17,7 @@ from PIL import Image
 from inkwise import Dataset, Evaluation, Run, write_report
 from inkwise.errors import RunError
 from inkwise.evaluation.slices import find_slices
+from inkwise.report.figures import _write
 from inkwise.runs.shown_images import ShownImages
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
@@ -373,7 +374,14 @@ def test_mistakes_of_a_bad_model_do_not_swell_the_page(
     assert "The most confident 50 of 359" in mistakes.text
 
 
-def test_frequent_confusions_are_drawn_with_their_images(run: Run, optdigits: Dataset) -> None:
+def test_frequent_confusions_are_drawn_with_their_images(
+    run: Run, optdigits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other figures stay as the run has them.
+    monkeypatch.setattr(
+        "inkwise.report.figures._write",
+        lambda run, name, figure: _write(run, name, figure) if name == "confusions" else None,
+    )
     labels = optdigits.test.labels
     answer(run, labels, np.where(labels == 4, 9, labels))
     run.save_pictures(ShownImages(np.arange(359), optdigits.test.images, np.arange(24)))
@@ -482,6 +490,7 @@ def test_what_was_not_measured_is_told_how_to_get(page: Element) -> None:
     assert "inkwise map" in section(page, "map").text
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_what_other_commands_wrote_is_shown(run: Run) -> None:
     image = np.zeros((9, 9), np.uint8)
     point = {"level": 2, "value": 0.61, "low": 0.5, "high": 0.7}

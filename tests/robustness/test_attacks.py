@@ -38,7 +38,7 @@ def test_what_comes_out_is_within_the_budget(model: Model, optdigits: Dataset) -
 
 
 def test_many_steps_mislead_at_least_as_often_as_one(model: Model, optdigits: Dataset) -> None:
-    digits = optdigits.train.take(np.arange(120))
+    digits = optdigits.train.take(np.arange(60))
 
     def right(images: NDArray[np.uint8]) -> int:
         return int(np.sum(model.predict(images) == digits.labels))

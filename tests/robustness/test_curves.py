@@ -140,7 +140,11 @@ def test_the_document_is_json_and_complete(measured: list[Robustness]) -> None:
     assert set(both["baseline"]["differences"]) == set(CORRUPTIONS)
 
 
-def test_through_ink_images_take_the_road_of_a_users_pictures(model: Model, digits: Split) -> None:
+def test_through_ink_images_take_the_road_of_a_users_pictures(
+    model: Model, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All corruptions take the same road: one of them will do.
+    monkeypatch.setattr("inkwise.robustness.curves.CORRUPTIONS", {"fog": CORRUPTIONS["fog"]})
     few = digits.take(np.arange(4))
     blank = Split(np.concatenate([few.images, np.zeros((1, 28, 28), np.uint8)]), np.arange(5))
     sighted, unsighted = measure_models(

@@ -13,6 +13,7 @@ from inkwise import Dataset, Model, Run
 from inkwise.errors import ArgumentError, RunError
 from inkwise.networks.layers import Dense, Flatten
 from inkwise.networks.network import Network
+from inkwise.robustness.corruptions import CORRUPTIONS
 from inkwise.system.files import write_json
 from tests.telling import Heard
 
@@ -21,6 +22,14 @@ from tests.telling import Heard
 def other(finished: Path, tmp_path: Path) -> Run:
     """A second copy of the complete run."""
     return Run(shutil.copytree(finished, tmp_path / "other"))
+
+
+@pytest.fixture
+def in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure one corruption of fifteen and draw nothing, where figures are not the point."""
+    monkeypatch.setattr("inkwise.robustness.curves.CORRUPTIONS", {"fog": CORRUPTIONS["fog"]})
+    monkeypatch.setattr("inkwise.robustness.measuring.robustness_panels", lambda *_: None)
+    monkeypatch.setattr("inkwise.robustness.measuring.to_bytes", lambda *_: b"")
 
 
 def test_a_run_gets_its_figures_and_a_baseline_nothing(run: Run, other: Run) -> None:
@@ -40,6 +49,7 @@ def test_a_run_gets_its_figures_and_a_baseline_nothing(run: Run, other: Run) -> 
     assert other.robustness is None
 
 
+@pytest.mark.usefixtures("in_short")
 def test_other_images_go_to_files_that_say_so(run: Run) -> None:
     inkwise.measure_robustness(run, split="validation", images=5)
     inkwise.measure_robustness(run, images=5, through_ink=True)
@@ -48,6 +58,7 @@ def test_other_images_go_to_files_that_say_so(run: Run) -> None:
     assert {path.stem for path in run.figures_path.glob("robustness*.png")} == names
 
 
+@pytest.mark.usefixtures("in_short")
 def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
     own_run: Run, animals: Dataset
 ) -> None:
@@ -68,6 +79,7 @@ def test_own_data_is_passed_on_and_every_class_drawn_at_its_share(
         assert int(result.clean.sum()) in right
 
 
+@pytest.mark.usefixtures("in_short")
 def test_several_runs_each_get_theirs_though_their_folders_have_one_name(
     run: Run, finished: Path, tmp_path: Path
 ) -> None:

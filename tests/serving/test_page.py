@@ -150,10 +150,10 @@ def test_forms_that_are_rare_in_america_are_read(page: Page, label: str, name: s
         strokes = vary(trace(form, generator), generator)
         points = np.vstack(strokes)
         low, size = points.min(0), np.ptp(points, axis=0).max()
-        page.run("document.getElementById('clear').click()")
-        page.wait_for("#verdict", "Waiting")
-        page.draw(*((0.25 + 0.5 * (stroke[::10] - low) / size).tolist() for stroke in strokes))
-        page.wait(lambda: page.text("#said"))
+        page.clear()
+        page.draw_and_hear(
+            *((0.25 + 0.5 * (stroke[::5] - low) / size).tolist() for stroke in strokes)
+        )
         told = page.text("#label")
         unsure_number = told.endswith("?") and told != f"{label}?"
         labels.append("unsure" if unsure_number else told)
@@ -235,8 +235,7 @@ def test_a_picture_can_be_uploaded_pasted_and_dropped(page: Page, tmp_path: Path
     page.find("#undo").click()
     page.wait_for("#label", "7")
     for event, kind in (("paste", "JPEG"), ("drop", "WEBP")):
-        page.find("#clear").click()
-        page.wait_for("#verdict", "Waiting")
+        page.clear()
         page.give(event, picture(kind), f"{event}.x", f"image/{kind.lower()}")
         page.wait_for("#said", "7 digit")
 
@@ -461,15 +460,13 @@ def test_everything_in_a_mixed_folder_is_answered_or_refused(page: Page, tmp_pat
     seven = Image.open(io.BytesIO(picture())).convert("L")
     folder = write_mixed(tmp_path / "mixed", lambda _: seven)
     for name in (*SINGLE, *PAGED):
-        page.find("#clear").click()
-        page.wait_for("#verdict", "Waiting")
+        page.clear()
         page.find("#upload").send_keys(str(folder / name))
         page.wait_for("#said", "7 digit")
         assert page.text("#file-name") == Path(name).name
         assert ("3 pages, read as 7, " in page.text("#trouble")) == (name in PAGED)
     for name in (*BROKEN, *NO_PICTURES):
-        page.find("#clear").click()
-        page.wait_for("#verdict", "Waiting")
+        page.clear()
         page.find("#upload").send_keys(str(folder / name))
         page.wait_for("#trouble", "is")
         assert page.text("#label") == ""

@@ -4,10 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from inkwise import Dataset
+from inkwise import Dataset, Split
 from inkwise.reading.line_model import open_line_model
-from inkwise.training.line_learning import train
+from inkwise.training import line_learning
 from inkwise.training.line_network import line_network, to_onnx
+
+FEW = {"CHUNK": 64, "BATCH": 8}
+"""A chunk of as many batches as ever, with fewer lines."""
+
+start_composer = line_learning._start
+
+
+def start_with_few(digits: Split) -> None:
+    """Begin the process that composes lines, which knows of no patch of this one."""
+    for name, lines in FEW.items():
+        setattr(line_learning, name, lines)
+    start_composer(digits)
 
 
 def test_onnx_gives_the_same_probabilities_and_calibration() -> None:
@@ -31,7 +43,8 @@ def test_onnx_gives_the_same_probabilities_and_calibration() -> None:
 def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(
     mnist: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inkwise.training.line_learning.REPORTED", 1)
+    for name, value in {**FEW, "REPORTED": 1, "_start": start_with_few}.items():
+        monkeypatch.setattr(line_learning, name, value)
     digits = mnist.train.take(np.arange(500))
     losses: list[float] = []
     weights: list[dict[str, torch.Tensor]] = []
@@ -42,9 +55,9 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_weights(
         if len(losses) == 3:
             raise KeyboardInterrupt
 
-    train(digits, chunks=2, seed=3, on_chunk=hear)
+    line_learning.train(digits, chunks=2, seed=3, on_chunk=hear)
     with pytest.raises(KeyboardInterrupt):
-        train(digits, chunks=2, seed=3, on_chunk=hear)
+        line_learning.train(digits, chunks=2, seed=3, on_chunk=hear)
     assert losses[1] < 0.6 * losses[0]
     assert losses[2] == losses[0]
     assert all(torch.equal(value, weights[2][name]) for name, value in weights[0].items())
