@@ -45,7 +45,7 @@ def main() -> None:
         servers(Path(scratch), run) as serve,
     ):
         page = Page(browser, serve().address)
-        page.look(WIDTH, HEIGHT, still=True)
+        page.look(WIDTH, HEIGHT)
         browser.get((run / "report.html").resolve().as_uri())
         page.run(SHORTEN, MISTAKES)
         take(browser, "report.png", page.run("return document.documentElement.scrollHeight"))

@@ -12,7 +12,7 @@ from tests.firefox import Firefox
 Browser = Chrome | Firefox
 
 _RESIZE = """
-const [width, height, scheme, still] = arguments;
+const [width, height, scheme] = arguments;
 for (const [side, pixels] of Object.entries({ width, height })) {
   for (const end of ["min", "max"]) {
     gBrowser.selectedBrowser.style.setProperty(`${end}-${side}`, `${pixels}px`);
@@ -20,7 +20,7 @@ for (const [side, pixels] of Object.entries({ width, height })) {
 }
 Services.prefs.setIntPref(
   "layout.css.prefers-color-scheme.content-override", scheme === "dark" ? 0 : 1);
-Services.prefs.setIntPref("ui.prefersReducedMotion", Number(still));
+Services.prefs.setIntPref("ui.prefersReducedMotion", 1);
 """
 
 _COMPLAINTS = """
@@ -57,17 +57,18 @@ def requests(chrome: Chrome) -> list[str]:
     ]
 
 
-def look(browser: Browser, width: int, height: int, scheme: str, *, still: bool) -> None:
+def look(browser: Browser, width: int, height: int, scheme: str) -> None:
     """Show pages in a size, in light or in dark, and without motion."""
     if isinstance(browser, Firefox):
         with browser.itself():
-            browser.execute_script(_RESIZE, width, height, scheme, still)
+            browser.execute_script(_RESIZE, width, height, scheme)
         return
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    if still:
-        features.append({"name": "prefers-reduced-motion", "value": "reduce"})
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 

@@ -151,8 +151,8 @@ class Page:
         )
         return count
 
-    def look(self, width: int, height: int, scheme: str = "light", *, still: bool = True) -> None:
-        look(self.browser, width, height, scheme, still=still)
+    def look(self, width: int, height: int, scheme: str = "light") -> None:
+        look(self.browser, width, height, scheme)
 
     def shoot(self, name: str) -> None:
         if SCREENSHOTS:

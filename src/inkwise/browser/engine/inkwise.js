@@ -6,8 +6,8 @@ import * as errors from "./errors.js";
 export const { InkwiseError, ArgumentError, DataError, ModelError, TooManyPixelsError } = errors;
 
 /**
- * Those that have not answered yet. Firefox ends a worker that nothing refers to, even while its
- * answer is awaited.
+ * Instances that were asked something and have not answered yet. Without a reference to it, Firefox
+ * ends a worker even while its answer is awaited.
  * @type {Set<Inkwise>}
  */
 const atWork = new Set();

@@ -33,5 +33,4 @@ export const frameAt = async (file, place) => {
     if (left === 0) return frame;
     left -= 1;
   }
-  return file;
 };

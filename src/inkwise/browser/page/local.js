@@ -84,7 +84,7 @@ export const untilThere = async () => {
 };
 
 // Return what a worker can be sent at once: a frame of a file, or the pixels of a drawing.
-const portable = (source, page) =>
+const sendable = (source, page) =>
   source instanceof Blob ? frameAt(source, page) : pixelsOf(source);
 
 const pixelsOf = (canvas) =>
@@ -104,7 +104,7 @@ export const classify = async (source, hand) => {
 // Read the numbers in a picture, or in one of its frames, counted from 0.
 export const read = async (source, page) => {
   try {
-    return (await engine.read(await portable(source, page))).numbers;
+    return (await engine.read(await sendable(source, page))).numbers;
   } catch (error) {
     throw await troubleOf(error); // another network is needed, which comes only now
   }
@@ -113,7 +113,7 @@ export const read = async (source, page) => {
 // Explain the answer about a picture, or about one of its frames.
 export const explain = async (source, hand, page) => {
   try {
-    return await engine.explain(await portable(source, page), { hand });
+    return await engine.explain(await sendable(source, page), { hand });
   } catch (error) {
     throw await troubleOf(error);
   }
