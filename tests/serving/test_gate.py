@@ -1,5 +1,6 @@
 """What every request passes: limits, ids, headers, the log, the token, other origins."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -162,13 +163,17 @@ def test_a_request_is_logged_and_nothing_of_what_it_brings(
     caplog.set_level(logging.INFO, "inkwise.serving")
     headers = {"X-Request-ID": "mine"}
     files = {"pictures": ("secret-name.png", png("flat"))}
+    client.post("/v1/predict", files=files, headers=headers)
     client.post("/v1/predict?secret=1", files=files, headers=headers)
-    (record,) = (each for each in caplog.records if each.getMessage() == "request")
-    fields = vars(record)["fields"]
-    assert (fields["request_id"], fields["status"], fields["path"]) == ("mine", 200, "/v1/predict")
-    assert fields["milliseconds"] > 0
-    assert fields["bytes_in"] > len(png("flat"))
-    assert "secret" not in str(fields)
+    answered, refused = (
+        vars(each)["fields"] for each in caplog.records if each.getMessage() == "request"
+    )
+    for fields, status in ((answered, 200), (refused, 422)):
+        told = fields["request_id"], fields["status"], fields["path"]
+        assert told == ("mine", status, "/v1/predict")
+        assert fields["milliseconds"] > 0
+        assert "secret" not in str(fields)
+    assert answered["bytes_in"] > len(png("flat"))
 
 
 def test_unknown_addresses_and_methods_are_problems(client: TestClient) -> None:
@@ -255,6 +260,50 @@ def test_other_origins_are_let_in_only_if_asked_for(make_client: MakeClient) -> 
     assert refused.headers["access-control-allow-origin"] == "https://example.com"
     other = client.options("/v1/predict", headers={**PREFLIGHT, "Origin": "https://example.org"})
     assert "access-control-allow-origin" not in other.headers
+
+
+def test_pages_of_other_origins_can_read_what_the_gate_refuses(
+    make_client: MakeClient, slowly: threading.Event
+) -> None:
+    client = make_client(
+        cors=("https://example.com",), limits=Limits(body_bytes=len(png("flat")), seconds=0.2)
+    )
+    for content, status in ((png("flat") + b" ", 413), (png("flat"), 503)):
+        for origin in ("https://example.com", "https://example.org"):
+            response = client.post(
+                "/v1/predict", content=content, headers={**IMAGE, "Origin": origin}
+            )
+            assert response.status_code == status
+            allowed = response.headers.get("access-control-allow-origin")
+            assert allowed == (origin if origin == "https://example.com" else None)
+            assert response.headers["vary"] == "Origin"
+            # What the gate adds to every answer is there once.
+            assert response.headers["x-content-type-options"] == "nosniff"
+            assert response.headers["x-request-id"] == response.json()["request_id"]
+    slowly.set()
+
+
+def test_pages_of_other_origins_can_read_that_they_were_too_slow(make_client: MakeClient) -> None:
+    client = make_client(cors=("*",), limits=Limits(seconds=0.1))
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"image/png"), (b"origin", b"https://example.com")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/predict",
+        "query_string": b"",
+        "headers": headers,
+    }
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 408
+    assert (b"access-control-allow-origin", b"*") in sent[0]["headers"]
 
 
 @pytest.mark.parametrize("origin", ["example.com", "https://example.com/page", "https://*", ""])

@@ -1,5 +1,6 @@
 """`/v1/read`: numbers in pictures over HTTP."""
 
+import base64
 import io
 from typing import Any
 
@@ -12,6 +13,8 @@ import inkwise
 from inkwise import Dataset
 from tests.reading.test_numbers import written
 from tests.serving.conftest import MakeClient, png
+
+IMAGE = {"Content-Type": "image/png"}
 
 
 @pytest.fixture
@@ -70,7 +73,10 @@ def test_what_is_known_chooses(reader: TestClient, pictures: list[bytes]) -> Non
 
 @pytest.mark.parametrize(
     "query",
-    ["digits=0", "digits=x", "pattern=ab", "check=sum", "marks=perhaps", "digit=4"],
+    [
+        *("digits=0", "digits=x", "pattern=ab", "check=sum", "marks=perhaps", "digit=4"),
+        *("hand=europe", "with_image=true"),
+    ],
 )
 def test_options_that_make_no_sense_are_refused(
     query: str, reader: TestClient, pictures: list[bytes]
@@ -79,6 +85,26 @@ def test_options_that_make_no_sense_are_refused(
     assert response.status_code == 422
     detail = response.json()["detail"]
     assert query.partition("=")[0] in detail or query.partition("=")[2] in detail
+
+
+@pytest.mark.parametrize("option", [{"digits": 5}, {"hand": "europe"}, {"with_image": "true"}])
+def test_the_body_has_no_options(
+    option: dict[str, Any], reader: TestClient, pictures: list[bytes]
+) -> None:
+    document = {"pictures": [base64.b64encode(pictures[1]).decode()]}
+    files = {"pictures": ("a.png", pictures[1])}
+    for response in (
+        reader.post("/v1/read", json={**document, **option}),
+        reader.post("/v1/read", files=files, data=option),
+    ):
+        assert response.status_code == 422
+        detail = response.json()["detail"]
+        assert next(iter(option)) in detail
+        told = "use only `pictures`, and `digits`, `pattern`, `check` and `marks` in the query"
+        assert told in detail
+    assert reader.post("/v1/read", json=document).status_code == 200
+    as_body = reader.post("/v1/read?digits=5", content=pictures[1], headers=IMAGE)
+    assert as_body.status_code == 200
 
 
 def test_a_model_of_other_classes_reads_no_numbers(client: TestClient) -> None:

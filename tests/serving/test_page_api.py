@@ -222,7 +222,9 @@ def test_what_cannot_be_learnt_from_is_not_kept(
 ) -> None:
     client = make_client(corrections=tmp_path / "kept")
     assert correct(client, content, label, **{"Content-Type": kind}) == status
-    assert client.post("/v1/corrections", content=content, headers=IMAGE).status_code == 422
+    for query in ("", "?label=flat&hand=any"):
+        response = client.post(f"/v1/corrections{query}", content=content, headers=IMAGE)
+        assert response.status_code == 422
     assert kept(tmp_path / "kept") == []
 
 

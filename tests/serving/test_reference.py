@@ -39,6 +39,24 @@ def test_a_token_is_told_of_where_one_is_asked_for(make_client: MakeClient) -> N
     assert "401" in paths["/v1/predict"]["post"]["responses"]
 
 
+def test_it_shows_of_every_endpoint_the_options_that_it_takes(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    known = ["check", "digits", "marks", "pattern"]
+    for path, fields, query in (
+        ("/v1/predict", ["hand", "with_image"], ["hand", "with_image"]),
+        ("/v1/explain", ["hand"], ["hand"]),
+        ("/v1/read", [], known),
+    ):
+        operation = document["paths"][path]["post"]
+        content = operation["requestBody"]["content"]
+        form = content["multipart/form-data"]["schema"]
+        name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for schema in (form, document["components"]["schemas"][name]):
+            assert sorted(schema["properties"]) == sorted([*fields, "pictures"])
+            assert schema["additionalProperties"] is False
+        assert sorted(each["name"] for each in operation["parameters"]) == query
+
+
 def test_examples_are_what_a_shell_can_read(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     samples = [

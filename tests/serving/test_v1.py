@@ -361,6 +361,70 @@ def test_unknown_fields_of_a_form_are_refused(client: TestClient) -> None:
     assert "are not files" in client.post("/v1/predict", files=no_file).json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "options", "unknown"),
+    [
+        ("/v1/predict", "`with_image` and `hand`", "colour=blue"),
+        ("/v1/explain", "`hand`", "with_image=true"),
+    ],
+)
+def test_a_query_has_options_only_beside_a_picture_that_is_the_body(
+    client: TestClient, path: str, options: str, unknown: str
+) -> None:
+    files = {"pictures": ("a.png", png("flat"))}
+    document = {"pictures": [base64.b64encode(png("flat")).decode()]}
+    image = {"Content-Type": "image/png"}
+
+    def told(query: str, **body: Any) -> str:
+        response = client.post(f"{path}?{query}", **body)
+        assert response.status_code == 422
+        return str(response.json()["detail"])
+
+    assert client.post(f"{path}?hand=any", content=png("flat"), headers=image).status_code == 200
+    name = unknown.partition("=")[0]
+    expected = f"the query has '{name}': use only {options}"
+    assert told(unknown, content=png("flat"), headers=image) == expected
+    for query in ("hand=any", unknown):
+        for body in ({"files": files}, {"json": document}):
+            detail = told(query, **body)
+            assert query.partition("=")[0] in detail
+            assert "options are fields of the body: use only `pictures`" in detail
+            assert detail.endswith(options)
+    fields = dict([unknown.split("=")])
+    assert client.post(path, files=files, data=fields).status_code == 422
+    response = client.post(path, json={**document, **fields})
+    assert response.status_code == 422
+    assert response.json()["detail"].endswith(options)
+
+
+def test_an_unknown_name_in_the_query_of_arrays_is_refused(client: TestClient) -> None:
+    headers = {"Content-Type": "application/octet-stream", "X-Shape": "28,28"}
+    for query, status in (("", 200), ("?shape=28,28", 200), ("?sides=28,28", 422)):
+        response = client.post(f"/v1/predict/array{query}", content=bytes(784), headers=headers)
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("charset", "name", "expected"),
+    [
+        ("utf-7", b"+2AA-.png", "\\ud800.png"),
+        ("raw_unicode_escape", b"\\udcff.png", "\\udcff.png"),
+        ("utf-8", "drei — 3.png".encode(), "drei — 3.png"),
+        ("utf-8", b"\xff.png", "ÿ.png"),
+    ],
+)
+def test_a_name_in_any_encoding_is_answered(
+    client: TestClient, charset: str, name: bytes, expected: str
+) -> None:
+    head = b'Content-Disposition: form-data; name="pictures"; filename="' + name + b'"'
+    body = b"--X\r\n" + head + b"\r\n\r\n" + png("flat") + b"\r\n--X--\r\n"
+    kind = f"multipart/form-data; boundary=X; charset={charset}"
+    response = client.post("/v1/predict", content=body, headers={"Content-Type": kind})
+    assert response.status_code == 200
+    (entry,) = response.json()["pictures"]
+    assert (entry["file"], entry["label"]) == (expected, "flat")
+
+
 def test_compressed_bodies_are_refused(client: TestClient) -> None:
     headers = {"Content-Type": "image/png", "Content-Encoding": "gzip"}
     assert client.post("/v1/predict", content=b"", headers=headers).status_code == 415

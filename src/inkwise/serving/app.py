@@ -1,6 +1,7 @@
 """The ASGI application: all routes, wrapped in the middleware."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
@@ -113,12 +114,13 @@ def create_app(service: Service) -> ASGIApp:
     inner: ASGIApp = app
     if service.settings.token is not None:
         inner = TokenRequired(inner, service.settings.token)
-    if service.settings.cors:
-        inner = CORSMiddleware(
-            inner,
-            allow_origins=service.settings.cors,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Shape"],
-            expose_headers=["X-Request-ID", "Retry-After"],
-        )
-    return Gate(inner, service)
+    if not service.settings.cors:
+        return Gate(inner, service)
+    share = functools.partial(
+        CORSMiddleware,
+        allow_origins=service.settings.cors,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-Shape"],
+        expose_headers=["X-Request-ID", "Retry-After"],
+    )
+    return Gate(inner, service, share)

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import math
 import urllib.parse
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,8 +22,9 @@ from inkwise.ink.image_files import Page, may_have_pages
 from inkwise.ink.sources import find_sources_of
 from inkwise.model.hands import HANDS
 from inkwise.serving.problems import Problem
-from inkwise.serving.schemas import ArrayRequest, PictureRequest
+from inkwise.serving.schemas import ArrayRequest, PicturesRequest
 from inkwise.serving.settings import Limits
+from inkwise.system.files import to_utf8
 
 JSON, NPY, OCTETS, FORM = (
     "application/json",
@@ -61,7 +62,7 @@ class PostedPictures:
 
     contents: Sequence[bytes | Page | InkwiseError]
     names: Sequence[str | None]
-    with_image: bool
+    with_image: bool = False
     hand: str = "any"
 
 
@@ -72,28 +73,60 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_pictures(request: Request, limits: Limits) -> PostedPictures:
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What an endpoint takes with pictures.
+
+    Parameters
+    ----------
+    document : type of PicturesRequest
+        The JSON document, whose fields are also those of a form; the options among them are in the
+        query if the body is the picture itself.
+    query : sequence of str
+        The options that are in the query whatever the body is. The endpoint reads them.
+    """
+
+    document: type[PicturesRequest]
+    query: Sequence[str] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """The names of the document's fields that are options."""
+        return [name for name in self.document.model_fields if name != "pictures"]
+
+    @property
+    def told(self) -> str:
+        """What to do about another field of the document or the form."""
+        fields = f"use only {_listed(self.document.model_fields)}"
+        return f"{fields}, and {_listed(self.query)} in the query" if self.query else fields
+
+
+async def read_pictures(request: Request, limits: Limits, taken: Taken) -> PostedPictures:
     """Read the pictures of a request: from a form, from JSON, or one that is the whole body.
 
     Raises
     ------
     Problem
-        The body is none of these, is damaged, or holds no picture or too many.
+        The body is none of these, is damaged, or holds no picture or too many; or there are other
+        options than the endpoint takes, or in another place.
     """
     kind = media_type(request)
+    if kind in (FORM, JSON):
+        in_body = f"with {kind}, options are fields of the body: {taken.told}"
+        check_query(request, taken.query, in_body if taken.options else None)
     if kind == FORM:
-        pictures = await _read_form(request, limits)
+        pictures = await _read_form(request, limits, taken)
     elif kind == JSON:
         body = await request.body()
         if len(body) > LONG:
-            pictures = await asyncio.to_thread(_read_base64, body)
+            pictures = await asyncio.to_thread(_read_base64, body, taken)
         else:
-            pictures = _read_base64(body)
+            pictures = _read_base64(body, taken)
     elif kind.startswith("image/"):
-        query = request.query_params
-        with_image = _flag(query.get("with_image", "false"), "the query's")
-        hand = _hand(query.get("hand", "any"), "the query's")
-        pictures = PostedPictures([await request.body()], [None], with_image, hand)
+        check_query(request, [*taken.options, *taken.query])
+        given = {name: request.query_params.get(name) for name in taken.options}
+        options = _read_options(given, "the query's")
+        pictures = PostedPictures([await request.body()], [None], **options)
     else:
         raise Problem(
             415,
@@ -123,13 +156,14 @@ def _by_page(pictures: PostedPictures) -> PostedPictures:
     return dataclasses.replace(pictures, contents=contents, names=names)
 
 
-def _read_base64(body: bytes) -> PostedPictures:
-    document = read_json(PictureRequest, body)
+def _read_base64(body: bytes, taken: Taken) -> PostedPictures:
+    document = read_json(taken.document, body, taken.told)
     contents = [_decode(picture) for picture in document.pictures]
-    return PostedPictures(contents, [None] * len(contents), document.with_image, document.hand)
+    options = document.model_dump(exclude={"pictures"})
+    return PostedPictures(contents, [None] * len(contents), **options)
 
 
-async def _read_form(request: Request, limits: Limits) -> PostedPictures:
+async def _read_form(request: Request, limits: Limits, taken: Taken) -> PostedPictures:
     form = MultiPartParser(
         request.headers, _whole(request), max_files=limits.pictures, max_fields=FIELDS
     )
@@ -142,28 +176,43 @@ async def _read_form(request: Request, limits: Limits) -> PostedPictures:
         raise Problem(400, f"the form is damaged: {error.message}") from error
     except (LookupError, ValueError) as error:
         raise Problem(400, "the form is damaged: its parts cannot be separated") from error
-    contents, names, with_image, hand = [], [], False, "any"
+    contents, names, given = [], [], {}
     for name, value in items:
         if name == "pictures" and isinstance(value, UploadFile):
             contents.append(value.file.read())
-            names.append(value.filename)
-        elif name == "with_image" and isinstance(value, str):
-            with_image = _flag(value, "the form's")
-        elif name == "hand" and isinstance(value, str):
-            hand = _hand(value, "the form's")
+            # Some encodings that a form may name have halves of characters, which JSON has not.
+            names.append(to_utf8(value.filename or "").decode())
+        elif name in taken.options and isinstance(value, str):
+            given[name] = value
         elif name == "pictures":
             raise Problem(422, "the form's `pictures` are not files: give each a filename")
         else:
-            raise Problem(
-                422,
-                f"the form has a field {name[:80]!r}: use only `pictures`, `with_image` and `hand`",
-            )
-    return PostedPictures(contents, names, with_image, hand)
+            raise Problem(422, f"the form has a field {name[:80]!r}: {taken.told}")
+    return PostedPictures(contents, names, **_read_options(given, "the form's"))
 
 
 async def _whole(request: Request) -> AsyncGenerator[bytes, None]:
     # The parser is slow when the body comes in many pieces.
     yield await request.body()
+
+
+def check_query(request: Request, known: Sequence[str], instead: str | None = None) -> None:
+    """Raise `Problem`, which says what to do instead, if the query has a name that is not known."""
+    for name in request.query_params:
+        if name not in known:
+            told = instead or f"use only {_listed(known)}"
+            raise Problem(422, f"the query has {name[:80]!r}: {told}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _read_options(given: Mapping[str, str | None], whose: str) -> dict[str, Any]:
+    """Read those options of `PostedPictures` that are given as text."""
+    readers: dict[str, Callable[[str, str], Any]] = {"with_image": _flag, "hand": _hand}
+    return {name: readers[name](value, whose) for name, value in given.items() if value is not None}
 
 
 def _flag(value: str, whose: str) -> bool:
@@ -196,8 +245,11 @@ def _too_many(limit: int, what: str) -> Problem:
     return Problem(413, f"a request may have at most {limit:,} {what}: send several requests")
 
 
-def read_json(kind: type[Document], body: bytes) -> Document:
-    """Read a JSON document of a given kind; raises `Problem` if the body is not one."""
+def read_json(kind: type[Document], body: bytes, instead: str | None = None) -> Document:
+    """Read a JSON document of a given kind; raises `Problem` if the body is not one.
+
+    `instead` says what to do where there is a field that the kind has not.
+    """
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
@@ -206,7 +258,10 @@ def read_json(kind: type[Document], body: bytes) -> Document:
             raise Problem(400, f"the body is not JSON: {first[0]['msg']}") from error
         errors = [{"at": [*each["loc"]], "reason": each["msg"]} for each in first[:10]]
         place = ".".join(map(str, first[0]["loc"])) or "the body"
-        raise Problem(422, f"{place[:80]}: {first[0]['msg']}", errors=errors) from error
+        told = f"{place[:80]}: {first[0]['msg']}"
+        if instead is not None and first[0]["type"] == "extra_forbidden":
+            told = f"{told}: {instead}"
+        raise Problem(422, told, errors=errors) from error
 
 
 async def read_images(request: Request, size: tuple[int, int], limits: Limits) -> NDArray[np.uint8]:

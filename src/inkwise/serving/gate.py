@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.requests import Request
@@ -48,11 +48,20 @@ class Gate:
         The application that answers the requests.
     service : Service
         The service, whose limits and metrics are used.
+    share : callable
+        Middleware around the application and around the gate's own refusals, which pages of other
+        origins shall be able to read, too.
     """
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        share: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        self._app = share(app)
         self._service = service
+        self._share = share
         self._held = 0  # bytes in the bodies of all requests that are being read or answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,9 +114,8 @@ class _Passage:
 
     async def _refuse(self, problem: Problem) -> None:
         if not self._status:
-            await respond(Request(self._scope), problem)(
-                self._scope, self._receive_next, self._send
-            )
+            answer = self._gate._share(respond(Request(self._scope), problem))
+            await answer(self._scope, self._receive_next, self._send)
 
     async def _receive(self) -> Message:
         message = await self._receive_next()

@@ -12,12 +12,12 @@ from inkwise.model import Model
 from inkwise.reading.alphabet import DIGITS
 from inkwise.reading.checks import make_check
 from inkwise.reading.numbers import Numbers
-from inkwise.serving.bodies import read_pictures
+from inkwise.serving.bodies import Taken, read_pictures
 from inkwise.serving.problems import Problem, about_picture
 from inkwise.serving.reference import curl, problem_responses
-from inkwise.serving.schemas import PictureNumbers
+from inkwise.serving.schemas import NumbersRequest, PictureNumbers
 from inkwise.serving.service import Service
-from inkwise.serving.v1 import PICTURES, answer_json, name_of
+from inkwise.serving.v1 import answer_json, describe_taken, name_of
 
 COST = 16
 """Cost of reading a picture, counted in images that are ready for the network."""
@@ -50,6 +50,8 @@ _OPTIONS: list[dict[str, Any]] = [
     },
 ]
 
+_TAKEN = Taken(NumbersRequest, [option["name"] for option in _OPTIONS])
+
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +67,7 @@ def make_router(service: Service) -> APIRouter:
             **problem_responses(400, 408, 413, 415, 422, 503),
         },
         openapi_extra={
-            **PICTURES,
+            **describe_taken(_TAKEN),
             "parameters": _OPTIONS,
             **curl(
                 "curl -F pictures=@amount.jpg '{url}/v1/read?pattern=%23%23.%23%23'",
@@ -81,7 +83,7 @@ def make_router(service: Service) -> APIRouter:
         """
         service.batcher.make_sure_of_room()
         known = _options(request)
-        pictures = await read_pictures(request, service.limits)
+        pictures = await read_pictures(request, service.limits, _TAKEN)
         served = service.served
         if served.model.class_names != tuple(DIGITS):
             raise Problem(
@@ -103,12 +105,6 @@ def make_router(service: Service) -> APIRouter:
 def _options(request: Request) -> dict[str, Any]:
     """Return the keyword arguments of `Model.read` that the query asks for."""
     query = request.query_params
-    unknown = [*set(query) - {"digits", "pattern", "check", "marks"}]
-    if unknown:
-        raise Problem(
-            422,
-            f"the query has {unknown[0][:80]!r}: use only digits, pattern, check and marks",
-        )
     digits, marks = query.get("digits"), query.get("marks", "true").lower()
     if digits is not None and not (digits.isascii() and digits.isdigit() and len(digits) < 4):
         raise Problem(422, f"`digits` must be a whole number from 1, not {digits[:80]!r}")

@@ -12,15 +12,22 @@ from inkwise.explanation.evidence import where
 from inkwise.explanation.neighbours import Neighbour
 from inkwise.explanation.occlusion import Occlusion
 from inkwise.serving.batching import Seen
-from inkwise.serving.bodies import media_type, read_pictures
+from inkwise.serving.bodies import Taken, check_query, media_type, read_pictures
 from inkwise.serving.problems import Problem, about_picture
 from inkwise.serving.reference import body_of, curl, problem_responses
-from inkwise.serving.schemas import ExplanationAnswer, KeptPicture, ServedModel
+from inkwise.serving.schemas import (
+    ExplanationAnswer,
+    ExplanationRequest,
+    KeptPicture,
+    ServedModel,
+)
 from inkwise.serving.service import Served, Service
-from inkwise.serving.v1 import FILE, PICTURES, answer_json, describe, name_of
+from inkwise.serving.v1 import FILE, answer_json, describe, describe_taken, name_of
 
 NEIGHBOURS = 8
 """Number of training images that an explanation shows."""
+
+_TAKEN = Taken(ExplanationRequest)
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +66,7 @@ def make_router(service: Service) -> APIRouter:
             **problem_responses(400, 408, 413, 415, 422, 503),
         },
         openapi_extra={
-            **PICTURES,
+            **describe_taken(_TAKEN),
             **curl("curl -H 'Content-Type: image/png' --data-binary @seven.png {url}/v1/explain"),
         },
     )
@@ -70,7 +77,7 @@ def make_router(service: Service) -> APIRouter:
         the answer depends on; it does not prove why the network gives it.
         """
         service.batcher.make_sure_of_room()
-        pictures = await read_pictures(request, service.limits)
+        pictures = await read_pictures(request, service.limits, _TAKEN)
         if len(pictures.contents) > 1:
             raise Problem(
                 422, "only one picture or page is explained at a time: send one request for each"
@@ -146,6 +153,7 @@ def make_router(service: Service) -> APIRouter:
             raise Problem(
                 415, "send the picture itself as the body, as image/png or another image type"
             )
+        check_query(request, ["label"])
         label = request.query_params.get("label")
         names = service.served.model.class_names
         if label not in names:

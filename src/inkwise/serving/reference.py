@@ -16,8 +16,10 @@ from pydantic.json_schema import models_json_schema
 from inkwise.serving.problems import MEDIA_TYPE
 from inkwise.serving.schemas import (
     ArrayRequest,
+    ExplanationRequest,
     InferenceRequest,
     Instances,
+    NumbersRequest,
     PictureRequest,
     ProblemDocument,
 )
@@ -41,7 +43,15 @@ TAGS = [
     {"name": "Operation", "description": "Monitoring of the service."},
 ]
 
-UNSEEN = (ArrayRequest, InferenceRequest, Instances, PictureRequest, ProblemDocument)
+UNSEEN = (
+    ArrayRequest,
+    ExplanationRequest,
+    InferenceRequest,
+    Instances,
+    NumbersRequest,
+    PictureRequest,
+    ProblemDocument,
+)
 """Schemas that FastAPI does not know, because our code reads and writes these documents itself."""
 
 SAMPLES = "x-codeSamples"

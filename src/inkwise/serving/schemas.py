@@ -9,6 +9,8 @@ HAND = (
     "without a bar, where a shape may be either."
 )
 
+WITH_IMAGE = "Whether to return the preprocessed image that the network saw."
+
 
 class Strict(BaseModel):
     """A document that may have no other fields than those that its class states."""
@@ -16,17 +18,30 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class PictureRequest(Strict):
-    """Pictures of one digit each."""
+class PicturesRequest(Strict):
+    """What requests with pictures have in common."""
 
     pictures: list[str] = Field(
         min_length=1,
         description="Image files of any usual format, each encoded in base64 (either alphabet), or "
         "as a data URL.",
     )
-    with_image: bool = Field(
-        False, description="Whether to return the preprocessed image that the network saw."
-    )
+
+
+class PictureRequest(PicturesRequest):
+    """Pictures of one digit each."""
+
+    with_image: bool = Field(False, description=WITH_IMAGE)
+    hand: Literal["any", "europe", "america"] = Field("any", description=HAND)
+
+
+class NumbersRequest(PicturesRequest):
+    """Pictures of numbers; what is known of the numbers is in the query."""
+
+
+class ExplanationRequest(PicturesRequest):
+    """A picture of one digit."""
+
     hand: Literal["any", "europe", "america"] = Field("any", description=HAND)
 
 

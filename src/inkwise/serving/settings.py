@@ -30,7 +30,8 @@ class Limits:
     pixels : int
         Largest number of pixels in a picture, checked before it is decoded.
     seconds : float
-        Longest time from the end of a request's head to the end of its response.
+        Longest time from the end of a request's head to the end of its response. The head has a
+        limit of its own; see `inkwise.serving.protocol`.
     waiting : int
         Largest amount of queued work, in images. A picture, which must be decoded and
         preprocessed, counts as `inkwise.serving.batching.PICTURE` images.

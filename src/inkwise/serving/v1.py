@@ -10,42 +10,72 @@ from pydantic_core import to_json
 from inkwise.errors import InkwiseError
 from inkwise.model.hands import HANDS
 from inkwise.serving.batching import Seen
-from inkwise.serving.bodies import FORM, JSON, NPY, OCTETS, read_images, read_pictures
+from inkwise.serving.bodies import (
+    FORM,
+    JSON,
+    NPY,
+    OCTETS,
+    Taken,
+    check_query,
+    read_images,
+    read_pictures,
+)
 from inkwise.serving.problems import about_picture
 from inkwise.serving.reference import body_of, curl, problem_responses
-from inkwise.serving.schemas import HAND, ArrayAnswers, ArrayRequest, PictureAnswers, PictureRequest
+from inkwise.serving.schemas import (
+    HAND,
+    WITH_IMAGE,
+    ArrayAnswers,
+    ArrayRequest,
+    PictureAnswers,
+    PictureRequest,
+)
 from inkwise.serving.service import NAME, Served, Service
 
 FILE = {"type": "string", "format": "binary"}
 """The OpenAPI schema of bytes."""
 
-HAND_SCHEMA = {"type": "string", "enum": [*HANDS], "default": "any"}
+_FILES = {
+    "type": "array",
+    "items": FILE,
+    "minItems": 1,
+    "description": "Image files of any usual format, each with a filename.",
+}
 
-PICTURES = body_of(
-    {
-        FORM: {
-            "type": "object",
-            "properties": {
-                "pictures": {
-                    "type": "array",
-                    "items": FILE,
-                    "minItems": 1,
-                    "description": "Image files of any usual format, each with a filename.",
-                },
-                "with_image": {
-                    "type": "boolean",
-                    "default": False,
-                    "description": "Whether to return the preprocessed image that the network saw.",
-                },
-                "hand": HAND_SCHEMA | {"description": HAND},
-            },
-            "required": ["pictures"],
-            "additionalProperties": False,
+_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "with_image": ({"type": "boolean", "default": False}, WITH_IMAGE),
+    "hand": ({"type": "string", "enum": [*HANDS], "default": "any"}, HAND),
+}
+"""The schema and the description of each option that goes with a picture."""
+
+_TAKEN = Taken(PictureRequest)
+
+
+def describe_taken(taken: Taken) -> dict[str, Any]:
+    """Describe, for OpenAPI, the bodies with pictures that an endpoint takes, and their options."""
+    options = {name: _OPTIONS[name] for name in taken.options}
+    form = {
+        "type": "object",
+        "properties": {
+            "pictures": _FILES,
+            **{name: {**schema, "description": told} for name, (schema, told) in options.items()},
         },
-        JSON: PictureRequest,
-        "image/*": FILE,
+        "required": ["pictures"],
+        "additionalProperties": False,
     }
-)
+    return {
+        **body_of({FORM: form, JSON: taken.document, "image/*": FILE}),
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "schema": schema,
+                "description": f"{told} A form or JSON has it as a field instead.",
+            }
+            for name, (schema, told) in options.items()
+        ],
+    }
+
 
 _ARRAYS = body_of({OCTETS: FILE, NPY: FILE, JSON: ArrayRequest})
 
@@ -68,22 +98,7 @@ def make_router(service: Service) -> APIRouter:
             **problem_responses(400, 408, 413, 415, 422, 503),
         },
         openapi_extra={
-            **PICTURES,
-            "parameters": [
-                {
-                    "name": "with_image",
-                    "in": "query",
-                    "schema": {"type": "boolean", "default": False},
-                    "description": "Whether to return the preprocessed image that the network saw, "
-                    "if the body is the picture itself.",
-                },
-                {
-                    "name": "hand",
-                    "in": "query",
-                    "schema": HAND_SCHEMA,
-                    "description": HAND,
-                },
-            ],
+            **describe_taken(_TAKEN),
             **curl(
                 "curl -F pictures=@seven.png -F pictures=@photo.jpg {url}/v1/predict",
                 "curl -H 'Content-Type: image/png' --data-binary @seven.png {url}/v1/predict",
@@ -98,7 +113,7 @@ def make_router(service: Service) -> APIRouter:
         A picture that cannot be read has an `error` in its entry; the others are answered.
         """
         service.batcher.make_sure_of_room()
-        pictures = await read_pictures(request, service.limits)
+        pictures = await read_pictures(request, service.limits, _TAKEN)
         served = service.served
         readable = [each for each in pictures.contents if not isinstance(each, InkwiseError)]
         seen = iter(await service.batcher.see(served.model, readable, pictures.hand))
@@ -134,6 +149,7 @@ def make_router(service: Service) -> APIRouter:
         order.
         """
         service.batcher.make_sure_of_room()
+        check_query(request, ["shape"])
         served = service.served
         model = served.model
         images = await read_images(request, model.network.image_size, service.limits)
