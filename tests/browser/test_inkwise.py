@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -286,15 +287,80 @@ def test_blank_paper_is_no_digit(module: Engine, service: TestClient) -> None:
     assert answer == see(service, content)
 
 
+# Tells the error that a promise is rejected with, or that it is not settled.
+TELL = """
+const wait = (resolve) => setTimeout(() => resolve(["unsettled", ""]), 20e3);
+const tell = (asked) =>
+  Promise.race([
+    asked.then(() => null, ({ name, message }) => [name, message]),
+    new Promise(wait),
+  ]);
+const canvas = document.createElement("canvas");
+canvas.getContext("2d");
+const ask = (other) =>
+  [other.model(), other.classify(canvas), other.read(canvas), other.explain(canvas)].map(tell);
+"""
+
+
 def test_a_closed_engine_answers_no_more(module: Engine) -> None:
     told = module(
         SOURCE
+        + TELL
         + """
         const other = new Inkwise();
-        const asked = other.model().then(() => null, ({ name, message }) => [name, message]);
+        const before = ask(other);
         other.close();
-        return asked;
+        const after = ask(other);
+        return Promise.all([...before, ...after]);
         """
     )
-    assert told[0] == "ModelError"
-    assert "closed" in told[1]
+    assert [name for name, _ in told] == ["ModelError"] * 8
+    assert all("closed" in message for _, message in told)
+
+
+def test_an_engine_without_its_worker_answers_nothing(
+    browser: Browser, package: Path, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(package, tmp_path / "package")
+    (damaged / "worker.js").unlink()
+    with hosted(damaged) as host:
+        told = Engine(browser, host.address)(
+            SOURCE
+            + TELL
+            + """
+            const other = new Inkwise();
+            const before = await Promise.all(ask(other));
+            return [...before, ...(await Promise.all(ask(other)))];
+            """
+        )
+    assert [name for name, _ in told] == ["ModelError"] * 8
+    assert all("missing or damaged" in message for _, message in told)
+
+
+def test_what_a_worker_cannot_be_sent_is_refused(
+    browser: Browser, package: Path, tmp_path: Path
+) -> None:
+    Image.new("L", (60, 60), 255).save(tmp_path / "elsewhere.png")
+    with hosted(package) as host, hosted(tmp_path) as other:
+        told = Engine(browser, host.address)(
+            SOURCE
+            + TELL
+            + """
+            const closed = await createImageBitmap(new ImageData(9, 9));
+            closed.close();
+            const shown = new Image();
+            shown.src = elsewhere;
+            await shown.decode();
+            const asked = [
+              inkwise.read(canvas, { check: (text) => text === "12" }),
+              inkwise.classify(closed),
+              inkwise.classify(shown),
+              inkwise.model(),
+            ];
+            return Promise.all(asked.map(tell));
+            """,
+            elsewhere=f"{other.address}/elsewhere.png",
+        )
+    assert told.pop() is None
+    assert [name for name, _ in told] == ["ArgumentError"] * 3
+    assert all("cannot be sent to a worker" in message for _, message in told)

@@ -22,6 +22,7 @@ from inkwise.reading.line_model import load_line_model
 from inkwise.reading.numbers import Numbers, read_numbers
 from inkwise.reading.text_lines import find_lines
 from tests.browser.engine import Engine
+from tests.reading.test_numbers import up_to_the_edges
 
 pytestmark = pytest.mark.browser
 
@@ -266,6 +267,28 @@ def test_numbers_of_a_picture(
             **recorders[-1].told,
         )
         assert found == nearly(in_json(numbers))
+
+
+def test_boxes_lie_in_the_picture_and_are_not_empty(
+    digits: Split, engine: Engine, recorders: list[Recorder]
+) -> None:
+    for seed in range(8):
+        picture = up_to_the_edges(digits, seed)
+        numbers = read_numbers(picture)
+        found = engine(
+            RECORDED
+            + """
+            const { readNumbers } = await load("reading/numbers.js");
+            return readNumbers(canvas, lines, null, true);
+            """,
+            picture=picture,
+            **recorders[-1].told,
+        )
+        assert found == nearly(in_json(numbers))
+        for number in found["numbers"]:
+            for top, left, bottom, right in [one["box"] for one in (number, *number["digits"])]:
+                assert 0 <= top < bottom <= picture.shape[0], seed
+                assert 0 <= left < right <= picture.shape[1], seed
 
 
 def few_digits(digits: Split) -> list[NDArray[np.uint8]]:

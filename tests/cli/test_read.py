@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,21 @@ def test_a_damaged_picture_is_told_and_stops_no_other(
     assert done.code == 1
     assert "0-cut.png" in done.out + done.err
     assert "402" in done.out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_read_and_not_waited_for_again(
+    command: Call, call: Call, pictures: Path, tmp_path: Path
+) -> None:
+    picture = pictures / "2-number.png"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(picture.read_bytes(),), daemon=True)
+    writer.start()
+    done = command("read", pipe)  # in a process of its own, that would be stopped if it waited
+    assert done.code == 0
+    assert done.out == call("read", picture).out.replace(str(picture), str(pipe))
 
 
 @pytest.mark.parametrize(

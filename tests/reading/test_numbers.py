@@ -1,6 +1,9 @@
 """Numbers in pictures, read by the model in the package."""
 
-from collections.abc import Callable
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import inkwise
 from inkwise import Dataset, Model, Number, Split
-from inkwise.errors import ArgumentError
+from inkwise.errors import ArgumentError, DataError
 from inkwise.reading.alphabet import OTHER, SIGNS
 from inkwise.reading.line_model import LineModel
 from tests.strokes import strokes
@@ -49,6 +52,29 @@ def written(
     width = max(row.shape[1] for row in rows) + 16
     sheet = np.vstack([np.pad(row, ((4, 4), (8, width - 8 - row.shape[1]))) for row in rows])
     return 255 - cv2.resize(sheet, None, fx=3, fy=3), list(lines)
+
+
+def up_to_the_edges(digits: Split, seed: int) -> NDArray[np.uint8]:
+    """Write a number, level or tilted and of any size, whose ink touches all edges."""
+    generator = np.random.default_rng([4, seed])
+    count = int(generator.integers(2, 6))
+    climb = generator.uniform(-9, 9)
+    sheet = np.zeros((100, 22 * count + 6), np.uint8)
+    for place in range(count):
+        down, across = 36 + round(climb * (place - (count - 1) / 2)), 22 * place
+        image = digits.images[generator.integers(len(digits.images))]
+        part = sheet[down : down + 28, across : across + 28]
+        np.maximum(part, image, out=part)
+    rows, columns = np.flatnonzero(sheet.any(1)), np.flatnonzero(sheet.any(0))
+    cut = sheet[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    zoom = float(generator.choice([1.5, 3, 9]))  # the last is reduced while it is read
+    return 255 - cv2.resize(cut, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+
+
+def boxes_of(numbers: list[Number]) -> NDArray[np.int64]:
+    """Return the boxes of numbers and of their signs, a row each."""
+    each = [[number.box, *(sign.box for sign in number.digits)] for number in numbers]
+    return np.array([box for boxes in each for box in boxes])
 
 
 def read_171(_: LineModel, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -284,3 +310,68 @@ def test_signs_seen_beyond_the_end_of_a_line_lie_in_the_picture(
         top, left, bottom, right = sign.box
         assert 0 <= top < bottom <= wider.shape[0]
         assert 0 <= left < right <= wider.shape[1]
+
+
+@pytest.mark.parametrize("legible", [True, False])
+def test_boxes_lie_in_the_picture_and_are_not_empty(
+    legible: bool, model: Model, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not legible:
+        monkeypatch.setattr("inkwise.reading.numbers.LEGIBLE", 2)
+    for seed in range(24):
+        picture = up_to_the_edges(digits, seed)
+        numbers = model.read(picture)
+        assert legible or {number.verdict for number in numbers} == {"not a number"}
+        for top, left, bottom, right in boxes_of(numbers).tolist():
+            assert 0 <= top < bottom <= picture.shape[0], seed
+            assert 0 <= left < right <= picture.shape[1], seed
+
+
+@contextlib.contextmanager
+def in_a_pipe(content: bytes) -> Iterator[str]:
+    """Yield the path of a pipe that holds a small file, and ends with it."""
+    reader, writer = os.pipe()
+    with open(reader, "rb"), open(writer, "wb") as file:  # noqa: PTH123
+        file.write(content)
+        file.close()
+        yield f"/dev/fd/{reader}"
+
+
+def encoded(picture: NDArray[np.uint8], pages: int = 1) -> bytes:
+    """Return a picture as a file, with more pages that are the same."""
+    file = io.BytesIO()
+    page = Image.fromarray(picture)
+    page.save(
+        file, "TIFF", compression="tiff_deflate", save_all=True, append_images=[page] * (pages - 1)
+    )
+    return file.getvalue()
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system gives pipes no paths")
+@pytest.mark.parametrize("text", ["7", "40213"], ids=["one digit", "a small number on a page"])
+def test_a_pipe_is_read_once(text: str, model: Model, digits: Split) -> None:
+    picture, _ = written(digits, text, seed=2)
+    if len(text) > 1:  # such a page is decoded a second time, at a higher resolution
+        small = cv2.resize(picture, None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
+        picture = np.full((900, 1700), 255, np.uint8)
+        picture[400 : 400 + len(small), 700 : 700 + small.shape[1]] = small
+    content = encoded(picture)
+    with in_a_pipe(content) as path:
+        numbers = model.read(path)
+    assert texts(numbers) == [text]
+    assert numbers == model.read(content)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system gives pipes no paths")
+def test_what_is_told_of_a_pipe_names_it(model: Model, digits: Split) -> None:
+    with (
+        in_a_pipe(b"no picture") as path,
+        pytest.raises(DataError, match=f"^{path} is not a picture"),
+    ):
+        model.read(path)
+    content = encoded(written(digits, "40213", seed=2)[0], pages=2)
+    with (
+        in_a_pipe(content) as path,
+        pytest.warns(UserWarning, match=f"^{path} has 2 pages or frames, and the first is read"),
+    ):
+        assert texts(model.read(path)) == ["40213"]

@@ -1,16 +1,21 @@
 """Finding pictures: by the name of a file, of a folder, or by a pattern."""
 
 import glob
+import io
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from inkwise.errors import DataError, InkwiseError, StorageError
-from inkwise.ink.image_files import Page, find_pages, is_picture
+from inkwise.ink.image_files import Page, find_pages, is_picture, open_file
 from inkwise.system.files import storage
 from inkwise.system.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from inkwise.ink.decoding import Picture
 
 SUFFIXES = (
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pdf"),
@@ -191,6 +196,36 @@ def find_sources_of(file: Path | bytes, name: str, *, first: bool = False) -> li
         return [Source(name, file)]
     names = [name, *(f"{name}#{number}" for number in range(2, len(pages) + 1))]
     return [Source(*pair) for pair in zip(names, pages, strict=True)]
+
+
+def read_once(picture: "Picture") -> "Picture":
+    """Return a picture that can be decoded any number of times.
+
+    That is the same picture, but what it holds, under the same name, if it is the path of a pipe.
+
+    Raises
+    ------
+    StorageError
+        There is no such file, or it cannot be read.
+    """
+    if not isinstance(picture, str | os.PathLike):
+        return picture
+    with storage(picture, "read"):
+        if Path(picture).is_file():
+            return picture
+        with open_file(picture) as file:
+            if not isinstance(file, io.BytesIO):  # a device that can be rewound; it may be endless
+                return picture
+            content = file.getvalue()
+    name = str(picture)
+    pages = len(find_sources_of(content, name))
+    if pages > 1:
+        warnings.warn(
+            f"{name} has {pages:,} pages or frames, and the first is read: "
+            "save it as a file to read all of them",
+            stacklevel=2,
+        )
+    return Page(content, 0, name)
 
 
 def _look(path: Path, first: bool, progress: Progress, *, by_name: bool = True) -> list[Source]:

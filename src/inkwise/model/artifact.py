@@ -294,6 +294,7 @@ class Model:
         >>> [number.text for number in inkwise.load_pretrained().read(picture)]
         ['507']
         """
+        from inkwise.ink.sources import read_once
         from inkwise.reading.alphabet import DIGITS
         from inkwise.reading.checks import make_check
         from inkwise.reading.numbers import Numbers, may_be_one_digit, one_digit, read_numbers
@@ -304,6 +305,7 @@ class Model:
         pixels = _read_tensor(picture)
         if isinstance(pixels, InkwiseError):
             raise pixels
+        pixels = read_once(pixels)  # it is decoded several times
         numbers = read_numbers(pixels, allows, marks=marks)
         if not may_be_one_digit(numbers):
             return numbers

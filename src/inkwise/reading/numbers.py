@@ -197,7 +197,7 @@ def read_numbers(picture: "Picture", check: Check | None = None, *, marks: bool 
     dropped = (*page.dropped, *dropped)
     numbers = []
     for line in lines:
-        to_picture = _Places(line, page.scale, page.origin, across)
+        to_picture = _Places(line, page.scale, page.origin, across, raster.size)
         number, left_out = _read(line, model, to_picture, check, marks=marks)
         dropped += left_out
         if number is not None:
@@ -226,23 +226,28 @@ def _find(picture: "Picture") -> tuple[Raster, Page, Lines] | None:
 
 @dataclasses.dataclass(frozen=True)
 class _Places:
-    """Where things of a line are in the picture."""
+    """Where things of a line are in the picture; what is beyond the picture is left out."""
 
     line: Line
     scale: float
     origin: tuple[float, float]
     across: tuple[float, float]
+    size: tuple[int, int]
 
     def __call__(self, box: "Box") -> "Box":
         top, left, bottom, right = (edge / self.scale for edge in self.line.on_the_page(box))
         down, aside = self.origin
         x, y = self.across
-        return (
-            max(0, round((top + down) * y)),
-            max(0, round((left + aside) * x)),
-            round((bottom + down) * y),
-            round((right + aside) * x),
-        )
+        height, width = self.size
+        top, bottom = _within((top + down) * y, (bottom + down) * y, height)
+        left, right = _within((left + aside) * x, (right + aside) * x, width)
+        return top, left, bottom, right
+
+
+def _within(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the whole pixels of a side of a picture that a span covers, and one at least."""
+    start = min(max(0, round(low)), size - 1)
+    return start, min(max(start + 1, round(high)), size)
 
 
 def _read(

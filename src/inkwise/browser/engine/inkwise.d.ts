@@ -157,6 +157,6 @@ export class Inkwise {
   /** Explain the answer about a picture of one digit. */
   explain(source: Picture, options?: { hand?: Hand }): Promise<Explanation>;
 
-  /** End the worker; what it was asked and has not answered fails. */
+  /** End the worker; what it has not answered fails, and what it is asked from then on. */
   close(): void;
 }

@@ -29,6 +29,9 @@ export class Inkwise {
 
   #asked = 0;
 
+  /** @type {string | null} why nothing is answered any more */
+  #ended = null;
+
   /** @param {import("./inkwise.js").Folders} [folders] */
   constructor({ model = "./model/", runtime = "./runtime/" } = {}) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
@@ -66,22 +69,33 @@ export class Inkwise {
     return this.#ask("explain", await portable(source), { hand });
   }
 
-  /** End the worker; what it was asked and has not answered fails. */
+  /** End the worker; what it has not answered fails, and what it is asked from then on. */
   close() {
-    this.#worker.terminate();
-    this.#fail("the engine was closed before it had answered");
+    this.#fail("the engine was closed: make a new Inkwise to ask again");
   }
 
   #ask(method, source = null, options = {}) {
     return new Promise((resolve, reject) => {
+      // It may have ended while the picture was made ready.
+      if (this.#ended !== null) throw new ModelError(this.#ended);
       const id = this.#asked++;
+      try {
+        this.#worker.postMessage({ id, method, source, options });
+      } catch (error) {
+        throw new ArgumentError(
+          "the picture or an option cannot be sent to a worker: take a picture that is not closed, " +
+            "of this site or of one that allows it, and a text, number or boolean for an option",
+          { cause: error },
+        );
+      }
       this.#waiting.set(id, { resolve, reject });
       atWork.add(this);
-      this.#worker.postMessage({ id, method, source, options });
     });
   }
 
   #fail(/** @type {string} */ message) {
+    this.#worker.terminate();
+    this.#ended ??= message;
     for (const { reject } of this.#waiting.values()) reject(new ModelError(message));
     this.#waiting.clear();
     atWork.delete(this);

@@ -103,7 +103,8 @@ export async function readNumbers(picture, openLines, check, marks) {
   const dropped = new Set([...page.dropped, ...lines.dropped]);
   const numbers = [];
   for (const line of lines.found) {
-    const toPicture = (/** @type {Box} */ box) => place(line, page.scale, page.origin, across, box);
+    const toPicture = (/** @type {Box} */ box) =>
+      place(line, page.scale, page.origin, across, picture, box);
     const { number, lacks } = await readLine(line, model, toPicture, check, marks);
     if (lacks) dropped.add(lacks);
     if (number) numbers.push(number);
@@ -134,22 +135,31 @@ function find(/** @type {import("../ink/normalising.js").Picture} */ picture) {
 }
 
 /**
- * Return where a box of a line is in the picture.
+ * Return where a box of a line is in the picture; what is beyond the picture is left out.
  * @param {import("./text_lines.js").Line} line
  * @param {number} scale
  * @param {number[]} origin
  * @param {number[]} across
+ * @param {{height: number, width: number}} picture
  * @param {Box} box
  * @returns {Box}
  */
-function place(line, scale, [down, aside], [x, y], box) {
+function place(line, scale, [down, aside], [x, y], { height, width }, box) {
   const [top, left, bottom, right] = line.onThePage(box).map((edge) => edge / scale);
-  return [
-    Math.max(0, rint((top + down) * y)),
-    Math.max(0, rint((left + aside) * x)),
-    rint((bottom + down) * y),
-    rint((right + aside) * x),
-  ];
+  const [first, last] = within((top + down) * y, (bottom + down) * y, height);
+  const [start, end] = within((left + aside) * x, (right + aside) * x, width);
+  return [first, start, last, end];
+}
+
+/**
+ * Return the whole pixels of a side of a picture that a span covers, and one at least.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} size
+ */
+function within(low, high, size) {
+  const start = Math.min(Math.max(0, rint(low)), size - 1);
+  return [start, Math.min(Math.max(start + 1, rint(high)), size)];
 }
 
 /**
