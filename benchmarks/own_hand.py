@@ -26,7 +26,8 @@ from inkwise.data.catalogue import place_of_files
 from inkwise.data.pendigits import KEPT_ASIDE, PenDigit, load_pendigits
 from inkwise.evaluation.significance import LEVEL
 from inkwise.ink import normalise
-from inkwise.runs.starts import PRETRAINED, find_start
+from inkwise.runs.models import PRETRAINED
+from inkwise.runs.starts import find_start
 from inkwise.training.going_on import trained_by
 
 CHOSEN_ON = frozenset({1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 18, 19, 22, 26, 28})

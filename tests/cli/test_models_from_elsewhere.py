@@ -93,6 +93,19 @@ def test_a_run_has_a_name_of_its_own(
     ]
 
 
+def test_the_word_pretrained_names_the_package_s_model(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = call("evaluate", "pretrained", "--dataset", "optdigits")
+
+    assert result.code == 0, result.err
+    run = Run("runs/pretrained-optdigits-1")
+    assert run.model.provenance["dataset"] == inkwise.load_pretrained().provenance["dataset"]
+    assert run.evaluation.accuracy.value > 0.97
+
+
 @pytest.mark.usefixtures("blank_figures")
 def test_the_report_says_that_there_are_no_curves(theirs: Run) -> None:
     page = parse(inkwise.write_report(theirs))

@@ -40,7 +40,8 @@ def evaluate(
         typer.Argument(
             metavar="RUN",
             help="A directory that `inkwise train` wrote; or with --dataset or --data a model "
-            "directory, or an .onnx file of inkwise, of which a run is made.",
+            "directory, an .onnx file of inkwise or pretrained (the package's model), of which a "
+            "run is made.",
             show_default=False,
         ),
     ],

@@ -13,14 +13,6 @@ RunArgument = Annotated[
         show_default=False,
     ),
 ]
-ModelArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="MODEL",
-        help="A run, a model directory or an .onnx file of inkwise.",
-        show_default=False,
-    ),
-]
 DatasetOption = Annotated[
     str | None,
     typer.Option(

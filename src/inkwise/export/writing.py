@@ -10,12 +10,10 @@ from inkwise.export.from_keras import ZIP_MAGIC
 from inkwise.export.from_torch import is_torch
 from inkwise.export.hdf5 import MAGIC
 from inkwise.model import Model
-from inkwise.model.pretrained import load_pretrained
 from inkwise.model.saving import is_ours
 from inkwise.runs.directory import Run
 from inkwise.runs.models import find_model, is_run
 from inkwise.runs.original_data import load_original_splits, load_training_splits
-from inkwise.runs.starts import PRETRAINED
 from inkwise.system.extras import require_training
 from inkwise.system.files import read_bytes, storage, write_bytes
 from inkwise.system.folders import file_name
@@ -122,7 +120,7 @@ def export_model(
         require_training(f"exporting as {file_format}")
     source = model
     if not isinstance(model, Model):
-        model = load_pretrained() if str(model) == PRETRAINED else find_model(model)
+        model = find_model(model)
     if once and any(model.rotations):
         run = _run(source, "a single look")
         angle = SINGLE_ROTATION if file_format in _ROTATING else 0.0

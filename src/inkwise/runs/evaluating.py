@@ -48,8 +48,8 @@ def evaluate(
     Parameters
     ----------
     run : Run, Model or path-like
-        The run to evaluate; or a model, the directory of one, or an ONNX file of inkwise, with
-        `dataset` or `data`.
+        The run to evaluate; or, with `dataset` or `data`, a model, the directory of one, an ONNX
+        file of inkwise, or ``pretrained``, the package's model.
     split : {"test", "validation", "train"}
         The split to evaluate on, divided as the run's recipe says.
     dataset : str or Dataset, optional

@@ -5,8 +5,12 @@ from pathlib import Path
 
 from inkwise.errors import ModelError, RunError
 from inkwise.model import Model
+from inkwise.model.pretrained import load_pretrained
 from inkwise.model.saving import DOCUMENT_FILE
 from inkwise.system.files import read_bytes, storage
+
+PRETRAINED = "pretrained"
+"""The name of the package's model, wherever a model is named."""
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -16,13 +20,13 @@ def is_run(path: str | os.PathLike[str]) -> bool:
 
 
 def find_model(path: str | os.PathLike[str]) -> Model:
-    """Load the model of a run directory, or of a model directory.
+    """Load the model that a path or the word ``pretrained`` names.
 
     Parameters
     ----------
     path : path-like
         A directory that `inkwise train` wrote, or its ``model/``, or a copy of that; or an ONNX
-        file that `inkwise export` wrote.
+        file that `inkwise export` wrote; or ``pretrained``, the package's model.
 
     Returns
     -------
@@ -37,7 +41,15 @@ def find_model(path: str | os.PathLike[str]) -> Model:
         There is neither a run nor a model at `path`, or the model is damaged.
     StorageError
         A file cannot be read.
+
+    Examples
+    --------
+    >>> from inkwise.runs.models import find_model
+    >>> find_model("pretrained").class_names[:3]
+    ('0', '1', '2')
     """
+    if str(path) == PRETRAINED:
+        return load_pretrained()
     folder = Path(path)
     with storage(folder, "read"):
         if folder.is_file():

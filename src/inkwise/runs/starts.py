@@ -25,15 +25,12 @@ from inkwise.runs.directory import SEEN_FILE, Run, describe_dataset
 from inkwise.runs.documents import EARLIER_FORM, START_FORM, has_form
 from inkwise.runs.gains import Gain, find_mistakes
 from inkwise.runs.mixed_data import as_own_images, join_classes, mix
-from inkwise.runs.models import find_model
+from inkwise.runs.models import PRETRAINED, find_model
 from inkwise.runs.original_data import load_earlier
 from inkwise.runs.seen_images import hash_images, read_seen
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.going_on import trained_by
 from inkwise.training.named_recipes import RECIPES
-
-PRETRAINED = "pretrained"
-"""The name of the package's model, where a model to start from is named."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,19 +98,17 @@ class _Earlier(NamedTuple):
 
 
 def find_start(place: str | os.PathLike[str]) -> Model:
-    """Load a model to go on from: ``pretrained``, or as `find_model`, also for the errors.
+    """Load a model to go on from as `find_model` does, also for the errors.
 
     Raises
     ------
     RunError
         The run's ``run.json`` is damaged, which says what the model has learned.
     """
-    if str(place) == PRETRAINED:
-        return load_pretrained()
     path = Path(place)
     if (path / "run.json").is_file():
         Run(path).record  # noqa: B018 - reading it checks it
-    elif not path.exists():
+    elif str(place) != PRETRAINED and not path.exists():
         near = nearest(path.name, [PRETRAINED]) or (
             f" (did you mean {PRETRAINED!r}, the package's model?)" if path.name in RECIPES else ""
         )
@@ -208,7 +203,7 @@ def go_on_from(
     if isinstance(own, Dataset):
         dataset = dataclasses.replace(dataset, source=own.source)
     record = {
-        "model": str(place),
+        "model": PRETRAINED if str(place) == PRETRAINED else str(Path(place).resolve()),
         "sha256": _hash(model),
         "class_names": list(model.class_names),
         "own_images": own_images,
