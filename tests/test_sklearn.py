@@ -160,6 +160,10 @@ def test_levels_say_what_is_ink(digits: Digits) -> None:
 
     dark = quick(epochs=1, levels=(16, 0)).fit(16 - x, y)
     np.testing.assert_array_equal(dark.predict_proba(16 - x), expected)
+    inverted = DigitClassifier("perceptron", epochs=1, levels=(255, 0))
+    expected_of = inverted.fit(255 - 15.0 * x, y).predict_proba(255 - 15.0 * x)
+    grey = (255 - 15 * x).astype(np.uint8)  # of 8 bits, in which differences may wrap around
+    np.testing.assert_array_equal(inverted.fit(grey, y).predict_proba(grey), expected_of)
     # What is beyond the levels is the nearer of them.
     beyond = quick(epochs=1, levels=(0, 16))
     with pytest.warns(

@@ -386,7 +386,7 @@ def _checked_levels(levels: Any) -> tuple[float, float] | None:
             "levels must be two different numbers, those of the background and of full ink, such "
             f"as (0, 255), not {levels!r}"
         )
-    return both
+    return float(both[0]), float(both[1])  # uint8 minus an integer would wrap around
 
 
 def _warn_beyond(values: NDArray[Any], levels: tuple[float, float], *, found: bool) -> None:

@@ -130,6 +130,28 @@ def test_going_on_with_what_is_finished_does_nothing(tmp_path: Path, small_shard
     assert {file: file.stat().st_mtime_ns for file in output.iterdir()} == before
 
 
+@pytest.mark.parametrize("kind", ["folder", "lines"])
+def test_relative_paths_are_gone_on_with_from_the_same_folder_only(
+    kind: str, tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (absolute,) = SOURCES[kind](tmp_path)
+    monkeypatch.chdir(tmp_path)
+    source, output = absolute.relative_to(tmp_path), tmp_path / "answers"
+    if kind == "lines":
+        source.write_text(source.read_text().replace(f"{tmp_path}/", ""))
+        source = absolute
+    with stopping_at(monkeypatch, 2):
+        answer_pictures(source, output, model=strokes())
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(ArgumentError, match=f"was begun in {tmp_path}, where .* go on from there"):
+        answer_pictures(source, output, model=strokes(), resume=True)
+    monkeypatch.chdir(tmp_path)
+    tally = answer_pictures(source, output, model=strokes(), resume=True)
+    assert (tally.pictures, tally.errors) == (COUNT, 0)
+
+
 def test_a_folder_may_grow_or_shrink_while_its_job_is_stopped(
     tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

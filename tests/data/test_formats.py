@@ -260,6 +260,19 @@ def test_images_without_labels_cannot_be_evaluated(form: str, tmp_path: Path) ->
         assert str(path) in str(told.value)
 
 
+def test_labels_in_order_are_found_although_a_corner_varies(tmp_path: Path) -> None:
+    images, labels = forms.draw(600, 0, classes=2)
+    order = labels.argsort()
+    images, labels = images[order], labels[order]
+    images[:, -1, -1] = np.arange(600) % 3
+    (tmp_path / "mine.csv").write_text(table((images, labels), names=None))
+
+    dataset = load_data(tmp_path / "mine.csv")
+
+    assert dataset.class_names == ("0", "1")
+    assert "has no header: its first column is taken for that of the labels" in str(dataset.notice)
+
+
 def csv(part: Part = TRAIN, **how: Any) -> list[str]:
     return table(part, **how).splitlines()
 

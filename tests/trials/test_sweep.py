@@ -206,6 +206,17 @@ def test_trials_that_are_behind_are_ended_early_unless_told_not_to(
     assert {trial.state for trial in without.trials} == {"complete"}
 
 
+def test_an_accuracy_of_100_percent_is_not_free_of_noise(whole: Sweep) -> None:
+    def noise(value: float) -> float:
+        trial = dataclasses.replace(whole.ranked[0], value=value)
+        swept = dataclasses.replace(whole, trials=(trial,), designs=(), fixed=True)
+        assert swept.noise is not None
+        return swept.noise
+
+    images = whole.validation_images
+    assert 0.5 * noise(1 - 1 / images) < noise(1.0) < noise(1 - 1 / images)
+
+
 @pytest.mark.usefixtures("trains")
 def test_a_folder_belongs_to_one_sweep_and_one_process(
     whole: Sweep, animals: Dataset, tmp_path: Path

@@ -198,6 +198,12 @@ def prepare(
             )
         stored = _read_job(job_file)
         _compare(stored, {**made_by, "sources": sources}, output)
+        begun_in = stored.get("folder")
+        if begun_in not in (None, str(Path.cwd())):
+            raise ArgumentError(
+                f"{output} was begun in {begun_in}, where its pictures' relative paths start: "
+                "go on from there"
+            )
         if not is_address(output):
             for left_over in Path(output).glob(".*.tmp"):  # of a process that was killed
                 left_over.unlink(missing_ok=True)
@@ -207,8 +213,16 @@ def prepare(
     else:
         pieces = tuple(cut(sources, join_place(output, LIST_FILE), progress))
         document = {"version": 1, **made_by, "sources": sources, "pieces": pieces}
+        if any(_may_be_relative(source) for source in sources):
+            document["folder"] = str(Path.cwd())
         write_place(job_file, json_bytes(document))
     return Job(output, task, options, chosen, made_by, pieces)
+
+
+def _may_be_relative(source: str) -> bool:
+    """Tell whether a source may lead to relative paths, as a list of paths may in any case."""
+    relative = not is_address(source) and not Path(source).is_absolute()
+    return relative or source.lower().endswith(".txt")
 
 
 def _check_options(task: str, options: Mapping[str, Any]) -> dict[str, Any]:

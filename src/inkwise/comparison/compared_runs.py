@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 import itertools
+import json
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -358,10 +360,11 @@ def _pairs(compared: Sequence[Compared]) -> tuple[Pair, ...]:
 
 
 def _recipe_groups(compared: Sequence[Compared]) -> tuple[RecipeGroup, ...]:
-    by_recipe: dict[tuple[str, str], dict[int, Compared]] = {}
+    by_recipe: dict[tuple[str, ...], dict[int, Compared]] = {}
     for it in compared:
         if it.recipe is not None:
-            alike = it.engine, repr(dataclasses.replace(it.recipe, seed=0))
+            recipe = repr(dataclasses.replace(it.recipe, seed=0))
+            alike = it.engine, recipe, _learned_from(it.run.record)
             # The same seed again is the same training again, not an independent one.
             by_recipe.setdefault(alike, {}).setdefault(it.recipe.seed, it)
     several = [[*seeds.values()] for seeds in by_recipe.values() if len(seeds) > 1]
@@ -374,6 +377,13 @@ def _recipe_groups(compared: Sequence[Compared]) -> tuple[RecipeGroup, ...]:
         )
         for name, members in zip(names, several, strict=True)
     )
+
+
+def _learned_from(record: Mapping[str, Any]) -> str:
+    """Describe the images and labels that a run learned from, but for what its seed has drawn."""
+    labels, start, drawn = (record.get(key) for key in ("labels", "start", "drawn"))
+    own = record["dataset"]["sha256"] if start is None else [start["sha256"], start["own_images"]]
+    return json.dumps([own, labels and labels["sha256"], drawn and drawn["train"]])
 
 
 def _recipe_pairs(groups: Sequence[RecipeGroup]) -> tuple[RecipePair, ...]:

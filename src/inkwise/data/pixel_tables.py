@@ -109,14 +109,12 @@ def read_csv_pixels(file: StoredFile) -> PixelTable:
         if above is None:
             raise DataError(f"{file} is empty: it should have an image in each row")
         headed = not all(_is_number(cell) for cell in cells) or _counts_up(cells)
-        more = list(itertools.islice(text, 200))
         if headed:
             layout = _lay_out(cells, delimiter, file)
             above += 1
         else:
-            rows = [line for line in [*first[above:], *more] if line.strip()]
-            layout = _guess_layout(rows, delimiter, file)
-        return _read(file, itertools.chain(first[above:], more, text), above + 1, layout)
+            layout = _guess_layout(len(cells), above, delimiter, file)
+        return _read(file, itertools.chain(first[above:], text), above + 1, layout)
 
 
 def read_arff(file: StoredFile) -> PixelTable:
@@ -225,19 +223,22 @@ def _lay_out(names: Sequence[str], delimiter: str, file: StoredFile) -> Layout:
     return Layout(len(names), delimiter, label, pixels, shape, notices)
 
 
-def _guess_layout(rows: Sequence[str], delimiter: str, file: StoredFile) -> Layout:
-    """Find the labels of a table without a header by their number and by the first rows."""
-    width = rows[0].count(delimiter) + 1
+def _guess_layout(width: int, above: int, delimiter: str, file: StoredFile) -> Layout:
+    """Find the labels of a table without a header, which begins below so many lines."""
     if math.isqrt(width) ** 2 == width:
         return Layout(width, delimiter, None, [*range(width)], _shape(width, file), [])
     shape = _shape(width - 1, file, f"{width} columns without a header")
-    # A pixel in a corner is always the same; labels are not.
-    ends = {0: 0, width - 1: -1}
-    varied = [
-        column
-        for column, cell in ends.items()
-        if len({row.strip().split(delimiter)[cell].strip() for row in rows}) > 1
-    ]
+    # A pixel in a corner is always the same, mostly; labels are not. They may be in order, so that
+    # they differ far below only.
+    ends: dict[int, set[str]] = {0: set(), width - 1: set()}
+    with file.open() as content:
+        for row in itertools.islice(_open_text(content), above, None):
+            if (row := row.strip()) and row[0] != "%":
+                ends[0].add(row.partition(delimiter)[0].strip())
+                ends[width - 1].add(row.rpartition(delimiter)[2].strip())
+                if all(len(values) > 1 for values in ends.values()):
+                    break
+    varied = [column for column, values in ends.items() if len(values) > 1]
     if not varied:
         raise DataError(
             f"{file} has {width} columns without a header, and neither the first nor the last has "

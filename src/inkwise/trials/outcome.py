@@ -175,7 +175,10 @@ class Sweep:
         best = self.ranked[0].value if self.ranked else None
         if best is None:
             return None
-        of_images = best * (1 - best) / self.validation_images
+        # By Laplace's rule of succession: an accuracy of 100% would seem free of noise.
+        images = self.validation_images
+        likely = (best * images + 1) / (images + 2)
+        of_images = likely * (1 - likely) / images
         if self.fixed:
             return math.sqrt(of_images + (of_seeds or 0.0))
         return math.sqrt(max(of_images, of_seeds or 0.0))  # another seed draws other images
