@@ -130,6 +130,36 @@ def test_an_interrupted_one_is_resumed(
         np.testing.assert_array_equal(resumed.model.weights[name], array)
 
 
+@pytest.mark.usefixtures("unreported")
+def test_it_is_resumed_from_anywhere_with_pictures_that_have_moved(
+    finished: Path, hand: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(batch: Batch) -> None:
+        if batch.epoch == 2:
+            raise KeyboardInterrupt
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    shutil.copytree(finished, "base")
+    shutil.copytree(hand, "mine")
+    train(
+        start="base",
+        data="mine",
+        output=tmp_path / "run",
+        epochs=2,
+        progress=AtEachBatch(press_ctrl_c),
+    )
+    monkeypatch.chdir(tmp_path)
+    Path("here/mine").rename("moved")
+
+    with pytest.raises(RunError, match="your own data set, mine"):
+        resume("run")
+    resumed = resume("run", data="moved")
+
+    assert resumed.status == "complete"
+    assert [gain.name for gain in resumed.gains] == ["mine", "optdigits"]
+
+
 @pytest.fixture(scope="module")
 def symbols(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Somebody's ten symbols, twenty pictures of each."""
@@ -215,6 +245,17 @@ def test_what_cannot_go_on_is_refused(
     (damaged / "run.json").write_text("{")
     with pytest.raises(RunError, match=r"damaged.run\.json is damaged"):
         train(start=damaged, data=hand, output=output)
+    for change in ({"network": "swift"}, {"batch_norm": True}):
+        with pytest.raises(
+            ArgumentError, match=f"keeps its network: leave out {next(iter(change))}"
+        ):
+            train(start=finished, data=hand, output=output, **change)
+    same = write_symbols(tmp_path / "same", {"1": "tee"}, 8)
+    (same / "alike").mkdir()
+    for number in range(3):  # all of them are held out, as one and the same image
+        shutil.copy(next((hand / "0").iterdir()), same / "alike" / f"{number}.png")
+    with pytest.raises(DataError, match="same has no images of alike to learn from: add some"):
+        train(start=finished, data=same, output=output)
     with pytest.raises(ArgumentError, match="only the engine torch goes on"):
         train(start=finished, data=hand, engine="keras", output=output)
     with pytest.raises(ArgumentError, match=r"leave out labels\.csv"):

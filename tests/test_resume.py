@@ -154,6 +154,47 @@ def test_a_finished_training_goes_on_as_a_longer_one_would_have(
     assert further.metrics == longer.metrics
 
 
+def test_what_was_found_out_about_the_model_before_is_gone(run: Run) -> None:
+    evaluate(run, "validation")
+    (run.figures_path / "map.png").touch()
+    (run.path / "robustness.json").touch()
+    mine = run.path / "notes.txt"
+    mine.touch()
+    before = Run(run.path).evaluation
+
+    def press_ctrl_c(batch: Batch) -> None:
+        if batch.epoch == 4:
+            raise KeyboardInterrupt
+
+    further = resume(run, epochs=5, progress=AtEachBatch(press_ctrl_c))
+
+    assert (further.status, len(further.history)) == ("interrupted", 3)
+    assert {path.name for path in run.path.iterdir() if path.is_file()} == {
+        *("recipe.json", "run.json", "history.csv", "checkpoint.safetensors", "seen.npy", "lock"),
+        mine.name,
+    }
+    assert not [*run.figures_path.iterdir()]
+    with pytest.raises(RunError, match="has no predictions yet: run `inkwise evaluate"):
+        further.evaluation  # noqa: B018 - reading it raises
+    assert evaluate(further).to_dict() != before.to_dict()
+
+
+@pytest.mark.usefixtures("unreported")
+def test_a_training_belongs_to_one_process(animals: Dataset, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def at_the_same_time(epoch: Epoch) -> None:
+        with pytest.raises(RunError, match="another process is at work in") as error:
+            resume(tmp_path / "run", dataset=animals)
+        told.append(str(error.value))
+
+    run = train(dataset=animals, epochs=2, output=tmp_path / "run", on_epoch=at_the_same_time)
+
+    assert len(told) == 2
+    assert run.status == "complete"
+    assert [epoch.epoch for epoch in run.history] == [1, 2]
+
+
 @pytest.mark.usefixtures("unreported")
 def test_a_finished_training_with_a_schedule_begins_the_rest_of_it(
     animals: Dataset, tmp_path: Path

@@ -21,6 +21,7 @@ from inkwise.system.files import write_json
 from inkwise.system.progress import Batch
 from inkwise.training.history import Epoch
 from inkwise.training.named_recipes import SMALL_FACTOR
+from inkwise.training.recipe_files import find_recipe
 from tests.histories import without_seconds
 from tests.shared_runs import without_figures, without_report
 from tests.telling import AtEachBatch, Heard
@@ -146,14 +147,21 @@ def test_own_data_trains_evaluates_and_reports(zoo: Run, animals: Dataset) -> No
 
 
 @pytest.mark.usefixtures("unreported")
-def test_small_data_gets_more_epochs(animals: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "factor"),
+    [([], SMALL_FACTOR), (["batch_size=32"], SMALL_FACTOR), (["epochs=5"], 1)],
+)
+def test_small_data_gets_more_epochs_unless_they_are_set(
+    changes: list[str], factor: int, animals: Dataset, tmp_path: Path
+) -> None:
     def stop(batch: Batch) -> None:
         raise KeyboardInterrupt
 
-    run = train(dataset=animals, output=tmp_path / "run", progress=AtEachBatch(stop))
+    recipe, _ = find_recipe("case-study", changes)
+    run = train(recipe, animals, output=tmp_path / "run", progress=AtEachBatch(stop))
 
-    assert run.recipe.epochs == 5 * SMALL_FACTOR
-    assert "240 training images" in run.record["notices"][0]
+    assert run.recipe.epochs == 5 * factor
+    assert ("240 training images" in "".join(run.record["notices"])) == (factor > 1)
 
 
 def test_own_data_must_be_passed_on_to_evaluate(zoo: Run, own_run: Run, animals: Dataset) -> None:

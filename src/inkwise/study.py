@@ -30,6 +30,7 @@ from inkwise.runs.original_data import (
 )
 from inkwise.runs.starts import Start, find_again, find_start, go_on_from
 from inkwise.system.extras import require_training
+from inkwise.system.locks import locked
 from inkwise.system.machine import describe_machine, library_versions
 from inkwise.system.progress import SILENT, Progress
 from inkwise.tracking.trackers import require_tracker, tracked
@@ -37,7 +38,7 @@ from inkwise.training.calibrating import calibrate
 from inkwise.training.fit import Fit
 from inkwise.training.going_on import describe_going_on, keep_some, start_weights
 from inkwise.training.history import Checkpoint, Epoch, validation_losses
-from inkwise.training.named_recipes import get_recipe, scale_epochs
+from inkwise.training.named_recipes import UsualEpochs, get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 
 
@@ -133,14 +134,14 @@ def train(
     require_tracker(track)
     if start is None:
         refuse_two(dataset, data)
-    by_name, begun = recipe is None or isinstance(recipe, str), None
+    usual, begun = recipe is None or isinstance(recipe, str | UsualEpochs), None
     if start is None:
         recipe = get_recipe(recipe or "case-study", **changes)
         trained_on, engine_versions = _prepare(engine, device, recipe)
         images = recipe.task(load_either(dataset or "auto", data, data_dir, progress))
         notices = [images.notice] if images.notice else []
     else:
-        _check_going_on(engine, labels)
+        _check_going_on(engine, labels, changes)
         model = find_start(start)
         recipe = get_recipe(
             describe_going_on(model, None if recipe is None else get_recipe(recipe)), **changes
@@ -165,7 +166,7 @@ def train(
         )
     corrections = None if labels is None else LabelCorrections.read(labels)
     splits = split_as(recipe, images, corrections)
-    if by_name and start is None and "epochs" not in changes:
+    if usual and start is None and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices += [notice] if notice else []
     network = recipe.describe_network(images.image_size, len(images.class_names))
@@ -234,13 +235,13 @@ def fit(
     True
     """
     require_training("training")
-    by_name = isinstance(recipe, str)
+    usual = isinstance(recipe, str | UsualEpochs)
     recipe = get_recipe(recipe, **changes)
     data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
     data = recipe.task(data)
     splits = split_as(recipe, data, None)
     notices = [data.notice]
-    if by_name and "epochs" not in changes:
+    if usual and "epochs" not in changes:
         recipe, notice = scale_epochs(recipe, len(splits.train))
         notices.append(notice)
     enlarged, notice = add_drawn_digits(splits, data, recipe, data_dir, progress)
@@ -257,6 +258,7 @@ def resume(
     *,
     epochs: int | None = None,
     dataset: Dataset | None = None,
+    data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     device: str = "auto",
     track: str | None = None,
@@ -280,6 +282,8 @@ def resume(
         that is complete needs more.
     dataset : Dataset, optional
         The data set that the run was started on; needed only if it was your own.
+    data : path-like, optional
+        Where your own data set is now, in place of `dataset`.
     data_dir : path-like, optional
         Where the data set's files are; by default the one that the run was started from.
     device, progress, on_epoch
@@ -322,6 +326,7 @@ def resume(
     run = run if isinstance(run, Run) else Run(run)
     require_training("training")
     require_tracker(track)
+    refuse_two(dataset, data)
     recipe, done = run.recipe, len(run.history)
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=epochs)
@@ -334,13 +339,14 @@ def resume(
         )
     if run.record["engine"] != "torch":
         raise RunError(f"{run.path} was trained by Keras, which leaves no checkpoint: train again")
-    state = run.load_checkpoint()
-    data, enlarged = load_training_splits(run, dataset, data_dir, progress)
-    begun = find_again(run, data, data_dir, progress)
-    with _keeping_what_is_finished(run), tracked(track, run, recipe, on_epoch) as tell:
-        run.set_status(UNFINISHED)
-        run.save_recipe(recipe)
-        _train_until("reported", run, data, enlarged, device, state, progress, tell, begun)
+    images, enlarged = load_training_splits(run, dataset, data_dir, progress, data)
+    begun = find_again(run, images, data_dir, progress)
+    with _keeping_what_is_finished(run):
+        state = run.load_checkpoint()
+        with tracked(track, run, recipe, on_epoch) as tell:
+            run.set_status(UNFINISHED)
+            run.save_recipe(recipe)
+            _train_until("reported", run, images, enlarged, device, state, progress, tell, begun)
     return run
 
 
@@ -403,8 +409,15 @@ def train_one_of_many(
     return run
 
 
-def _check_going_on(engine: str, labels: str | os.PathLike[str] | None) -> None:
+def _check_going_on(
+    engine: str, labels: str | os.PathLike[str] | None, changes: Mapping[str, Any]
+) -> None:
     """Refuse what a training that goes on from a model does not have."""
+    for name in ("network", "batch_norm"):
+        if changes.get(name):
+            raise ArgumentError(
+                f"a training that goes on from a model keeps its network: leave out {name}"
+            )
     if engine != "torch":
         raise ArgumentError(f"only the engine torch goes on from a model: leave out {engine}")
     if labels is not None:
@@ -416,11 +429,12 @@ def _check_going_on(engine: str, labels: str | os.PathLike[str] | None) -> None:
 
 @contextlib.contextmanager
 def _keeping_what_is_finished(run: Run) -> Iterator[None]:
-    """On Ctrl-C, mark the run as interrupted and keep everything that it has written."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        run.set_status(INTERRUPTED)
+    """Keep the run to this process; on Ctrl-C, mark it as interrupted and keep all it has."""
+    with locked(run.path):
+        try:
+            yield
+        except KeyboardInterrupt:
+            run.set_status(INTERRUPTED)
 
 
 def _train_until(
@@ -502,6 +516,7 @@ def _save(run: Run, data: Dataset, checkpoint: Checkpoint, history: list[Epoch])
             rotations=recipe.rotations,
             together=bool(record["dataset"].get("together")),
         )
+        run.discard_evaluations()  # they are of the model that is replaced
         run.save_model(model)
     run.save_history(history)
     if checkpoint.state is not None:

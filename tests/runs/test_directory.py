@@ -73,6 +73,7 @@ def test_complete_run_holds_all_files_and_no_other(finished: Path) -> None:
         "run.json",
         "history.csv",
         "checkpoint.safetensors",
+        "lock",
         "metrics.json",
         "predictions.csv",
         "slices.json",

@@ -1,5 +1,6 @@
 """The command that resumes an interrupted training, or trains a finished one further."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,14 +9,18 @@ from inkwise.cli.options import (
     DataDirOption,
     DeviceOption,
     OwnDataOption,
-    RunArgument,
     TrackOption,
 )
 from inkwise.cli.train import show_outcome
 
 
 def resume(
-    run: RunArgument,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A directory that `inkwise train` wrote.", show_default=False
+        ),
+    ],
     epochs: Annotated[
         int | None,
         typer.Option(help="Number of epochs in all, with those that are finished."),
@@ -30,19 +35,14 @@ def resume(
     With --epochs, a complete run is trained further, too.
     """
     from inkwise.cli.display import Display
-    from inkwise.data.own_data import load_data
-    from inkwise.runs.directory import INTERRUPTED, Run
+    from inkwise.runs.directory import INTERRUPTED
     from inkwise.study import resume as resume_run
 
     with Display() as display:
-        dataset = None
-        if folder is not None:
-            together = bool(Run(run).record["dataset"].get("together"))
-            dataset = load_data(folder, display, together=together)
         outcome = resume_run(
             run,
             epochs=epochs,
-            dataset=dataset,
+            data=folder,
             data_dir=data_dir,
             device=device,
             track=track,

@@ -45,6 +45,13 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 LABELS_FILE = "labels.csv"
 SEEN_FILE = "seen.npy"
 
+_ABOUT_THE_MODEL = (
+    *(f"{name}*.json" for name in ("metrics", "slices", "gains", "robustness")),
+    *("predictions*.csv", "pictures.npz", "report.html"),
+    *("figures/*.png", "figures/*.svg"),
+)
+"""Patterns of the files that hold evaluations of the model."""
+
 UNFINISHED, INTERRUPTED, COMPLETE = "unfinished", "interrupted", "complete"
 
 NO_ENGINE = "none"
@@ -374,6 +381,13 @@ class Run:
     def save_model(self, model: Model) -> None:
         """Write the model, replacing an earlier one."""
         model.save(self.path / "model")
+
+    def discard_evaluations(self) -> None:
+        """Remove all that was found out about the model: it is about to be another one."""
+        with storage(self.path, "write to"):
+            for pattern in _ABOUT_THE_MODEL:
+                for path in self.path.glob(pattern):
+                    path.unlink(missing_ok=True)
 
     def save_history(self, history: list[Epoch]) -> None:
         """Write the finished epochs."""

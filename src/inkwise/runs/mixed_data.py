@@ -116,20 +116,18 @@ def mix(
         if part not in parts:
             raise DataError(f"{own.source} has no images for the split {part}: add some")
     train, validation = parts["train"], parts.get("validation")
-    if earlier is None:
-        if validation is None:
-            apart = hold_out(train, np.zeros(len(train), bool))
-            if not apart.any():
-                raise DataError(
-                    f"{own.source} has {counted(len(train), 'image')} to learn from, too few to "
-                    "set some apart for validation: add some, at least three of one class"
-                )
-            train, validation = (train.take(np.flatnonzero(part)) for part in (~apart, apart))
-        lacking = np.setdiff1d(np.arange(len(class_names)), train.labels)
-        if len(lacking):
+    if earlier is None and validation is None:
+        apart = hold_out(train, np.zeros(len(train), bool))
+        if not apart.any():
             raise DataError(
-                f"{own.source} has no images of {class_names[lacking[0]]} to learn from: add some"
+                f"{own.source} has {counted(len(train), 'image')} to learn from, too few to "
+                "set some apart for validation: add some, at least three of one class"
             )
+        train, validation = (train.take(np.flatnonzero(part)) for part in (~apart, apart))
+    rehearsed = () if earlier is None else earlier[0].class_names
+    for label, name in enumerate(class_names):
+        if name not in rehearsed and label not in train.labels:
+            raise DataError(f"{own.source} has no images of {name} to learn from: add some")
     count = len(train)
     train = _repeat(train, LEAST * (1 if earlier else 1 + REHEARSED))
     own_images = len(train)

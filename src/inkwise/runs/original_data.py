@@ -29,6 +29,7 @@ def load_original_data(
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
+    data: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Load the data set that a run was trained on, or check that a given one is the same.
 
@@ -43,6 +44,8 @@ def load_original_data(
         Where the data set's files are; by default the one that the run was trained from.
     progress : Progress, optional
         Receives downloads and the reading of folders.
+    data : path-like, optional
+        Where the user's own data set is now, in place of `dataset`.
 
     Returns
     -------
@@ -57,8 +60,15 @@ def load_original_data(
         The images cannot be obtained.
     """
     record, start = run.record["dataset"], run.start
-    if start is not None and (dataset is None or dataset.sha256 != record["sha256"]):
-        dataset = _mix_again(run, start, dataset, data_dir, progress)
+    together = bool(record.get("together"))
+    if start is not None and data is not None:
+        there = read_data(data, progress, together=together)
+        dataset = _mix_again(run, start, there, data_dir, progress)
+    elif data is not None:
+        dataset = load_data(data, progress, together=together)
+    elif start is not None and (dataset is None or dataset.sha256 != record["sha256"]):
+        given = None if dataset is None else as_own_images(dataset)
+        dataset = _mix_again(run, start, given, data_dir, progress)
     elif dataset is None:
         dataset = _find(str(run.path), record, data_dir, progress)
     dataset = _as_task(dataset, record)
@@ -70,7 +80,9 @@ def load_original_data(
             f"trained on (its SHA-256 differs): {_ADVICE}"
             + (f"; `{now}` evaluates what is there now" if own else "")
         )
-    return dataset
+    # What has moved may have another name now, and evaluations go by the name.
+    name = record["name"]
+    return dataset if dataset.name == name else dataclasses.replace(dataset, name=name)
 
 
 def load_original_splits(
@@ -91,22 +103,23 @@ def load_training_splits(
     dataset: Dataset | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
+    data: str | os.PathLike[str] | None = None,
 ) -> tuple[Dataset, Splits]:
     """Load the data set of a run, and the splits that it learned from.
 
     These have its corrected labels, and the digits that pens drew for it. Parameters and errors are
     those of `load_original_data`; `RunError` is raised as well if pens would draw other digits now.
     """
-    data = load_original_data(run, dataset, data_dir, progress)
-    splits = split_as(run.recipe, data, run.corrections)
-    enlarged, _ = add_drawn_digits(splits, data, run.recipe, data_dir, progress)
+    images = load_original_data(run, dataset, data_dir, progress, data)
+    splits = split_as(run.recipe, images, run.corrections)
+    enlarged, _ = add_drawn_digits(splits, images, run.recipe, data_dir, progress)
     if describe_drawn(splits, enlarged) != run.record.get("drawn"):
         raise RunError(
             f"the digits that pens draw are not those that {run.path} learned from: the collection "
             "pendigits is or was missing, or a library has changed; put it where it was, or train "
             "again"
         )
-    return data, enlarged
+    return images, enlarged
 
 
 def split_as(recipe: Recipe, data: Dataset, corrections: LabelCorrections | None) -> Splits:
@@ -190,15 +203,16 @@ def load_earlier(
 def _mix_again(
     run: Run,
     start: Mapping[str, Any],
-    dataset: Dataset | None,
+    given: OwnImages | None,
     data_dir: str | os.PathLike[str] | None,
     progress: Progress,
 ) -> Dataset:
     """Make the data set of a run that went on from a model, as `inkwise.runs.starts` made it."""
     record = run.record["dataset"]
-    own: OwnImages
-    if dataset is not None or record["name"] in DATASET_NAMES:
-        own = as_own_images(dataset or _find(str(run.path), record, data_dir, progress))
+    if given is not None:
+        own = given
+    elif record["name"] in DATASET_NAMES:
+        own = as_own_images(_find(str(run.path), record, data_dir, progress))
     else:
         own = _read_own(str(run.path), record, progress)
     names = tuple(record["class_names"])
@@ -215,7 +229,7 @@ def _mix_again(
         else load_earlier(earlier, start["model"], None, data_dir, progress),
         run.recipe.seed,
     )
-    return mixed if dataset is None else dataclasses.replace(mixed, source=dataset.source)
+    return mixed if given is None else dataclasses.replace(mixed, source=str(given.source))
 
 
 def _as_task(dataset: Dataset, record: Mapping[str, Any]) -> Dataset:

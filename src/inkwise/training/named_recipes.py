@@ -131,6 +131,11 @@ ABOUT = {
 }
 """What each recipe is for."""
 
+
+class UsualEpochs(Recipe):
+    """A named recipe with other values, but with its usual number of epochs; see `scale_epochs`."""
+
+
 SMALL = 10_000
 """With fewer training images than this, a training has more epochs by default."""
 
@@ -204,7 +209,8 @@ def scale_epochs(recipe: Recipe, training_images: int) -> tuple[Recipe, str | No
     """Give a recipe more epochs if there are few training images.
 
     The recipes' numbers of epochs are meant for MNIST. With fewer than `SMALL` training images
-    there are `SMALL_FACTOR` times as many, so that the network takes enough steps to learn.
+    there are `SMALL_FACTOR` times as many, so that the network takes enough steps to learn. That is
+    for recipes by name, and for `UsualEpochs`; others are trained for as long as they say.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from inkwise.networks.network import Network, complete
 from inkwise.system.files import read_bytes
 from inkwise.training.augmentation import Augmentation
 from inkwise.training.dataclass_documents import Tagged, explain_fields, schema_of
-from inkwise.training.named_recipes import RECIPES
+from inkwise.training.named_recipes import RECIPES, UsualEpochs
 from inkwise.training.recipe import OPTIMISERS, TAGGED, Recipe, look_up, recipe_of
 from inkwise.training.schedules import SCHEDULES, OneCycle
 from inkwise.training.toml_syntax import explain_syntax, parse_toml
@@ -176,7 +176,8 @@ def find_recipe(
 ) -> tuple[str | Recipe, Callable[[], contextlib.AbstractContextManager[None]]]:
     """Return the recipe of a name or file, and what explains errors about its values.
 
-    A name without changes is returned as it is, so that a small data set can have more epochs.
+    A name without changes is returned as it is, and one with changes but of its epochs becomes
+    `UsualEpochs`, so that a small data set can have more epochs.
     """
     path = Path(name_or_path)
     if path.is_file() or (path.suffix and not path.is_dir()):  # no recipe of ours has a point
@@ -199,7 +200,10 @@ def find_recipe(
             raise ArgumentError(f"{_told(error.place, places)}: {error}") from error
 
     with explained():
-        return recipe_of(document), explained
+        recipe = recipe_of(document)
+    if ("epochs",) not in places:
+        recipe = UsualEpochs(**vars(recipe))
+    return recipe, explained
 
 
 def _refuse_beside(path: Path) -> None:

@@ -16,7 +16,7 @@ from inkwise.runs.directory import COMPLETE, DEFAULT_PARENT, Run
 from inkwise.system.extras import require_training
 from inkwise.system.folders import file_name
 from inkwise.system.progress import SILENT, Progress
-from inkwise.training.named_recipes import get_recipe, scale_epochs
+from inkwise.training.named_recipes import UsualEpochs, get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 from inkwise.training.value_checks import check_seed
 from inkwise.trials.fold_results import (
@@ -186,7 +186,7 @@ def _describe(
     described, notices = [], list[str | None]()
     for given in recipes:
         recipe = get_recipe(given)
-        if isinstance(given, str):
+        if isinstance(given, str | UsualEpochs):
             recipe, notice = scale_epochs(recipe, len(images.train) * (folds - 1) // folds)
             notices.append(notice and f"{recipe.name}: {notice}")
         task = recipe.task(images)

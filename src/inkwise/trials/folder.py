@@ -3,15 +3,13 @@
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from inkwise.errors import ArgumentError, RunError
 from inkwise.system.files import read_bytes, storage, write_json
-
-_LOCK = "lock"
+from inkwise.system.locks import LOCK_FILE, locked
 
 
 @contextlib.contextmanager
@@ -38,8 +36,8 @@ def claim_series(folder: Path, what: str, question: Mapping[str, Any]) -> Iterat
     path = folder / f"{what}.json"
     with storage(folder, "write to"):
         folder.mkdir(parents=True, exist_ok=True)
-        held = {each.name for each in folder.iterdir()} - {_LOCK}
-    with _locked(folder / _LOCK):
+        held = {each.name for each in folder.iterdir()} - {LOCK_FILE}
+    with locked(folder):
         if not path.exists():
             # A kill while the question was written leaves its temporary file and nothing else.
             if any(not name.startswith(f".{path.name}.") for name in held):
@@ -79,32 +77,6 @@ def _difference(key: str, old: Any, new: Any) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the operating system takes back from a process that is no more."""
-    with storage(path, "write"):
-        file = path.open("ab")
-    with file:
-        try:
-            _lock(file)
-        except OSError as error:
-            raise RunError(
-                f"another process is at work in {path.parent}: wait for it, or end it"
-            ) from error
-        yield
-
-
-def _lock(file: BinaryIO) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def mend_lines(path: Path) -> None:

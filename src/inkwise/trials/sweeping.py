@@ -17,7 +17,7 @@ from inkwise.system.extras import require_sweeping, require_training
 from inkwise.system.folders import file_name
 from inkwise.system.progress import SILENT, Progress
 from inkwise.training.history import validation_losses
-from inkwise.training.named_recipes import get_recipe, scale_epochs
+from inkwise.training.named_recipes import UsualEpochs, get_recipe, scale_epochs
 from inkwise.training.recipe import Recipe
 from inkwise.training.value_checks import check_seed
 from inkwise.trials.folder import claim_series
@@ -149,13 +149,13 @@ def sweep(
     workshop = Workshop(at_once, data_dir, device, engine, address)
     refuse_two(dataset, data)
     space = read_space(vary)
-    by_name = isinstance(recipe, str)
+    usual = isinstance(recipe, str | UsualEpochs)
     described = get_recipe(recipe)
     images = load_either(dataset or "auto", data, data_dir, progress)
     task = described.task(images)
     splits = split_dataset(task, described.holdout, described.seed)
     notices = [images.notice]
-    if by_name and "epochs" not in space:
+    if usual and "epochs" not in space:
         described, notice = scale_epochs(described, len(splits.train))
         notices.append(notice)
     check_space(space, described, task.image_size, len(task.class_names))
