@@ -24,7 +24,7 @@ setup: $(READY) $(WEB)  ## Make a virtual environment with exact versions of eve
 
 web: $(WEB)  ## Take in the browser's runtime from npm, and build the package inkwise-web.
 
-run: $(TRAIN)  ## Train the case study, evaluate it, write the report and name it.
+run: $(TRAIN)  ## Train the case study, evaluate it, write the report and print its path.
 	$(BIN)/inkwise train
 
 test: $(READY) $(WEB)  ## Run all tests; in CI with coverage.
