@@ -37,6 +37,36 @@ def test_a_table_csv_and_json_say_the_same(call: Call, form: Path) -> None:
     assert [cell["verdict"] for cell in entry["cells"]] == ["digit", "empty", "digit"]
 
 
+def test_what_is_left_out_and_a_turn_are_told(call: Call, tmp_path: Path) -> None:
+    sheet = three_boxes()
+    cv2.circle(sheet, (22, 60), 2, 0, -1)
+    path, page = tmp_path / "form.png", tmp_path / "form.html"
+    Image.fromarray(np.rot90(sheet).copy()).save(path)
+    line, row, _ = call("read", path, "--grid", "1x3", "--html", page).out.splitlines()
+    assert line.endswith("turned by 270°   left out: specks")
+    assert row.split() == ["5?", ".", "8"]
+    entry = json.loads(call("read", path, "--grid", "1x3", "--json").out)
+    assert entry["turned"] == 270
+    assert [cell["dropped"] for cell in entry["cells"]] == [["specks"], [], []]
+    rows = csv.DictReader(io.StringIO(call("read", path, "--grid", "1x3", "--csv").out))
+    assert [(row["dropped"], row["turned"]) for row in rows] == [
+        ("specks", "270"),
+        ("", "270"),
+        ("", "270"),
+    ]
+    assert page.read_text().count("; left out: specks") == 1
+    assert "turned by 270°" in page.read_text()
+
+
+def test_a_picture_of_a_pixel_stops_no_other(call: Call, form: Path) -> None:
+    Image.new("L", (1, 1), 255).save(form.with_name("a.png"))
+    Image.new("L", (2400, 1), 255).save(form.with_name("b.png"))
+    done = call("read", form.parent, "--grid", "auto")
+    assert done.code == 1
+    assert [line.split(": ")[2][:7] for line in done.err.splitlines()] == ["no grid", "no grid"]
+    assert "5 . 8" in done.out
+
+
 def test_a_page_is_written_and_named(call: Call, form: Path, tmp_path: Path) -> None:
     page = tmp_path / "form.html"
     done = call("read", form, "--html", page)

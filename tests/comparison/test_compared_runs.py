@@ -135,22 +135,19 @@ def test_trainings_that_differ_in_more_than_the_seed_are_no_group(make: Make) ->
     change_json(second.path / "recipe.json", epochs=first.recipe.epochs)
     assert len(compare(first, second).groups) == 1
     record = json.loads((second.path / "run.json").read_text())
+    start = {
+        "model": "mine",
+        "sha256": "5a",
+        "class_names": ["0"],
+        "own_images": 9,
+        "earlier": None,
+    }
     for changes in (
         {"engine": "keras"},
         {"dataset": {**record["dataset"], "sha256": "5a"}},
-        {
-            "labels": {
-                **{"file": "labels.csv", "sha256": "5a"},
-                "changed": {"train": 1, "test": 0},
-            }
-        },
+        {"labels": {"file": "a.csv", "sha256": "5a", "changed": {"train": 1, "test": 0}}},
         {"drawn": {"train": 9, "validation": 1, "sha256": "5a"}},
-        {
-            "start": {
-                **{"model": "pretrained", "sha256": "5a", "class_names": ["0"]},
-                **{"own_images": 9, "earlier": None},
-            }
-        },
+        {"start": start},
     ):
         change_json(second.path / "run.json", **{**record, **changes})
         assert compare(first, second).groups == ()

@@ -1,5 +1,6 @@
 """Forms, read from their photographs."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -80,7 +81,49 @@ def test_what_is_printed_is_told_apart(sudoku: Form, model: Model) -> None:
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_form_on_its_side_or_head_is_read(quarters: int, sudoku: Form, model: Model) -> None:
     picture = np.rot90(sudoku.picture, quarters).copy()
-    assert right(sudoku, inkwise.read_form(picture, model=model)) >= 0.95
+    read = inkwise.read_form(picture, model=model)
+    assert right(sudoku, read) >= 0.95
+    assert read.turned == 360 - 90 * quarters
+
+
+@pytest.mark.slow
+def test_a_table_of_digits_on_its_head_is_turned(model: Model, mnist: Dataset) -> None:
+    """Two thirds of all digits are sure ones on their head as well."""
+    form = squares(mnist.test.images[20:29])
+    head = inkwise.read_form(np.rot90(form, 2).copy(), grid="3x3", model=model)
+    upright = inkwise.read_form(form, grid="3x3", model=model)
+    assert (head.turned, upright.turned) == (180, 0)
+    assert head.texts() == upright.texts()
+
+
+def squares(digits: Any) -> Any:
+    """Draw a form of 3 rows and 3 columns with digits in its first cells."""
+    sheet = np.full((370, 370), 255, np.uint8)
+    for place in range(4):
+        at = 20 + 110 * place
+        cv2.line(sheet, (20, at), (350, at), 0, 2)
+        cv2.line(sheet, (at, 20), (at, 350), 0, 2)
+    for place, digit in enumerate(digits):
+        top, left = (33 + 110 * one for one in divmod(place, 3))
+        large = cv2.resize(digit, (84, 84), interpolation=cv2.INTER_CUBIC)
+        sheet[top : top + 84, left : left + 84] = 255 - large
+    return sheet
+
+
+def test_a_single_unsure_digit_does_not_turn_a_form(model: Model, mnist: Dataset) -> None:
+    """This 5 is unsure, and on its head a sure 9."""
+    read = inkwise.read_form(squares(mnist.test.images[[8]]), grid="3x3", model=model)
+    assert read.texts() == [["5", "", ""], ["", "", ""], ["", "", ""]]
+    assert (read.cells[0].verdict, read.turned) == ("unsure", 0)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_few_digits_tell_on_which_side_a_form_lies(quarters: int, model: Model) -> None:
+    """By its shape it is known to lie on its side."""
+    picture = np.rot90(three_boxes(), quarters).copy()
+    read = inkwise.read_form(picture, grid="1x3", model=model)
+    assert read.turned == 360 - 90 * quarters
+    assert read.texts() == [["5", "", "8"]]
 
 
 @pytest.mark.slow
@@ -126,6 +169,38 @@ def three_boxes() -> Any:
     for digit, left in ((4, 28), (2, 160)):
         sheet[33:61, left : left + 28] = 255 - digits[digit]
     return sheet
+
+
+@pytest.mark.parametrize("radius", [3, 4, 6])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_point_beside_a_digit_is_told_and_the_digit_is_unsure(
+    radius: int, before: bool, model: Model, mnist: Dataset
+) -> None:
+    sheet = np.full((160, 400), 255, np.uint8)
+    for left in (20, 140, 260):
+        cv2.rectangle(sheet, (left, 20), (left + 120, 140), 0, 2)
+    for left in (20, 260):
+        digit = cv2.resize(mnist.test.images[0][4:24, 4:24], (50, 50))
+        sheet[55:105, left + 35 : left + 85] = 255 - digit
+    cv2.circle(sheet, (285 if before else 355, 101), radius, 0, -1)
+    first, empty, last = inkwise.read_form(sheet, grid="1x3", model=model).cells
+    assert (first.text, first.verdict, first.dropped) == ("7", "digit", ())
+    assert (empty.verdict, empty.dropped) == ("empty", ())
+    assert last.verdict == "unsure"
+    assert last.dropped or "." in last.text
+
+
+def test_a_speck_alone_in_a_cell_is_told(model: Model) -> None:
+    sheet = three_boxes()
+    cv2.circle(sheet, (108, 50), 2, 0, -1)
+    cell = inkwise.read_form(sheet, grid="1x3", model=model).cells[1]
+    assert (cell.text, cell.verdict, cell.dropped) == ("", "empty", ("specks",))
+
+
+def test_a_model_of_letters_is_refused(model: Model) -> None:
+    letters = dataclasses.replace(model, class_names=tuple("ABCDEFGHIJ"))
+    with pytest.raises(ArgumentError, match="the digits 0 to 9"):
+        inkwise.read_form(three_boxes(), model=letters)
 
 
 def test_a_form_of_its_own_colours_and_types(model: Model) -> None:

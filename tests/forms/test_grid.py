@@ -132,6 +132,24 @@ def test_a_box_that_a_stroke_opens_is_where_its_neighbours_say() -> None:
     assert np.abs(grid.corners.mean(2) - middles).max() < 4
 
 
+def test_boxes_of_all_sizes_are_a_grid() -> None:
+    """Too few of them are as wide and as high as their neighbours to say where the others are."""
+    sizes = [
+        [(60, 60), (60, 88), (64, 76)],
+        [(76, 60), (76, 60), (60, 88)],
+        [(92, 88), (60, 64), (76, 60)],
+    ]
+    sheet = np.full((360, 360), 255, np.uint8)
+    for row, column in np.ndindex(3, 3):
+        width, height = sizes[row][column]
+        x, y = 80 + 100 * column - width // 2, 80 + 100 * row - height // 2
+        cv2.rectangle(sheet, (x, y), (x + width, y + height), 0, 3)
+    grid = find_grid(sheet)
+    assert grid.shape == (3, 3)
+    middles = np.stack(np.meshgrid(80 + 100 * np.arange(3), 80 + 100 * np.arange(3)), -1)
+    assert np.abs(grid.corners.mean(2) - middles).max() < 20
+
+
 def test_strokes_that_divide_cells_do_not_move_them() -> None:
     sheet = ruled(6, 3)
     for row, column in ((1, 0), (3, 1), (4, 2), (4, 0)):
@@ -234,9 +252,12 @@ def page_of_text() -> Picture:
         np.full((200, 300), 220, np.uint8),
         np.random.default_rng(0).integers(0, 256, (300, 300)).astype(np.uint8),
         np.zeros((5, 5), np.uint8),
+        np.full((1, 1), 255, np.uint8),
+        np.full((1, 2400), 255, np.uint8),
+        np.full((2400, 1), 255, np.uint8),
         cv2.circle(np.full((300, 300), 230, np.uint8), (150, 150), 90, 20, 3),
     ],
-    ids=["landscape", "text", "blank", "noise", "tiny", "ring"],
+    ids=["landscape", "text", "blank", "noise", "tiny", "pixel", "flat", "thin", "ring"],
 )
 @pytest.mark.parametrize("shape", [None, (10, 5)])
 def test_no_grid_is_told(picture: Picture, shape: tuple[int, int] | None) -> None:

@@ -16,7 +16,10 @@ def lines(name: str, form: "Form") -> Iterator[str]:
     left_out = kinds.count("printed")
     told = f"{name}   {form.rows}x{form.columns}   {kinds.count('empty')} empty"
     told += f", {unsure} unsure" + (f", {strange} not a number" if strange else "")
-    yield told + (f", {left_out} printed" if left_out else "")
+    told += f", {left_out} printed" if left_out else ""
+    told += f"   turned by {form.turned}°" if form.turned else ""
+    dropped = dict.fromkeys(name for cell in form.cells for name in cell.dropped)
+    yield told + (f"   left out: {', '.join(dropped)}" if dropped else "")
     signs = [_sign(cell) for cell in form.cells]
     width = max(map(len, signs))
     for first in range(0, len(signs), form.columns):
@@ -38,6 +41,7 @@ def entry(form: "Form") -> dict[str, Any]:
     return {
         "rows": form.rows,
         "columns": form.columns,
+        "turned": form.turned,
         "cells": [
             {
                 "row": cell.row,
@@ -48,6 +52,7 @@ def entry(form: "Form") -> dict[str, Any]:
                 "others": cell.others,
                 "printed": cell.printed,
                 "box": cell.box,
+                "dropped": cell.dropped,
             }
             for cell in form.cells
         ],
@@ -58,14 +63,14 @@ def columns() -> list[str]:
     """Return the columns of a CSV table, without file and error."""
     from inkwise.batches.rows import BOX
 
-    return ["row", "column", "text", "probability", "verdict", "printed", *BOX]
+    return ["row", "column", "text", "probability", "verdict", "printed", *BOX, "dropped", "turned"]
 
 
 def rows(form: "Form") -> Iterator[list[object]]:
     """Return a row of a CSV table for each cell."""
     for cell in form.cells:
         values = (cell.row, cell.column, cell.text, cell.probability, cell.verdict, cell.printed)
-        yield [*values, *cell.box]
+        yield [*values, *cell.box, "; ".join(cell.dropped), form.turned]
 
 
 def learned_lines(folder: Path, name: str, learned: "Learned") -> Iterator[str]:

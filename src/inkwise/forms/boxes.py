@@ -227,7 +227,12 @@ def _grid(boxes: Points, taken: dict[tuple[int, int], int]) -> Iterator[tuple[Po
         own = np.delete(own, end, axis)
     if not own.size or (own >= 0).mean() < FOUND:
         return
-    yield _joined(_filled(boxes, _usual(boxes, own))), float((own >= 0).mean())
+    for kept in (_usual(boxes, own), own):
+        # Too few of the usual ones may be left to say where the others are.
+        corners = _filled(boxes, kept)
+        if corners is not None:
+            yield _joined(corners), float((own >= 0).mean())
+            return
 
 
 def _usual(boxes: Points, own: NDArray[np.int_]) -> NDArray[np.int_]:
@@ -253,8 +258,11 @@ def _usual(boxes: Points, own: NDArray[np.int_]) -> NDArray[np.int_]:
     return np.where(usual, own, -1)
 
 
-def _filled(boxes: Points, own: NDArray[np.int_]) -> Points:
-    """Return the corners of all cells; those of a missing one complete a parallelogram."""
+def _filled(boxes: Points, own: NDArray[np.int_]) -> Points | None:
+    """Return the corners of all cells; those of a missing one complete a parallelogram.
+
+    None if too few are known for that.
+    """
     known = own >= 0
     corners = np.where(known[..., None, None], boxes[own], 0.0)
     rows, columns = np.indices(own.shape)
@@ -270,14 +278,28 @@ def _filled(boxes: Points, own: NDArray[np.int_]) -> Points:
             known[row, column] = True
         if (known == before).all():
             # A single row or column: what is missing is between others, since it does not end so.
-            row, column = np.argwhere(~known)[0].tolist()
-            line, at = (known[row], column) if known[row].any() else (known[:, column], row)
-            there = corners[row] if known[row].any() else corners[:, column]
-            low, high = np.flatnonzero(line[:at])[-1], at + np.flatnonzero(line[at:])[0]
-            share = (at - low) / (high - low)
-            corners[row, column] = there[low] * (1 - share) + there[high] * share
-            known[row, column] = True
+            between = _between(known)
+            if between is None:
+                return None
+            place, low, high, share = between
+            corners[place] = corners[low] * (1 - share) + corners[high] * share
+            known[place] = True
     return corners
+
+
+_Place = tuple[int, int]
+
+
+def _between(known: NDArray[np.bool_]) -> tuple[_Place, _Place, _Place, float] | None:
+    """Return a missing cell, two known ones of its line around it, and its share of their way."""
+    for row, column in np.argwhere(~known).tolist():
+        for line, at, along in ((known[row], column, True), (known[:, column], row, False)):
+            before, after = np.flatnonzero(line[:at]), np.flatnonzero(line[at:])
+            if before.size and after.size:
+                low, high = int(before[-1]), at + int(after[0])
+                ends = [(row, end) if along else (end, column) for end in (low, high)]
+                return (row, column), ends[0], ends[1], (at - low) / (high - low)
+    return None
 
 
 def _joined(corners: Points) -> Points:

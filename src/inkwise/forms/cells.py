@@ -21,7 +21,10 @@ SHORTEST = 0.22
 """Least length of what is written, as a share of the cell's shorter side."""
 
 SPECK = 0.07
-"""Least length of a part of what is written, as a share of the cell's shorter side."""
+"""Least length of a part of what is written, as a share of the cell's shorter side.
+
+What has half of it may be a decimal point, and is told; smaller things are dust.
+"""
 
 DOTTED = 0.01
 """Least area of a row of dots that was a stroke, as a share of the square of that side."""
@@ -50,12 +53,15 @@ class Cut:
         Top, left, bottom and right of the cell in the picture, the last two exclusive.
     marks : Marks or None
         How the ink looks; None if nothing is written.
+    specks : bool
+        Whether there is something else in the cell that is too small to be written, and no dust.
     """
 
     picture: Levels
     ink: Levels | None
     box: Box
     marks: "Marks | None"
+    specks: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,9 +212,9 @@ class _Patch:
         lines = self._lines(mask)
         ink = self._without(mask, lines)
         components = Components.of(ink)
-        kept = self._belonging(components)
+        kept, specks = self._belonging(components)
         if not kept.any():
-            return empty
+            return dataclasses.replace(empty, specks=specks)
         chosen = kept[components.labels].astype(np.uint8)
         around = cv2.dilate(chosen, np.ones((3, 3), np.uint8)) & ~(lines & ~chosen)
         levels = cv2.multiply(self.dark, around)
@@ -222,6 +228,7 @@ class _Patch:
             np.ascontiguousarray(dark[rows, columns]),
             self.box,
             self._marks(chosen, (top, left, bottom, right)),
+            specks,
         )
 
     def _lines(self, mask: Levels) -> Levels:
@@ -257,8 +264,8 @@ class _Patch:
             crossed |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, kernel)
         return rest | (crossed & lines & mask)
 
-    def _belonging(self, components: Components) -> NDArray[np.bool_]:
-        """Tell which components are written in this cell."""
+    def _belonging(self, components: Components) -> tuple[NDArray[np.bool_], bool]:
+        """Tell which components are written in this cell, and whether specks are left out."""
         height, width = components.labels.shape
         margin, side = self.margin, self.side
         band = margin + EDGE * side
@@ -277,15 +284,15 @@ class _Patch:
         likely = here & ~flat & ~rest_of_line & (inside >= 0.5)
         likely[0] = False
         kept = likely & (components.longest >= SPECK * side)
-        if (kept & (components.longest >= SHORTEST * side)).any():
-            return kept
-        # A stroke that is too faint in places is left as a row of dots.
         dots = likely & (components.longest >= SPECK * side / 2)
+        if (kept & (components.longest >= SHORTEST * side)).any():
+            return kept, bool((dots & ~kept).any())
+        # A stroke that is too faint in places is left as a row of dots.
         if np.count_nonzero(dots) >= 3 and components.area[dots].sum() >= DOTTED * side**2:
             upper, lefter, lower, righter = components.box(dots)
             if max(lower - upper, righter - lefter) >= 1.5 * SHORTEST * side:
-                return dots
-        return np.zeros_like(kept)
+                return dots, False
+        return np.zeros_like(kept), bool(dots.any())
 
     def _marks(self, chosen: Levels, box: Box) -> Marks:
         top, left, bottom, right = box

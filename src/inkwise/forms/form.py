@@ -18,16 +18,21 @@ from inkwise.ink import Picture
 from inkwise.ink.decoding import decode, describe
 from inkwise.ink.levels import Box, Levels
 from inkwise.model import Answer, Model
+from inkwise.reading.alphabet import DIGITS
 from inkwise.reading.numbers import SURE
 
 SIDE = 2400
 """Longest side of a form's picture after decoding, in pixels."""
 
-FEW_DIGITS = 0.7
-"""Share of the cells that are sure below which a form may stand on its side or head."""
+UPRIGHT = 0.9
+"""Share of the cells that are sure from which on no other way up is tried."""
 
-BETTER = 0.15
-"""Least difference of these shares by which a form is turned."""
+FEW_DIGITS, BETTER = 0.7, 2.0
+"""Least share of the cells that are sure in the way up to which a form is turned, and how many more
+must be sure than as it stands.
+
+Two digits that are unsure may by chance be sure ones when they stand on their head.
+"""
 
 LOOKED_AT = 12
 """Number of cells that tell how a form is turned."""
@@ -68,6 +73,9 @@ class Cell:
         The cell, cut out and turned upright.
     ink : ndarray of uint8, shape (H, W), or None
         What was read, dark on white, without the form's lines; None if the cell is empty.
+    dropped : tuple of str
+        What else is in the cell and was left out, in the words of `inkwise.Numbers`. Beside
+        ``specks``, which may be a decimal point, a text is ``unsure``.
     """
 
     row: int
@@ -80,6 +88,7 @@ class Cell:
     box: Box
     picture: Levels
     ink: Levels | None
+    dropped: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,6 +101,9 @@ class Form:
         Numbers of rows and columns.
     cells : tuple of Cell
         All cells, row after row.
+    turned : int
+        By how many degrees the picture was turned counter-clockwise, as the form lay on its side
+        or stood on its head: 0, 90, 180 or 270.
 
     Examples
     --------
@@ -104,6 +116,7 @@ class Form:
     rows: int
     columns: int
     cells: tuple[Cell, ...]
+    turned: int = 0
 
     def texts(self) -> list[list[str]]:
         """Return the text of each cell, row after row."""
@@ -179,6 +192,9 @@ def read_form(
     from inkwise.model.pretrained import load_pretrained
 
     shape = parse_shape(grid)
+    chosen = model or load_pretrained()
+    if chosen.class_names != tuple(DIGITS):
+        raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
     raster = decode(picture, SIDE)
     pixels = raster.pixels
     grey = lightness(pixels)
@@ -186,10 +202,9 @@ def read_form(
         found = find_grid(grey, shape)
     except DataError as error:
         raise DataError(f"{describe(picture)}: {error}") from error
-    chosen = model or load_pretrained()
-    cuts = cut_upright(chosen, grey, found, shape)
+    cuts, quarters = cut_upright(chosen, grey, found, shape)
     scale = raster.size[1] / pixels.shape[1], raster.size[0] / pixels.shape[0]
-    return read_cells(chosen, cuts, scale, ignore_printed=ignore_printed)
+    return read_cells(chosen, cuts, scale, turned=90 * quarters, ignore_printed=ignore_printed)
 
 
 def lightness(pixels: NDArray[np.uint8]) -> Levels:
@@ -202,41 +217,40 @@ def lightness(pixels: NDArray[np.uint8]) -> Levels:
 
 def cut_upright(
     model: Model, grey: Levels, grid: Grid, shape: tuple[int, int] | None
-) -> list[list[Cut]]:
-    """Cut out the cells, turned by quarters of a turn if they are read much better then."""
+) -> tuple[list[list[Cut]], int]:
+    """Cut out the cells of a form, the way up in which it is read best.
+
+    As it stands is best, if it fits the shape, unless several cells more are sure in another way.
+
+    Returns
+    -------
+    list of list of Cut
+        As `cut_cells` does.
+    int
+        By how many quarters of a turn the picture was turned counter-clockwise.
+    """
     quarters = [
         quarter
         for quarter in range(4)
         if shape is None or (grid.shape if quarter % 2 == 0 else grid.shape[::-1]) == shape
     ]
-    cuts = cut_cells(grey, grid.turned(quarters[0]))
+    first = quarters[0]
+    cuts = cut_cells(grey, grid.turned(first))
     inks = [cut.ink for row in cuts for cut in row if cut.ink is not None]
     inks = sorted(inks, key=lambda ink: -int((ink < 128).sum()))[:LOOKED_AT]
     if not inks or len(quarters) == 1:
-        return cuts
-    answers = model.classify(inks)
-    if (
-        _share([answer.probability for answer in answers if answer.verdict == "digit"], inks)
-        >= FEW_DIGITS
-    ):
-        return cuts
-    shares: dict[int, float] = {}
+        return cuts, first
+    sure: dict[int, float] = {}
     for quarter in quarters:
-        turned = [np.ascontiguousarray(np.rot90(ink, quarter - quarters[0])) for ink in inks]
+        turned = [np.ascontiguousarray(np.rot90(ink, quarter - first)) for ink in inks]
         readings = map(_reading, itertools.repeat(model), turned, model.classify(turned))
-        shares[quarter] = _share(
-            [one.probability for one in readings if one.verdict in {"digit", "number"}], inks
-        )
-        if quarter == quarters[0] and shares[quarter] >= FEW_DIGITS:
-            return cuts
-    best = max(shares, key=lambda quarter: shares[quarter])
-    if shares[best] < shares[quarters[0]] + BETTER:
-        return cuts
-    return cut_cells(grey, grid.turned(best))
-
-
-def _share(sure: Sequence[float | None], inks: Sequence[Levels]) -> float:
-    return sum(probability or 0.0 for probability in sure) / len(inks)
+        sure[quarter] = sum(reading.sure for reading in readings)
+        if quarter == 0 and sure[quarter] >= UPRIGHT * len(inks):
+            return cuts, quarter
+    best = max(sure, key=lambda quarter: sure[quarter])
+    if first == 0 and (sure[best] < FEW_DIGITS * len(inks) or sure[best] <= sure[0] + BETTER):
+        best = first
+    return (cuts if best == first else cut_cells(grey, grid.turned(best))), best
 
 
 def read_cells(
@@ -244,6 +258,7 @@ def read_cells(
     cuts: Sequence[Sequence[Cut]],
     scale: tuple[float, float],
     *,
+    turned: int = 0,
     ignore_printed: bool = False,
 ) -> Form:
     """Read cells that were cut out of a picture.
@@ -256,6 +271,8 @@ def read_cells(
         The cells, row after row.
     scale : tuple of float
         Pixels of the original picture per pixel of the one that was cut, to the right and down.
+    turned : int
+        By how many degrees the picture was turned before.
     ignore_printed : bool
         Whether to leave out what was printed.
     """
@@ -271,9 +288,9 @@ def read_cells(
     columns = len(cuts[0])
     for place, (cut, reading) in enumerate(zip(flat, readings, strict=True)):
         probability = None if cut.marks is None else next(printed)
-        kept = reading
+        kept = reading.beside(specks=cut.specks)
         if ignore_printed and probability is not None and probability >= PRINTED:
-            kept = _Reading("", None, "printed", ())
+            kept = _Reading("", None, "printed")
         top, left, bottom, right = cut.box
         box = (round(top * y), round(left * x), round(bottom * y), round(right * x))
         cells.append(
@@ -288,9 +305,10 @@ def read_cells(
                 box,
                 cut.picture,
                 cut.ink,
+                kept.dropped,
             )
         )
-    return Form(len(cuts), columns, tuple(cells))
+    return Form(len(cuts), columns, tuple(cells), turned)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,24 +316,42 @@ class _Reading:
     text: str
     probability: float | None
     verdict: Verdict
-    others: tuple[tuple[str, float], ...]
+    others: tuple[tuple[str, float], ...] = ()
+    dropped: tuple[str, ...] = ()
+    incomplete: bool = False
+    """Whether what is beside the text may belong to it, such as a decimal point."""
+
+    @property
+    def sure(self) -> float:
+        """The probability of what is read for sure; 0 for anything else."""
+        return self.probability or 0.0 if self.verdict in {"digit", "number"} else 0.0
+
+    def beside(self, *, specks: bool) -> "_Reading":
+        """Return the same reading as it is beside specks or none: unsure if it is incomplete."""
+        dropped = (*self.dropped, "specks") if specks else self.dropped
+        unsure = self.sure > 0 and (specks or self.incomplete)
+        verdict: Verdict = "unsure" if unsure else self.verdict
+        return dataclasses.replace(self, verdict=verdict, dropped=tuple(dict.fromkeys(dropped)))
 
 
-_EMPTY = _Reading("", None, "empty", ())
-_NOTHING = _Reading("", None, "not a digit", ())
+_EMPTY = _Reading("", None, "empty")
 
 
 def _reading(model: Model, ink: Levels, answer: Answer) -> _Reading:
     """Read a cell: as one digit if it is one for sure, and otherwise as a number."""
+    dropped = () if answer.ink is None else answer.ink.dropped
     if answer.verdict == "digit" and answer.label is not None:
-        return _Reading(answer.label, answer.probability, "digit", answer.top[1:])
+        beside = answer.ink is not None and (answer.ink.lost > 0 or len(answer.ink.parts) > 0)
+        others = answer.top[1:]
+        return _Reading(answer.label, answer.probability, "digit", others, dropped, beside)
     padded = cv2.copyMakeBorder(ink, 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=255)
-    numbers = [number for number in model.read(padded) if number.text]
+    found = model.read(padded)
+    numbers = [number for number in found if number.text]
     if not numbers:
         if answer.top and answer.top[0][1] >= LIKELY:
             # In a cell there is likely a digit, though perhaps none like those of the training.
-            return _Reading(answer.top[0][0], STRANGE, "unsure", answer.top[1:])
-        return _NOTHING
+            return _Reading(answer.top[0][0], STRANGE, "unsure", answer.top[1:], dropped)
+        return _Reading("", None, "not a digit", (), found.dropped)
     numbers.sort(key=lambda number: number.box[1])
     apart = all(one.box[3] <= other.box[1] + MEETING for one, other in itertools.pairwise(numbers))
     # What stands side by side in a cell is one number, though its digits climb or fall.
@@ -324,7 +360,11 @@ def _reading(model: Model, ink: Levels, answer: Answer) -> _Reading:
     sure = all(number.verdict == "number" for number in numbers) and probability >= SURE and apart
     verdict: Verdict = "unsure" if not sure else "digit" if len(text) == 1 else "number"
     others = numbers[0].others if len(numbers) == 1 else ()
-    return _Reading(text, probability, verdict, others)
+    illegible = ("writing without digits",) if len(numbers) < len(found) else ()
+    # Beside a number there may be a currency sign; beside one digit, it is rather a point.
+    beside = "specks" in found.dropped or (len(text) == 1 and "other signs" in found.dropped)
+    incomplete = beside or bool(illegible)
+    return _Reading(text, probability, verdict, others, found.dropped + illegible, incomplete)
 
 
 def in_order_of_doubt(form: Form) -> Iterator[Cell]:

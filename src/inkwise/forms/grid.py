@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkwise.errors import DataError
-from inkwise.forms.boxes import find_boxes, goes_on, grids_of
+from inkwise.forms.boxes import SMALLEST, find_boxes, goes_on, grids_of
 from inkwise.forms.ruled_cells import FEWEST, find_cells
 from inkwise.forms.ruled_lines import (
     Points,
@@ -108,9 +108,12 @@ def find_grid(grey: Levels, shape: tuple[int, int] | None = None) -> Grid:
     """
     scale = min(1.0, SIDE / max(grey.shape))
     small = grey
-    if scale < 1:
-        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = [*_candidates(small, shape)] or [*_candidates(255 - small, shape)]
+    found = []
+    # A picture may be too narrow for a single box, and even for a pixel of the reduced one.
+    if scale * min(grey.shape) >= SMALLEST:
+        if scale < 1:
+            small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        found = [*_candidates(small, shape)] or [*_candidates(255 - small, shape)]
     found = [replace(grid, corners=(grid.corners + 0.5) / scale - 0.5) for grid in found]
     if not found:
         raise DataError(
