@@ -38,6 +38,9 @@ def test_what_an_audit_refuses(call: Call, tmp_path: Path) -> None:
     assert unknown.err.startswith("error: unknown data set 'nothing': use auto, mnist, ")
     assert unknown.err.count("\n") == 1
     assert not (tmp_path / "audit").exists()
+    two = call("audit", "optdigits", "--data", tmp_path)
+    assert two.code == 2
+    assert f"{tmp_path} and optdigits are two data sets: leave out one of them" in two.err
     split = call("audit", "optdigits", "--split", "validation")
     assert split.code == 2
     assert ": use train or test" in split.err
@@ -45,16 +48,16 @@ def test_what_an_audit_refuses(call: Call, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("trains")
 def test_an_audit_shows_what_it_found(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "audit"
     # As few epochs as a large data set gets: it does not matter here what is found.
     monkeypatch.setattr("inkwise.auditing.judges.scale_epochs", lambda recipe, _: (recipe, None))
 
-    result = call("audit", "optdigits", "--split", "test", "--output", path)
+    result = call("audit", "--data", archive, "--split", "test", "--output", path)
 
     assert result.code == 0
-    assert re.search(r"Probably wrong: \d+ of [\d,]+ labels of optdigits, test split; ", result.out)
+    assert re.search(r"Probably wrong: \d+ of [\d,]+ labels of archive, test split; ", result.out)
     assert str(path / "audit.html") in result.out
-    assert "Training model 6 of 6 on 1,438 images" in result.err
+    assert "Training model 6 of 6 on 60 images" in result.err
     assert (path / "labels.csv").is_file()

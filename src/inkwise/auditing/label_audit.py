@@ -12,7 +12,7 @@ from inkwise.auditing.duplicates import NEAR, find_duplicates
 from inkwise.auditing.findings import Audit
 from inkwise.auditing.judges import FOLDS, SEEDS, audit_recipe, judge
 from inkwise.auditing.suspects import find_outliers, find_suspects
-from inkwise.data.catalogue import load_dataset
+from inkwise.data.catalogue import load_either, refuse_two
 from inkwise.data.dataset import Dataset
 from inkwise.data.label_corrections import write_decisions
 from inkwise.errors import ArgumentError
@@ -28,9 +28,10 @@ DEFAULT_PARENT = Path("audits")
 
 
 def audit(
-    dataset: str | Dataset = "auto",
+    dataset: str | Dataset | None = None,
     split: str = "train",
     *,
+    data: str | os.PathLike[str] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str] | None = None,
     progress: Progress = SILENT,
@@ -43,11 +44,14 @@ def audit(
 
     Parameters
     ----------
-    dataset : str or Dataset
-        The name of a data set in the catalogue, or your own data set.
+    dataset : str or Dataset, optional
+        The data set, which may be your own, or the name of one in the catalogue, by default
+        ``auto``.
     split : {"train", "test"}
         The split to audit. The training split includes the images that a training sets aside for
         validation.
+    data : path-like, optional
+        Your data set in any form that `inkwise.load_data` takes, in place of `dataset`.
     data_dir : path-like, optional
         Where the data set's files are.
     output : path-like, optional
@@ -80,25 +84,26 @@ def audit(
     require_training("an audit")
     if split not in ("train", "test"):
         raise ArgumentError(f"unknown split {split!r}: use train or test")
-    data = load_dataset(dataset, data_dir, progress) if isinstance(dataset, str) else dataset
-    if data.notice:
-        progress.notice(data.notice)
-    recipe = audit_recipe(len(data.train))
-    recipe.describe_network(data.image_size, len(data.class_names))  # raises if it does not fit
-    name = f"{file_name(data.name)}-{split}"
+    refuse_two(dataset, data)
+    images = load_either(dataset or "auto", data, data_dir, progress)
+    if images.notice:
+        progress.notice(images.notice)
+    recipe = audit_recipe(len(images.train))
+    recipe.describe_network(images.image_size, len(images.class_names))  # raises if it does not fit
+    name = f"{file_name(images.name)}-{split}"
     path = claim_next(DEFAULT_PARENT, name) if output is None else claim_folder(output)
     try:
-        probabilities = judge(data, split, progress)
+        probabilities = judge(images, split, progress)
         progress.step("Looking for duplicates")
-        suspects, wrong = find_suspects(getattr(data, split).labels, probabilities)
+        suspects, wrong = find_suspects(getattr(images, split).labels, probabilities)
         found = Audit(
             path,
-            data,
+            images,
             split,
             probabilities,
             suspects,
             wrong,
-            find_duplicates(data, split),
+            find_duplicates(images, split),
             find_outliers(probabilities),
         )
         _write(found, recipe.to_dict())

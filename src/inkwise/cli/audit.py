@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkwise.cli.console import console, new_table, open_page, show_path, show_table
-from inkwise.cli.options import DataDirOption, OpenOption
+from inkwise.cli.options import DataDirOption, OpenOption, OwnDataOption
 
 if TYPE_CHECKING:
     from inkwise.auditing.findings import Audit
@@ -17,17 +17,18 @@ FIRST = 10
 
 def audit(
     dataset: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="DATASET",
-            help="The data set: auto, or one of `inkwise data`.",
+            metavar="[DATASET]",
+            help="The data set: auto, the default, or one of `inkwise data`.",
             show_default=False,
         ),
-    ],
+    ] = None,
     split: Annotated[
         str,
         typer.Option(metavar="NAME", help="The split: train (with the validation images) or test."),
     ] = "train",
+    folder: OwnDataOption = None,
     data_dir: DataDirOption = None,
     output: Annotated[
         Path | None,
@@ -47,6 +48,7 @@ def audit(
         found = audit_dataset(
             dataset,
             split,
+            data=folder,
             data_dir=data_dir,
             output=output,
             progress=display,
