@@ -22,7 +22,7 @@ from inkwise.reading.line_model import load_line_model
 from inkwise.reading.numbers import Numbers, read_numbers
 from inkwise.reading.text_lines import find_lines
 from tests.browser.engine import Engine
-from tests.reading.test_numbers import up_to_the_edges
+from tests.reading.test_numbers import DOT, small_on_a_page, up_to_the_edges
 
 pytestmark = pytest.mark.browser
 
@@ -292,11 +292,13 @@ def test_boxes_lie_in_the_picture_and_are_not_empty(
 
 
 def few_digits(digits: Split) -> list[NDArray[np.uint8]]:
-    """Draw single digits, in the network's geometry and larger; two that touch; and nothing."""
+    """Draw single digits: in the network's geometry, larger, and small on a page; two that touch;
+    a dot on a page; and nothing."""
     images = digits.images[:4]
     sheets = [np.pad(255 - cv2.resize(one, (90, 90)), 9, constant_values=255) for one in images]
     two = [np.hstack([one[:, :85], other[:, 23:]]) for one, other in itertools.pairwise(sheets)]
-    return [*images, *sheets, *two, np.full((80, 90), 255, np.uint8)]
+    small = [small_on_a_page(cv2.resize(images[0], (40, 40))), small_on_a_page(DOT)]
+    return [*images, *sheets, *two, *small, np.full((80, 90), 255, np.uint8)]
 
 
 @pytest.mark.parametrize("known", [{}, {"digits": 2}, {"check": "isbn"}], ids=str)

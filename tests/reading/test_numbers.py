@@ -180,6 +180,25 @@ def test_single_digits_are_read_as_they_are_classified(model: Model, digits: Spl
         assert (number.text, number.verdict) == (answer.label, "unsure")
 
 
+DOT = cv2.circle(np.zeros((40, 40), np.uint8), (20, 20), 6, 255, -1)
+
+
+def small_on_a_page(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put a few pixels, light on black, on a white page that is much larger."""
+    page = np.full((1200, 1700), 255, np.uint8)
+    page[500 : 500 + len(ink), 400 : 400 + len(ink)] = 255 - ink
+    return page
+
+
+def test_a_digit_that_is_small_beside_its_page_is_unsure(model: Model, digits: Split) -> None:
+    for image, label in zip(digits.images[:5], digits.labels[:5], strict=True):
+        numbers = model.read(small_on_a_page(cv2.resize(image, (40, 40))))
+
+        assert [(number.text, number.verdict) for number in numbers] == [(str(label), "unsure")]
+    numbers = model.read(small_on_a_page(DOT))
+    assert (list(numbers), numbers.dropped) == ([], ("specks",))
+
+
 @pytest.mark.parametrize(
     "picture",
     [

@@ -311,7 +311,13 @@ class Model:
             return numbers
         (answer,) = self.classify([pixels])
         if answer.label is None or answer.ink is None:
-            return numbers if answer.verdict == "several" else Numbers((), numbers.dropped)
+            if answer.verdict == "several":
+                return numbers
+            # A digit that is small beside its page passes for a speck there.
+            small = answer.ink is None and len(numbers) > 0
+            if small and numbers[0].verdict == "number":
+                return Numbers([numbers[0].unsure()], numbers.dropped)
+            return Numbers((), tuple(dict.fromkeys((*numbers.dropped, *["specks"] * small))))
         if numbers and len(numbers[0].text) != 1 and answer.verdict != "digit":
             return numbers
         one = one_digit(answer.top, answer.ink.box, sure=answer.verdict == "digit")

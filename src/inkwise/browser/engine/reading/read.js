@@ -33,7 +33,14 @@ export async function read(classifier, openLines, picture, known = {}) {
   if (!mayBeOneDigit(numbers)) return { file: null, ...found };
   const answer = await classifier.classify(picture);
   if (answer.label === null || answer.box === null || answer.dropped === null) {
-    return { file: null, numbers: answer.verdict === "several" ? numbers : [], dropped };
+    if (answer.verdict === "several") return { file: null, ...found };
+    // A digit that is small beside its page passes for a speck there.
+    const small = answer.box === null && numbers.length > 0;
+    if (small && numbers[0].verdict === "number") {
+      return { file: null, numbers: [unsure(numbers[0])], dropped };
+    }
+    const specks = small ? ["specks"] : [];
+    return { file: null, numbers: [], dropped: [...new Set([...dropped, ...specks])] };
   }
   if (numbers.length && numbers[0].text.length !== 1 && answer.verdict !== "digit") {
     return { file: null, ...found };
