@@ -18,7 +18,7 @@ from inkwise.ink import Picture
 from inkwise.ink.decoding import decode, describe
 from inkwise.ink.levels import Box, Levels
 from inkwise.model import Answer, Model
-from inkwise.reading.alphabet import DIGITS
+from inkwise.reading.alphabet import require_digits
 from inkwise.reading.numbers import SURE
 
 SIDE = 2400
@@ -193,8 +193,7 @@ def read_form(
 
     shape = parse_shape(grid)
     chosen = model or load_pretrained()
-    if chosen.class_names != tuple(DIGITS):
-        raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
+    require_digits(chosen.class_names)
     raster = decode(picture, SIDE)
     pixels = raster.pixels
     grey = lightness(pixels)

@@ -295,12 +295,11 @@ class Model:
         ['507']
         """
         from inkwise.ink.sources import read_once
-        from inkwise.reading.alphabet import DIGITS
+        from inkwise.reading.alphabet import require_digits
         from inkwise.reading.checks import make_check
         from inkwise.reading.numbers import Numbers, may_be_one_digit, one_digit, read_numbers
 
-        if self.class_names != tuple(DIGITS):
-            raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
+        require_digits(self.class_names)
         allows = make_check(digits, pattern, check)
         pixels = _read_tensor(picture)
         if isinstance(pixels, InkwiseError):

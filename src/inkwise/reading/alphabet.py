@@ -1,5 +1,7 @@
 """The signs that the network of lines tells apart."""
 
+from inkwise.errors import ArgumentError
+
 DIGITS = "0123456789"
 
 MARKS = ".,'-="
@@ -10,3 +12,9 @@ OTHER = "?"
 
 SIGNS = DIGITS + MARKS + OTHER
 """All signs, in the order of the network's outputs; the output after them is the blank of CTC."""
+
+
+def require_digits(class_names: tuple[str, ...]) -> None:
+    """Raise `ArgumentError` if a model's classes are not the ten digits."""
+    if class_names != tuple(DIGITS):
+        raise ArgumentError("only a model whose classes are the digits 0 to 9 reads numbers")
